@@ -1,0 +1,82 @@
+package store
+
+import (
+	"math"
+	"time"
+)
+
+// Document is an uploaded file and what inspection said of it.
+type Document struct {
+	ID        string
+	Holder    string
+	Name      string // file name as uploaded
+	Format    string
+	MediaType string
+	Size      int64 // bytes
+	SHA256    []byte
+	Path      string // where the bytes are
+	Report    []byte // JSON of inspect.Report, nil before inspection
+	Verdict   string // "allow", "confirm", "refuse", "" before inspection
+	Pages     int
+	State     string
+	Created   time.Time
+}
+
+const documentColumns = `id, holder, name, format, media_type, size, sha256, path, report, verdict, pages, state, created`
+
+func documentRow(d *Document) []any {
+	return []any{&d.ID, &d.Holder, &d.Name, &d.Format, &d.MediaType, &d.Size, &d.SHA256, &d.Path,
+		&d.Report, &d.Verdict, &d.Pages, &d.State, at(&d.Created)}
+}
+
+// PutDocument stores a new document; Conflict if the ID is taken or the holder
+// does not exist.
+func (tx *Tx) PutDocument(d Document) error {
+	return tx.put("put document", `INSERT INTO documents (`+documentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		d.ID, d.Holder, d.Name, d.Format, d.MediaType, d.Size, bytes(d.SHA256), d.Path,
+		d.Report, d.Verdict, d.Pages, d.State, ms(d.Created))
+}
+
+// Document returns the document with this ID.
+func (tx *Tx) Document(id string) (Document, error) {
+	return one(tx, "document", documentRow, `SELECT `+documentColumns+` FROM documents WHERE id = ?`, id)
+}
+
+// DocumentsOf returns up to limit documents of the holder that were created
+// before a moment (the zero time: all), newest first.
+func (tx *Tx) DocumentsOf(holder string, limit int, before time.Time) ([]Document, error) {
+	cut := int64(math.MaxInt64)
+	if !before.IsZero() {
+		cut = ms(before)
+	}
+	return many(tx, "documents of holder", documentRow,
+		`SELECT `+documentColumns+` FROM documents WHERE holder = ? AND created < ? ORDER BY created DESC, id DESC LIMIT ?`,
+		holder, cut, limited(limit))
+}
+
+// SetDocumentInspected stores the result of inspection and moves the document
+// from one state to another; Conflict when it is not in from.
+func (tx *Tx) SetDocumentInspected(id, from, to, format, mediaType, verdict string, report []byte) error {
+	return tx.transition("set document inspected", from, tx.documentState(id),
+		`UPDATE documents SET state = ?, format = ?, media_type = ?, verdict = ?, report = ? WHERE id = ? AND state = ?`,
+		to, format, mediaType, verdict, report, id, from)
+}
+
+// SetDocumentPages stores the number of pages that the viewer shows.
+func (tx *Tx) SetDocumentPages(id string, pages int) error {
+	return tx.change("set document's pages", `UPDATE documents SET pages = ? WHERE id = ?`, pages, id)
+}
+
+// SetDocumentState moves a document from one state to another; Conflict when it
+// is not in from.
+func (tx *Tx) SetDocumentState(id, from, to string) error {
+	return tx.transition("set document state", from, tx.documentState(id),
+		`UPDATE documents SET state = ? WHERE id = ? AND state = ?`, to, id, from)
+}
+
+func (tx *Tx) documentState(id string) func() (string, error) {
+	return func() (string, error) {
+		d, err := tx.Document(id)
+		return d.State, err
+	}
+}

@@ -1,0 +1,84 @@
+package store
+
+import "time"
+
+// JournalEntry is one link of the journal's hash chain. The store keeps the
+// order; the audit room computes and checks the hashes.
+type JournalEntry struct {
+	Seq     int64 // from 1, without gaps
+	Time    time.Time
+	Actor   string
+	Event   string
+	Subject string
+	Detail  []byte // JSON
+	Prev    []byte // Hash of the entry before
+	Hash    []byte
+}
+
+const journalColumns = `seq, time, actor, event, subject, detail, prev, hash`
+
+func journalRow(e *JournalEntry) []any {
+	return []any{&e.Seq, at(&e.Time), &e.Actor, &e.Event, &e.Subject, &e.Detail, &e.Prev, &e.Hash}
+}
+
+// AppendJournal stores the next entry; Conflict if its Seq is not the head's
+// plus one.
+func (tx *Tx) AppendJournal(e JournalEntry) error {
+	head, err := tx.journalTop()
+	if err != nil {
+		return err
+	}
+	if e.Seq != head+1 {
+		return errorf(Conflict, "store: append journal: entry %d does not follow %d", e.Seq, head)
+	}
+	return tx.put("append journal", `INSERT INTO journal (`+journalColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Seq, ms(e.Time), e.Actor, e.Event, e.Subject, bytes(e.Detail), bytes(e.Prev), bytes(e.Hash))
+}
+
+func (tx *Tx) journalTop() (int64, error) {
+	return one(tx, "journal head", func(n *int64) []any { return []any{n} }, `SELECT coalesce(max(seq), 0) FROM journal`)
+}
+
+// JournalHead returns the last entry; NotFound while the journal is empty.
+func (tx *Tx) JournalHead() (JournalEntry, error) {
+	return one(tx, "journal head", journalRow, `SELECT `+journalColumns+` FROM journal ORDER BY seq DESC LIMIT 1`)
+}
+
+// Journal returns up to limit entries in their order, starting with fromSeq.
+func (tx *Tx) Journal(fromSeq int64, limit int) ([]JournalEntry, error) {
+	return many(tx, "journal", journalRow,
+		`SELECT `+journalColumns+` FROM journal WHERE seq >= ? ORDER BY seq LIMIT ?`, fromSeq, limited(limit))
+}
+
+// JournalOf returns the last limit entries about a subject, newest first.
+func (tx *Tx) JournalOf(subject string, limit int) ([]JournalEntry, error) {
+	return many(tx, "journal of subject", journalRow,
+		`SELECT `+journalColumns+` FROM journal WHERE subject = ? ORDER BY seq DESC LIMIT ?`, subject, limited(limit))
+}
+
+// Checkpoint is a signed statement that the journal's head was Hash at Seq.
+type Checkpoint struct {
+	Seq       int64
+	Hash      []byte
+	Time      time.Time
+	Signature []byte
+	Key       string // label of the key
+}
+
+func checkpointRow(c *Checkpoint) []any {
+	return []any{&c.Seq, &c.Hash, at(&c.Time), &c.Signature, &c.Key}
+}
+
+// PutCheckpoint stores a checkpoint; Conflict if there is one for the same entry
+// and time.
+func (tx *Tx) PutCheckpoint(c Checkpoint) error {
+	return tx.put("put checkpoint", `INSERT INTO checkpoints (seq, hash, time, signature, key) VALUES (?, ?, ?, ?, ?)`,
+		c.Seq, bytes(c.Hash), ms(c.Time), bytes(c.Signature), c.Key)
+}
+
+// Checkpoints returns up to limit checkpoints of entries from fromSeq on, in
+// their order.
+func (tx *Tx) Checkpoints(fromSeq int64, limit int) ([]Checkpoint, error) {
+	return many(tx, "checkpoints", checkpointRow,
+		`SELECT seq, hash, time, signature, key FROM checkpoints WHERE seq >= ? ORDER BY seq, time LIMIT ?`, fromSeq, limited(limit))
+}
