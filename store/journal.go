@@ -69,8 +69,8 @@ func checkpointRow(c *Checkpoint) []any {
 	return []any{&c.Seq, &c.Hash, at(&c.Time), &c.Signature, &c.Key}
 }
 
-// PutCheckpoint stores a checkpoint; Conflict if there is one for the same entry
-// and time.
+// PutCheckpoint stores a checkpoint; Conflict if there is one by the same key for
+// the same entry.
 func (tx *Tx) PutCheckpoint(c Checkpoint) error {
 	return tx.put("put checkpoint", `INSERT INTO checkpoints (seq, hash, time, signature, key) VALUES (?, ?, ?, ?, ?)`,
 		c.Seq, bytes(c.Hash), ms(c.Time), bytes(c.Signature), c.Key)
@@ -80,5 +80,5 @@ func (tx *Tx) PutCheckpoint(c Checkpoint) error {
 // their order.
 func (tx *Tx) Checkpoints(fromSeq int64, limit int) ([]Checkpoint, error) {
 	return many(tx, "checkpoints", checkpointRow,
-		`SELECT seq, hash, time, signature, key FROM checkpoints WHERE seq >= ? ORDER BY seq, time LIMIT ?`, fromSeq, limited(limit))
+		`SELECT seq, hash, time, signature, key FROM checkpoints WHERE seq >= ? ORDER BY seq, key LIMIT ?`, fromSeq, limited(limit))
 }

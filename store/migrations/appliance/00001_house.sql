@@ -151,7 +151,7 @@ CREATE TABLE checkpoints (
     hash      BLOB   NOT NULL,
     signature BLOB   NOT NULL,
     key       TEXT   NOT NULL,
-    PRIMARY KEY (seq, time)
+    PRIMARY KEY (seq, key)
 );
 
 CREATE TABLE settings (
