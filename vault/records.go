@@ -1,0 +1,150 @@
+package vault
+
+import (
+	"time"
+
+	"sigillo/auth"
+	"sigillo/hsm"
+)
+
+const (
+	// MaxDigests is the most digests one SAD may be for: as many as fit, with
+	// signatures of the longest key, in one frame.
+	MaxDigests = 1024
+	// SADLife is how long a SAD is good for.
+	SADLife = 5 * time.Minute
+)
+
+// Factors is what the vault needs to check a holder. It is opaque to everybody
+// else: keep its JSON and give it back unchanged. It holds no secret in the
+// clear, and a change of any field is noticed. A holder has one Factors record
+// at a time; an older one is refused.
+type Factors struct {
+	Version  int         `json:"version"`
+	Holder   string      `json:"holder"`
+	Username string      `json:"username"`
+	Salt     []byte      `json:"salt"`
+	Argon    auth.Argon2 `json:"argon2"`
+	// Verifier is the token's MAC over a value derived from the stretched
+	// password. Without the token it cannot be tried against a dictionary.
+	Verifier []byte `json:"verifier"`
+	// OTP is the OTP secret, sealed by the token.
+	OTP []byte `json:"otp"`
+	MAC []byte `json:"mac"`
+}
+
+// Credential is a holder's key as it rests: wrapped, with its policy. A change
+// of any field is noticed.
+type Credential struct {
+	ID         string      `json:"id"`
+	Holder     string      `json:"holder"`
+	Epoch      int         `json:"epoch"` // rises when the wrapping is renewed
+	Type       hsm.KeyType `json:"type"`
+	PublicKey  []byte      `json:"publicKey"`  // SubjectPublicKeyInfo, DER
+	MaxDigests int         `json:"maxDigests"` // most digests in one SAD
+	Wrapped    []byte      `json:"wrapped"`
+	MAC        []byte      `json:"mac"`
+}
+
+// Enrolment asks for the factors of a new holder. The password must pass
+// [auth.CheckPassword]. The client wipes Password after sending it.
+type Enrolment struct {
+	Holder   string `json:"holder"`
+	Username string `json:"username"`
+	Password []byte `json:"password"`
+}
+
+// NewCredential asks for a key of a holder. MaxDigests is 1 to [MaxDigests]. The
+// OTP is consumed. The client wipes Password after sending it.
+type NewCredential struct {
+	Factors    Factors     `json:"factors"`
+	Password   []byte      `json:"password"`
+	OTP        string      `json:"otp"`
+	ID         string      `json:"id"` // at most 64 characters: it is the CN of the CSR
+	Type       hsm.KeyType `json:"type"`
+	MaxDigests int         `json:"maxDigests"`
+}
+
+// Authentication asks whether the holder is who they say they are. The OTP is
+// consumed. Client names the face or application, for the journal. The zero
+// Factors stand for a user who does not exist: the answer is WrongPassword and
+// takes as long as any other. The client wipes Password after sending it.
+type Authentication struct {
+	Factors  Factors `json:"factors"`
+	Password []byte  `json:"password"`
+	OTP      string  `json:"otp"`
+	Client   string  `json:"client"`
+}
+
+// Authorisation asks for a SAD over exactly these digests with this credential.
+// Hash is "SHA-256", "SHA-384" or "SHA-512". Request names the transaction: sent
+// again with the same content and the same OTP it gets the same SAD, with other
+// content it is refused. The client wipes Password after sending it.
+type Authorisation struct {
+	Factors    Factors    `json:"factors"`
+	Credential Credential `json:"credential"`
+	Password   []byte     `json:"password"`
+	OTP        string     `json:"otp"`
+	Hash       string     `json:"hash"`
+	Digests    [][]byte   `json:"digests"`
+	Client     string     `json:"client"`
+	Request    string     `json:"request"`
+}
+
+// SAD is signature activation data: who has it, together with the digests it
+// was made for, can have them signed once until Expires. It is kept in memory
+// only.
+type SAD struct {
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires"`
+}
+
+// Activation asks for the signatures a SAD allows: over all its digests, in the
+// order given here. Scheme is "pkcs1" or "pss" (salt as long as the hash) for
+// RSA, "ecdsa" for elliptic curves. The first Request to use a SAD owns it;
+// sent again it gets the same signatures, another one gets SpentSAD.
+type Activation struct {
+	SAD        string     `json:"sad"`
+	Credential Credential `json:"credential"`
+	Hash       string     `json:"hash"`
+	Digests    [][]byte   `json:"digests"`
+	Scheme     string     `json:"scheme"`
+	Request    string     `json:"request"`
+}
+
+// Status says how the vault is.
+type Status struct {
+	Node        string    `json:"node"`
+	Since       time.Time `json:"since"`
+	Token       hsm.Info  `json:"token"`
+	Provision   bool      `json:"provision"`   // infrastructure keys may be created
+	Connections int       `json:"connections"` // open at the moment
+	Unfinished  int       `json:"unfinished"`  // intents without a result
+	MemoryLock  bool      `json:"memoryLock"`  // memory is never swapped out
+}
+
+// Config says how a vault runs.
+type Config struct {
+	// Socket is the path of the Unix socket. Its directory must exist. The
+	// socket is made with mode 0600 and answers only processes of the same user.
+	Socket string
+	// StateDB is the path of the vault's own database. Losing it means that
+	// every holder must be enrolled again: without it the vault cannot know
+	// which OTPs were used, so it refuses.
+	StateDB string
+	// Module is the path of the PKCS#11 library, Token the label of the token.
+	Module, Token string
+	// PINFile holds the token's user PIN, with or without a line end. Only its
+	// owner may be able to read it.
+	PINFile string
+	// Node names this node. A SAD is good only at the node that minted it.
+	Node string
+	// Provision lets keys be created: the vault's own at the start, and those
+	// of [Client.CreateKey]. For the ceremony only.
+	Provision bool
+	// Argon is the cost of stretching the passwords of new holders; zero means
+	// [auth.DefaultArgon2]. Lower it in tests only.
+	Argon auth.Argon2
+	// Now is the clock; nil means [time.Now].
+	Now func() time.Time
+}

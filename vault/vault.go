@@ -1,0 +1,151 @@
+// Package vault is the private-key side of the appliance: a process of its own,
+// the only one that loads the PKCS#11 module and knows the token's PIN.
+//
+// It listens on a Unix socket and speaks a small typed protocol (see wire.go).
+// It trusts the process at the other end with nothing. The records of holders
+// and credentials live in the web process's database, but each carries a MAC of
+// the token, so a record is either the one the vault made or refused. A holder's
+// key can be used in one way only:
+//
+//   - Authorise checks both factors of the holder here, with an OTP that was
+//     never used before, and mints a SAD (signature activation data, ETSI EN 419
+//     241-1): a token bound to the holder, the credential, its key, the exact
+//     digests, and five minutes.
+//   - Sign consumes that SAD, once, journals the intent, lets the token derive
+//     and unwrap the key, signs exactly those digests, checks the signatures
+//     and answers.
+//
+// The password is needed by the arithmetic: the key that unwraps a holder's key
+// is derived in the token from a value that only the stretched password gives,
+// and which travels sealed inside the SAD. The OTP is needed by policy: the
+// vault refuses without it, mathematics does not. The host is trusted; this is
+// not a certified signature creation device, and docs/security.md says so.
+//
+// What the vault itself remembers is little and local: the last OTP step of
+// each holder, the SADs spent in the last minutes, and a hash-chained journal.
+// Each row carries a MAC, so an edit of the file is noticed; going back to an
+// older copy of the whole file is not, and gains at most the repetition of a
+// code within its ninety seconds or of a signature over the same digests.
+//
+// Every intent is durable before the token is asked, every result before the
+// answer leaves. Requests carry identifiers: one that is sent again because the
+// vault died meanwhile gets the answer it would have got.
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sigillo/hsm"
+	"sigillo/store"
+)
+
+// Kind says what went wrong. It is the same on both ends of the socket.
+type Kind string
+
+// The kinds of [Error].
+const (
+	// WrongPassword and WrongOTP are told apart for the journal and the lock-out
+	// only. They take the same time; a face must not tell them apart to the user.
+	WrongPassword Kind = "WrongPassword"
+	WrongOTP      Kind = "WrongOTP"
+	// ReusedOTP: the code was right but has been used; wait for the next one.
+	ReusedOTP Kind = "ReusedOTP"
+	// Locked: too many failures in a row; RetryAfter says how long to wait.
+	Locked Kind = "Locked"
+	// BadSAD: not a SAD of this vault, or not for this request.
+	BadSAD Kind = "BadSAD"
+	// SpentSAD: the SAD has been used by another request.
+	SpentSAD Kind = "SpentSAD"
+	// ExpiredSAD: the SAD is too old; authorise again.
+	ExpiredSAD Kind = "ExpiredSAD"
+	// Tampered: a record is not as the vault left it. Nothing is done with it.
+	Tampered Kind = "Tampered"
+	// NotAllowed: the request is understood and refused.
+	NotAllowed Kind = "NotAllowed"
+	// TokenGone: the token cannot be reached.
+	TokenGone Kind = "TokenGone"
+	// Busy: too much to do at the moment; try again.
+	Busy Kind = "Busy"
+	// Unavailable: the vault does not answer on its socket.
+	Unavailable Kind = "Unavailable"
+	// BadRequest: the request makes no sense.
+	BadRequest Kind = "BadRequest"
+	// Failed: something below failed; the vault's log has the cause.
+	Failed Kind = "Failed"
+)
+
+var kinds = map[Kind]bool{
+	WrongPassword: true, WrongOTP: true, ReusedOTP: true, Locked: true, BadSAD: true, SpentSAD: true,
+	ExpiredSAD: true, Tampered: true, NotAllowed: true, TokenGone: true, Busy: true, Unavailable: true,
+	BadRequest: true, Failed: true,
+}
+
+// Error is the error of this package. Msg tells the user what to do and holds
+// nothing secret. Err stays on the side where it arose.
+type Error struct {
+	Kind       Kind
+	Msg        string
+	Err        error
+	RetryAfter time.Duration // with Locked and Busy: how long to wait
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("vault: %s: %v", e.Msg, e.Err)
+	}
+	return "vault: " + e.Msg
+}
+
+// Unwrap returns the cause, if there is one on this side of the socket.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of err: "" for nil, Failed for an error that is not
+// of this package.
+func KindOf(err error) Kind {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Failed
+}
+
+func fail(k Kind, msg string) error { return &Error{Kind: k, Msg: msg} }
+
+func failf(k Kind, format string, args ...any) error {
+	return &Error{Kind: k, Msg: fmt.Sprintf(format, args...)}
+}
+
+// because turns an error of a room below into one of this room.
+func because(err error, msg string) error {
+	var own *Error
+	if err == nil || errors.As(err, &own) {
+		return err
+	}
+	kind := Failed
+	var he *hsm.Error
+	var se *store.Error
+	switch {
+	case errors.As(err, &he):
+		switch he.Kind {
+		case hsm.TokenGone:
+			kind = TokenGone
+		case hsm.Busy:
+			kind = Busy
+		case hsm.Unsupported:
+			kind = NotAllowed
+		}
+	case errors.As(err, &se):
+		if se.Kind == store.Busy {
+			kind = Busy
+		}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		kind = Busy
+	}
+	return &Error{Kind: kind, Msg: msg, Err: err}
+}
