@@ -1,0 +1,432 @@
+package c14n
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits bound what Parse accepts.
+type Limits struct {
+	Size       int // bytes of the document
+	Depth      int // nesting of elements
+	Attributes int // attributes and namespace declarations of one element
+	Nodes      int // elements, attributes, texts, comments and processing instructions together
+	Name       int // bytes of a name
+	Namespace  int // bytes of a namespace URI; exclusive canonical form may repeat it for every element
+}
+
+// DefaultLimits are the limits of Parse.
+var DefaultLimits = Limits{
+	Size:       64 << 20,
+	Depth:      256,
+	Attributes: 1024,
+	Nodes:      1 << 20,
+	Name:       1024,
+	Namespace:  2048,
+}
+
+const (
+	xmlNamespace   = "http://www.w3.org/XML/1998/namespace"
+	xmlnsNamespace = "http://www.w3.org/2000/xmlns/"
+)
+
+// Parse reads a document with DefaultLimits.
+func Parse(doc []byte) (*Document, error) { return ParseLimits(doc, DefaultLimits) }
+
+// ParseLimits reads a document. The tree does not refer to doc, which may be
+// reused. The error is an *Error and names the line.
+func ParseLimits(doc []byte, l Limits) (*Document, error) {
+	if len(doc) > l.Size {
+		return nil, &Error{Kind: Limit, Msg: fmt.Sprintf("the document has %d bytes, more than the %d allowed", len(doc), l.Size)}
+	}
+	if err := checkEncoding(doc); err != nil {
+		return nil, err
+	}
+	p := &parser{src: string(doc), lim: l, scope: map[string][]string{"xml": {xmlNamespace}}}
+	d, err := p.document()
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			e.Msg = fmt.Sprintf("line %d: %s", 1+strings.Count(p.src[:min(p.pos, len(p.src))], "\n"), e.Msg)
+		}
+		return nil, err
+	}
+	return d, nil
+}
+
+// checkEncoding refuses what starts like UTF-16 or UTF-32 (XML 1.0 Appendix F)
+// and anything that is not UTF-8.
+func checkEncoding(doc []byte) error {
+	for _, mark := range []string{"\xfe\xff", "\xff\xfe", "\x00\x00\xfe\xff", "<\x00", "\x00<", "\x00\x00\x00<"} {
+		if bytes.HasPrefix(doc, []byte(mark)) {
+			return &Error{Kind: Encoding, Msg: "the document is in UTF-16 or UTF-32; convert it to UTF-8"}
+		}
+	}
+	return nil
+}
+
+type parser struct {
+	src   string
+	pos   int
+	lim   Limits
+	nodes int
+	open  []*Node             // elements whose end tag is awaited, innermost last
+	scope map[string][]string // prefix: URIs bound to it, innermost last
+}
+
+func (p *parser) fail(k Kind, format string, a ...any) error {
+	return &Error{Kind: k, Msg: fmt.Sprintf(format, a...)}
+}
+
+func (p *parser) bad(format string, a ...any) error { return p.fail(Malformed, format, a...) }
+
+func (p *parser) rest() string { return p.src[p.pos:] }
+
+// count takes one node from the budget.
+func (p *parser) count() error {
+	p.nodes++
+	if p.nodes > p.lim.Nodes {
+		return p.fail(Limit, "the document has more than %d nodes", p.lim.Nodes)
+	}
+	return nil
+}
+
+// document parses production [1] of XML 1.0.
+func (p *parser) document() (*Document, error) {
+	d := &Document{Node: &Node{Kind: DocumentNode, End: len(p.src)}}
+	if strings.HasPrefix(p.src, "\ufeff") {
+		p.pos = len("\ufeff")
+	}
+	if err := p.declaration(); err != nil {
+		return nil, err
+	}
+	for p.pos < len(p.src) {
+		if err := p.step(d); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.open) > 0 {
+		return nil, p.bad("the document ends inside the element <%s>", qname(p.open[len(p.open)-1].Prefix, p.open[len(p.open)-1].Local))
+	}
+	if d.Root == nil {
+		return nil, p.bad("the document has no element")
+	}
+	return d, nil
+}
+
+// step parses the next piece of markup or character data.
+func (p *parser) step(d *Document) error {
+	parent := d.Node
+	if len(p.open) > 0 {
+		parent = p.open[len(p.open)-1]
+	}
+	s := p.rest()
+	switch {
+	case s[0] != '<':
+		return p.characters(parent)
+	case strings.HasPrefix(s, "</"):
+		return p.endTag()
+	case strings.HasPrefix(s, "<!--"):
+		return p.comment(parent)
+	case strings.HasPrefix(s, "<![CDATA["):
+		return p.cdata(parent)
+	case strings.HasPrefix(s, "<?"):
+		return p.instruction(parent)
+	case strings.HasPrefix(s, "<!DOCTYPE"):
+		return p.fail(DTD, "the document has a document type declaration (DOCTYPE); remove it, signed documents must not depend on one")
+	case strings.HasPrefix(s, "<!"):
+		return p.bad("unknown markup declaration")
+	}
+	if parent.Kind == DocumentNode && d.Root != nil {
+		return p.bad("there is a second element after the document element")
+	}
+	n, err := p.startTag(parent)
+	if err != nil {
+		return err
+	}
+	if parent.Kind == DocumentNode {
+		d.Root = n
+	}
+	return nil
+}
+
+// declaration parses the XML declaration, productions [23] to [32] and [80].
+func (p *parser) declaration() error {
+	if !strings.HasPrefix(p.rest(), "<?xml") || len(p.rest()) < 6 || !isSpace(p.rest()[5]) {
+		return nil
+	}
+	end := strings.Index(p.rest(), "?>")
+	if end < 0 {
+		return p.bad("the XML declaration does not end")
+	}
+	values, err := p.pseudoAttributes(p.rest()[5:end])
+	if err != nil {
+		return err
+	}
+	allowed := []string{"version", "encoding", "standalone"}
+	for _, v := range values {
+		i := slices.Index(allowed, v.Local)
+		if i < 0 || (i > 0 && allowed[0] == "version") {
+			return p.bad("the XML declaration is not of the form <?xml version=\"1.0\" encoding=\"UTF-8\"?>")
+		}
+		allowed = allowed[i+1:]
+		if err := p.declared(v.Local, v.Value); err != nil {
+			return err
+		}
+	}
+	if len(values) == 0 {
+		return p.bad("the XML declaration has no version")
+	}
+	p.pos += end + 2
+	return nil
+}
+
+// declared checks one part of the XML declaration.
+func (p *parser) declared(name, value string) error {
+	switch {
+	case name == "version" && value != "1.0":
+		return p.fail(Unsupported, "XML version %q is not supported, only 1.0", value)
+	case name == "encoding" && strings.EqualFold(value, "US-ASCII"):
+		for i := 0; i < len(p.src); i++ {
+			if p.src[i] >= utf8.RuneSelf {
+				return p.fail(Encoding, "the document declares US-ASCII but has other characters; convert it to UTF-8")
+			}
+		}
+	case name == "encoding" && !strings.EqualFold(value, "UTF-8"):
+		return p.fail(Encoding, "the document is encoded in %q; convert it to UTF-8", value)
+	case name == "standalone" && value != "yes" && value != "no":
+		return p.bad("standalone in the XML declaration must be yes or no")
+	}
+	return nil
+}
+
+// pseudoAttributes splits the inside of the XML declaration.
+func (p *parser) pseudoAttributes(s string) ([]Attr, error) {
+	var out []Attr
+	for {
+		t := strings.TrimLeft(s, " \t\r\n")
+		if t == "" {
+			return out, nil
+		}
+		name, after, ok := strings.Cut(t, "=")
+		name = strings.TrimRight(name, " \t\r\n")
+		after = strings.TrimLeft(after, " \t\r\n")
+		if !ok || t == s || after == "" || (after[0] != '"' && after[0] != '\'') {
+			return nil, p.bad("the XML declaration is malformed")
+		}
+		end := strings.IndexByte(after[1:], after[0])
+		if end < 0 || len(out) == 3 {
+			return nil, p.bad("the XML declaration is malformed")
+		}
+		out = append(out, Attr{Local: name, Value: after[1 : 1+end]})
+		s = after[end+2:]
+	}
+}
+
+// startTag parses a start tag or an empty-element tag, productions [40] to
+// [44], and resolves its names.
+func (p *parser) startTag(parent *Node) (*Node, error) {
+	if err := p.count(); err != nil {
+		return nil, err
+	}
+	n := &Node{Kind: ElementNode, Parent: parent, Start: p.pos}
+	p.pos++
+	var err error
+	if n.Prefix, n.Local, err = p.qualifiedName(); err != nil {
+		return nil, err
+	}
+	if n.Prefix == "xmlns" {
+		return nil, p.bad("an element cannot have the prefix xmlns")
+	}
+	if len(p.open) >= p.lim.Depth {
+		return nil, p.fail(Limit, "elements are nested more than %d deep", p.lim.Depth)
+	}
+	if err := p.attributes(n); err != nil {
+		return nil, err
+	}
+	for _, ns := range n.Namespaces {
+		p.scope[ns.Prefix] = append(p.scope[ns.Prefix], ns.URI)
+	}
+	if err := p.resolve(n); err != nil {
+		return nil, err
+	}
+	parent.Children = append(parent.Children, n)
+	if n.Empty {
+		n.End = p.pos
+		p.leave(n)
+		return n, nil
+	}
+	p.open = append(p.open, n)
+	return n, nil
+}
+
+// attributes parses up to and including the end of the tag.
+func (p *parser) attributes(n *Node) error {
+	for {
+		before := p.pos
+		p.space()
+		s := p.rest()
+		switch {
+		case strings.HasPrefix(s, "/>"):
+			n.Empty, n.CloseStart = true, p.pos
+			p.pos += 2
+			return nil
+		case strings.HasPrefix(s, ">"):
+			p.pos++
+			return nil
+		case s == "":
+			return p.bad("the document ends inside a tag")
+		case before == p.pos:
+			return p.bad("white space is missing before an attribute of <%s>", n.Local)
+		}
+		if len(n.Attrs)+len(n.Namespaces) >= p.lim.Attributes {
+			return p.fail(Limit, "an element has more than %d attributes", p.lim.Attributes)
+		}
+		if err := p.attribute(n); err != nil {
+			return err
+		}
+	}
+}
+
+// attribute parses one attribute and sorts out namespace declarations.
+func (p *parser) attribute(n *Node) error {
+	if err := p.count(); err != nil {
+		return err
+	}
+	prefix, local, err := p.qualifiedName()
+	if err != nil {
+		return err
+	}
+	p.space()
+	if !strings.HasPrefix(p.rest(), "=") {
+		return p.bad("the attribute %s has no value", qname(prefix, local))
+	}
+	p.pos++
+	p.space()
+	value, err := p.attributeValue()
+	if err != nil {
+		return err
+	}
+	switch {
+	case prefix == "xmlns":
+		return p.declare(n, local, value)
+	case prefix == "" && local == "xmlns":
+		return p.declare(n, "", value)
+	}
+	n.Attrs = append(n.Attrs, Attr{Prefix: prefix, Local: local, Value: value})
+	return nil
+}
+
+// declare checks a namespace declaration against Namespaces in XML 1.0 §3.
+func (p *parser) declare(n *Node, prefix, uri string) error {
+	switch {
+	case len(uri) > p.lim.Namespace:
+		return p.fail(Limit, "a namespace URI is longer than %d bytes", p.lim.Namespace)
+	case prefix == "xmlns" || uri == xmlnsNamespace:
+		return p.bad("the prefix and the namespace of xmlns cannot be declared")
+	case (prefix == "xml") != (uri == xmlNamespace):
+		return p.bad("the prefix xml and its namespace belong to each other alone")
+	case prefix != "" && uri == "":
+		return p.bad("the prefix %s cannot be undeclared in XML 1.0", prefix)
+	}
+	n.Namespaces = append(n.Namespaces, Namespace{Prefix: prefix, URI: uri})
+	return nil
+}
+
+// resolve finds the namespaces of the element and its attributes, puts them
+// in canonical order and refuses duplicates.
+func (p *parser) resolve(n *Node) error {
+	sort.Slice(n.Namespaces, func(i, j int) bool { return n.Namespaces[i].Prefix < n.Namespaces[j].Prefix })
+	for i := 1; i < len(n.Namespaces); i++ {
+		if n.Namespaces[i].Prefix == n.Namespaces[i-1].Prefix {
+			return p.bad("<%s> declares a namespace prefix twice", n.Local)
+		}
+	}
+	var ok bool
+	if n.Space, ok = p.lookup(n.Prefix); !ok {
+		return p.bad("the prefix %s of <%s> is not declared", n.Prefix, n.Local)
+	}
+	for i := range n.Attrs {
+		a := &n.Attrs[i]
+		if a.Prefix == "" {
+			continue
+		}
+		if a.Space, ok = p.lookup(a.Prefix); !ok {
+			return p.bad("the prefix %s of the attribute %s is not declared", a.Prefix, a.Local)
+		}
+	}
+	sort.Slice(n.Attrs, func(i, j int) bool { return before(n.Attrs[i], n.Attrs[j]) })
+	for i := 1; i < len(n.Attrs); i++ {
+		if n.Attrs[i].Space == n.Attrs[i-1].Space && n.Attrs[i].Local == n.Attrs[i-1].Local {
+			return p.bad("<%s> has the attribute %s twice", n.Local, n.Attrs[i].Local)
+		}
+	}
+	return nil
+}
+
+// before is the canonical order of attributes (Canonical XML §2.2): namespace
+// URI first, then local name, both by code point, which is byte order in UTF-8.
+func before(a, b Attr) bool {
+	if a.Space != b.Space {
+		return a.Space < b.Space
+	}
+	return a.Local < b.Local
+}
+
+// lookup gives the namespace a prefix is bound to here.
+func (p *parser) lookup(prefix string) (string, bool) {
+	uris := p.scope[prefix]
+	if len(uris) == 0 {
+		return "", prefix == ""
+	}
+	return uris[len(uris)-1], true
+}
+
+// leave takes the declarations of n out of scope.
+func (p *parser) leave(n *Node) {
+	for _, ns := range n.Namespaces {
+		uris := p.scope[ns.Prefix]
+		if len(uris) == 1 {
+			delete(p.scope, ns.Prefix)
+		} else {
+			p.scope[ns.Prefix] = uris[:len(uris)-1]
+		}
+	}
+}
+
+func (p *parser) endTag() error {
+	if len(p.open) == 0 {
+		return p.bad("there is an end tag without a start tag")
+	}
+	n := p.open[len(p.open)-1]
+	n.CloseStart = p.pos
+	p.pos += 2
+	prefix, local, err := p.qualifiedName()
+	if err != nil {
+		return err
+	}
+	p.space()
+	if prefix != n.Prefix || local != n.Local {
+		return p.bad("the end tag </%s> closes the element <%s>", qname(prefix, local), qname(n.Prefix, n.Local))
+	}
+	if !strings.HasPrefix(p.rest(), ">") {
+		return p.bad("the end tag </%s> is malformed", qname(prefix, local))
+	}
+	p.pos++
+	n.End = p.pos
+	p.open = p.open[:len(p.open)-1]
+	p.leave(n)
+	return nil
+}
+
+func qname(prefix, local string) string {
+	if prefix == "" {
+		return local
+	}
+	return prefix + ":" + local
+}
