@@ -1,0 +1,32 @@
+package inspect
+
+// Bounds on what one inspection may cost. Reaching one is a refusal, never a
+// partial inspection: what was not looked at is not known to be harmless.
+const (
+	maxFile   = 256 << 20 // bytes of a document of any kind
+	maxMarkup = 50 << 20  // bytes of an HTML, SVG, XML, RTF or text document
+
+	maxFindings        = 200
+	maxFindingsPerRule = 20
+	maxQuote           = 80  // characters
+	maxWhere           = 160 // characters
+
+	maxZipEntries  = 10_000
+	maxZipInflated = 500 << 20 // bytes, all entries of a package together
+	maxZipRatio    = 200       // inflated : stored, looked at beyond zipRatioFrom
+	zipRatioFrom   = 10 << 20  // bytes
+	maxZipName     = 512       // bytes
+
+	maxXMLDepth      = 100
+	maxXMLAttributes = 1000      // per element
+	maxXMLToken      = 16 << 20  // bytes of one piece of character data in a package part
+	maxTag           = 1 << 20   // bytes of one HTML token
+	maxFieldCode     = 64 << 10  // bytes of one Word field code
+	maxFieldDepth    = 32        // fields within fields
+	maxRTFDepth      = 256       // groups within groups
+	maxPixels        = 100 << 20 // of one page image
+	maxTIFFPages     = 5_000
+	maxGIFFrames     = 10_000
+	maxCFBEntries    = 20_000
+	maxEnvelopes     = 5 // .p7m within .p7m
+)

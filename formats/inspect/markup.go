@@ -1,0 +1,205 @@
+package inspect
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// attribute is one attribute with its value, character references decoded.
+type attribute struct{ name, value string }
+
+// markup judges elements of HTML and SVG by what a browser would do with them.
+type markup struct {
+	*report
+	where string
+}
+
+// elementRules are the elements that are never inert.
+var elementRules = map[string]string{
+	"script": "html.script", "noscript": "html.script", "handler": "html.script", "listener": "html.script",
+	"iframe": "html.embedded", "frame": "html.embedded", "frameset": "html.embedded", "noframes": "html.embedded",
+	"object": "html.embedded", "embed": "html.embedded", "applet": "html.embedded", "param": "html.embedded",
+	"portal": "html.embedded", "fencedframe": "html.embedded", "foreignobject": "html.embedded",
+	"video": "html.embedded", "audio": "html.embedded", "source": "html.embedded", "track": "html.embedded",
+	"bgsound": "html.embedded", "canvas": "html.embedded", "xml": "html.embedded",
+	"form": "html.form", "input": "html.form", "button": "html.form", "select": "html.form",
+	"textarea": "html.form", "isindex": "html.form", "keygen": "html.form",
+	"base": "html.redirect", "link": "html.external", "import": "html.external",
+	"template": "html.dynamic", "slot": "html.dynamic", "marquee": "html.dynamic", "blink": "html.dynamic",
+	"dialog": "html.dynamic", "details": "html.dynamic", "animate": "html.dynamic", "animatemotion": "html.dynamic",
+	"animatetransform": "html.dynamic", "animatecolor": "html.dynamic", "set": "html.dynamic", "discard": "html.dynamic",
+	"switch": "html.dynamic",
+}
+
+// element judges one start tag; name may be in any case.
+func (m *markup) element(name string, attrs []attribute) {
+	name = strings.ToLower(name)
+	if rule, ok := elementRules[name]; ok {
+		m.add(rule, m.where, "<"+name+">")
+	}
+	if name == "meta" {
+		m.meta(attrs)
+	}
+	for _, a := range attrs {
+		m.attribute(name, strings.ToLower(a.name), a.value)
+	}
+}
+
+// meta: instructions to the browser that act like HTTP headers.
+func (m *markup) meta(attrs []attribute) {
+	for _, a := range attrs {
+		if !strings.EqualFold(a.name, "http-equiv") {
+			continue
+		}
+		switch strings.ToLower(strings.TrimSpace(a.value)) {
+		case "content-type", "content-language", "x-ua-compatible", "content-style-type", "cache-control", "pragma", "expires":
+		default:
+			m.add("html.redirect", m.where, "http-equiv="+a.value)
+		}
+	}
+}
+
+// loading are the attributes whose URL is fetched without being asked for.
+var loading = map[string]bool{
+	"src": true, "srcset": true, "background": true, "poster": true, "data": true, "code": true, "codebase": true,
+	"classid": true, "archive": true, "lowsrc": true, "dynsrc": true, "longdesc": false, "manifest": true,
+	"profile": false, "cite": false, "imagesrcset": true, "icon": true,
+}
+
+func (m *markup) attribute(element, name, value string) {
+	switch {
+	case len(name) > 2 && strings.HasPrefix(name, "on"):
+		m.add("html.script", m.where, name+"="+value)
+		return
+	case name == "style":
+		m.css(value)
+		return
+	case name == "srcdoc":
+		m.add("html.embedded", m.where, "srcdoc="+value)
+		return
+	case name == "hidden":
+		m.add("html.hidden", m.where, "<"+element+" hidden>")
+		return
+	case name == "action" || name == "formaction":
+		m.add("html.form", m.where, name+"="+value)
+		return
+	case name == "ping":
+		m.add("html.external", m.where, "ping="+value)
+		return
+	case name == "href":
+		m.href(element, value)
+		return
+	}
+	scheme := urlScheme(value)
+	switch {
+	case isCodeScheme(scheme):
+		m.add("html.script", m.where, name+"="+value)
+	case loading[name] && strings.TrimSpace(value) != "" && !strings.HasPrefix(strings.TrimSpace(value), "#"):
+		m.add("html.external", m.where, name+"="+value)
+	case strings.Contains(strings.ToLower(value), "url("):
+		m.css(value) // SVG presentation attributes: fill, filter, mask, …
+	}
+}
+
+// href of an a or area element waits for the reader; of any other it is
+// fetched at once, unless it points into the document itself.
+func (m *markup) href(element, value string) {
+	scheme := urlScheme(value)
+	switch {
+	case isCodeScheme(scheme):
+		m.add("html.script", m.where, "href="+value)
+	case strings.HasPrefix(strings.TrimSpace(value), "#"):
+	case element == "a" || element == "area":
+		m.add(linkRule(value), m.where, value)
+	case element == "link" || element == "base": // judged as elements
+	default:
+		m.add("html.external", m.where, "href="+value)
+	}
+}
+
+// linkRule judges a link the reader has to follow himself.
+func linkRule(target string) string {
+	switch urlScheme(target) {
+	case "", "http", "https", "mailto", "tel", "ftp", "pec", "urn", "doi", "sip":
+		if strings.HasPrefix(strings.TrimSpace(target), `\\`) {
+			return "link.scheme"
+		}
+		return "link"
+	}
+	return "link.scheme"
+}
+
+func isCodeScheme(scheme string) bool {
+	switch scheme {
+	case "javascript", "vbscript", "livescript", "mocha", "jscript", "data", "blob", "about", "view-source", "mhtml", "ms-its":
+		return true
+	}
+	return false
+}
+
+// urlScheme is the scheme as a browser reads it: white space and control
+// characters are dropped first (WHATWG URL §4.4).
+func urlScheme(raw string) string {
+	var b strings.Builder
+	for _, c := range raw {
+		if c <= ' ' || unicode.IsControl(c) || unicode.Is(unicode.Cf, c) {
+			continue
+		}
+		if c == ':' {
+			return strings.ToLower(b.String())
+		}
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || b.Len() > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.')) || b.Len() > 32 {
+			return ""
+		}
+		b.WriteRune(c)
+	}
+	return ""
+}
+
+var (
+	cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
+	cssEscape  = regexp.MustCompile(`\\(?:([0-9a-fA-F]{1,6})\s?|([^\n]))`)
+	cssURL     = regexp.MustCompile(`url\(\s*['"]?\s*([^)]?)`)
+	cssCode    = regexp.MustCompile(`expression\s*\(|behaviou?r\s*:|-moz-binding|javascript:|vbscript:`)
+	cssDynamic = regexp.MustCompile(`@media|@container|@supports|@keyframes|@-webkit-keyframes|@page|:hover|:focus|:active|:visited|:target|:checked|:has\(|animation|transition|content\s*:|attr\(`)
+	cssHidden  = regexp.MustCompile(`display\s*:\s*none|visibility\s*:\s*(hidden|collapse)|opacity\s*:\s*0?\.?0+\s*(;|}|$|!)|font-size\s*:\s*0+(\.0+)?[a-z%]*\s*(;|}|$|!)`)
+)
+
+// css judges a style sheet or a style attribute: what it fetches, what it runs
+// and what it shows only at times.
+func (m *markup) css(style string) {
+	style = cssEscape.ReplaceAllStringFunc(style, cssUnescape)
+	style = strings.ToLower(cssComment.ReplaceAllString(style, ""))
+	if hit := cssCode.FindString(style); hit != "" {
+		m.add("html.script", m.where, hit)
+	}
+	for _, u := range cssURL.FindAllStringSubmatch(style, -1) {
+		if u[1] != "#" {
+			m.add("html.external", m.where, u[0])
+		}
+	}
+	for _, word := range []string{"@import", "image-set(", "@font-face", "src("} {
+		if strings.Contains(style, word) {
+			m.add("html.external", m.where, word)
+		}
+	}
+	if hit := cssDynamic.FindString(style); hit != "" {
+		m.add("html.dynamic", m.where, hit)
+	}
+	if hit := cssHidden.FindString(style); hit != "" {
+		m.add("html.hidden", m.where, hit)
+	}
+}
+
+func cssUnescape(esc string) string {
+	p := cssEscape.FindStringSubmatch(esc)
+	if p[1] == "" {
+		return p[2]
+	}
+	var c rune
+	for _, d := range strings.ToLower(p[1]) {
+		c = c<<4 | rune(strings.IndexRune("0123456789abcdef", d))
+	}
+	return string(c)
+}

@@ -1,0 +1,158 @@
+package inspect
+
+// A Rule says what is done about one kind of content.
+type Rule struct {
+	ID       string
+	Severity Verdict
+	Text     Text
+}
+
+// Rules returns the rule table, in its order.
+func Rules() []Rule { return append([]Rule(nil), rules...) }
+
+var ruleByID = func() map[string]Rule {
+	m := make(map[string]Rule, len(rules))
+	for _, r := range rules {
+		m[r.ID] = r
+	}
+	return m
+}()
+
+// rules is the whole policy in one place. A severity is changed here and
+// nowhere else; the scanners only say what they found.
+var rules = []Rule{
+	// Any format
+	{"inspect.failed", Refuse, Text{"Il documento non ha potuto essere esaminato fino in fondo: convertirlo in PDF/A e riprovare.", "The document could not be inspected to its end: convert it to PDF/A and try again."}},
+	{"empty", Refuse, Text{"Il documento è vuoto: caricare il file giusto.", "The document is empty: upload the right file."}},
+	{"size", Refuse, Text{"Il documento supera la dimensione che può essere esaminata: dividerlo o ridurne le immagini.", "The document is larger than what can be inspected: split it or reduce its images."}},
+	{"format.unknown", Refuse, Text{"Il formato non è riconosciuto e non se ne può escludere un contenuto attivo: convertire in PDF/A.", "The format is not recognised and active content cannot be ruled out: convert to PDF/A."}},
+	{"format.container", Refuse, Text{"È un archivio: firmare i singoli documenti che contiene.", "It is an archive: sign the single documents it contains."}},
+	{"format.polyglot", Refuse, Text{"Il file può essere letto come due formati diversi e mostrare due contenuti: esportarlo di nuovo dal programma di origine.", "The file can be read as two different formats and show two contents: export it again from the program it came from."}},
+	{"name.mismatch", Refuse, Text{"L'estensione del nome non corrisponde al contenuto: rinominare il file con l'estensione giusta.", "The name's extension does not match the content: rename the file with the right extension."}},
+	{"link", Allow, Text{"Contiene un collegamento che si apre solo su richiesta: la pagina collegata non fa parte del documento.", "It has a link that opens only on request: the page it leads to is not part of the document."}},
+	{"link.scheme", Refuse, Text{"Contiene un collegamento che può eseguire codice o aprire un file locale: toglierlo.", "It has a link that can run code or open a local file: remove it."}},
+
+	// PDF (ISO 32000-2)
+	{"pdf.malformed", Refuse, Text{"Il PDF non rispetta lo standard e programmi diversi possono mostrarlo diversamente: esportarlo di nuovo, meglio in PDF/A.", "The PDF breaks the standard and different programs may show it differently: export it again, best as PDF/A."}},
+	{"pdf.encrypted", Refuse, Text{"Il PDF è cifrato o protetto: salvarlo senza password né restrizioni.", "The PDF is encrypted or restricted: save it without password or restrictions."}},
+	{"pdf.javascript", Refuse, Text{"Il PDF contiene JavaScript, che può cambiare quanto mostrato: stamparlo in PDF/A.", "The PDF contains JavaScript, which can change what is shown: print it to PDF/A."}},
+	{"pdf.action", Refuse, Text{"Il PDF contiene un'azione che avvia programmi, invia dati o cambia quanto mostrato: toglierla o stampare in PDF/A.", "The PDF has an action that starts programs, sends data or changes what is shown: remove it or print to PDF/A."}},
+	{"pdf.action.remote", Refuse, Text{"Il PDF rimanda a un altro file: includerne il contenuto o togliere il rimando.", "The PDF leads into another file: include its content or remove the reference."}},
+	{"pdf.action.event", Refuse, Text{"Il PDF esegue un'azione da solo, all'apertura o al passaggio del puntatore: toglierla.", "The PDF performs an action by itself, on opening or when the pointer passes: remove it."}},
+	{"pdf.media", Refuse, Text{"Il PDF contiene audio, video o 3D: toglierli.", "The PDF contains sound, film or 3D: remove them."}},
+	{"pdf.xfa", Refuse, Text{"Il PDF è un modulo XFA, disegnato al momento dell'apertura: stamparlo in PDF/A.", "The PDF is an XFA form, drawn when it is opened: print it to PDF/A."}},
+	{"pdf.attachment", Refuse, Text{"Il PDF contiene file allegati: firmarli a parte e toglierli.", "The PDF has attached files: sign them separately and remove them."}},
+	{"pdf.external", Refuse, Text{"Il PDF prende parte del contenuto da un altro file: esportarlo con tutto incluso.", "The PDF takes part of its content from another file: export it with everything included."}},
+	{"pdf.optional-content", Confirm, Text{"Il PDF ha livelli che possono essere nascosti: ora sono tutti visibili, verificare le pagine.", "The PDF has layers that can be hidden: all are visible now, check the pages."}},
+	{"pdf.optional-content.hidden", Refuse, Text{"Il PDF ha livelli nascosti o che cambiano fra schermo e stampa: appiattirli.", "The PDF has layers that are hidden or differ between screen and print: flatten them."}},
+	{"pdf.annotation.hidden", Refuse, Text{"Il PDF ha annotazioni nascoste o senza aspetto fisso: appiattirle o toglierle.", "The PDF has annotations that are hidden or lack a fixed appearance: flatten or remove them."}},
+	{"pdf.annotation", Confirm, Text{"Il PDF ha annotazioni sopra la pagina: verificare che vadano firmate con essa.", "The PDF has annotations on top of the page: check that they are meant to be signed with it."}},
+	{"pdf.form", Confirm, Text{"Il PDF ha campi compilabili: verificarne i valori; è meglio appiattirli.", "The PDF has fields that can be filled in: check their values; flattening them is better."}},
+	{"pdf.form.appearances", Refuse, Text{"I campi del PDF vengono ridisegnati all'apertura: appiattirli.", "The fields of the PDF are redrawn on opening: flatten them."}},
+	{"pdf.font", Confirm, Text{"Un carattere non è incorporato e su un altro computer può apparire diverso: incorporarlo è meglio.", "A font is not embedded and may look different on another computer: embedding it is better."}},
+	{"pdf.image.alternate", Refuse, Text{"Un'immagine ha versioni alternative: esportare il PDF con una sola.", "An image has alternate versions: export the PDF with one only."}},
+	{"pdf.postscript", Refuse, Text{"Il PDF contiene codice PostScript o rimandi di prestampa: esportarlo di nuovo.", "The PDF contains PostScript code or prepress references: export it again."}},
+	{"pdf.transfer", Refuse, Text{"Il PDF cambia i colori secondo l'apparecchio (funzioni di trasferimento): esportarlo senza.", "The PDF changes colours with the device (transfer functions): export it without."}},
+	{"pdf.revisions", Refuse, Text{"Il PDF conserva versioni precedenti che possono riaffiorare: salvarlo con un nome nuovo o stamparlo in PDF/A.", "The PDF keeps earlier versions that may surface again: save it under a new name or print it to PDF/A."}},
+	{"pdf.signed", Allow, Text{"Il PDF è già firmato: la nuova firma si aggiunge a quelle presenti.", "The PDF is already signed: the new signature is added to those present."}},
+	{"pdf.limit", Refuse, Text{"Il PDF supera i limiti di ciò che può essere esaminato: semplificarlo o dividerlo.", "The PDF exceeds the limits of what can be inspected: simplify or split it."}},
+
+	// ZIP packages (OOXML, ODF)
+	{"zip.malformed", Refuse, Text{"Il contenitore del documento è difettoso: salvarlo di nuovo dal programma di origine.", "The document's container is defective: save it again from the program it came from."}},
+	{"zip.layout", Refuse, Text{"Nel contenitore ci sono dati fuori posto o sovrapposti: salvare di nuovo il documento.", "The container has stray or overlapping data: save the document again."}},
+	{"zip.names", Refuse, Text{"Nel contenitore due parti hanno lo stesso nome o un nome insidioso: salvare di nuovo il documento.", "In the container two parts share a name or a name is deceitful: save the document again."}},
+	{"zip.bomb", Refuse, Text{"Il documento si espande oltre ogni misura ragionevole: non è esaminabile.", "The document expands beyond all reason: it cannot be inspected."}},
+	{"zip.encrypted", Refuse, Text{"Il documento è protetto da password: salvarlo senza.", "The document is protected by a password: save it without."}},
+	{"zip.nested", Refuse, Text{"Il documento contiene un altro file al suo interno: toglierlo o firmarlo a parte.", "The document contains another file inside: remove it or sign it separately."}},
+
+	// Office Open XML (ISO/IEC 29500)
+	{"ooxml.malformed", Refuse, Text{"Il documento Office è difettoso: salvarlo di nuovo o convertirlo in PDF/A.", "The Office document is defective: save it again or convert it to PDF/A."}},
+	{"ooxml.macro", Refuse, Text{"Il documento contiene macro: salvarlo nel formato senza macro (.docx, .xlsx, .pptx).", "The document contains macros: save it in the format without macros (.docx, .xlsx, .pptx)."}},
+	{"ooxml.activex", Refuse, Text{"Il documento contiene controlli ActiveX: toglierli.", "The document contains ActiveX controls: remove them."}},
+	{"ooxml.embedded", Refuse, Text{"Il documento contiene un oggetto di un altro programma: sostituirlo con un'immagine.", "The document contains another program's object: replace it with a picture."}},
+	{"ooxml.external", Refuse, Text{"Il documento prende parte del contenuto da fuori: includerlo nel documento.", "The document takes part of its content from elsewhere: include it in the document."}},
+	{"ooxml.template", Refuse, Text{"Il documento carica un modello esterno: staccarlo dal modello.", "The document loads an external template: detach it from the template."}},
+	{"ooxml.altchunk", Refuse, Text{"Il documento importa un altro documento all'apertura: incorporarne il testo.", "The document imports another document on opening: insert its text."}},
+	{"ooxml.extension", Refuse, Text{"Il documento porta con sé un'estensione del programma (componente web o barra personalizzata): toglierla.", "The document carries an extension of the program (web add-in or custom ribbon): remove it."}},
+	{"ooxml.media", Refuse, Text{"Il documento contiene audio, video o 3D: toglierli.", "The document contains sound, film or 3D: remove them."}},
+	{"ooxml.part", Refuse, Text{"Il documento contiene una parte di tipo sconosciuto: salvarlo di nuovo o convertirlo in PDF/A.", "The document contains a part of unknown type: save it again or convert it to PDF/A."}},
+	{"ooxml.binary-workbook", Refuse, Text{"La cartella di lavoro è in formato binario: salvarla come .xlsx.", "The workbook is in the binary format: save it as .xlsx."}},
+	{"ooxml.data", Refuse, Text{"Il documento si aggiorna da una fonte di dati: togliere connessioni e stampa unione.", "The document refreshes itself from a data source: remove connections and mail merge."}},
+	{"ooxml.binding", Confirm, Text{"Un controllo mostra un valore preso da dati interni al documento: verificare il testo mostrato.", "A control shows a value taken from data inside the document: check the text shown."}},
+	{"ooxml.changes", Confirm, Text{"Il documento conserva modifiche registrate: accettarle o rifiutarle prima di firmare.", "The document keeps tracked changes: accept or reject them before signing."}},
+	{"ooxml.comments", Confirm, Text{"Il documento contiene commenti: verificare se vanno firmati o tolti.", "The document contains comments: check whether to sign or remove them."}},
+	{"ooxml.hidden", Confirm, Text{"Il documento contiene parti nascoste che verranno firmate: mostrarle o toglierle.", "The document contains hidden parts that will be signed: show or remove them."}},
+	{"field.dynamic", Refuse, Text{"Un campo cambia da solo quanto mostrato (data, nome file, dati esterni…): convertirlo in testo.", "A field changes by itself what is shown (date, file name, outside data…): turn it into plain text."}},
+	{"field.dde", Refuse, Text{"Un campo DDE esegue comandi o prende dati da altri programmi: toglierlo.", "A DDE field runs commands or takes data from other programs: remove it."}},
+	{"field.layout", Confirm, Text{"Un campo di impaginazione (numero di pagina, sommario…) è ricalcolato dal programma: verificare le pagine.", "A layout field (page number, contents…) is worked out by the program: check the pages."}},
+	{"formula.volatile", Refuse, Text{"Una formula cambia a ogni apertura o esce dal documento: sostituirla con il suo valore.", "A formula changes at every opening or reaches outside the document: replace it with its value."}},
+	{"formula", Confirm, Text{"Il foglio contiene formule: verificare i valori; è meglio sostituirle con i risultati.", "The sheet contains formulas: check the values; replacing them with their results is better."}},
+	{"sheet.macrosheet", Refuse, Text{"Il foglio contiene macro di Excel 4.0: toglierle.", "The workbook contains Excel 4.0 macro sheets: remove them."}},
+	{"sheet.header.dynamic", Refuse, Text{"L'intestazione stampa data, ora o nome del file: sostituirli con testo.", "The header prints date, time or file name: replace them with text."}},
+	{"sheet.header", Confirm, Text{"L'intestazione stampa numeri di pagina o il nome del foglio: verificare le pagine.", "The header prints page numbers or the sheet's name: check the pages."}},
+	{"slide.action", Refuse, Text{"La presentazione esegue un programma o una macro: togliere l'azione.", "The presentation runs a program or a macro: remove the action."}},
+	{"slide.animation", Confirm, Text{"Le animazioni mostrano o nascondono contenuti nel tempo: verificare le pagine.", "Animations show or hide content over time: check the pages."}},
+
+	// Compound File Binary ([MS-CFB]): DOC, XLS, PPT
+	{"cfb.malformed", Refuse, Text{"Il documento Office è difettoso: salvarlo di nuovo come .docx o .xlsx, o in PDF/A.", "The Office document is defective: save it again as .docx or .xlsx, or as PDF/A."}},
+	{"cfb.macro", Refuse, Text{"Il documento contiene macro: salvarlo senza macro come .docx, .xlsx o PDF/A.", "The document contains macros: save it without macros as .docx, .xlsx or PDF/A."}},
+	{"cfb.embedded", Refuse, Text{"Il documento contiene un oggetto di un altro programma: sostituirlo con un'immagine.", "The document contains another program's object: replace it with a picture."}},
+	{"cfb.encrypted", Refuse, Text{"Il documento è protetto da password: salvarlo senza.", "The document is protected by a password: save it without."}},
+	{"cfb.legacy", Refuse, Text{"Il formato binario di Office può nascondere campi e formule: convertire in PDF/A, .docx o .xlsx.", "Office's binary format may hide fields and formulas: convert to PDF/A, .docx or .xlsx."}},
+
+	// OpenDocument (ISO/IEC 26300)
+	{"odf.malformed", Refuse, Text{"Il documento OpenDocument è difettoso: salvarlo di nuovo o convertirlo in PDF/A.", "The OpenDocument file is defective: save it again or convert it to PDF/A."}},
+	{"odf.macro", Refuse, Text{"Il documento contiene macro o script: toglierli da Strumenti > Macro.", "The document contains macros or scripts: remove them in Tools > Macros."}},
+	{"odf.object", Refuse, Text{"Il documento contiene un oggetto, un plugin o una cornice di un altro programma: sostituirlo con un'immagine.", "The document contains another program's object, plug-in or frame: replace it with a picture."}},
+	{"odf.external", Refuse, Text{"Il documento prende parte del contenuto da fuori: includerlo nel documento.", "The document takes part of its content from elsewhere: include it in the document."}},
+	{"odf.field.unused", Confirm, Text{"Uno stile di pagina non usato contiene un campo che cambia: eliminarlo è meglio.", "A page style that is not used contains a field that changes: deleting it is better."}},
+	{"odf.form", Confirm, Text{"Il documento contiene controlli di modulo: verificarne i valori.", "The document contains form controls: check their values."}},
+	{"odf.changes", Confirm, Text{"Il documento conserva modifiche registrate o commenti: accettarli o toglierli prima di firmare.", "The document keeps tracked changes or comments: accept or remove them before signing."}},
+	{"odf.hidden", Confirm, Text{"Il documento contiene parti nascoste che verranno firmate: mostrarle o toglierle.", "The document contains hidden parts that will be signed: show or remove them."}},
+
+	// RTF
+	{"rtf.malformed", Refuse, Text{"Il documento RTF è difettoso: salvarlo di nuovo o convertirlo in PDF/A.", "The RTF document is defective: save it again or convert it to PDF/A."}},
+	{"rtf.object", Refuse, Text{"Il documento RTF contiene un oggetto di un altro programma: sostituirlo con un'immagine.", "The RTF document contains another program's object: replace it with a picture."}},
+	{"rtf.external", Refuse, Text{"Il documento RTF carica un modello o un file esterno: staccarlo.", "The RTF document loads an external template or file: detach it."}},
+	{"rtf.dynamic", Refuse, Text{"Il documento RTF contiene data, ora o HTML nascosto che cambiano quanto mostrato: sostituirli con testo.", "The RTF document contains dates, times or hidden HTML that change what is shown: replace them with text."}},
+	{"rtf.hidden", Confirm, Text{"Il documento RTF contiene testo nascosto, modifiche registrate o commenti: verificarli o toglierli.", "The RTF document contains hidden text, tracked changes or comments: check or remove them."}},
+
+	// HTML, XHTML, SVG
+	{"html.script", Refuse, Text{"La pagina contiene codice che il navigatore esegue: toglierlo o convertire in PDF/A.", "The page contains code that the browser runs: remove it or convert to PDF/A."}},
+	{"html.embedded", Refuse, Text{"La pagina incorpora un'altra pagina, un'applet o un oggetto: toglierli o convertire in PDF/A.", "The page embeds another page, an applet or an object: remove them or convert to PDF/A."}},
+	{"html.form", Refuse, Text{"La pagina contiene un modulo compilabile: convertirla in PDF/A.", "The page contains a form to fill in: convert it to PDF/A."}},
+	{"html.redirect", Refuse, Text{"La pagina si ricarica o porta altrove da sola: toglierne l'istruzione.", "The page reloads or leads elsewhere by itself: remove the instruction."}},
+	{"html.external", Refuse, Text{"La pagina prende immagini, stili o caratteri da fuori: convertirla in PDF/A.", "The page takes images, styles or fonts from elsewhere: convert it to PDF/A."}},
+	{"html.dynamic", Refuse, Text{"La pagina cambia aspetto da sola o secondo lo schermo: convertirla in PDF/A.", "The page changes its look by itself or with the screen: convert it to PDF/A."}},
+	{"html.hidden", Confirm, Text{"La pagina contiene testo nascosto: verificarlo o toglierlo.", "The page contains hidden text: check or remove it."}},
+	{"html.encoding", Refuse, Text{"La codifica dei caratteri è ambigua: salvare la pagina in UTF-8 e dichiararlo.", "The character encoding is ambiguous: save the page as UTF-8 and declare it."}},
+	{"html.malformed", Refuse, Text{"La pagina è difettosa e ogni navigatore può mostrarla a suo modo: correggerla o convertirla in PDF/A.", "The page is defective and every browser may show it its own way: mend it or convert it to PDF/A."}},
+
+	// XML
+	{"xml.malformed", Refuse, Text{"L'XML non è ben formato: correggerlo.", "The XML is not well-formed: mend it."}},
+	{"xml.dtd", Refuse, Text{"L'XML dichiara un DTD o entità, che possono cambiarne il testo: toglierli.", "The XML declares a DTD or entities, which can change its text: remove them."}},
+	{"xml.stylesheet", Refuse, Text{"L'XML si fa mostrare da un foglio di stile: togliere il richiamo.", "The XML has itself shown by a style sheet: remove the reference."}},
+	{"xml.include", Refuse, Text{"L'XML include altri file: inserirne il contenuto.", "The XML includes other files: insert their content."}},
+	{"xml.code", Refuse, Text{"L'XML è un programma di trasformazione: non è un documento da firmare.", "The XML is a transformation program: it is not a document to sign."}},
+
+	// Text
+	{"text.bidi", Refuse, Text{"Il testo contiene caratteri che ne rovesciano l'ordine di lettura: toglierli.", "The text contains characters that reverse its reading order: remove them."}},
+	{"text.control", Refuse, Text{"Il testo contiene caratteri di controllo che possono nasconderne parti: toglierli.", "The text contains control characters that can hide parts of it: remove them."}},
+	{"text.invisible", Confirm, Text{"Il testo contiene caratteri invisibili: verificare o toglierli.", "The text contains invisible characters: check or remove them."}},
+	{"text.encoding", Confirm, Text{"Il testo non è in UTF-8 e altrove può apparire diverso: salvarlo in UTF-8 è meglio.", "The text is not UTF-8 and may look different elsewhere: saving it as UTF-8 is better."}},
+	{"text.encoding.mixed", Refuse, Text{"Il testo mescola codifiche diverse: salvarlo in UTF-8.", "The text mixes different encodings: save it as UTF-8."}},
+	{"csv.formula", Refuse, Text{"Una cella comincia come una formula e un foglio di calcolo la eseguirebbe: farla precedere da un apostrofo o toglierla.", "A cell begins like a formula and a spreadsheet would run it: put an apostrophe before it or remove it."}},
+
+	// Images
+	{"image.malformed", Refuse, Text{"L'immagine è difettosa: salvarla di nuovo.", "The image is defective: save it again."}},
+	{"image.trailing", Refuse, Text{"Dopo la fine dell'immagine ci sono altri dati: salvarla di nuovo.", "There is more data after the end of the image: save it again."}},
+	{"image.animated", Refuse, Text{"L'immagine è animata: salvarne un solo fotogramma.", "The image is animated: save a single frame."}},
+	{"image.pixels", Refuse, Text{"L'immagine ha troppi punti per essere mostrata: ridurla.", "The image has too many pixels to be shown: reduce it."}},
+	{"image.pages", Allow, Text{"L'immagine ha più pagine: vengono firmate tutte.", "The image has several pages: all are signed."}},
+
+	// Signed envelopes (RFC 5652)
+	{"p7m.malformed", Refuse, Text{"La busta firmata è difettosa: chiederne una copia nuova.", "The signed envelope is defective: ask for a new copy."}},
+	{"p7m.detached", Refuse, Text{"La busta non contiene il documento: caricare il documento stesso.", "The envelope does not contain the document: upload the document itself."}},
+	{"p7m.nested", Refuse, Text{"Ci sono troppe buste una dentro l'altra: firmare il documento interno.", "There are too many envelopes inside each other: sign the inner document."}},
+	{"p7m.signed", Allow, Text{"Il documento è già firmato: la nuova firma racchiude quelle presenti.", "The document is already signed: the new signature encloses those present."}},
+}

@@ -1,0 +1,177 @@
+package inspect
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// encodings is what a pass over bytes says about their encoding.
+type encodings struct {
+	nul     bool // a NUL byte
+	wide    bool // at least one well-formed multi-byte UTF-8 sequence
+	invalid bool // at least one byte that is not UTF-8
+}
+
+func scanEncoding(r io.Reader) (e encodings) {
+	br := bufio.NewReaderSize(r, 64<<10)
+	for {
+		c, n, err := br.ReadRune()
+		if err != nil {
+			return e
+		}
+		switch {
+		case c == 0:
+			e.nul = true
+		case c == utf8.RuneError && n == 1:
+			e.invalid = true
+		case n > 1 && c != '\ufeff':
+			e.wide = true
+		}
+	}
+}
+
+// characters judges single characters of a text that is shown as it stands.
+type characters struct {
+	*report
+	prefix string
+}
+
+func (c *characters) text(s, where string) {
+	for i, r := range s {
+		if r < 0x7f && r >= ' ' {
+			continue
+		}
+		if rule := characterRule(r); rule != "" {
+			c.add(rule, where, fmt.Sprintf("U+%04X … %s", r, s[max(0, i-20):min(len(s), i+20)]))
+		}
+	}
+}
+
+// characterRule is "" for a character that shows what it is. Direction
+// overrides, embeddings and isolates (Unicode UAX #9 §2) show a text in another
+// order than it is written in; C0 and C1 controls drive terminals and printers.
+func characterRule(r rune) string {
+	switch {
+	case r == '\t', r == '\n', r == '\r', r == '\f', r == 0x85:
+		return ""
+	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		return "text.bidi"
+	case r < ' ', r >= 0x7f && r < 0xa0:
+		return "text.control"
+	case r == 0xad, r == 0x061c, r == 0x180e, r >= 0x200b && r <= 0x200f, r >= 0x2060 && r <= 0x2065,
+		r >= 0x206a && r <= 0x206f, r == 0xfeff, r >= 0xfff9 && r <= 0xfffb, r == 0x3164, r == 0x115f, r == 0x1160,
+		r >= 0xe0000 && r <= 0xe0fff:
+		return "text.invisible"
+	}
+	return ""
+}
+
+// text inspects plain text and CSV.
+func (s *scan) text(format string) {
+	if s.size > maxMarkup {
+		s.add("size", "", "")
+		return
+	}
+	var r io.Reader = s.reader()
+	head := make([]byte, min(s.size, 2))
+	n, _ := s.r.ReadAt(head, 0)
+	if h := string(head[:n]); h == "\xff\xfe" || h == "\xfe\xff" {
+		s.add("text.encoding", "", "UTF-16")
+		r = transform.NewReader(r, unicode.UTF16(unicode.BigEndian, unicode.ExpectBOM).NewDecoder())
+	} else if enc := scanEncoding(s.reader()); enc.invalid && enc.wide {
+		s.add("text.encoding.mixed", "", "UTF-8 + ?")
+	} else if enc.invalid {
+		s.add("text.encoding", "", "")
+	}
+	t := textScan{report: s.report, csv: format == "csv", line: 1, cellStart: true}
+	br := bufio.NewReaderSize(r, 64<<10)
+	for first := true; ; first = false {
+		c, n, err := br.ReadRune()
+		if err != nil {
+			t.endCell()
+			return
+		}
+		if first && c == '\ufeff' {
+			continue // byte order mark
+		}
+		if c == utf8.RuneError && n == 1 {
+			c = '?' // judged above
+		}
+		t.rune(c)
+	}
+}
+
+// textScan walks a text; in a CSV it also watches how cells begin.
+type textScan struct {
+	*report
+	csv       bool
+	line      int
+	recent    []rune // the line so far, for quotations
+	cellStart bool
+	last      rune
+	quoted    bool   // inside a quoted cell
+	cell      []rune // the beginning of a cell that may be a formula
+}
+
+func (t *textScan) rune(c rune) {
+	if rule := characterRule(c); rule != "" {
+		t.add(rule, fmt.Sprintf("line %d", t.line), fmt.Sprintf("U+%04X %s", c, string(t.recent)))
+	}
+	if t.csv {
+		t.csvRune(c)
+		t.last = c
+	}
+	if c == '\n' {
+		t.line++
+		t.recent = t.recent[:0]
+	} else if len(t.recent) < maxQuote {
+		t.recent = append(t.recent, c)
+	}
+}
+
+func (t *textScan) csvRune(c rune) {
+	switch {
+	case t.quoted && c == '"':
+		t.quoted = false // a doubled quote opens it again at once
+	case !t.quoted && c == '"' && (t.cellStart || t.last == '"'):
+		t.quoted = true
+	case !t.quoted && (c == '\n' || c == '\r' || c == ',' || c == ';' || c == '\t' || c == '|'):
+		t.endCell()
+		t.cellStart = true
+	case t.cellStart && c == ' ':
+	case t.cellStart:
+		t.cellStart = false
+		if c == '=' || c == '@' || c == '+' || c == '-' || c == '＝' || c == '＠' || c == '＋' || c == '－' {
+			t.cell = append(t.cell, c)
+		}
+	case len(t.cell) > 0 && len(t.cell) < maxQuote:
+		t.cell = append(t.cell, c)
+	}
+}
+
+// endCell judges a cell that began like a formula. A signed number, a telephone
+// number or a lone dash is not one.
+func (t *textScan) endCell() {
+	cell := t.cell
+	t.cell = t.cell[:0]
+	if len(cell) == 0 {
+		return
+	}
+	if cell[0] == '+' || cell[0] == '-' {
+		plain := true
+		for _, c := range cell[1:] {
+			if (c < '0' || c > '9') && c != '.' && c != ' ' && c != '/' && c != '%' && c != '€' && c != 'E' && c != 'e' && c != '-' && c != '"' && c != '(' && c != ')' {
+				plain = false
+			}
+		}
+		if plain {
+			return
+		}
+	}
+	t.add("csv.formula", fmt.Sprintf("line %d", t.line), string(cell))
+}

@@ -1,0 +1,82 @@
+package inspect
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+)
+
+// xml inspects an XML document, an SVG image or an XHTML page. Elements of the
+// XHTML and SVG name spaces are judged as a browser would run them, wherever
+// they are: a browser opens any XML file.
+func (s *scan) xml(format string) {
+	if s.size > maxMarkup {
+		s.add("size", "", "")
+		return
+	}
+	line := 1
+	where := func() string { return fmt.Sprintf("line %d", line) }
+	m := &markup{report: s.report}
+	chars := &characters{report: s.report, prefix: "xml"}
+	inStyle := false
+	v := xmlVisitor{
+		line: &line,
+		start: func(e xml.StartElement, _ int) {
+			m.where = where()
+			s.xmlNamespaces(e, m.where)
+			if e.Name.Space == nsXHTML || e.Name.Space == nsSVG || format == "svg" && e.Name.Space == "" {
+				m.element(e.Name.Local, attributesOf(e))
+				inStyle = e.Name.Local == "style"
+			}
+		},
+		end: func(xml.Name, int) { inStyle = false },
+		text: func(b []byte) {
+			m.where = where()
+			if inStyle {
+				m.css(string(b))
+			}
+			chars.text(string(b), m.where)
+		},
+		pi: func(target string, inst []byte) {
+			if target == "xml-stylesheet" {
+				s.add("xml.stylesheet", where(), string(inst))
+			}
+		},
+		doctype: func(d []byte) {
+			if format == "xhtml" && plainDoctype(d) {
+				return
+			}
+			s.add("xml.dtd", where(), string(d))
+		},
+	}
+	if err := walkXML(s.reader(), v); err != nil {
+		s.add("xml.malformed", where(), err.Error())
+	}
+}
+
+func (s *scan) xmlNamespaces(e xml.StartElement, where string) {
+	switch e.Name.Space {
+	case nsXInclude:
+		s.add("xml.include", where, e.Name.Local)
+	case nsXSLT:
+		s.add("xml.code", where, e.Name.Local)
+	}
+}
+
+// plainDoctype: the HTML document type, by public identifier or none at all,
+// without declarations of its own. No browser reads a DTD for it.
+func plainDoctype(d []byte) bool {
+	f := bytes.Fields(bytes.ToLower(d))
+	return len(f) >= 2 && string(f[0]) == "doctype" && string(f[1]) == "html" && !bytes.ContainsAny(d, "[") &&
+		(len(f) == 2 || bytes.Contains(d, []byte(`"-//W3C//DTD XHTML `)))
+}
+
+func attributesOf(e xml.StartElement) []attribute {
+	as := make([]attribute, 0, len(e.Attr))
+	for _, a := range e.Attr {
+		if _, ns := declares(a); !ns {
+			as = append(as, attribute{a.Name.Local, a.Value})
+		}
+	}
+	return as
+}
