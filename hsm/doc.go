@@ -1,0 +1,2 @@
+// Package hsm drives one PKCS#11 token.
+package hsm

@@ -1,0 +1,102 @@
+package hsm
+
+import (
+	"context"
+	"crypto/rand"
+
+	"github.com/miekg/pkcs11"
+)
+
+// maxLabel limits labels; tokens have limits of their own.
+const maxLabel = 255
+
+// Has reports whether the token holds a persistent key of that label, of
+// whatever kind.
+func (t *Token) Has(label string) (bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), signWait)
+	defer cancel()
+	var has bool
+	err := t.with(ctx, "look for the key "+label, func(s *session) error {
+		return t.creating(ctx, func() (err error) {
+			has, err = t.has(s, label)
+			return err
+		})
+	})
+	return has, err
+}
+
+func (t *Token) has(s *session, label string) (bool, error) {
+	found, err := t.api.find(s.id, attr(pkcs11.CKA_LABEL, label, pkcs11.CKA_TOKEN, true), 1)
+	return len(found) > 0, err
+}
+
+// GenerateSigner makes a persistent key pair: sensitive, not extractable, good
+// for signing only, not modifiable. Conflict if the label is taken.
+func (t *Token) GenerateSigner(ctx context.Context, label string, kt KeyType) (*Signer, error) {
+	spec, err := kt.spec()
+	if err != nil {
+		return nil, err
+	}
+	id := make([]byte, 16)
+	rand.Read(id) // never fails (crypto/rand)
+	named := attr(pkcs11.CKA_LABEL, label, pkcs11.CKA_ID, id, pkcs11.CKA_MODIFIABLE, false)
+	err = t.generate(ctx, label, func(s *session) error {
+		_, _, err := t.api.generatePair(s.id, mech(spec.generate),
+			append(spec.publicTemplate(true), named...),
+			append(spec.privateTemplate(true, false), named...))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t.signer(ctx, label)
+}
+
+// GenerateMaster makes the persistent key that the holders' key-encryption keys
+// are derived from: AES-256, sensitive, not extractable, derive only.
+// Conflict if the label is taken.
+func (t *Token) GenerateMaster(ctx context.Context, label string) error {
+	return t.generateSecret(ctx, label, roleMaster, pkcs11.CKM_AES_KEY_GEN, pkcs11.CKK_AES)
+}
+
+// GenerateMACKey makes a persistent 256-bit key for HMAC-SHA-256, sensitive, not
+// extractable. Conflict if the label is taken.
+func (t *Token) GenerateMACKey(ctx context.Context, label string) error {
+	return t.generateSecret(ctx, label, roleMAC, pkcs11.CKM_GENERIC_SECRET_KEY_GEN, pkcs11.CKK_GENERIC_SECRET)
+}
+
+// GenerateSealKey makes a persistent AES-256 key for Seal and Unseal, sensitive,
+// not extractable, encrypt and decrypt only. Conflict if the label is taken.
+func (t *Token) GenerateSealKey(ctx context.Context, label string) error {
+	return t.generateSecret(ctx, label, roleSeal, pkcs11.CKM_AES_KEY_GEN, pkcs11.CKK_AES)
+}
+
+func (t *Token) generateSecret(ctx context.Context, label string, r role, mechanism uint, keyType int) error {
+	tmpl := secretTemplate(keyType, true, roleUses[r]...)
+	tmpl = append(tmpl, attr(pkcs11.CKA_LABEL, label, pkcs11.CKA_MODIFIABLE, false)...)
+	return t.generate(ctx, label, func(s *session) error {
+		_, err := t.api.generate(s.id, mech(mechanism), tmpl)
+		return err
+	})
+}
+
+// generate makes sure that the label is free and runs make, as one step for this
+// process. (Nothing in PKCS#11 keeps another process from taking the label in
+// between; the next look-up finds two and reports Conflict.)
+func (t *Token) generate(ctx context.Context, label string, make func(*session) error) error {
+	if label == "" || len(label) > maxLabel {
+		return fail(Unsupported, nil, "a key label has 1 to %d bytes", maxLabel)
+	}
+	return t.withWritable(ctx, "generate the key "+label, func(s *session) error {
+		return t.creating(ctx, func() error {
+			taken, err := t.has(s, label)
+			if err != nil {
+				return err
+			}
+			if taken {
+				return fail(Conflict, nil, "the token already has a key %q", label)
+			}
+			return make(s)
+		})
+	})
+}

@@ -1,0 +1,523 @@
+package hsm
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/miekg/pkcs11"
+)
+
+// Report is the outcome of SelfTest.
+type Report struct {
+	Module       string  `json:"module"`
+	Manufacturer string  `json:"manufacturer"`
+	Label        string  `json:"label"`
+	Serial       string  `json:"serial"`
+	Firmware     string  `json:"firmware"`
+	Checks       []Check `json:"checks"`
+}
+
+// Check is one thing that was tried on the token.
+type Check struct {
+	Name string `json:"name"` // states what is the case if OK
+	OK   bool   `json:"ok"`
+	// Required checks are those this program's claims rest on; the others are
+	// there to be known.
+	Required bool   `json:"required"`
+	Detail   string `json:"detail"` // what the token answered
+}
+
+// SelfTest tries out, on session objects that are gone afterwards, whether the
+// token really enforces what its attributes promise: there are tokens that
+// accept CKA_SENSITIVE, or a changed wrapped key, and do not care.
+//
+// Every refusal that is asked for stands next to a use of the same key that must
+// succeed, so that a token that refuses everything does not pass.
+//
+// The error is Unsupported if a required check failed (the report then says
+// which), TokenGone if the token went away meanwhile. The test takes about a
+// second, most of it for an RSA key; no other objects are created meanwhile.
+func (t *Token) SelfTest(ctx context.Context) (Report, error) {
+	var r Report
+	err := t.with(ctx, "test the token", func(s *session) error {
+		return t.creating(ctx, func() error {
+			s.spoiled = true // closing the session takes the test keys with it
+			x := &tester{t: t, api: t.api, home: s}
+			x.run(ctx)
+			i := t.Info()
+			r = Report{Module: i.Module, Manufacturer: i.Manufacturer, Label: i.Label, Serial: i.Serial, Firmware: i.Firmware, Checks: x.checks}
+			return x.lost
+		})
+	})
+	if err != nil {
+		return r, err
+	}
+	var missing []string
+	for _, c := range r.Checks {
+		if c.Required && !c.OK {
+			missing = append(missing, c.Name)
+		}
+	}
+	if len(missing) > 0 {
+		return r, fail(Unsupported, nil, "the token %q does not do what this program relies on: %s", r.Label, strings.Join(missing, "; "))
+	}
+	return r, nil
+}
+
+// tester runs the checks. Test keys live in the session home; every try gets a
+// session of its own, because what is refused may leave an operation active.
+type tester struct {
+	t      *Token
+	api    cryptoki
+	home   *session
+	checks []Check
+	lost   error // the token went away, or ctx ended: stop
+
+	master  handle // derive only
+	wrapper handle // KEK for d, may wrap
+	opener  handle // KEK for d, may unwrap
+	d       [32]byte
+}
+
+func (x *tester) run(ctx context.Context) {
+	rand.Read(x.d[:])
+	groups := []func(){x.randomness, x.derivation, x.elliptic, x.rsa, x.sealing, x.macs, x.lifetime}
+	for _, group := range groups {
+		if x.lost == nil {
+			x.lost = ctx.Err()
+		}
+		if x.lost == nil {
+			group()
+		}
+	}
+}
+
+// works records a check that is OK if f succeeds.
+func (x *tester) works(name string, f func(s sessionID) error) bool {
+	err := x.try(f)
+	if x.lost != nil {
+		return false
+	}
+	c := Check{Name: name, OK: err == nil, Required: true, Detail: "done"}
+	if err != nil {
+		c.Detail = "failed: " + err.Error()
+	}
+	x.checks = append(x.checks, c)
+	return c.OK
+}
+
+// refuses records a check that is OK if f fails.
+func (x *tester) refuses(name string, required bool, f func(s sessionID) error) {
+	err := x.try(f)
+	if x.lost != nil {
+		return
+	}
+	c := Check{Name: name, OK: err != nil, Required: required, Detail: "the token did it"}
+	if err != nil {
+		c.Detail = "refused: " + err.Error()
+	}
+	x.checks = append(x.checks, c)
+}
+
+// try runs f in a session of its own. A lost token is not a refusal.
+func (x *tester) try(f func(s sessionID) error) error {
+	if x.lost != nil {
+		return x.lost
+	}
+	s, err := x.api.open(x.home.slot, false)
+	if err == nil {
+		err = f(s)
+		_ = x.api.close(s) // a test session; its objects do not matter any more
+	}
+	if damageOf(err) >= damageSession {
+		x.lost = err
+	}
+	return err
+}
+
+// hides checks that a secret attribute of a key cannot be read.
+func (x *tester) hides(what string, key handle, attributes ...uint) {
+	for _, a := range attributes {
+		x.refuses(fmt.Sprintf("the value of %s cannot be read (attribute 0x%x)", what, a), true, func(s sessionID) error {
+			value, err := x.api.attribute(s, key, a)
+			if err == nil && len(value) == 0 {
+				return errors.New("the token returned nothing")
+			}
+			return err
+		})
+	}
+}
+
+func (x *tester) randomness() {
+	x.works("random numbers differ", func(s sessionID) error {
+		a, err := x.api.random(s, 32)
+		if err != nil {
+			return err
+		}
+		b, err := x.api.random(s, 32)
+		if err != nil {
+			return err
+		}
+		if len(a) != 32 || len(b) != 32 || bytes.Equal(a, b) || bytes.Count(a, a[:1]) == 32 {
+			return errors.New("the same bytes came twice")
+		}
+		return nil
+	})
+}
+
+// derivation tests the master and the key-encryption keys.
+func (x *tester) derivation() {
+	ok := x.works("a derive-only master key can be made", func(sessionID) (err error) {
+		x.master, err = x.api.generate(x.home.id, mech(pkcs11.CKM_AES_KEY_GEN), secretTemplate(pkcs11.CKK_AES, false, pkcs11.CKA_DERIVE))
+		return err
+	}) && x.works("key-encryption keys are derived inside the token", func(sessionID) (err error) {
+		if x.wrapper, err = x.t.deriveKEK(x.home, x.master, &x.d, pkcs11.CKA_WRAP); err == nil {
+			x.opener, err = x.t.deriveKEK(x.home, x.master, &x.d, pkcs11.CKA_UNWRAP)
+		}
+		return err
+	})
+	if !ok {
+		return
+	}
+	x.hides("the master key", x.master, pkcs11.CKA_VALUE)
+	x.hides("a key-encryption key", x.opener, pkcs11.CKA_VALUE)
+	// Encrypting d with the master would hand out the key-encryption key.
+	x.refuses("the master key does not encrypt", true, func(s sessionID) error {
+		_, err := x.api.encrypt(s, mech(pkcs11.CKM_AES_ECB), x.master, x.d[:])
+		return err
+	})
+	x.refuses("the master key does not decrypt", true, func(s sessionID) error {
+		_, err := x.api.decrypt(s, mech(pkcs11.CKM_AES_ECB), x.master, x.d[:])
+		return err
+	})
+	x.refuses("a key-encryption key does not decrypt", true, func(s sessionID) error {
+		_, err := x.api.decrypt(s, mech(pkcs11.CKM_AES_ECB), x.opener, x.d[:])
+		return err
+	})
+	x.refuses("a key-encryption key does not derive", true, func(s sessionID) error {
+		_, err := x.api.derive(s, x.opener, &x.d, secretTemplate(pkcs11.CKK_AES, false, pkcs11.CKA_UNWRAP))
+		return err
+	})
+	x.refuses("a secret key cannot be made readable by a copy", true, func(s sessionID) error {
+		c, err := x.api.copy(s, x.opener, attr(pkcs11.CKA_SENSITIVE, false, pkcs11.CKA_EXTRACTABLE, true))
+		if err != nil {
+			return err
+		}
+		_, err = x.api.attribute(s, c, pkcs11.CKA_VALUE)
+		return err
+	})
+}
+
+// elliptic and rsa test holders' keys and signatures of the two families.
+func (x *tester) elliptic() {
+	for _, kt := range []KeyType{P256, P384} {
+		if k := x.holderKey(kt, pkcs11.CKA_VALUE); k != nil {
+			x.signs(k, crypto.SHA256)
+			x.signs(k, crypto.SHA384)
+		}
+	}
+}
+
+func (x *tester) rsa() {
+	k := x.holderKey(RSA2048, pkcs11.CKA_PRIVATE_EXPONENT, pkcs11.CKA_PRIME_1)
+	if k == nil {
+		return
+	}
+	x.signs(k, crypto.SHA256)
+	x.signs(k, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
+	x.signs(k, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA512})
+
+	// A valid text, so that only the key's flags stand in the way. SHA-1 is the
+	// one hash that SoftHSM knows for OAEP; nothing is protected by it here.
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	text, err := rsa.EncryptOAEP(sha1.New(), rand.Reader, k.public.(*rsa.PublicKey), secret, nil)
+	oaep := pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_OAEP, pkcs11.NewOAEPParams(pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1, pkcs11.CKZ_DATA_SPECIFIED, nil))
+	if err != nil {
+		x.works("the RSA key encrypts", func(sessionID) error { return err })
+		return
+	}
+	x.refuses("a sign-only RSA key does not decrypt", true, func(s sessionID) error {
+		_, err := x.api.decrypt(s, oaep, k.handle, text)
+		return err
+	})
+	x.refuses("a sign-only RSA key does not unwrap", true, func(s sessionID) error {
+		_, err := x.api.unwrap(s, oaep, k.handle, text, attr(
+			pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY, pkcs11.CKA_KEY_TYPE, pkcs11.CKK_AES,
+			pkcs11.CKA_TOKEN, false, pkcs11.CKA_ENCRYPT, true))
+		return err
+	})
+}
+
+// testKey is a holder's key after its way through the wrapping.
+type testKey struct {
+	kt     KeyType
+	spec   pairSpec
+	public crypto.PublicKey
+	fresh  handle // as generated: sensitive, extractable
+	handle handle // as unwrapped: sensitive, not extractable
+	blob   []byte
+}
+
+// holderKey tests what is done with a holder's key: generated extractable,
+// wrapped, unwrapped for good. It returns nil if that does not work.
+func (x *tester) holderKey(kt KeyType, secrets ...uint) *testKey {
+	k := &testKey{kt: kt, spec: pairSpecs[kt]}
+	ok := x.works(fmt.Sprintf("a %s key is generated", kt), func(sessionID) error {
+		pub, priv, err := x.api.generatePair(x.home.id, mech(k.spec.generate), k.spec.publicTemplate(false), k.spec.privateTemplate(false, true))
+		if err != nil {
+			return err
+		}
+		k.fresh = priv
+		k.public, err = x.t.publicKey(x.home, pub)
+		return err
+	}) && x.works(fmt.Sprintf("a %s key is wrapped (AES key wrap with padding)", kt), func(s sessionID) (err error) {
+		k.blob, err = x.api.wrap(s, mech(pkcs11.CKM_AES_KEY_WRAP_PAD), x.wrapper, k.fresh)
+		return err
+	}) && x.works(fmt.Sprintf("a %s key is unwrapped", kt), func(sessionID) (err error) {
+		k.handle, err = x.unwrap(x.home.id, x.opener, k.blob, k.spec)
+		return err
+	})
+	if !ok {
+		return nil
+	}
+	x.hides(fmt.Sprintf("a fresh %s key", kt), k.fresh, secrets...)
+	x.hides(fmt.Sprintf("an unwrapped %s key", kt), k.handle, secrets...)
+	x.staysInside(k)
+	x.openers(k)
+	x.tampering(k)
+	return k
+}
+
+func (x *tester) unwrap(s sessionID, kek handle, blob []byte, spec pairSpec) (handle, error) {
+	return x.api.unwrap(s, mech(pkcs11.CKM_AES_KEY_WRAP_PAD), kek, blob, spec.privateTemplate(false, false))
+}
+
+// staysInside checks that an unwrapped key can never leave again.
+func (x *tester) staysInside(k *testKey) {
+	wrap := func(s sessionID, kek, key handle) error {
+		_, err := x.api.wrap(s, mech(pkcs11.CKM_AES_KEY_WRAP_PAD), kek, key)
+		return err
+	}
+	x.refuses(fmt.Sprintf("a %s key that is not extractable is not wrapped", k.kt), true, func(s sessionID) error {
+		return wrap(s, x.wrapper, k.handle)
+	})
+	x.refuses(fmt.Sprintf("a %s key cannot be made extractable again", k.kt), true, func(s sessionID) error {
+		if err := x.api.set(s, k.handle, attr(pkcs11.CKA_EXTRACTABLE, true)); err != nil {
+			return err
+		}
+		return wrap(s, x.wrapper, k.handle)
+	})
+	x.refuses(fmt.Sprintf("a %s key cannot be made readable again", k.kt), true, func(s sessionID) error {
+		return x.api.set(s, k.handle, attr(pkcs11.CKA_SENSITIVE, false))
+	})
+	x.refuses(fmt.Sprintf("a copy of a %s key cannot be made extractable", k.kt), true, func(s sessionID) error {
+		c, err := x.api.copy(s, k.handle, attr(pkcs11.CKA_EXTRACTABLE, true))
+		if err != nil {
+			return err
+		}
+		return wrap(s, x.wrapper, c)
+	})
+	x.refuses(fmt.Sprintf("an unwrap-only key does not wrap a %s key", k.kt), true, func(s sessionID) error {
+		return wrap(s, x.opener, k.fresh)
+	})
+}
+
+// openers checks who can open a wrapped key: only a KEK from the same master
+// over the same 32 bytes, all of them.
+func (x *tester) openers(k *testKey) {
+	x.refuses(fmt.Sprintf("a wrap-only key does not unwrap a %s key", k.kt), true, func(s sessionID) error {
+		_, err := x.unwrap(s, x.wrapper, k.blob, k.spec)
+		return err
+	})
+	for _, at := range []int{0, 15, 16, 31} {
+		other := x.d
+		other[at] ^= 1
+		var kek handle
+		ok := x.works(fmt.Sprintf("a key-encryption key is derived from a secret that differs in byte %d", at), func(sessionID) (err error) {
+			kek, err = x.t.deriveKEK(x.home, x.master, &other, pkcs11.CKA_UNWRAP)
+			return err
+		})
+		if !ok {
+			return
+		}
+		x.refuses(fmt.Sprintf("a secret that differs in byte %d does not unwrap a %s key", at, k.kt), true, func(s sessionID) error {
+			_, err := x.unwrap(s, kek, k.blob, k.spec)
+			return err
+		})
+	}
+}
+
+// tampering changes one bit in each of up to 64 places of the wrapped key, cuts
+// it, lengthens it and swaps its blocks; nothing of that may unwrap.
+func (x *tester) tampering(k *testKey) {
+	step := max(1, len(k.blob)/64)
+	var changed [][]byte
+	for i := 0; i < len(k.blob); i += step {
+		b := bytes.Clone(k.blob)
+		b[i] ^= 1 << (i % 8)
+		changed = append(changed, b)
+	}
+	if len(k.blob) > 32 {
+		last := bytes.Clone(k.blob)
+		last[len(last)-1] ^= 1
+		swapped := slices.Concat(k.blob[:8], k.blob[16:24], k.blob[8:16], k.blob[24:])
+		changed = append(changed, last, swapped, k.blob[:len(k.blob)-8], k.blob[:len(k.blob)-1])
+	}
+	changed = append(changed, append(bytes.Clone(k.blob), make([]byte, 8)...))
+	accepted := 0
+	var answer error
+	for _, b := range changed {
+		err := x.try(func(s sessionID) error {
+			_, err := x.unwrap(s, x.opener, b, k.spec)
+			return err
+		})
+		if x.lost != nil {
+			return
+		}
+		if err == nil {
+			accepted++
+		}
+		answer = err
+	}
+	c := Check{Name: fmt.Sprintf("a changed wrapped %s key is refused", k.kt), OK: accepted == 0, Required: true}
+	c.Detail = fmt.Sprintf("%d changes tried, %d accepted; last answer: %v", len(changed), accepted, answer)
+	x.checks = append(x.checks, c)
+}
+
+// signs makes a signature with the unwrapped key and verifies it in Go.
+func (x *tester) signs(k *testKey, opts crypto.SignerOpts) {
+	scheme := "PKCS #1 v1.5"
+	switch opts.(type) {
+	case *rsa.PSSOptions:
+		scheme = "PSS"
+	default:
+		if k.spec.curve != nil {
+			scheme = "ECDSA"
+		}
+	}
+	x.works(fmt.Sprintf("%s signatures of a %s key with %v verify", scheme, k.kt, opts.HashFunc()), func(s sessionID) error {
+		digest := make([]byte, opts.HashFunc().Size())
+		rand.Read(digest)
+		job, err := newJob(k.public, digest, opts)
+		if err != nil {
+			return err
+		}
+		sig, err := job.run(x.api, s, k.handle)
+		if err != nil {
+			return err
+		}
+		return verify(k.public, digest, opts, sig)
+	})
+}
+
+// sealing tests AES-GCM and its key.
+func (x *tester) sealing() {
+	var key handle
+	var sealed []byte
+	text, aad, iv := []byte("a text to be sealed"), []byte("context"), make([]byte, ivSize)
+	rand.Read(iv)
+	ok := x.works("a text is sealed and unsealed (AES-GCM)", func(s sessionID) (err error) {
+		key, err = x.api.generate(x.home.id, mech(pkcs11.CKM_AES_KEY_GEN), secretTemplate(pkcs11.CKK_AES, false, roleUses[roleSeal]...))
+		if err != nil {
+			return err
+		}
+		if sealed, err = sealGCM(x.api, s, key, iv, aad, text); err != nil {
+			return err
+		}
+		plain, err := unsealGCM(x.api, s, key, aad, sealed)
+		if err == nil && !bytes.Equal(plain, text) {
+			return errors.New("another text came back")
+		}
+		return err
+	})
+	if !ok {
+		return
+	}
+	x.hides("a sealing key", key, pkcs11.CKA_VALUE)
+	for _, c := range []struct {
+		part string
+		at   int
+	}{{"IV", 0}, {"ciphertext", ivSize}, {"tag", len(sealed) - 1}} {
+		x.refuses("a sealed text with a changed "+c.part+" is refused", true, func(s sessionID) error {
+			b := bytes.Clone(sealed)
+			b[c.at] ^= 1
+			_, err := unsealGCM(x.api, s, key, aad, b)
+			return err
+		})
+	}
+	x.refuses("a sealed text is refused in another context", true, func(s sessionID) error {
+		_, err := unsealGCM(x.api, s, key, []byte("Context"), sealed)
+		return err
+	})
+	x.refuses("a sealing key does not wrap", true, func(s sessionID) error {
+		_, err := x.api.wrap(s, mech(pkcs11.CKM_AES_KEY_WRAP_PAD), key, x.wrapper)
+		return err
+	})
+}
+
+// macs tests HMAC-SHA-256 and its key.
+func (x *tester) macs() {
+	var key handle
+	ok := x.works("MACs depend on key and data (HMAC-SHA-256)", func(s sessionID) error {
+		tmpl := secretTemplate(pkcs11.CKK_GENERIC_SECRET, false, roleUses[roleMAC]...)
+		other, err := x.api.generate(s, mech(pkcs11.CKM_GENERIC_SECRET_KEY_GEN), tmpl)
+		if err != nil {
+			return err
+		}
+		if key, err = x.api.generate(x.home.id, mech(pkcs11.CKM_GENERIC_SECRET_KEY_GEN), tmpl); err != nil {
+			return err
+		}
+		var macs [4][]byte
+		for i, c := range []struct {
+			key  handle
+			data string
+		}{{key, "a"}, {key, "a"}, {key, "b"}, {other, "a"}} {
+			if macs[i], err = x.api.sign(s, mech(pkcs11.CKM_SHA256_HMAC), c.key, []byte(c.data)); err != nil {
+				return err
+			}
+		}
+		if len(macs[0]) != 32 || !bytes.Equal(macs[0], macs[1]) || bytes.Equal(macs[0], macs[2]) || bytes.Equal(macs[0], macs[3]) {
+			return errors.New("the MACs are not as they must be")
+		}
+		return nil
+	})
+	if ok {
+		x.hides("a MAC key", key, pkcs11.CKA_VALUE)
+	}
+}
+
+// lifetime checks that a session takes its objects with it, and looks at one
+// thing we would like but do not need.
+func (x *tester) lifetime() {
+	if x.master == 0 || x.wrapper == 0 {
+		return
+	}
+	var orphan handle
+	_ = x.try(func(s sessionID) (err error) {
+		orphan, err = x.api.derive(s, x.master, &x.d, secretTemplate(pkcs11.CKK_AES, false, pkcs11.CKA_UNWRAP))
+		return err
+	})
+	x.refuses("session objects are gone with their session", true, func(s sessionID) error {
+		_, err := x.api.attribute(s, orphan, pkcs11.CKA_CLASS)
+		return err
+	})
+	x.refuses("CKA_WRAP_WITH_TRUSTED is enforced", false, func(s sessionID) error {
+		spec := pairSpecs[P256]
+		tmpl := append(spec.privateTemplate(false, true), attr(pkcs11.CKA_WRAP_WITH_TRUSTED, true)...)
+		_, key, err := x.api.generatePair(s, mech(spec.generate), spec.publicTemplate(false), tmpl)
+		if err != nil {
+			return err
+		}
+		_, err = x.api.wrap(s, mech(pkcs11.CKM_AES_KEY_WRAP_PAD), x.wrapper, key)
+		return err
+	})
+}

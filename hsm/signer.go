@@ -1,0 +1,207 @@
+package hsm
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"encoding/asn1"
+	"errors"
+	"io"
+	"math/big"
+	"time"
+
+	"github.com/miekg/pkcs11"
+)
+
+// Signer is a persistent signing key of a Token, a crypto.Signer.
+//
+// Sign takes the digest of the message, never the message, of SHA-256, SHA-384
+// or SHA-512 (anything weaker or unnamed is Unsupported, ETSI TS 119 312 §5.2)
+// and of exactly that hash's length. The options choose the scheme:
+//
+//   - RSA key, opts a crypto.Hash: RSASSA-PKCS1-v1_5 (RFC 8017 §8.2);
+//   - RSA key, opts an *rsa.PSSOptions: RSASSA-PSS with MGF1 over the same hash
+//     (RFC 8017 §8.1); PSSSaltLengthEqualsHash is what signature standards want,
+//     PSSSaltLengthAuto is the longest salt that fits, as in crypto/rsa;
+//   - EC key: ECDSA, returned as the ASN.1 DER of ECDSA-Sig-Value (RFC 3279
+//     §2.2.3), not as the bare pair that PKCS#11 gives.
+//
+// The random source is ignored: the token has its own.
+type Signer struct {
+	token  *Token
+	label  string
+	public crypto.PublicKey
+}
+
+var _ crypto.Signer = (*Signer)(nil)
+
+// signWait is how long Sign, which has no context, waits for a session.
+const signWait = 30 * time.Second
+
+// Signer returns the signing key of that label. NotFound if there is none,
+// Conflict if the label belongs to something else.
+func (t *Token) Signer(label string) (*Signer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), signWait)
+	defer cancel()
+	return t.signer(ctx, label)
+}
+
+func (t *Token) signer(ctx context.Context, label string) (*Signer, error) {
+	k := &Signer{token: t, label: label}
+	err := t.with(ctx, "look up the key "+label, func(s *session) error {
+		o, err := t.object(ctx, s, label, roleSigner)
+		k.public = o.public
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// Public returns an *rsa.PublicKey or an *ecdsa.PublicKey.
+func (k *Signer) Public() crypto.PublicKey { return k.public }
+
+// Label is the key's label in the token.
+func (k *Signer) Label() string { return k.label }
+
+// Sign is SignContext with a limit of 30 seconds for the wait for a session.
+func (k *Signer) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), signWait)
+	defer cancel()
+	return k.SignContext(ctx, digest, opts)
+}
+
+// SignContext signs a digest; ctx limits the wait for a session (Kind Busy), not
+// the signature itself, which the token cannot break off.
+func (k *Signer) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	job, err := newJob(k.public, digest, opts)
+	if err != nil {
+		return nil, err
+	}
+	var sig []byte
+	err = k.token.with(ctx, "sign with "+k.label, func(s *session) error {
+		o, err := k.token.object(ctx, s, k.label, roleSigner)
+		if err != nil {
+			return err
+		}
+		if !samePublic(o.public, k.public) {
+			return fail(NotFound, nil, "the key %q was replaced by another one; open it again", k.label)
+		}
+		sig, err = job.run(k.token.api, s.id, o.handle)
+		return err
+	})
+	return sig, err
+}
+
+func samePublic(a, b crypto.PublicKey) bool {
+	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && k.Equal(b)
+}
+
+// job is one signature, ready for C_Sign.
+type job struct {
+	mech  mechanism
+	data  []byte
+	bytes int // EC: length of r and of s; RSA: 0
+	size  int // length of what C_Sign must return
+}
+
+// digestInfo are the DER prefixes of DigestInfo (RFC 8017 §9.2 note 1).
+var digestInfo = map[crypto.Hash][]byte{
+	crypto.SHA256: {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20},
+	crypto.SHA384: {0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30},
+	crypto.SHA512: {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40},
+}
+
+// pssHashes are the CKM_… and CKG_MGF1_… of each hash.
+var pssHashes = map[crypto.Hash][2]uint{
+	crypto.SHA256: {pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256},
+	crypto.SHA384: {pkcs11.CKM_SHA384, pkcs11.CKG_MGF1_SHA384},
+	crypto.SHA512: {pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512},
+}
+
+// newJob checks digest and options against the key and chooses the mechanism.
+func newJob(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (job, error) {
+	if opts == nil {
+		return job{}, fail(Unsupported, nil, "sign: name the hash of the digest")
+	}
+	hash := opts.HashFunc()
+	prefix, ok := digestInfo[hash]
+	if !ok {
+		return job{}, fail(Unsupported, nil, "sign: the hash must be SHA-256, SHA-384 or SHA-512")
+	}
+	if len(digest) != hash.Size() {
+		return job{}, fail(Unsupported, nil, "sign: a digest of %v has %d bytes, not %d", hash, hash.Size(), len(digest))
+	}
+	pss, isPSS := opts.(*rsa.PSSOptions)
+	switch pub := public.(type) {
+	case *ecdsa.PublicKey:
+		if isPSS {
+			return job{}, fail(Unsupported, nil, "sign: RSA-PSS asked of an EC key")
+		}
+		n := (pub.Curve.Params().N.BitLen() + 7) / 8
+		// FIPS 186-5 §6.4.1: the leftmost bits of a digest longer than the order.
+		return job{mech: mech(pkcs11.CKM_ECDSA), data: digest[:min(len(digest), n)], bytes: n, size: 2 * n}, nil
+	case *rsa.PublicKey:
+		if !isPSS {
+			data := append(append([]byte(nil), prefix...), digest...)
+			return job{mech: mech(pkcs11.CKM_RSA_PKCS), data: data, size: pub.Size()}, nil
+		}
+		longest := (pub.N.BitLen()-1+7)/8 - 2 - hash.Size()
+		salt := pss.SaltLength
+		switch salt {
+		case rsa.PSSSaltLengthAuto:
+			salt = longest
+		case rsa.PSSSaltLengthEqualsHash:
+			salt = hash.Size()
+		}
+		if salt < 0 || salt > longest {
+			return job{}, fail(Unsupported, nil, "sign: a PSS salt of %d bytes does not fit", salt)
+		}
+		ids := pssHashes[hash]
+		param := pkcs11.NewPSSParams(ids[0], ids[1], uint(salt))
+		return job{mech: pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, param), data: digest, size: pub.Size()}, nil
+	}
+	return job{}, fail(Unsupported, nil, "sign: the key is neither RSA nor EC")
+}
+
+// run signs and brings the result into the form that Go and the signature
+// standards use.
+func (j job) run(api cryptoki, s sessionID, key handle) ([]byte, error) {
+	raw, err := api.sign(s, j.mech, key, j.data)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) != j.size {
+		return nil, fail(Failed, nil, "sign: the token returned %d bytes instead of %d", len(raw), j.size)
+	}
+	if j.bytes == 0 {
+		return raw, nil
+	}
+	der, err := asn1.Marshal(struct{ R, S *big.Int }{
+		new(big.Int).SetBytes(raw[:j.bytes]), new(big.Int).SetBytes(raw[j.bytes:]),
+	})
+	if err != nil {
+		return nil, fail(Failed, err, "sign: encode the signature")
+	}
+	return der, nil
+}
+
+// verify checks a signature made by a job of the same arguments.
+func verify(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts, sig []byte) error {
+	switch pub := public.(type) {
+	case *ecdsa.PublicKey:
+		if !ecdsa.VerifyASN1(pub, digest, sig) {
+			return errors.New("ECDSA signature does not verify")
+		}
+		return nil
+	case *rsa.PublicKey:
+		if pss, ok := opts.(*rsa.PSSOptions); ok {
+			return rsa.VerifyPSS(pub, opts.HashFunc(), digest, sig, &rsa.PSSOptions{SaltLength: pss.SaltLength})
+		}
+		return rsa.VerifyPKCS1v15(pub, opts.HashFunc(), digest, sig)
+	}
+	return errors.New("unknown kind of key")
+}

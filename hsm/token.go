@@ -1,0 +1,394 @@
+package hsm
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/miekg/pkcs11"
+)
+
+// Config says which token to use.
+type Config struct {
+	// Module is the path of the PKCS#11 library.
+	Module string
+	// Token is the label of the token, unique among the module's slots.
+	Token string
+	// PIN is the user's PIN. Open keeps a copy, to log in again when the token
+	// comes back after having been away; Close wipes it.
+	PIN []byte
+	// Sessions is the number of sessions that may be in use at a time, 0 for
+	// two for each processor, at most 1024. One more session stays open to keep
+	// the login. More sessions than the token has cores bring nothing.
+	Sessions int
+	// ParallelObjects lets sessions create and destroy key objects at the same
+	// time. Leave it false unless the token's maker says it is safe: SoftHSM up
+	// to 2.6.1 fails now and then. Signatures are parallel in any case.
+	ParallelObjects bool
+}
+
+// Info names the token and its library.
+type Info struct {
+	Module       string `json:"module"`       // path of the library
+	Library      string `json:"library"`      // its own description and version
+	Manufacturer string `json:"manufacturer"` // of the token
+	Label        string `json:"label"`
+	Model        string `json:"model"`
+	Serial       string `json:"serial"`
+	Firmware     string `json:"firmware"` // "major.minor"
+}
+
+// Token is an open token with its user logged in. Its methods may be used from
+// many goroutines.
+//
+// Every operation takes one session from a pool and gives it back, so that a
+// session never serves two goroutines at a time (PKCS#11 v2.40 §5.1.4). After
+// an error the session is closed, not given back: tokens differ in what an
+// operation that failed leaves active. If the error says that handles, the
+// login or the device are lost, everything held is thrown away, the token is
+// opened anew and the operation is tried once more.
+type Token struct {
+	cfg      Config
+	module   *module
+	api      cryptoki
+	infoText Info
+
+	// permits has room for as many as may use a session now; acquire puts one
+	// in. Closing the token and restarting the library fill it up, to be alone.
+	permits chan struct{}
+	// create is the module's, or nil when objects may be created in parallel.
+	create chan struct{}
+	// opening is held by the one goroutine that opens or reopens the token. It
+	// is taken before mu and never while holding a permit.
+	opening sync.Mutex
+
+	mu      sync.Mutex // guards what follows; no call to the token under it
+	closed  bool
+	up      bool   // keep is open and logged in
+	epoch   uint64 // counts the times everything was thrown away
+	slot    uint
+	keep    sessionID
+	idle    []sessionID
+	objects map[string]object // by label
+}
+
+// session is a session taken from the pool.
+type session struct {
+	id    sessionID
+	slot  uint
+	epoch uint64
+	// spoiled asks for the session to be closed although nothing failed.
+	spoiled bool
+}
+
+// drainTime is how long Close and the restart of a library wait for operations
+// that are under way.
+const drainTime = 10 * time.Second
+
+// errDown is the internal sign that the token must be opened before use.
+var errDown = errors.New("the token is not open")
+
+// Open loads the module, finds the token by its label and logs in.
+// Kinds: NotFound (no such token), WrongPIN, TokenGone (no such module, or it
+// does not start), Conflict (two tokens of that label).
+//
+// If this process already is logged in to the same token through another Token,
+// the module does not look at the PIN again.
+func Open(cfg Config) (*Token, error) {
+	m, err := load(cfg.Module)
+	if err != nil {
+		return nil, err
+	}
+	t, err := newToken(cfg, m, m)
+	if err != nil {
+		m.unload()
+		return nil, err
+	}
+	return t, nil
+}
+
+// newToken is Open over a given set of calls.
+func newToken(cfg Config, m *module, api cryptoki) (*Token, error) {
+	if cfg.Sessions <= 0 {
+		cfg.Sessions = 2 * runtime.NumCPU()
+	}
+	cfg.Sessions = min(cfg.Sessions, 1024)
+	cfg.PIN = bytes.Clone(cfg.PIN)
+	t := &Token{cfg: cfg, module: m, api: api, permits: make(chan struct{}, cfg.Sessions), create: m.create}
+	if cfg.ParallelObjects {
+		t.create = nil
+	}
+	if err := t.openToken(); err != nil {
+		clear(cfg.PIN)
+		return nil, typed(err, "open the token")
+	}
+	return t, nil
+}
+
+// Info names the token, as it was when it was opened.
+func (t *Token) Info() Info {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.infoText
+}
+
+// Close waits for operations under way (10 s at most), closes all sessions,
+// which logs out, and lets go of the module. It reports Busy if an operation did
+// not end; the module then stays loaded. The token cannot be used any more;
+// closing twice does nothing.
+func (t *Token) Close() error {
+	t.opening.Lock()
+	defer t.opening.Unlock()
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		return nil
+	}
+	t.closed = true
+	t.mu.Unlock()
+	_, alone := t.drain() // the permits are never given back
+	t.discard()
+	clear(t.cfg.PIN)
+	if !alone {
+		return fail(Busy, nil, "close the token: an operation did not end within %v", drainTime)
+	}
+	t.module.unload()
+	return nil
+}
+
+// drain takes all permits, waiting no longer than drainTime, and reports how many
+// it got and whether these are all.
+func (t *Token) drain() (taken int, alone bool) {
+	timeout := time.After(drainTime)
+	for taken < cap(t.permits) {
+		select {
+		case t.permits <- struct{}{}:
+			taken++
+		case <-timeout:
+			return taken, false
+		}
+	}
+	return taken, true
+}
+
+// openToken finds the slot, opens the session that keeps the login and logs in.
+// The caller holds opening (or is the only owner).
+func (t *Token) openToken() error {
+	slot, ti, err := t.module.slotOf(t.cfg.Token)
+	if err != nil {
+		return err
+	}
+	keep, err := t.api.open(slot, false)
+	if err != nil {
+		return err
+	}
+	if err := t.api.login(keep, t.cfg.PIN); err != nil {
+		_ = t.api.close(keep) // already failing
+		return err
+	}
+	info := Info{
+		Module: t.module.path, Library: t.module.describe(),
+		Manufacturer: trim(ti.ManufacturerID), Label: trim(ti.Label), Model: trim(ti.Model), Serial: trim(ti.SerialNumber),
+		Firmware: fmt.Sprintf("%d.%d", ti.FirmwareVersion.Major, ti.FirmwareVersion.Minor),
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.up, t.slot, t.keep, t.infoText = true, slot, keep, info
+	t.epoch++
+	t.objects = make(map[string]object)
+	return nil
+}
+
+// discard throws away every session and handle. Errors of C_CloseSession do not
+// matter here: the session either is closed now or was gone before.
+func (t *Token) discard() {
+	t.mu.Lock()
+	was, keep, idle := t.up, t.keep, t.idle
+	t.up, t.idle, t.objects = false, nil, nil
+	t.epoch++
+	t.mu.Unlock()
+	for _, s := range idle {
+		_ = t.api.close(s)
+	}
+	if was {
+		_ = t.api.close(keep)
+	}
+}
+
+// reopen brings the token back after the epoch that failed. Several goroutines
+// may ask; the first one works, the others find it done. It reports whether the
+// token may be used again.
+func (t *Token) reopen(epoch uint64) error {
+	t.opening.Lock()
+	defer t.opening.Unlock()
+	t.mu.Lock()
+	done, closed := t.up && t.epoch != epoch, t.closed
+	t.mu.Unlock()
+	if closed {
+		return fail(TokenGone, nil, "the token was closed")
+	}
+	if done {
+		return nil
+	}
+	t.discard()
+	err := t.openToken()
+	if err == nil || KindOf(err) == WrongPIN || isRV(err, pkcs11.CKR_PIN_INCORRECT) {
+		return err
+	}
+	// The slot itself is gone: only a fresh start of the library can find it
+	// again. Not while a call is under way in it, and not under another Token.
+	taken, alone := t.drain()
+	defer func() {
+		for range taken {
+			<-t.permits
+		}
+	}()
+	if !alone || !t.module.restart() {
+		return fail(TokenGone, err, "the token %q is gone; check that it is connected and its service runs", t.cfg.Token)
+	}
+	if err := t.openToken(); err != nil {
+		return fail(TokenGone, err, "the token %q is gone; check that it is connected and its service runs", t.cfg.Token)
+	}
+	return nil
+}
+
+// acquire takes a session from the pool, or opens one. It waits for a permit
+// until ctx ends; Kind Busy then.
+func (t *Token) acquire(ctx context.Context) (*session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	select {
+	case t.permits <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	t.mu.Lock()
+	s := &session{slot: t.slot, epoch: t.epoch}
+	if t.closed || !t.up {
+		closed := t.closed
+		t.mu.Unlock()
+		<-t.permits
+		if closed {
+			return s, fail(TokenGone, nil, "the token was closed")
+		}
+		return s, errDown
+	}
+	if n := len(t.idle); n > 0 {
+		s.id, t.idle = t.idle[n-1], t.idle[:n-1]
+		t.mu.Unlock()
+		return s, nil
+	}
+	t.mu.Unlock()
+	var err error
+	if s.id, err = t.api.open(s.slot, false); err != nil {
+		<-t.permits
+	}
+	return s, err
+}
+
+// release gives a session back; after an error, or when everything was thrown
+// away meanwhile, it is closed instead.
+func (t *Token) release(s *session, err error) {
+	defer func() { <-t.permits }()
+	t.mu.Lock()
+	keep := err == nil && !s.spoiled && s.epoch == t.epoch && t.up
+	if keep {
+		t.idle = append(t.idle, s.id)
+	}
+	t.mu.Unlock()
+	if !keep {
+		_ = t.api.close(s.id) // it is lost either way
+	}
+}
+
+// once wraps an error after which an operation must not be tried again, because
+// it has already had an effect.
+type once struct{ error }
+
+func (o once) Unwrap() error { return o.error }
+
+// with runs op in a session of the pool, and once more if the first try failed
+// for a reason that reopening cures. doing names the operation for the error.
+func (t *Token) with(ctx context.Context, doing string, op func(*session) error) error {
+	for try := 0; ; try++ {
+		s, err := t.acquire(ctx)
+		if err == nil {
+			err = op(s)
+			t.release(s, err)
+		}
+		if err == nil {
+			return nil
+		}
+		if try == 1 {
+			return typed(stripOnce(err), doing)
+		}
+		lost := damageOf(err)
+		switch {
+		case err == errDown || lost >= damageSession:
+			if back := t.reopen(s.epoch); back != nil {
+				return typed(back, doing)
+			}
+		case lost == damageHandles:
+			t.forgetObjects()
+		default:
+			return typed(stripOnce(err), doing)
+		}
+		if o, ok := err.(once); ok {
+			return typed(o.error, doing)
+		}
+	}
+}
+
+func stripOnce(err error) error {
+	if o, ok := err.(once); ok {
+		return o.error
+	}
+	return err
+}
+
+// withWritable runs op in a read/write session of its own, which objects that
+// stay in the token need, and never twice.
+func (t *Token) withWritable(ctx context.Context, doing string, op func(*session) error) error {
+	return t.with(ctx, doing, func(s *session) error {
+		rw, err := t.api.open(s.slot, true)
+		if err != nil {
+			return err
+		}
+		err = op(&session{id: rw, slot: s.slot, epoch: s.epoch})
+		_ = t.api.close(rw) // closed after every use; nothing depends on the answer
+		if err != nil {
+			return once{err}
+		}
+		return nil
+	})
+}
+
+// creating runs f while no other operation creates, destroys or searches
+// objects in the library.
+func (t *Token) creating(ctx context.Context, f func() error) error {
+	if t.create == nil {
+		return f()
+	}
+	select {
+	case t.create <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-t.create }()
+	return f()
+}
+
+func (m *module) describe() string {
+	m.slots.Lock()
+	defer m.slots.Unlock()
+	i, err := m.ctx.GetInfo()
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %d.%d", trim(i.LibraryDescription), i.LibraryVersion.Major, i.LibraryVersion.Minor)
+}
