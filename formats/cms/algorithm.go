@@ -1,0 +1,317 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/asn1"
+	"math/big"
+)
+
+// Scheme names a way of signing, in the spelling the key's keeper uses.
+type Scheme string
+
+// The schemes. Ed25519 is verified only.
+const (
+	PKCS1   Scheme = "pkcs1"   // RSASSA-PKCS1-v1_5
+	PSS     Scheme = "pss"     // RSASSA-PSS, salt as long as the digest
+	ECDSA   Scheme = "ecdsa"   // value is the DER ECDSA-Sig-Value
+	Ed25519 Scheme = "ed25519" // RFC 8419
+)
+
+// Algorithm is a signature algorithm with all its parameters.
+type Algorithm struct {
+	Scheme     Scheme
+	Hash       crypto.Hash
+	SaltLength int // PSS only, in octets
+}
+
+// AlgorithmFor chooses the algorithm for a key. It refuses keys and digests that
+// should not sign any more: RSA below 2048 bits, digests below SHA-256, curves
+// other than P-256, P-384 and P-521.
+func AlgorithmFor(pub crypto.PublicKey, h crypto.Hash, pss bool) (Algorithm, error) {
+	if !strong(h) {
+		return Algorithm{}, fail(BadOptions, "digest algorithm %v cannot be used to sign; use SHA-256, SHA-384 or SHA-512", h)
+	}
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		if k.N.BitLen() < 2048 {
+			return Algorithm{}, fail(BadOptions, "the RSA key has %d bits; at least 2048 are needed", k.N.BitLen())
+		}
+		if pss {
+			return Algorithm{PSS, h, h.Size()}, nil
+		}
+		return Algorithm{Scheme: PKCS1, Hash: h}, nil
+	case *ecdsa.PublicKey:
+		if pss {
+			return Algorithm{}, fail(BadOptions, "PSS is for RSA keys; this certificate has an ECDSA key")
+		}
+		if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() && k.Curve != elliptic.P521() {
+			return Algorithm{}, fail(BadOptions, "curve %s cannot be used; use P-256, P-384 or P-521", k.Params().Name)
+		}
+		return Algorithm{Scheme: ECDSA, Hash: h}, nil
+	}
+	return Algorithm{}, fail(BadOptions, "a key of type %T cannot be used to sign; use RSA or ECDSA", pub)
+}
+
+// SignerOpts gives what crypto.Signer.Sign wants beside the digest.
+func (a Algorithm) SignerOpts() crypto.SignerOpts {
+	if a.Scheme == PSS {
+		return &rsa.PSSOptions{SaltLength: a.SaltLength, Hash: a.Hash}
+	}
+	return a.Hash
+}
+
+// Identifier gives the AlgorithmIdentifier in DER: for RSA PKCS#1 v1.5 with NULL
+// parameters (RFC 4055 §5), for ECDSA without (RFC 5758 §3.2), for PSS with all
+// of them written out (RFC 4055 §3.1).
+func (a Algorithm) Identifier() ([]byte, error) {
+	for _, row := range hashTable {
+		if row.hash != a.Hash {
+			continue
+		}
+		switch a.Scheme {
+		case PKCS1:
+			return algorithm(row.rsa, derNull), nil
+		case ECDSA:
+			return algorithm(row.ecdsa, nil), nil
+		case PSS:
+			h := algorithm(row.oid, derNull)
+			return algorithm(oidPSS, tlv(tagSequence,
+				tlv(tagContext0Con, h),
+				tlv(tagContext0Con|1, algorithm(oidMGF1, h)),
+				tlv(tagContext0Con|2, derInt(big.NewInt(int64(a.SaltLength)))),
+			)), nil
+		}
+	}
+	return nil, fail(Unsupported, "there is no identifier for %s with %v", a.Scheme, a.Hash)
+}
+
+// ParseAlgorithm reads the AlgorithmIdentifier of a signature. digest is the
+// digest algorithm stated beside it; identifiers that name a digest themselves
+// must name the same one (RFC 8933 §3).
+func ParseAlgorithm(der []byte, digest crypto.Hash) (Algorithm, error) {
+	depth := DefaultLimits.Depth
+	e, rest, err := next(der, depth)
+	if err != nil {
+		return Algorithm{}, err
+	}
+	if !e.is(tagSequence) || len(rest) > 0 {
+		return Algorithm{}, fail(Malformed, "the signature algorithm is broken")
+	}
+	f, err := fields(e.body, depth, 2)
+	if err != nil {
+		return Algorithm{}, err
+	}
+	if len(f) == 0 {
+		return Algorithm{}, fail(Malformed, "the signature algorithm is empty")
+	}
+	oid, err := readOID(f[0])
+	if err != nil {
+		return Algorithm{}, err
+	}
+	switch {
+	case oid.Equal(oidRSA):
+		return Algorithm{Scheme: PKCS1, Hash: digest}, nil
+	case oid.Equal(oidEd25519):
+		return Algorithm{Scheme: Ed25519, Hash: digest}, nil
+	case oid.Equal(oidPSS):
+		return parsePSS(f[1:], digest)
+	}
+	for _, row := range hashTable {
+		scheme := PKCS1
+		if oid.Equal(row.ecdsa) {
+			scheme = ECDSA
+		} else if !oid.Equal(row.rsa) {
+			continue
+		}
+		if row.hash != digest {
+			return Algorithm{}, fail(Mismatch, "the signature algorithm uses %v, the message digest %v", row.hash, digest)
+		}
+		return Algorithm{Scheme: scheme, Hash: digest}, nil
+	}
+	return Algorithm{}, fail(Unsupported, "signature algorithm %v is not supported", oid)
+}
+
+// parsePSS reads RSASSA-PSS-params (RFC 4055 §3.1). What is left out means SHA-1,
+// which is then refused as any SHA-1.
+func parsePSS(params []element, digest crypto.Hash) (Algorithm, error) {
+	a := Algorithm{Scheme: PSS, Hash: crypto.SHA1, SaltLength: 20}
+	mgf := crypto.SHA1
+	if len(params) == 1 {
+		f, err := fields(params[0].body, DefaultLimits.Depth, 4)
+		if err != nil {
+			return a, err
+		}
+		for _, e := range f {
+			inner, rest, err := next(e.body, DefaultLimits.Depth)
+			if err != nil || len(rest) > 0 || e.class != 2 {
+				return a, fail(Malformed, "the PSS parameters are broken")
+			}
+			switch e.tag {
+			case 0:
+				a.Hash, _, err = parseDigestAlgorithm(inner)
+			case 1:
+				mgf, err = parseMGF1(inner)
+			case 2:
+				a.SaltLength, err = readSmall(inner)
+			case 3:
+				var trailer int
+				if trailer, err = readSmall(inner); err == nil && trailer != 1 {
+					err = fail(Unsupported, "PSS trailer field %d is not supported", trailer)
+				}
+			default:
+				err = fail(Malformed, "the PSS parameters are broken")
+			}
+			if err != nil {
+				return a, err
+			}
+		}
+	}
+	if a.Hash != digest {
+		return a, fail(Mismatch, "the signature algorithm uses %v, the message digest %v", a.Hash, digest)
+	}
+	if mgf != a.Hash {
+		return a, fail(Unsupported, "PSS with a mask digest (%v) other than the digest (%v) is not supported", mgf, a.Hash)
+	}
+	if a.SaltLength == 0 || a.SaltLength > 512 {
+		return a, fail(Unsupported, "a PSS salt of %d bytes is not supported", a.SaltLength)
+	}
+	return a, nil
+}
+
+func parseMGF1(e element) (crypto.Hash, error) {
+	f, err := fields(e.body, DefaultLimits.Depth, 2)
+	if err != nil {
+		return 0, err
+	}
+	if len(f) != 2 {
+		return 0, fail(Malformed, "the PSS mask generation function is broken")
+	}
+	if oid, err := readOID(f[0]); err != nil || !oid.Equal(oidMGF1) {
+		return 0, fail(Unsupported, "a PSS mask generation function other than MGF1 is not supported")
+	}
+	h, _, err := parseDigestAlgorithm(f[1])
+	return h, err
+}
+
+// parseDigestAlgorithm reads a digest AlgorithmIdentifier: parameters absent or
+// NULL (RFC 5754 §2). An unknown algorithm gives hash 0 and its identifier.
+func parseDigestAlgorithm(e element) (crypto.Hash, asn1.ObjectIdentifier, error) {
+	if !e.is(tagSequence) || !e.constructed {
+		return 0, nil, fail(Malformed, "a digest algorithm was expected")
+	}
+	f, err := fields(e.body, DefaultLimits.Depth, 2)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(f) == 0 {
+		return 0, nil, fail(Malformed, "a digest algorithm is empty")
+	}
+	oid, err := readOID(f[0])
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(f) == 2 && !bytes.Equal(f[1].raw, derNull) {
+		return 0, oid, fail(Malformed, "a digest algorithm has parameters")
+	}
+	return HashByOID(oid), oid, nil
+}
+
+// Verify checks a signature value over message with the public key.
+func (a Algorithm) Verify(pub crypto.PublicKey, message, signature []byte) error {
+	if a.Scheme == Ed25519 {
+		k, ok := pub.(ed25519.PublicKey)
+		if !ok {
+			return fail(BadSignature, "the algorithm is Ed25519 but the certificate has another kind of key")
+		}
+		if !ed25519.Verify(k, message, signature) {
+			return fail(BadSignature, "the signature value does not match")
+		}
+		return nil
+	}
+	if a.Hash == crypto.SHA1 || a.Hash == crypto.SHA224 {
+		return fail(Weak, "the signature relies on %v, which is no longer safe", a.Hash)
+	}
+	if !strong(a.Hash) {
+		return fail(Unsupported, "the digest algorithm of the signature is not supported")
+	}
+	return a.verifyDigest(pub, digestOf(a.Hash, message), signature)
+}
+
+func (a Algorithm) verifyDigest(pub crypto.PublicKey, digest, signature []byte) error {
+	var err error
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		switch a.Scheme {
+		case PKCS1:
+			err = rsa.VerifyPKCS1v15(k, a.Hash, digest, signature)
+		case PSS:
+			err = rsa.VerifyPSS(k, a.Hash, digest, signature, &rsa.PSSOptions{SaltLength: a.SaltLength, Hash: a.Hash})
+		default:
+			return fail(BadSignature, "the algorithm is %s but the certificate has an RSA key", a.Scheme)
+		}
+	case *ecdsa.PublicKey:
+		if a.Scheme != ECDSA {
+			return fail(BadSignature, "the algorithm is %s but the certificate has an ECDSA key", a.Scheme)
+		}
+		if !ecdsa.VerifyASN1(k, digest, signature) {
+			return fail(BadSignature, "the signature value does not match")
+		}
+	default:
+		return fail(Unsupported, "the certificate has a kind of key that is not supported")
+	}
+	if err != nil {
+		return wrap(BadSignature, err, "the signature value does not match")
+	}
+	return nil
+}
+
+// MaxSignatureSize gives the largest size in octets of a signature value as
+// crypto.Signer returns it: the modulus for RSA, and for ECDSA a SEQUENCE of two
+// INTEGERs, each as long as the order with a leading zero octet if its top bit
+// can be set. It is 0 for keys that are not supported.
+func MaxSignatureSize(pub crypto.PublicKey) int {
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		return k.Size()
+	case *ecdsa.PublicKey:
+		number := tlvSize(int64(k.Curve.Params().N.BitLen()/8 + 1))
+		return int(tlvSize(2 * number))
+	case ed25519.PublicKey:
+		return ed25519.SignatureSize
+	}
+	return 0
+}
+
+// RawECDSA turns a DER ECDSA-Sig-Value into r ‖ s, each as long as the order of
+// the curve, as XML signatures carry it (RFC 4050 §3.3, XMLDSig 1.1 §6.4.3).
+func RawECDSA(signature []byte, pub *ecdsa.PublicKey) ([]byte, error) {
+	var v struct{ R, S *big.Int }
+	if rest, err := asn1.Unmarshal(signature, &v); err != nil || len(rest) > 0 {
+		return nil, fail(Malformed, "the ECDSA signature value is not DER")
+	}
+	size := (pub.Curve.Params().N.BitLen() + 7) / 8
+	if v.R.Sign() < 0 || v.S.Sign() < 0 || v.R.BitLen() > 8*size || v.S.BitLen() > 8*size {
+		return nil, fail(Malformed, "the ECDSA signature value does not fit the curve")
+	}
+	out := make([]byte, 2*size)
+	v.R.FillBytes(out[:size])
+	v.S.FillBytes(out[size:])
+	return out, nil
+}
+
+// DERECDSA turns r ‖ s into a DER ECDSA-Sig-Value.
+func DERECDSA(raw []byte) ([]byte, error) {
+	if len(raw) == 0 || len(raw)%2 != 0 || len(raw) > 1024 {
+		return nil, fail(Malformed, "the ECDSA signature value is not two numbers of one length")
+	}
+	half := len(raw) / 2
+	return tlv(tagSequence,
+		derInt(new(big.Int).SetBytes(raw[:half])),
+		derInt(new(big.Int).SetBytes(raw[half:])),
+	), nil
+}

@@ -1,0 +1,33 @@
+// Package cms reads and writes Cryptographic Message Syntax SignedData (RFC
+// 5652) the way the AdES signature forms need it, and the time-stamps of RFC
+// 3161 that are built on it.
+//
+// # Writing
+//
+// A signature is made in steps, because the key is elsewhere: [Prepare] takes
+// the digest of a content and the signer's certificate and makes the signed
+// attributes; [Prepared.DTBSR] is what the key has to sign; [Prepared.Assemble]
+// puts the value that comes back, and a time-stamp token if there is one, into
+// a SignedData. Prepared is plain data: it can rest as JSON in a database and be
+// finished by another process. Everything written is DER, also the attached
+// form, whose lengths are known beforehand, so that
+// [Prepared.AssembleAttached] streams a content of any size.
+//
+// # Reading
+//
+// [Parse] reads BER, since much of what is found in .p7m files was streamed with
+// indefinite lengths and cut octet strings. It walks an [io.ReaderAt]: the
+// content stays where it is and is read again through [SignedData.Content];
+// only what stands around it is held in memory, up to [Limits]. The signed
+// attributes are kept as they were found, for they are what was signed.
+//
+// [SignerInfo.Verify] answers one question: did the key of this certificate
+// sign these attributes, and do they bind this content and this certificate?
+// Whether the certificate is to be trusted, and was at that time, is asked
+// elsewhere (formats/validate).
+//
+// Two habits of other readers are left out on purpose. A SignerInfo without
+// signed attributes is refused, because its signature value could be that over
+// somebody's signed attributes taken as content; and SHA-1 is refused with its
+// own [Kind], so that a caller can tell "weak" from "wrong".
+package cms

@@ -1,0 +1,152 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/x509"
+	"encoding/asn1"
+	"slices"
+	"time"
+)
+
+// SignerOptions says who signs and how.
+type SignerOptions struct {
+	// Certificate is the signer's; its key decides the algorithm.
+	Certificate *x509.Certificate
+	// Chain is put beside it in the message: the issuers, in any order.
+	Chain []*x509.Certificate
+	// Hash is the digest of the content and of the signed attributes.
+	Hash crypto.Hash
+	// PSS signs with RSASSA-PSS instead of PKCS#1 v1.5.
+	PSS bool
+	// SigningTime is the time the signer claims, to the second; zero leaves the
+	// attribute out, as PAdES demands.
+	SigningTime time.Time
+	// ContentType is the type of the content; zero means id-data.
+	ContentType asn1.ObjectIdentifier
+	// OmitCertificates leaves all certificates out of the message, as RFC 3161
+	// wants for a request without certReq.
+	OmitCertificates bool
+}
+
+// Prepared is a signature that lacks only its value. It is plain data and may be
+// stored as JSON; it holds nothing secret.
+type Prepared struct {
+	Hash          string                `json:"hash"`   // "SHA-256", …
+	Scheme        Scheme                `json:"scheme"` // how the key must sign
+	ContentType   asn1.ObjectIdentifier `json:"contentType"`
+	ContentDigest []byte                `json:"contentDigest"`
+	// Content is the encapsulated content when it is part of the signature
+	// itself, as the TSTInfo of a time-stamp is.
+	Content []byte `json:"content,omitempty"`
+	// SignedAttributes is the DER SET OF Attribute that is signed (RFC 5652 §5.4).
+	SignedAttributes []byte   `json:"signedAttributes"`
+	Certificate      []byte   `json:"certificate"`            // the signer's, DER
+	SignerIdentifier []byte   `json:"signerIdentifier"`       // DER IssuerAndSerialNumber
+	Certificates     [][]byte `json:"certificates,omitempty"` // what is embedded, DER
+	MaxSignature     int      `json:"maxSignature"`           // octets of the longest signature value
+}
+
+// Prepare makes the signed attributes over the digest of a content: content-type,
+// message-digest, signing-certificate-v2 and, if a time is given, signing-time
+// (EN 319 122-1 §5.1, §5.2).
+func Prepare(contentDigest []byte, o SignerOptions) (*Prepared, error) {
+	if o.Certificate == nil {
+		return nil, fail(BadOptions, "a signature needs the signer's certificate")
+	}
+	alg, err := AlgorithmFor(o.Certificate.PublicKey, o.Hash, o.PSS)
+	if err != nil {
+		return nil, err
+	}
+	if len(contentDigest) != o.Hash.Size() {
+		return nil, fail(BadOptions, "the digest has %d bytes; %v gives %d", len(contentDigest), o.Hash, o.Hash.Size())
+	}
+	p := &Prepared{
+		Hash:             o.Hash.String(),
+		Scheme:           alg.Scheme,
+		ContentType:      OIDData,
+		ContentDigest:    bytes.Clone(contentDigest),
+		Certificate:      o.Certificate.Raw,
+		SignerIdentifier: issuerAndSerial(o.Certificate),
+		MaxSignature:     MaxSignatureSize(o.Certificate.PublicKey),
+	}
+	if len(o.ContentType) > 0 {
+		p.ContentType = o.ContentType
+	}
+	attrs := [][]byte{
+		attribute(OIDContentType, derOID(p.ContentType)),
+		attribute(OIDMessageDigest, tlv(tagOctets, contentDigest)),
+		attribute(OIDSigningCertificateV2, signingCertificateV2(o.Certificate, o.Hash)),
+	}
+	if !o.SigningTime.IsZero() {
+		t, err := derTime(o.SigningTime)
+		if err != nil {
+			return nil, err
+		}
+		attrs = append(attrs, attribute(OIDSigningTime, t))
+	}
+	p.SignedAttributes = setOf(tagSet, attrs...)
+	if !o.OmitCertificates {
+		p.Certificates = bundle(o.Certificate, o.Chain)
+	}
+	return p, nil
+}
+
+// derTime gives a Time: UTCTime for the years 1950 to 2049, GeneralizedTime for
+// the others, both in UTC to the second (RFC 5652 §11.3).
+func derTime(t time.Time) ([]byte, error) {
+	t = t.UTC()
+	switch y := t.Year(); {
+	case y >= 1950 && y < 2050:
+		return tlv(tagUTCTime, []byte(t.Format("060102150405Z"))), nil
+	case y >= 1 && y < 10000:
+		return tlv(tagGenTime, []byte(t.Format("20060102150405Z"))), nil
+	}
+	return nil, fail(BadOptions, "the signing time is outside the years 1 to 9999")
+}
+
+// bundle gives the certificates to embed, each once, in DER order.
+func bundle(signer *x509.Certificate, chain []*x509.Certificate) [][]byte {
+	out := [][]byte{signer.Raw}
+	for _, c := range chain {
+		if c != nil {
+			out = append(out, c.Raw)
+		}
+	}
+	slices.SortFunc(out, bytes.Compare)
+	return slices.CompactFunc(out, bytes.Equal)
+}
+
+// DTBS gives the data to be signed: the DER encoding of the signed attributes.
+func (p *Prepared) DTBS() []byte { return p.SignedAttributes }
+
+// DTBSR gives the digest of the data to be signed, what the key is asked to sign.
+func (p *Prepared) DTBSR() []byte {
+	h := p.HashAlgorithm()
+	if !h.Available() {
+		return nil
+	}
+	return digestOf(h, p.SignedAttributes)
+}
+
+// HashAlgorithm gives the digest algorithm, 0 if the stored name is unknown.
+func (p *Prepared) HashAlgorithm() crypto.Hash { return HashByName(p.Hash) }
+
+// Algorithm gives the signature algorithm the value must be made with.
+func (p *Prepared) Algorithm() Algorithm {
+	a := Algorithm{Scheme: p.Scheme, Hash: p.HashAlgorithm()}
+	if a.Scheme == PSS && a.Hash != 0 {
+		a.SaltLength = a.Hash.Size()
+	}
+	return a
+}
+
+// VerifySignature checks a signature value against the signer's certificate
+// before it is put to use.
+func (p *Prepared) VerifySignature(signature []byte) error {
+	c, err := x509.ParseCertificate(p.Certificate)
+	if err != nil {
+		return wrap(Malformed, err, "the prepared signature holds a broken certificate")
+	}
+	return p.Algorithm().Verify(c.PublicKey, p.SignedAttributes, signature)
+}

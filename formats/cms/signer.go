@@ -1,0 +1,311 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/asn1"
+	"math/big"
+	"slices"
+	"time"
+)
+
+// Attribute is a signed or unsigned attribute. Values are the raw elements.
+type Attribute struct {
+	Type   asn1.ObjectIdentifier
+	Values [][]byte
+}
+
+// SignerInfo is one signature of a message (RFC 5652 §5.3).
+type SignerInfo struct {
+	Version int
+	// The signer is named by issuer and serial, or by key identifier.
+	RawIssuer    []byte
+	SerialNumber *big.Int
+	SubjectKeyID []byte
+	// Certificate is the one in the message that the signer is named by, nil if
+	// it is not there. A caller that has it from elsewhere may set it.
+	Certificate *x509.Certificate
+
+	DigestAlgorithm       asn1.ObjectIdentifier
+	Hash                  crypto.Hash // of DigestAlgorithm; 0 when unknown
+	RawSignatureAlgorithm []byte
+	SignatureValue        []byte
+
+	// RawSignedAttributes stand as found, with their [0] tag; nil when absent.
+	RawSignedAttributes []byte
+	SignedAttributes    []Attribute
+	UnsignedAttributes  []Attribute
+
+	// From the signed attributes; zero when absent.
+	ContentType        asn1.ObjectIdentifier
+	MessageDigest      []byte
+	SigningTime        time.Time
+	SigningCertificate *CertificateID
+	// Tokens are the signature time-stamps, raw.
+	Tokens [][]byte
+
+	contentType asn1.ObjectIdentifier // of the message
+	derSigned   []byte                // the signed attributes as DER SET OF
+}
+
+func parseSigner(e element, l Limits) (*SignerInfo, error) {
+	if !e.is(tagSequence) {
+		return nil, fail(Malformed, "a SignerInfo was expected")
+	}
+	f, err := fields(e.body, l.Depth, 7)
+	if err != nil {
+		return nil, err
+	}
+	if len(f) < 5 {
+		return nil, fail(Malformed, "a SignerInfo is incomplete")
+	}
+	si := &SignerInfo{}
+	if si.Version, err = readSmall(f[0]); err != nil {
+		return nil, err
+	}
+	if err = si.parseIdentifier(f[1], l); err != nil {
+		return nil, err
+	}
+	if si.Hash, si.DigestAlgorithm, err = parseDigestAlgorithm(f[2]); err != nil {
+		return nil, err
+	}
+	f = f[3:]
+	if f[0].is(tagContext0) {
+		if err := si.parseSigned(f[0], l); err != nil {
+			return nil, err
+		}
+		f = f[1:]
+	}
+	if len(f) < 2 || !f[0].is(tagSequence) {
+		return nil, fail(Malformed, "a SignerInfo is incomplete")
+	}
+	si.RawSignatureAlgorithm = f[0].raw
+	if si.SignatureValue, err = octets(f[1], l.Depth); err != nil {
+		return nil, err
+	}
+	if f = f[2:]; len(f) == 0 {
+		return si, nil
+	}
+	if len(f) > 1 || !f[0].is(tagContext0|1) {
+		return nil, fail(Malformed, "a SignerInfo has a member that it may not have")
+	}
+	return si, si.parseUnsigned(f[0], l)
+}
+
+func (si *SignerInfo) parseIdentifier(e element, l Limits) error {
+	if e.is(tagContext0) {
+		var err error
+		si.SubjectKeyID, err = joined(e, l.Depth)
+		return err
+	}
+	f, err := fields(e.body, l.Depth, 2)
+	if err != nil {
+		return err
+	}
+	if !e.is(tagSequence) || len(f) != 2 {
+		return fail(Malformed, "a SignerInfo does not name its signer")
+	}
+	si.RawIssuer = f[0].raw
+	si.SerialNumber, err = readInt(f[1])
+	return err
+}
+
+func parseAttributes(e element, l Limits) ([]Attribute, error) {
+	all, err := fields(e.body, l.Depth, l.Attributes)
+	if err != nil {
+		return nil, err
+	}
+	var out []Attribute
+	for _, a := range all {
+		f, err := fields(a.body, l.Depth, 2)
+		if err != nil {
+			return nil, err
+		}
+		if !a.is(tagSequence) || len(f) != 2 || !f[1].is(tagSet) {
+			return nil, fail(Malformed, "an attribute is broken")
+		}
+		oid, err := readOID(f[0])
+		if err != nil {
+			return nil, err
+		}
+		values, err := fields(f[1].body, l.Depth, l.Attributes)
+		if err != nil {
+			return nil, err
+		}
+		at := Attribute{Type: oid}
+		for _, v := range values {
+			at.Values = append(at.Values, v.raw)
+		}
+		out = append(out, at)
+	}
+	return out, nil
+}
+
+// parseSigned reads the signed attributes and makes their DER form, which is what
+// RFC 5652 §5.4 says is signed, whatever form they travel in.
+func (si *SignerInfo) parseSigned(e element, l Limits) error {
+	var err error
+	si.RawSignedAttributes = e.raw
+	if si.SignedAttributes, err = parseAttributes(e, l); err != nil {
+		return err
+	}
+	all, err := fields(e.body, l.Depth, l.Attributes)
+	if err != nil {
+		return err
+	}
+	members := make([][]byte, 0, len(all))
+	for _, a := range all {
+		der, err := normal(a, l.Depth)
+		if err != nil {
+			return err
+		}
+		members = append(members, der)
+	}
+	si.derSigned = setOf(tagSet, members...)
+	for _, a := range si.SignedAttributes {
+		if err := si.readSigned(a, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readSigned takes over one signed attribute. Those that this package relies on
+// must stand once and with one value (RFC 5652 §11, RFC 5035 §5.4).
+func (si *SignerInfo) readSigned(a Attribute, l Limits) error {
+	known := []asn1.ObjectIdentifier{OIDContentType, OIDMessageDigest, OIDSigningTime, OIDSigningCertificate, OIDSigningCertificateV2}
+	if !slices.ContainsFunc(known, a.Type.Equal) {
+		return nil
+	}
+	count := 0
+	for _, b := range si.SignedAttributes {
+		if b.Type.Equal(a.Type) {
+			count++
+		}
+	}
+	if count != 1 || len(a.Values) != 1 {
+		return fail(Malformed, "signed attribute %v must stand once and have one value", a.Type)
+	}
+	v, _, err := next(a.Values[0], l.Depth)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Type.Equal(OIDContentType):
+		si.ContentType, err = readOID(v)
+	case a.Type.Equal(OIDMessageDigest):
+		si.MessageDigest, err = octets(v, l.Depth)
+	case a.Type.Equal(OIDSigningTime):
+		si.SigningTime, err = readTime(v)
+	case a.Type.Equal(OIDSigningCertificateV2), si.SigningCertificate == nil:
+		si.SigningCertificate, err = parseCertificateID(v, a.Type, l.Depth)
+	}
+	return err
+}
+
+func readTime(e element) (time.Time, error) {
+	var t time.Time
+	if e.constructed || !e.is(tagUTCTime) && !e.is(tagGenTime) || len(e.body) > 32 {
+		return t, fail(Malformed, "the signing time is not a time")
+	}
+	if _, err := asn1.Unmarshal(tlv(e.raw[0], e.body), &t); err != nil {
+		return t, wrap(Malformed, err, "the signing time is broken")
+	}
+	return t.UTC(), nil
+}
+
+func (si *SignerInfo) parseUnsigned(e element, l Limits) error {
+	var err error
+	if si.UnsignedAttributes, err = parseAttributes(e, l); err != nil {
+		return err
+	}
+	for _, a := range si.UnsignedAttributes {
+		if a.Type.Equal(OIDSignatureTimeStamp) {
+			si.Tokens = append(si.Tokens, a.Values...)
+		}
+	}
+	return nil
+}
+
+// find gives the certificate the signer is named by. Of several with the same
+// name the one that the signing-certificate attribute means is taken.
+func (si *SignerInfo) find(certs []*x509.Certificate) *x509.Certificate {
+	var found *x509.Certificate
+	for _, c := range certs {
+		if !si.names(c) {
+			continue
+		}
+		if found == nil || si.SigningCertificate != nil && si.SigningCertificate.Matches(c) {
+			found = c
+		}
+	}
+	return found
+}
+
+func (si *SignerInfo) names(c *x509.Certificate) bool {
+	if si.SerialNumber != nil {
+		return c.SerialNumber.Cmp(si.SerialNumber) == 0 && bytes.Equal(c.RawIssuer, si.RawIssuer)
+	}
+	return len(c.SubjectKeyId) > 0 && bytes.Equal(c.SubjectKeyId, si.SubjectKeyID)
+}
+
+// Algorithm gives the signature algorithm with its parameters.
+func (si *SignerInfo) Algorithm() (Algorithm, error) {
+	if si.Hash == 0 {
+		return Algorithm{}, fail(Unsupported, "digest algorithm %v is not supported", si.DigestAlgorithm)
+	}
+	return ParseAlgorithm(si.RawSignatureAlgorithm, si.Hash)
+}
+
+// Verify checks the signature (RFC 5652 §5.6): the signed attributes bind the
+// content by type and digest, they mean the certificate that is used (RFC 5035
+// §5.4, where a signing-certificate attribute is present: see SigningCertificate),
+// and the signature value over them is of that certificate's key.
+//
+// contentDigest is asked once for the digest of the content; for an attached
+// signature [SignedData.ContentDigest] gives such a function. The trust in the
+// certificate is not looked at.
+func (si *SignerInfo) Verify(contentDigest func(crypto.Hash) ([]byte, error)) error {
+	if si.RawSignedAttributes == nil {
+		return fail(Unsupported, "the signature has no signed attributes")
+	}
+	if si.Certificate == nil {
+		return fail(NoCertificate, "the signer's certificate is not in the signature")
+	}
+	alg, err := si.Algorithm()
+	if err != nil {
+		return err
+	}
+	if si.Hash == crypto.SHA1 || si.Hash == crypto.SHA224 {
+		return fail(Weak, "the signature relies on %v, which is no longer safe", si.Hash)
+	}
+	if !si.contentType.Equal(si.ContentType) {
+		return fail(Mismatch, "the signed content type is %v, the content has %v", si.ContentType, si.contentType)
+	}
+	if si.SigningCertificate != nil && !si.SigningCertificate.Matches(si.Certificate) {
+		return fail(Mismatch, "the signed reference is to another certificate than the one in the signature")
+	}
+	sum, err := contentDigest(si.Hash)
+	if err != nil {
+		return err
+	}
+	if len(sum) != si.Hash.Size() || subtle.ConstantTimeCompare(sum, si.MessageDigest) != 1 {
+		return fail(Mismatch, "the content was changed after it was signed: its digest is another one")
+	}
+	return si.verifyValue(alg)
+}
+
+// verifyValue checks the value over the signed attributes as they stand, and if
+// they do not stand in DER, over their DER form: signers of both habits exist,
+// and both forms say the same.
+func (si *SignerInfo) verifyValue(alg Algorithm) error {
+	asFound := bytes.Clone(si.RawSignedAttributes)
+	asFound[0] = tagSet
+	err := alg.Verify(si.Certificate.PublicKey, asFound, si.SignatureValue)
+	if KindOf(err) == BadSignature && !bytes.Equal(asFound, si.derSigned) {
+		err = alg.Verify(si.Certificate.PublicKey, si.derSigned, si.SignatureValue)
+	}
+	return err
+}

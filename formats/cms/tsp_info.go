@@ -1,0 +1,248 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"encoding/asn1"
+	"math/big"
+	"strings"
+	"time"
+)
+
+// TSTInfo is what a time-stamp token says (RFC 3161 §2.4.2).
+type TSTInfo struct {
+	Policy           asn1.ObjectIdentifier
+	Hash             crypto.Hash // of the imprint; 0 when read and not known
+	HashAlgorithmRaw []byte      // AlgorithmIdentifier as in the request; nil: written without parameters
+	Imprint          []byte
+	SerialNumber     *big.Int
+	GenTime          time.Time     // written in UTC, cut to the millisecond
+	Accuracy         time.Duration // half-width, to the microsecond; 0 is not written
+	Ordering         bool
+	Nonce            *big.Int
+	NonceRaw         []byte // INTEGER as in the request; goes before Nonce
+	TSA              []byte // GeneralName, DER; nil is not written
+}
+
+// Marshal gives the TSTInfo in DER.
+func (t *TSTInfo) Marshal() ([]byte, error) {
+	policy := derOID(t.Policy)
+	if policy == nil {
+		return nil, fail(BadOptions, "the time-stamp has no policy")
+	}
+	imprint, err := messageImprint(t.Hash, t.HashAlgorithmRaw, t.Imprint)
+	if err != nil {
+		return nil, err
+	}
+	if t.SerialNumber == nil || t.SerialNumber.Sign() <= 0 || t.SerialNumber.BitLen() > 160 {
+		return nil, fail(BadOptions, "the time-stamp needs a positive serial number of at most 160 bits")
+	}
+	genTime, err := derGenTime(t.GenTime)
+	if err != nil {
+		return nil, err
+	}
+	accuracy, err := derAccuracy(t.Accuracy)
+	if err != nil {
+		return nil, err
+	}
+	var ordering, nonce, tsa []byte
+	if t.Ordering {
+		ordering = []byte{tagBoolean, 1, 0xff}
+	}
+	if t.NonceRaw != nil {
+		nonce = t.NonceRaw
+	} else if t.Nonce != nil {
+		nonce = derInt(t.Nonce)
+	}
+	if t.TSA != nil {
+		tsa = tlv(tagContext0Con, t.TSA)
+	}
+	return tlv(tagSequence, derSmall(1), policy, imprint, derInt(t.SerialNumber), genTime,
+		accuracy, ordering, nonce, tsa), nil
+}
+
+// derGenTime writes a GeneralizedTime in UTC with the fraction that RFC 3161
+// §2.4.2 allows: no trailing zeros, and no point without digits after it.
+func derGenTime(t time.Time) ([]byte, error) {
+	t = t.UTC().Truncate(time.Millisecond)
+	if t.Year() < 1970 || t.Year() > 9999 {
+		return nil, fail(BadOptions, "the time of the time-stamp is impossible")
+	}
+	return tlv(tagGenTime, []byte(t.Format("20060102150405.999Z"))), nil
+}
+
+func derAccuracy(d time.Duration) ([]byte, error) {
+	if d == 0 {
+		return nil, nil
+	}
+	if d < time.Microsecond || d > 24*time.Hour {
+		return nil, fail(BadOptions, "the accuracy of a time-stamp is between a microsecond and a day")
+	}
+	part := func(tag byte, n int64) []byte {
+		if n == 0 {
+			return nil
+		}
+		return tlv(tag, derInt(big.NewInt(n))[2:])
+	}
+	return tlv(tagSequence,
+		part(tagInteger, int64(d/time.Second)),
+		part(tagContext0, int64(d/time.Millisecond%1000)),
+		part(tagContext0|1, int64(d/time.Microsecond%1000)),
+	), nil
+}
+
+// DirectoryName gives the GeneralName of a Name in DER, for the TSA field.
+func DirectoryName(rawName []byte) []byte { return tlv(tagContext0Con|4, rawName) }
+
+// parseTSTInfo reads a TSTInfo. It must be DER in what it states, since the bytes
+// are signed; unknown extensions that are critical are refused.
+func parseTSTInfo(der []byte) (*TSTInfo, error) {
+	const depth = 16
+	e, rest, err := next(der, depth)
+	if err != nil {
+		return nil, err
+	}
+	if !e.is(tagSequence) || len(rest) > 0 {
+		return nil, fail(Malformed, "the token does not hold a TSTInfo")
+	}
+	f, err := fields(e.body, depth, 10)
+	if err != nil {
+		return nil, err
+	}
+	if len(f) < 5 {
+		return nil, fail(Malformed, "the TSTInfo is incomplete")
+	}
+	if version, err := readSmall(f[0]); err != nil || version != 1 {
+		return nil, fail(Unsupported, "the TSTInfo does not have version 1")
+	}
+	t := &TSTInfo{}
+	if t.Policy, err = readOID(f[1]); err != nil {
+		return nil, err
+	}
+	if err := t.parseImprint(f[2], depth); err != nil {
+		return nil, err
+	}
+	if t.SerialNumber, err = readInt(f[3]); err != nil {
+		return nil, err
+	}
+	if t.GenTime, err = readGenTime(f[4]); err != nil {
+		return nil, err
+	}
+	return t, t.parseOptional(f[5:], depth)
+}
+
+func (t *TSTInfo) parseImprint(e element, depth int) error {
+	f, err := fields(e.body, depth, 3)
+	if err != nil {
+		return err
+	}
+	if !e.is(tagSequence) || len(f) != 2 || !f[1].is(tagOctets) || f[1].constructed {
+		return fail(Malformed, "the message imprint is broken")
+	}
+	t.HashAlgorithmRaw, t.Imprint = f[0].raw, f[1].body
+	t.Hash, _, err = parseDigestAlgorithm(f[0])
+	if err == nil && t.Hash != 0 && len(t.Imprint) != t.Hash.Size() {
+		err = fail(Malformed, "the imprint does not have the length of its digest algorithm")
+	}
+	return err
+}
+
+// parseOptional reads the fields after genTime, in their order.
+func (t *TSTInfo) parseOptional(f []element, depth int) error {
+	order := 0
+	for _, e := range f {
+		var place int
+		var err error
+		switch {
+		case e.is(tagSequence):
+			place, err = 1, t.parseAccuracy(e, depth)
+		case e.is(tagBoolean) && !e.constructed && len(e.body) == 1:
+			place, t.Ordering = 2, e.body[0] != 0
+		case e.is(tagInteger):
+			place, t.NonceRaw = 3, e.raw
+			t.Nonce, err = readInt(e)
+		case e.is(tagContext0) && e.constructed:
+			place, t.TSA = 4, e.body
+		case e.is(tagContext0|1) && e.constructed:
+			place, err = 5, checkExtensions(e, depth)
+		}
+		if err != nil {
+			return err
+		}
+		if place <= order {
+			return fail(Malformed, "the TSTInfo has a field that is unknown or out of place")
+		}
+		order = place
+	}
+	return nil
+}
+
+func (t *TSTInfo) parseAccuracy(e element, depth int) error {
+	f, err := fields(e.body, depth, 3)
+	if err != nil {
+		return err
+	}
+	for _, part := range f {
+		unit := time.Second
+		limit := 24 * 60 * 60
+		switch {
+		case part.is(tagContext0):
+			unit, limit = time.Millisecond, 999
+		case part.is(tagContext0 | 1):
+			unit, limit = time.Microsecond, 999
+		case !part.is(tagInteger):
+			return fail(Malformed, "the accuracy is broken")
+		}
+		part.class, part.tag = 0, tagInteger
+		n, err := readSmall(part)
+		if err != nil {
+			return err
+		}
+		if n > limit {
+			return fail(Malformed, "the accuracy is out of range")
+		}
+		t.Accuracy += time.Duration(n) * unit
+	}
+	return nil
+}
+
+// checkExtensions refuses critical extensions of a token: none is known.
+func checkExtensions(e element, depth int) error {
+	all, err := fields(e.body, depth, 32)
+	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		f, err := fields(x.body, depth, 3)
+		if err != nil {
+			return err
+		}
+		if len(f) < 2 {
+			return fail(Malformed, "an extension of the TSTInfo is broken")
+		}
+		if f[1].is(tagBoolean) && !bytes.Equal(f[1].body, []byte{0}) {
+			return fail(Unsupported, "the token has a critical extension that is not known")
+		}
+	}
+	return nil
+}
+
+// readGenTime reads the GeneralizedTime of RFC 3161 §2.4.2: UTC, seconds given, a
+// fraction of up to nine digits.
+func readGenTime(e element) (time.Time, error) {
+	text := string(e.body)
+	whole, fraction, point := strings.Cut(strings.TrimSuffix(text, "Z"), ".")
+	if !e.is(tagGenTime) || e.constructed || !strings.HasSuffix(text, "Z") || len(whole) != 14 ||
+		len(fraction) > 9 || point && fraction == "" {
+		return time.Time{}, fail(Malformed, "the time of the token is not a GeneralizedTime in UTC")
+	}
+	layout := "20060102150405"
+	if point {
+		layout += "." + strings.Repeat("0", len(fraction))
+	}
+	t, err := time.Parse(layout, strings.TrimSuffix(text, "Z"))
+	if err != nil {
+		return time.Time{}, wrap(Malformed, err, "the time of the token is broken")
+	}
+	return t, nil
+}
