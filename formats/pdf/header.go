@@ -1,0 +1,87 @@
+package pdf
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// readHeader checks "%PDF-M.m" at offset 0 (ISO 32000-1 §7.5.2). Readers that search for a header further on
+// let a file be two things at once, so this one does not.
+func (f *File) readHeader() error {
+	head := make([]byte, min(f.size, 1024))
+	if _, err := f.r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return &Error{Kind: Unreadable, Msg: "the file cannot be read", Err: err}
+	}
+	const mark = "%PDF-"
+	if at := bytes.Index(head, []byte(mark)); at != 0 {
+		if at > 0 {
+			return malformed("the header is at offset %d: nothing may come before it", at)
+		}
+		return failure(NotPDF, "the file does not begin with %%PDF-")
+	}
+	if len(head) < 9 {
+		return failure(Truncated, "the file ends inside its header")
+	}
+	v := head[5:8]
+	if v[1] != '.' || !(v[0] == '1' && v[2] >= '0' && v[2] <= '7' || v[0] == '2' && v[2] == '0') {
+		return malformed("the header states version %q; 1.0 to 1.7 and 2.0 exist", v)
+	}
+	if head[8] != '\r' && head[8] != '\n' {
+		return malformed("the header's version is not followed by an end of line, at offset 8")
+	}
+	f.version = string(v)
+	return nil
+}
+
+// readEnd reads "startxref", the offset and "%%EOF", after which only one end-of-line mark may come
+// (ISO 32000-1 §7.5.5; ISO 19005-1 §6.1.3 for the last rule).
+func (f *File) readEnd() (int64, error) {
+	from := max(0, f.size-1024)
+	tail := make([]byte, f.size-from)
+	if n, err := f.r.ReadAt(tail, from); n < len(tail) {
+		if err == nil || errors.Is(err, io.EOF) {
+			return 0, failure(Truncated, "the file is shorter than the %d bytes it should have", f.size)
+		}
+		return 0, &Error{Kind: Unreadable, Msg: "the file cannot be read", Err: err}
+	}
+	eof := bytes.LastIndex(tail, []byte("%%EOF"))
+	at := bytes.LastIndex(tail, []byte("startxref"))
+	if eof < 0 || at < 0 {
+		return 0, failure(Truncated, "the file has no end: startxref and %%%%EOF are not in its last %d bytes", len(tail))
+	}
+	l := f.lexerAt(from + int64(at))
+	defer f.release(l)
+	start, end, err := l.closing()
+	if err != nil {
+		return 0, err
+	}
+	if end != f.size {
+		return 0, malformed("there are %d bytes after the last %%%%EOF", f.size-end)
+	}
+	return start, nil
+}
+
+// closing reads "startxref offset %%EOF" and one optional end-of-line mark, and returns the offset it states and the
+// position after it.
+func (l *lexer) closing() (start, end int64, err error) {
+	if !l.keyword("startxref") {
+		return 0, 0, l.fail("startxref is expected")
+	}
+	start, ok := l.natural()
+	if !ok {
+		return 0, 0, l.fail("startxref is not followed by an offset")
+	}
+	l.skipWhite()
+	if !l.literal("%%EOF") {
+		if _, ok := l.peek(); !ok {
+			return 0, 0, l.end("the end mark")
+		}
+		return 0, 0, l.fail("%%%%EOF is expected")
+	}
+	if c, ok := l.peek(); ok && class[c] != white {
+		return 0, 0, l.fail("%%%%EOF is not alone on its line")
+	}
+	l.eol()
+	return start, l.pos, nil
+}

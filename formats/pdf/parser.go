@@ -1,0 +1,359 @@
+package pdf
+
+import "strconv"
+
+// parser reads one object with a lexer, counting what it costs.
+type parser struct {
+	*lexer
+	depth, maxDepth int
+	items, maxItems int
+
+	// path holds the keys (or "[]") that lead to the value being read; trace, if set, sees the extent of each
+	// value of a dictionary.
+	path  []Name
+	trace func(path []Name, from, to int64)
+}
+
+func (f *File) parser(l *lexer) *parser {
+	return &parser{lexer: l, maxDepth: f.limits.Depth, maxItems: f.limits.ObjectItems}
+}
+
+// object reads any direct object or a reference.
+func (p *parser) object() (Object, error) {
+	p.skip()
+	if p.items++; p.items > p.maxItems {
+		return nil, failure(Limit, "an object has more than %d parts, at %s", p.maxItems, p.where(p.pos))
+	}
+	c, ok := p.peek()
+	if !ok {
+		return nil, p.end("an object")
+	}
+	switch {
+	case c == '/':
+		return p.nameObject()
+	case c == '(':
+		return p.literalString()
+	case c == '[':
+		return p.nested((*parser).array)
+	case c == '<':
+		from := p.pos
+		if p.literal("<<") {
+			p.pos = from
+			return p.nested((*parser).dict)
+		}
+		return p.hexString()
+	case c >= '0' && c <= '9':
+		return p.numberOrRef()
+	case c == '+' || c == '-' || c == '.':
+		return p.number()
+	case c == 't' && p.keyword("true"):
+		return Bool(true), nil
+	case c == 'f' && p.keyword("false"):
+		return Bool(false), nil
+	case c == 'n' && p.keyword("null"):
+		return Null{}, nil
+	}
+	return nil, p.fail("an object is expected")
+}
+
+func (p *parser) nested(read func(*parser) (Object, error)) (Object, error) {
+	if p.depth++; p.depth > p.maxDepth {
+		return nil, failure(Limit, "objects are nested more than %d deep, at %s", p.maxDepth, p.where(p.pos))
+	}
+	o, err := read(p)
+	p.depth--
+	return o, err
+}
+
+func (p *parser) array() (Object, error) {
+	p.pos++ // [
+	p.path = append(p.path, "[]")
+	a := Array{}
+	for {
+		p.skip()
+		c, ok := p.peek()
+		if !ok {
+			return nil, p.end("an array")
+		}
+		if c == ']' {
+			p.pos++
+			p.path = p.path[:len(p.path)-1]
+			return a, nil
+		}
+		o, err := p.object()
+		if err != nil {
+			return nil, err
+		}
+		a = append(a, o)
+	}
+}
+
+func (p *parser) dict() (Object, error) {
+	p.pos += 2 // <<
+	d := Dict{}
+	var nulls map[Name]bool
+	for {
+		p.skip()
+		c, ok := p.peek()
+		if !ok {
+			return nil, p.end("a dictionary")
+		}
+		if c == '>' {
+			if !p.literal(">>") {
+				return nil, p.fail("a dictionary ends with a single >")
+			}
+			return d, nil
+		}
+		if c != '/' {
+			return nil, p.fail("a dictionary has a key that is not a name")
+		}
+		key, err := p.name()
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := d[key]; twice || nulls[key] {
+			return nil, p.fail("a dictionary has the key /%s twice", key)
+		}
+		value, err := p.value(key)
+		if err != nil {
+			return nil, err
+		}
+		if _, null := value.(Null); null {
+			if nulls == nil {
+				nulls = map[Name]bool{}
+			}
+			nulls[key] = true
+			continue
+		}
+		d[key] = value
+	}
+}
+
+// value reads the value of key and reports its extent.
+func (p *parser) value(key Name) (Object, error) {
+	p.skip()
+	from := p.pos
+	p.path = append(p.path, key)
+	o, err := p.object()
+	if err == nil && p.trace != nil {
+		p.trace(p.path, from, p.pos)
+	}
+	p.path = p.path[:len(p.path)-1]
+	return o, err
+}
+
+// numberOrRef reads a number, or a reference "num gen R" (§7.3.10).
+func (p *parser) numberOrRef() (Object, error) {
+	o, err := p.number()
+	num, isInt := o.(Integer)
+	if err != nil || !isInt || num <= 0 {
+		return o, err
+	}
+	back := p.pos
+	if gen, ok := p.natural(); ok && gen <= 65535 && p.keyword("R") {
+		if num > maxObjectNumber {
+			return nil, p.fail("a reference to object number %d, which cannot exist", num)
+		}
+		return Ref{int(num), int(gen)}, nil
+	}
+	p.pos = back
+	return o, nil
+}
+
+// maxObjectNumber is the highest number of ISO 32000-1 Annex C, table C.1.
+const maxObjectNumber = 8_388_607
+
+// number reads an integer or a real (§7.3.3). Exponents and repeated signs are no PDF.
+func (p *parser) number() (Object, error) {
+	var text [64]byte
+	n, digits, points := 0, 0, 0
+	for {
+		c, ok := p.peek()
+		if !ok || class[c] != regular {
+			break
+		}
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '.' && points == 0:
+			points++
+		case (c == '+' || c == '-') && n == 0:
+		default:
+			return nil, p.fail("a number is not well formed")
+		}
+		if n == len(text) {
+			return nil, p.fail("a number has more than %d characters", len(text))
+		}
+		text[n] = c
+		n++
+		p.pos++
+	}
+	if digits == 0 {
+		return nil, p.fail("a number has no digits")
+	}
+	s := string(text[:n])
+	if points == 0 {
+		if v, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return Integer(v), nil
+		}
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return nil, p.fail("a number is not well formed")
+	}
+	return Real(v), nil
+}
+
+func (p *parser) nameObject() (Object, error) {
+	n, err := p.name()
+	return n, err
+}
+
+// maxName is far above the 127 bytes of Annex C, which newer producers pass.
+const maxName = 4096
+
+// name reads a name and resolves #xx (§7.3.5).
+func (p *parser) name() (Name, error) {
+	p.pos++ // solidus
+	var out []byte
+	for {
+		c, ok := p.peek()
+		if !ok || class[c] != regular {
+			break
+		}
+		p.pos++
+		if c == '#' {
+			hi, ok1 := p.hexDigit()
+			lo, ok2 := p.hexDigit()
+			c = hi<<4 | lo
+			if !ok1 || !ok2 || c == 0 {
+				return "", p.fail("a name has a # that is not followed by the code of a character")
+			}
+		}
+		if out = append(out, c); len(out) > maxName {
+			return "", failure(Limit, "a name is longer than %d bytes, at %s", maxName, p.where(p.pos))
+		}
+	}
+	return Name(out), nil
+}
+
+func (p *parser) hexDigit() (byte, bool) {
+	c, ok := p.peek()
+	v, isHex := unhex(c)
+	if !ok || !isHex {
+		return 0, false
+	}
+	p.pos++
+	return v, true
+}
+
+func unhex(c byte) (byte, bool) {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0', true
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10, true
+	case c >= 'A' && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+// literalString reads a string in parentheses (§7.3.4.2).
+func (p *parser) literalString() (Object, error) {
+	p.pos++
+	out := String{}
+	for open := 1; ; {
+		c, ok := p.peek()
+		if !ok {
+			return nil, p.end("a string")
+		}
+		if p.eol() { // any end-of-line mark in a string means a line feed
+			out = append(out, '\n')
+			continue
+		}
+		p.pos++
+		switch c {
+		case '(':
+			open++
+		case ')':
+			if open--; open == 0 {
+				return out, nil
+			}
+		case '\\':
+			if c, ok = p.escape(); !ok {
+				continue
+			}
+		}
+		out = append(out, c)
+	}
+}
+
+// escape reads what follows a reverse solidus; ok is false when it stands for nothing.
+func (p *parser) escape() (c byte, ok bool) {
+	if p.eol() {
+		return 0, false
+	}
+	c, ok = p.peek()
+	if !ok {
+		return 0, false
+	}
+	if c >= '0' && c <= '7' {
+		var v byte
+		for i := 0; i < 3; i++ {
+			c, ok = p.peek()
+			if !ok || c < '0' || c > '7' {
+				break
+			}
+			v = v<<3 | (c - '0') // high-order overflow is ignored, as the standard says
+			p.pos++
+		}
+		return v, true
+	}
+	p.pos++
+	switch c {
+	case 'n':
+		c = '\n'
+	case 'r':
+		c = '\r'
+	case 't':
+		c = '\t'
+	case 'b':
+		c = '\b'
+	case 'f':
+		c = '\f'
+	}
+	return c, true
+}
+
+// hexString reads a string in angle brackets (§7.3.4.3).
+func (p *parser) hexString() (Object, error) {
+	p.pos++
+	out := String{}
+	var half byte
+	odd := false
+	for {
+		c, ok := p.peek()
+		if !ok {
+			return nil, p.end("a string")
+		}
+		if c == '>' {
+			p.pos++
+			if odd {
+				out = append(out, half<<4)
+			}
+			return out, nil
+		}
+		v, isHex := unhex(c)
+		switch {
+		case isHex && odd:
+			out = append(out, half<<4|v)
+			odd = false
+		case isHex:
+			half, odd = v, true
+		case class[c] != white:
+			return nil, p.fail("a hexadecimal string has a character that is no digit")
+		}
+		p.pos++
+	}
+}

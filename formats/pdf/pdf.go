@@ -1,0 +1,176 @@
+// Package pdf reads PDF files strictly and appends to them, and does nothing else.
+//
+// A document that will be signed must have one meaning. Most PDF readers repair what is broken, each in
+// its own way, so a broken file can show one page in one viewer and another page in the next. This reader
+// never repairs: a file is read as ISO 32000-1 describes it, or it is refused with the reason and the place.
+// The few freedoms it gives are those of the standard (white space, comments, optional end-of-line marks).
+//
+// [Open] reads the header, the end of the file and the chain of cross-reference sections: tables, streams,
+// hybrids of both, and the two-part form of linearized files. Objects are read when they are asked for
+// ([File.Get]), through a window of a few kilobytes; a small cache is all that stays in memory, so that a
+// file of many gigabytes costs what a small one does. Every number that the file claims (sizes, counts,
+// widths, lengths) is checked against [Limits] or against the bytes that are really there before memory is
+// spent on it.
+//
+// Each saved state of the document is a [Revision]; [File.At] opens the file as it was then, so that objects
+// replaced by later revisions stay reachable.
+//
+// [Update] writes changed and new objects with a cross-reference section of the file's own kind after the last
+// byte, as ISO 32000-1 §7.5.6 asks. The bytes before are never touched: that is what signatures in the
+// file rely on.
+//
+// What it does not do: decrypt (an encrypted file is recognised and its strings and streams are refused),
+// decode images, interpret page contents.
+package pdf
+
+import (
+	"fmt"
+	"io"
+)
+
+// Limits bound what a file may ask for. A value of zero means the one in [DefaultLimits].
+type Limits struct {
+	Objects      int   // highest object number, and cross-reference entries in all sections together
+	Revisions    int   // cross-reference sections in the /Prev chain
+	Depth        int   // nesting of arrays and dictionaries, and of the page tree
+	ObjectBytes  int64 // bytes of text of one object, the data of its stream not counted
+	ObjectItems  int   // numbers, names, strings … in one object
+	ObjectStream int64 // bytes of one object stream when decoded
+	Inflated     int64 // bytes decoded from all streams over the life of the File
+	Pages        int   // pages of the document
+}
+
+// DefaultLimits are generous for documents made by people and mean to files made to exhaust a machine.
+var DefaultLimits = Limits{
+	Objects:      1_000_000,
+	Revisions:    1_000,
+	Depth:        100,
+	ObjectBytes:  8 << 20,
+	ObjectItems:  500_000,
+	ObjectStream: 16 << 20,
+	Inflated:     500 << 20,
+	Pages:        20_000,
+}
+
+func (l Limits) withDefaults() Limits {
+	d := DefaultLimits
+	pick := func(v *int, def int) {
+		if *v <= 0 {
+			*v = def
+		}
+	}
+	pick64 := func(v *int64, def int64) {
+		if *v <= 0 {
+			*v = def
+		}
+	}
+	pick(&l.Objects, d.Objects)
+	pick(&l.Revisions, d.Revisions)
+	pick(&l.Depth, d.Depth)
+	pick64(&l.ObjectBytes, d.ObjectBytes)
+	pick(&l.ObjectItems, d.ObjectItems)
+	pick64(&l.ObjectStream, d.ObjectStream)
+	pick64(&l.Inflated, d.Inflated)
+	pick(&l.Pages, d.Pages)
+	return l
+}
+
+// File is an open PDF. It is not safe for concurrent use: open the reader twice instead.
+type File struct {
+	r      io.ReaderAt
+	size   int64
+	limits Limits
+
+	version   string
+	startXRef int64     // offset of the newest cross-reference section
+	sections  []section // newest first
+	revisions []Revision
+	table     table // all sections merged, as the newest revision sees the objects
+	trailer   Dict
+	encrypted bool
+
+	cache    objectCache
+	streams  streamCache
+	loading  map[int]bool // objects being read now: a cycle through /Length or object streams ends here
+	lexers   []*lexer     // spare windows
+	inflated int64
+}
+
+// Open reads the structure of a PDF of size bytes; objects are read later, on demand. The reader must give
+// the same bytes for as long as the File is used.
+//
+// Kinds of errors: NotPDF, Truncated, Malformed, Limit, Unreadable. An encrypted file opens, see
+// [File.Encrypted].
+func Open(r io.ReaderAt, size int64, l Limits) (*File, error) {
+	f := &File{r: r, size: size, limits: l.withDefaults(), loading: map[int]bool{}}
+	if err := f.readHeader(); err != nil {
+		return nil, err
+	}
+	start, err := f.readEnd()
+	if err != nil {
+		return nil, err
+	}
+	f.startXRef = start
+	if err := f.readSections(); err != nil {
+		return nil, err
+	}
+	f.table = mergeSections(f.sections)
+	f.trailer = f.sections[0].trailer
+	_, f.encrypted = f.trailer["Encrypt"]
+	if err := f.buildRevisions(); err != nil {
+		return nil, err
+	}
+	if err := f.checkRoot(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// checkRoot asks for what every reader needs: a catalog that is there (ISO 32000-1 §7.7.2).
+func (f *File) checkRoot() error {
+	root, ok := f.trailer["Root"].(Ref)
+	if !ok {
+		return malformed("the trailer has no /Root reference")
+	}
+	if f.encrypted {
+		return nil // the catalog may lie in an object stream that only a key opens
+	}
+	catalog, err := f.Catalog()
+	if err != nil {
+		return err
+	}
+	if catalog["Type"] != Name("Catalog") {
+		return malformed("object %d %d, the /Root of the trailer, is not a /Catalog", root.Num, root.Gen)
+	}
+	return nil
+}
+
+// Version is what the header says, for instance "1.7". The catalog may raise it (ISO 32000-1 §7.5.2).
+func (f *File) Version() string { return f.version }
+
+// Size is the number of bytes of the file.
+func (f *File) Size() int64 { return f.size }
+
+// Encrypted tells whether the trailer names an encryption dictionary. Strings then stay as they are in the file
+// and streams cannot be decoded: those calls fail with the kind Encrypted.
+func (f *File) Encrypted() bool { return f.encrypted }
+
+// Trailer is the dictionary of the newest cross-reference section. Treat it as read-only.
+func (f *File) Trailer() Dict { return f.trailer }
+
+// Root is the reference of the catalog.
+func (f *File) Root() Ref {
+	ref, _ := f.trailer["Root"].(Ref)
+	return ref
+}
+
+// Catalog is the document's root dictionary. Treat it as read-only.
+func (f *File) Catalog() (Dict, error) {
+	catalog, ok, err := As[Dict](f, f.trailer["Root"])
+	if err == nil && !ok {
+		err = malformed("the catalog that the trailer names is missing")
+	}
+	return catalog, err
+}
+
+func (r Ref) String() string { return fmt.Sprintf("%d %d R", r.Num, r.Gen) }
