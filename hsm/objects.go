@@ -91,7 +91,7 @@ func (p pairSpec) publicTemplate(persistent bool) template {
 // privateTemplate is a private key that signs and does nothing else. It cannot
 // be read; extractable decides whether another key may wrap it.
 func (p pairSpec) privateTemplate(persistent, extractable bool) template {
-	t := attr(
+	return attr(
 		pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY,
 		pkcs11.CKA_KEY_TYPE, p.keyType,
 		pkcs11.CKA_TOKEN, persistent,
@@ -99,13 +99,11 @@ func (p pairSpec) privateTemplate(persistent, extractable bool) template {
 		pkcs11.CKA_SENSITIVE, true,
 		pkcs11.CKA_EXTRACTABLE, extractable,
 		pkcs11.CKA_SIGN, true,
+		pkcs11.CKA_SIGN_RECOVER, false,
+		pkcs11.CKA_DECRYPT, false,
 		pkcs11.CKA_UNWRAP, false,
 		pkcs11.CKA_DERIVE, false,
 	)
-	if p.curve == nil {
-		t = append(t, attr(pkcs11.CKA_DECRYPT, false, pkcs11.CKA_SIGN_RECOVER, false)...)
-	}
-	return t
 }
 
 // uses are the CKA_… flags a secret key may have; all others are set false.
@@ -247,7 +245,7 @@ func (t *Token) checkUses(s *session, h handle, label string, r role) error {
 	want := map[int]bool{pkcs11.CKA_SENSITIVE: true, pkcs11.CKA_EXTRACTABLE: false, pkcs11.CKA_PRIVATE: true}
 	uses := secretUses
 	if r == roleSigner {
-		uses = []int{pkcs11.CKA_SIGN, pkcs11.CKA_DECRYPT, pkcs11.CKA_UNWRAP, pkcs11.CKA_DERIVE}
+		uses = []int{pkcs11.CKA_SIGN, pkcs11.CKA_SIGN_RECOVER, pkcs11.CKA_DECRYPT, pkcs11.CKA_UNWRAP, pkcs11.CKA_DERIVE}
 	}
 	for _, use := range uses {
 		want[use] = contains(roleUses[r], use)
