@@ -176,6 +176,14 @@ func (l *lexer) keyword(s string) bool {
 	return true
 }
 
+// follows tells whether the word s comes next, and stays before it.
+func (l *lexer) follows(s string) bool {
+	from := l.pos
+	is := l.keyword(s)
+	l.pos = from
+	return is
+}
+
 // natural reads an unsigned decimal integer of at most 18 digits after white space and comments.
 func (l *lexer) natural() (int64, bool) {
 	l.skip()

@@ -42,6 +42,9 @@ func (f *File) buildRevisions() error {
 		if s.prev != 0 && (s.prev > s.at || len(f.revisions) > 0 && f.revisions[len(f.revisions)-1].End > s.at) {
 			return malformed("/Prev of the cross-reference section at offset %d does not lead back to an older part of the file", s.at)
 		}
+		if s.end == 0 {
+			return malformed("the cross-reference section at offset %d is not followed by startxref", s.at)
+		}
 		if s.starts != s.at && !f.mainPart(i) {
 			return malformed("the startxref that follows the cross-reference section at offset %d states %d", s.at, s.starts)
 		}
@@ -77,7 +80,7 @@ func (f *File) linearized(first, main *section) error {
 	if _, ok := d["Linearized"]; !ok {
 		return malformed("/Prev of the cross-reference section at offset %d leads forward, and the file is not linearized", first.at)
 	}
-	if first.end > main.at {
+	if max(first.at, first.end) > main.at {
 		return malformed("the two parts of the linearized file overlap, at offset %d", main.at)
 	}
 	return nil

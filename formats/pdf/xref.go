@@ -33,7 +33,7 @@ const (
 type section struct {
 	kind    XRefKind
 	at      int64 // its offset
-	end     int64 // after the %%EOF that closes it
+	end     int64 // after the %%EOF that closes it; 0 if nothing does, as in the first part of some linearized files
 	starts  int64 // what the startxref that follows it states
 	prev    int64 // offset of the section before; 0 = none
 	own     int   // entries of objects in use written by a table itself, without those of /XRefStm
@@ -158,6 +158,9 @@ func (f *File) readSection(at int64, room int) (section, error) {
 		return section{}, err
 	}
 	l.stop = l.size
+	if s.kind == XRefStream && !l.follows("startxref") {
+		return s, l.err
+	}
 	s.starts, s.end, err = l.closing()
 	return s, err
 }
