@@ -66,12 +66,24 @@ func (p *Prepared) AssembleAttached(w io.Writer, content io.Reader, size int64, 
 // of at most tokenSize octets; 0 means no token. The bound is reached when the
 // signature value has its greatest length. -1 means the Prepared is broken.
 func (p *Prepared) MaxSize(tokenSize int) int {
-	if p.MaxSignature < 0 || p.MaxSignature > 1<<16 || tokenSize > 1<<28 {
+	if p.Content != nil {
+		return int(p.maxSize(int64(len(p.Content)), tokenSize))
+	}
+	return int(p.maxSize(-1, tokenSize))
+}
+
+// MaxSizeAttached is MaxSize for [Prepared.AssembleAttached] with a content of the
+// given size.
+func (p *Prepared) MaxSizeAttached(size int64, tokenSize int) int64 {
+	if size < 0 || size > 1<<60 {
 		return -1
 	}
-	size := int64(-1)
-	if p.Content != nil {
-		size = int64(len(p.Content))
+	return p.maxSize(size, tokenSize)
+}
+
+func (p *Prepared) maxSize(size int64, tokenSize int) int64 {
+	if p.incomplete() || p.MaxSignature > 1<<16 || tokenSize > 1<<28 {
+		return -1
 	}
 	var token []byte
 	if tokenSize > 0 {
@@ -81,7 +93,13 @@ func (p *Prepared) MaxSize(tokenSize int) int {
 	if err != nil {
 		return -1
 	}
-	return len(head) + len(p.Content) + len(tail)
+	return int64(len(head)) + max(size, 0) + int64(len(tail))
+}
+
+// incomplete reports a Prepared that was not made by Prepare, or was damaged where
+// it was stored.
+func (p *Prepared) incomplete() bool {
+	return p.HashAlgorithm() == 0 || len(p.SignedAttributes) < 2 || len(p.SignerIdentifier) == 0 || p.MaxSignature <= 0
 }
 
 // StampDigest gives the imprint of the signature time-stamp: the digest of the
@@ -95,7 +113,7 @@ func (p *Prepared) StampDigest(signature []byte, h crypto.Hash) ([]byte, error) 
 
 // check refuses a value or token that cannot belong to this signature.
 func (p *Prepared) check(signature, token []byte) error {
-	if p.HashAlgorithm() == 0 || len(p.SignedAttributes) == 0 || len(p.SignerIdentifier) == 0 {
+	if p.incomplete() {
 		return fail(BadOptions, "the prepared signature is incomplete")
 	}
 	if n := len(signature); n == 0 || n > p.MaxSignature || p.Scheme != ECDSA && n != p.MaxSignature {
