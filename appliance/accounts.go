@@ -1,0 +1,173 @@
+package appliance
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"sync"
+	"time"
+
+	"sigillo/audit"
+	"sigillo/auth"
+	"sigillo/signing"
+	"sigillo/store"
+	"sigillo/vault"
+)
+
+// SignIn opens a session for a holder with password and OTP, both checked in
+// the vault. The password is wiped. An unknown username costs as much time as
+// a wrong password and is answered the same.
+//
+// Errors are of package signing: WrongFactors, ReusedOTP, Locked,
+// KeyUnavailable, Busy.
+func (a *Appliance) SignIn(ctx context.Context, username string, password []byte, otp, client string) (string, error) {
+	defer clear(password)
+	var h store.Holder
+	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		h, err = tx.HolderByUsername(strings.TrimSpace(username))
+		return err
+	})
+	if store.KindOf(err) == store.NotFound {
+		return "", a.refuseStranger(ctx, username, password, client)
+	}
+	if err != nil {
+		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	var factors vault.Factors
+	if err := json.Unmarshal(h.Factors, &factors); err != nil {
+		return "", &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be read", Err: err}
+	}
+	err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Password: password, OTP: otp, Client: client})
+	if err != nil {
+		err = signing.FromVault(err)
+		a.note(ctx, audit.Event{Actor: h.ID, Event: "holder.sign-in-refused", Subject: h.ID,
+			Detail: map[string]string{"kind": string(signing.KindOf(err)), "client": client}})
+		return "", err
+	}
+	err = a.journal.Append(ctx, audit.Event{Actor: h.ID, Event: "holder.signed-in", Subject: h.ID,
+		Detail: map[string]string{"client": client}})
+	if err != nil {
+		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	return a.sessions.Start(ctx, h.ID)
+}
+
+// Session gives the holder of a session token; an error when there is none.
+func (a *Appliance) Session(ctx context.Context, token string) (store.Holder, error) {
+	id, err := a.sessions.Check(ctx, token)
+	if err != nil {
+		return store.Holder{}, err
+	}
+	var h store.Holder
+	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		h, err = tx.Holder(id)
+		return err
+	})
+	return h, err
+}
+
+// SignOut ends a session.
+func (a *Appliance) SignOut(ctx context.Context, token string) error {
+	return a.sessions.End(ctx, token)
+}
+
+// reasonHold is certificateHold, RFC 5280 §5.3.1.
+const reasonHold = 6
+
+// SuspendOwn suspends the certificate of one of the holder's credentials.
+func (a *Appliance) SuspendOwn(ctx context.Context, holder, credential string) error {
+	var c store.Credential
+	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		c, err = tx.Credential(credential)
+		return err
+	})
+	if err != nil || c.Holder != holder || c.Certificate == "" {
+		return &signing.Error{Kind: signing.NotFound, Msg: "no such credential", Err: err}
+	}
+	if err := a.PKI.Suspend(ctx, c.Certificate, reasonHold, holder); err != nil {
+		return &signing.Error{Kind: signing.WrongState, Msg: "the certificate cannot be suspended", Err: err}
+	}
+	return nil
+}
+
+// note journals what must not hide the error being reported.
+func (a *Appliance) note(ctx context.Context, ev audit.Event) {
+	if err := a.journal.Append(context.WithoutCancel(ctx), ev); err != nil {
+		a.log.Error("journal entry lost", "event", ev.Event, "err", err)
+	}
+}
+
+// refuseStranger answers an unknown username as the vault answers a wrong
+// password: same work, same lock-out, same words.
+func (a *Appliance) refuseStranger(ctx context.Context, username string, password []byte, client string) error {
+	auth.DefaultArgon2.Stretch(password, []byte("an unknown username"))
+	a.note(ctx, audit.Event{Actor: "unknown", Event: "holder.sign-in-refused", Detail: map[string]string{"client": client}})
+	if wait := a.strangers.failed(username, a.opt.Now()); wait > 0 {
+		return &signing.Error{Kind: signing.Locked, Msg: "the vault refuses", RetryAfter: wait}
+	}
+	return &signing.Error{Kind: signing.WrongFactors, Msg: "the vault refuses"}
+}
+
+// strangers counts the failures of usernames that do not exist, so that being
+// locked out does not tell an existing username from an invented one. It
+// forgets everything when it has seen maxStrangers names.
+type strangers struct {
+	mu   sync.Mutex
+	seen map[string]*stranger
+}
+
+type stranger struct {
+	failures int
+	until    time.Time
+}
+
+const maxStrangers = 10_000
+
+// failed counts a failure and gives the time to wait, 0 when the attempt was
+// allowed.
+func (s *strangers) failed(name string, now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen == nil || len(s.seen) >= maxStrangers {
+		s.seen = map[string]*stranger{}
+	}
+	e := s.seen[name]
+	if e == nil {
+		e = &stranger{}
+		s.seen[name] = e
+	}
+	if now.Before(e.until) {
+		return e.until.Sub(now)
+	}
+	e.failures++
+	e.until = now.Add(auth.Delay(e.failures))
+	return 0
+}
+
+// sessionStore keeps sessions in the database.
+type sessionStore struct{ db *store.DB }
+
+func (s sessionStore) PutSession(ctx context.Context, v auth.Session) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error { return tx.PutSession(store.Session(v)) })
+}
+
+func (s sessionStore) Session(ctx context.Context, id []byte) (*auth.Session, error) {
+	var v store.Session
+	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		v, err = tx.Session(id)
+		return err
+	})
+	if store.KindOf(err) == store.NotFound {
+		return nil, nil
+	}
+	out := auth.Session(v)
+	return &out, err
+}
+
+func (s sessionStore) TouchSession(ctx context.Context, id []byte, seen time.Time) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error { return tx.TouchSession(id, seen) })
+}
+
+func (s sessionStore) DeleteSession(ctx context.Context, id []byte) error {
+	return s.db.Write(ctx, func(tx *store.Tx) error { return tx.DeleteSession(id) })
+}

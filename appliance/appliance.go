@@ -1,0 +1,333 @@
+// Package appliance puts the house together: it reads the configuration, keeps
+// the vault's process alive, opens the database and wires the rooms. It is the
+// only place where concrete rooms meet.
+//
+// An appliance lives in one folder (see Layout). Init provisions it: the
+// token, the vault's keys, the key ceremony of the certification authorities.
+// Open starts it; what a crash left unfinished is settled before Open returns.
+package appliance
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sigillo/audit"
+	"sigillo/auth"
+	"sigillo/formats/view"
+	"sigillo/pki"
+	"sigillo/signing"
+	"sigillo/signing/worker"
+	"sigillo/store"
+	"sigillo/tsa"
+	"sigillo/vault"
+)
+
+// The labels of the keys of the house in the token.
+const (
+	rootCA    = "root-ca"
+	issuingCA = "issuing-ca"
+	tsaCA     = "tsa-ca"
+	tsu       = "tsu-1"
+	journal   = "journal"
+)
+
+// Options change how an appliance is started. The zero value is right for
+// normal use.
+type Options struct {
+	// Executable is the sigillo program started for the vault and for the
+	// inspection workers; empty means this program.
+	Executable string
+	Log        *slog.Logger
+	Now        func() time.Time
+	// Unattended leaves out the jobs that run by the clock (for one-shot
+	// commands beside a running service).
+	Unattended bool
+}
+
+// Appliance is a running Sigillo.
+type Appliance struct {
+	Config  Config
+	Layout  Layout
+	DB      *store.DB
+	Vault   *vault.Client
+	PKI     *pki.Authority
+	TSU     *tsa.Unit
+	Signing *signing.Service
+
+	journal    *audit.Journal
+	sessions   *auth.Sessions
+	supervisor *supervisor // nil when the vault belongs to another process
+	strangers  strangers
+	opt        Options
+	log        *slog.Logger
+	stop       context.CancelFunc
+	jobs       sync.WaitGroup
+}
+
+// Open starts the appliance in dir. When its vault is already running, as it
+// is beside a running service, that one is used.
+func Open(ctx context.Context, dir string, opt Options) (*Appliance, error) {
+	cfg, err := LoadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := opt.complete(); err != nil {
+		return nil, err
+	}
+	a := &Appliance{Config: cfg, Layout: Layout{dir}, opt: opt, log: opt.Log}
+	if err := a.open(ctx); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (o *Options) complete() (err error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Executable == "" {
+		o.Executable, err = os.Executable()
+	}
+	return err
+}
+
+func (a *Appliance) open(ctx context.Context) error {
+	if err := a.startVault(false); err != nil {
+		return err
+	}
+	var err error
+	if a.DB, err = store.Open(ctx, a.Layout.Database(), store.Appliance); err != nil {
+		return err
+	}
+	a.journal = audit.New(a.DB, a.opt.Now)
+	a.sessions = auth.NewSessions(sessionStore{a.DB}, a.opt.Now)
+	if a.PKI, err = pki.Open(ctx, a.DB, a.Vault, a.pkiConfig(), a.opt.Now); err != nil {
+		return err
+	}
+	if a.TSU, err = a.openTSU(ctx); err != nil {
+		return err
+	}
+	a.Signing, err = signing.New(signing.Config{
+		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.TSU, Viewer: a.viewer(),
+		Inspect: worker.Inspector(a.opt.Executable), Dir: a.Layout.Documents(),
+		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Now: a.opt.Now, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	if a.opt.Unattended {
+		return nil
+	}
+	return a.start(ctx)
+}
+
+// start settles what a crash left unfinished, then starts the jobs.
+func (a *Appliance) start(ctx context.Context) error {
+	if _, err := a.PKI.Resolve(ctx); err != nil {
+		return fmt.Errorf("appliance: unfinished certificates: %w", err)
+	}
+	if err := a.PKI.PublishCRLs(ctx); err != nil {
+		return fmt.Errorf("appliance: revocation lists: %w", err)
+	}
+	n, err := a.Signing.Resolve(ctx)
+	if err != nil {
+		return fmt.Errorf("appliance: unfinished signatures: %w", err)
+	}
+	err = a.journal.Append(ctx, audit.Event{Actor: "appliance", Event: "appliance.started",
+		Detail: map[string]string{"settled": strconv.Itoa(n)}})
+	if err != nil {
+		return err
+	}
+	jobs, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	a.startJobs(jobs)
+	return nil
+}
+
+// startVault uses a vault that already answers, else starts one.
+func (a *Appliance) startVault(provision bool) error {
+	a.Vault = vault.Dial(a.Layout.Socket())
+	if !provision && answers(a.Layout.Socket()) {
+		return nil
+	}
+	sup, err := startVault(a.opt.Executable, a.Layout.Dir, a.Config, provision, a.log)
+	if err != nil {
+		return err
+	}
+	a.supervisor = sup
+	return nil
+}
+
+func (a *Appliance) pkiConfig() pki.Config {
+	p := a.Config.PKI
+	return pki.Config{Country: p.Country, Organisation: p.Organisation, OrganisationID: p.OrganisationID,
+		Qualified: p.Qualified, Witnesses: p.Witnesses, BaseURL: a.Config.BaseURL}
+}
+
+func (a *Appliance) openTSU(ctx context.Context) (*tsa.Unit, error) {
+	signer, err := a.Vault.Signer(ctx, tsu)
+	if err != nil {
+		return nil, fmt.Errorf("appliance: time-stamping key: %w", err)
+	}
+	policy, err := parseOID(a.Config.TSA.Policy)
+	if err != nil {
+		return nil, err
+	}
+	cert := a.PKI.CA(tsu)
+	if cert == nil {
+		return nil, errors.New("appliance: the time-stamping unit has no certificate")
+	}
+	var clock tsa.Clock = tsa.System{MaxError: a.Config.TSA.accuracy()}
+	if a.Config.TSA.Clock == "unproven" {
+		a.log.Warn("the clock is believed without proof; time-stamps are for demonstration only")
+		clock = tsa.Unproven{}
+	}
+	return tsa.New(tsa.Config{Name: tsu, Signer: signer, Certificate: cert, Chain: a.PKI.Chain(cert), Policy: policy,
+		Accuracy: a.Config.TSA.accuracy(), Hashes: []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512},
+		Clock: clock, Serials: serials{a.DB}, Archive: archive{a.DB}})
+}
+
+func (a *Appliance) viewer() *view.Renderer {
+	return &view.Renderer{CacheDir: filepath.Join(a.Layout.Documents(), "pages")}
+}
+
+// Close stops the jobs and the vault and closes the database.
+func (a *Appliance) Close() error {
+	if a.stop != nil {
+		a.stop()
+		a.jobs.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		a.checkpoint(ctx)
+	}
+	if a.Vault != nil {
+		a.Vault.Close()
+	}
+	if a.supervisor != nil {
+		a.supervisor.stop()
+	}
+	if a.DB != nil {
+		return a.DB.Close()
+	}
+	return nil
+}
+
+// VaultPID is the process of the vault this appliance started, 0 when it is
+// down or belongs to another process.
+func (a *Appliance) VaultPID() int {
+	if a.supervisor == nil {
+		return 0
+	}
+	return a.supervisor.PID()
+}
+
+// Health fails when the appliance can't sign: the database or the vault does
+// not answer.
+func (a *Appliance) Health(ctx context.Context) error {
+	if err := a.DB.Read(ctx, func(*store.Tx) error { return nil }); err != nil {
+		return err
+	}
+	_, err := a.Vault.Status(ctx)
+	return err
+}
+
+// JournalKeys are the public keys that sign the journals' checkpoints.
+func (a *Appliance) JournalKeys(ctx context.Context) (map[string]crypto.PublicKey, error) {
+	s, err := a.Vault.Signer(ctx, journal)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]crypto.PublicKey{journal: s.Public()}, nil
+}
+
+// serials reserves time-stamp serial numbers durably.
+type serials struct{ db *store.DB }
+
+func (s serials) Reserve(ctx context.Context, unit string, n int64) (first int64, err error) {
+	err = s.db.Write(ctx, func(tx *store.Tx) error {
+		first, err = tx.ReserveSerials(unit, n)
+		return err
+	})
+	return first, err
+}
+
+// archive keeps every time-stamp token before it is given out.
+type archive struct{ db *store.DB }
+
+func (a archive) Put(ctx context.Context, s tsa.Stamped) error {
+	return a.db.Write(ctx, func(tx *store.Tx) error {
+		return tx.PutToken(store.Token{Serial: s.Serial, Unit: s.Unit, Hash: s.Hash.String(), Imprint: s.Imprint,
+			GenTime: s.GenTime, Account: s.Account, DER: s.DER})
+	})
+}
+
+func parseOID(s string) (asn1.ObjectIdentifier, error) {
+	var oid asn1.ObjectIdentifier
+	for part := range strings.SplitSeq(s, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("appliance: %q is not an object identifier", s)
+		}
+		oid = append(oid, n)
+	}
+	if len(oid) < 3 {
+		return nil, fmt.Errorf("appliance: %q is not an object identifier", s)
+	}
+	return oid, nil
+}
+
+// Timestamp answers an RFC 3161 request; a refusal is an answer too.
+func (a *Appliance) Timestamp(ctx context.Context, request []byte, account string) []byte {
+	return a.TSU.Respond(ctx, request, account)
+}
+
+// OCSP answers a status request about certificates of ca.
+func (a *Appliance) OCSP(ctx context.Context, ca string, request []byte) []byte {
+	return a.PKI.OCSP(ctx, ca, request)
+}
+
+// CRL gives the current revocation list of ca.
+func (a *Appliance) CRL(ctx context.Context, ca string) ([]byte, error) {
+	if a.PKI.CA(ca) == nil {
+		return nil, &signing.Error{Kind: signing.NotFound, Msg: "no such authority"}
+	}
+	return a.PKI.CRL(ctx, ca)
+}
+
+// Certificate gives the certificate of an authority or unit by the label of
+// its key.
+func (a *Appliance) Certificate(_ context.Context, label string) ([]byte, error) {
+	c := a.PKI.CA(label)
+	if c == nil {
+		return nil, &signing.Error{Kind: signing.NotFound, Msg: "no such certificate"}
+	}
+	return c.Raw, nil
+}
+
+// HolderCertificate gives an issued certificate by its serial number in hex.
+func (a *Appliance) HolderCertificate(ctx context.Context, serial string) (*x509.Certificate, error) {
+	var row store.Certificate
+	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		row, err = tx.Certificate(strings.ToLower(serial))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return x509.ParseCertificate(row.DER)
+}

@@ -1,0 +1,111 @@
+package appliance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"sigillo/audit"
+	"sigillo/hsm"
+	"sigillo/pki"
+	"sigillo/store"
+	"sigillo/vault"
+)
+
+// NewHolder is a person to be registered. Identification has happened before:
+// this is the thin registration that the later rooms of pki replace.
+type NewHolder struct {
+	Username, GivenName, Surname, FiscalCode, Email, Locale string
+	Password                                                []byte // wiped by Register
+	KeyType                                                 hsm.KeyType
+	MaxDigests                                              int // documents per authorisation; 0 means 50
+}
+
+// Registration is a holder half-way: the factors exist, the credential does
+// not. The OTP address goes to the holder's authenticator and nowhere else.
+type Registration struct {
+	Holder store.Holder
+	OTPURI string
+	new    NewHolder
+}
+
+// Register enrols a holder's factors in the vault and stores the holder. The
+// credential follows with Complete, once the holder can make OTPs.
+func (a *Appliance) Register(ctx context.Context, n NewHolder) (*Registration, error) {
+	if err := pki.CheckFiscalCode(n.FiscalCode); err != nil {
+		return nil, err
+	}
+	if n.MaxDigests == 0 {
+		n.MaxDigests = 50
+	}
+	h := store.Holder{ID: "holder-" + randomPIN()[:16], Username: n.Username, GivenName: n.GivenName, Surname: n.Surname,
+		FiscalCode: n.FiscalCode, Email: n.Email, Locale: n.Locale, Created: a.opt.Now()}
+	n.Password = append([]byte(nil), n.Password...)
+	factors, uri, err := a.Vault.Enrol(ctx, vault.Enrolment{Holder: h.ID, Username: n.Username, Password: append([]byte(nil), n.Password...)})
+	if err != nil {
+		return nil, err
+	}
+	if h.Factors, err = json.Marshal(factors); err != nil {
+		return nil, fmt.Errorf("appliance: %w", err)
+	}
+	err = a.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.PutHolder(h); err != nil {
+			return err
+		}
+		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: "registration", Event: "holder.registered", Subject: h.ID})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Registration{Holder: h, OTPURI: uri, new: n}, nil
+}
+
+// Complete makes the holder's key in the token and its certificate; otp proves
+// that the holder's authenticator works. It may be called again with another
+// OTP after a refusal.
+func (a *Appliance) Complete(ctx context.Context, r *Registration, otp string) (store.Credential, error) {
+	var factors vault.Factors
+	if err := json.Unmarshal(r.Holder.Factors, &factors); err != nil {
+		return store.Credential{}, fmt.Errorf("appliance: %w", err)
+	}
+	id := "credential-" + randomPIN()[:16]
+	record, csr, err := a.Vault.CreateCredential(ctx, vault.NewCredential{Factors: factors,
+		Password: append([]byte(nil), r.new.Password...), OTP: otp, ID: id, Type: r.new.KeyType, MaxDigests: r.new.MaxDigests})
+	if err != nil {
+		return store.Credential{}, err
+	}
+	clear(r.new.Password)
+	c := store.Credential{ID: id, Holder: r.Holder.ID, KeyType: string(record.Type), Created: a.opt.Now()}
+	if c.Record, err = json.Marshal(record); err != nil {
+		return c, fmt.Errorf("appliance: %w", err)
+	}
+	err = a.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.PutCredential(c); err != nil {
+			return err
+		}
+		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: r.Holder.ID, Event: "credential.created", Subject: id,
+			Detail: map[string]string{"key": c.KeyType}})
+	})
+	if err != nil {
+		return c, err
+	}
+	cert, err := a.PKI.Issue(ctx, pki.Request{Profile: "qualified-signature", CSR: csr, Holder: r.Holder, Credential: id, Actor: "registration"})
+	if err != nil {
+		return c, err
+	}
+	c.Certificate = fmt.Sprintf("%x", cert.SerialNumber)
+	return c, a.DB.Write(ctx, func(tx *store.Tx) error { return tx.SetCredentialCertificate(id, c.Certificate) })
+}
+
+// WaitForOTPStep waits until the current 30-second step is over: an OTP is
+// good once, so whoever needs a second one must wait for it.
+func WaitForOTPStep(ctx context.Context, now time.Time) error {
+	left := 30*time.Second - time.Duration(now.UnixNano()%int64(30*time.Second))
+	select {
+	case <-time.After(left):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

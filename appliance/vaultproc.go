@@ -1,0 +1,47 @@
+package appliance
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"sigillo/hsm"
+	"sigillo/vault"
+)
+
+// RunVault is the body of `sigillo vault`: the one process that loads the
+// PKCS#11 module and knows the token's PIN. It serves until ctx ends; ready is
+// called once its socket answers.
+func RunVault(ctx context.Context, dir string, provision bool, ready func()) error {
+	cfg, err := LoadConfig(dir)
+	if err != nil {
+		return err
+	}
+	l := Layout{dir}
+	return vault.Serve(ctx, vault.Config{Socket: l.Socket(), StateDB: l.VaultDB(), Module: cfg.HSM.Module,
+		Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.BaseURL, Provision: provision}, ready)
+}
+
+// InitToken is the body of `sigillo vault --init-token`: it makes a token with
+// the security officer's PIN and the user's PIN read from r, a line each.
+func InitToken(dir string, r io.Reader) error {
+	cfg, err := LoadConfig(dir)
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(io.LimitReader(r, 1024))
+	var pins [2][]byte
+	for i := range pins {
+		if !lines.Scan() || len(lines.Bytes()) < 4 {
+			return errors.New("appliance: give the security officer's PIN and the user's PIN on standard input, a line each")
+		}
+		pins[i] = append([]byte(nil), lines.Bytes()...)
+		defer clear(pins[i])
+	}
+	if err := hsm.InitToken(cfg.HSM.Module, cfg.HSM.Token, pins[0], pins[1]); err != nil {
+		return fmt.Errorf("appliance: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"sigillo/appliance"
+	"sigillo/hsm"
+	"sigillo/signing"
+)
+
+// interopPeople are invented holders, one for each type of key.
+var interopPeople = []appliance.NewHolder{
+	{Username: "p256", GivenName: "Ada", Surname: "Esempio", FiscalCode: "SMPDAA80A41H501X", Locale: "it", KeyType: hsm.P256},
+	{Username: "p384", GivenName: "Ada", Surname: "Esempio", FiscalCode: "SMPDAA80A41H501X", Locale: "it", KeyType: hsm.P384},
+	{Username: "rsa2048", GivenName: "Bruno", Surname: "Campione", FiscalCode: "CMPBRN75C15F205C", Locale: "it", KeyType: hsm.RSA2048},
+	{Username: "rsa3072", GivenName: "Bruno", Surname: "Campione", FiscalCode: "CMPBRN75C15F205C", Locale: "it", KeyType: hsm.RSA3072},
+}
+
+// runInterop signs every form at every level with every type of key and has
+// programs that are not ours judge the results.
+func runInterop(ctx context.Context, e env, args []string) int {
+	fs := flags(e, "interop")
+	docs := fs.String("documents", "testdata/documents", "folder with the documents")
+	if code, ok := parse(fs, args); !ok {
+		return code
+	}
+	tmp, err := os.MkdirTemp("", "sigillo-interop-")
+	if err != nil {
+		return failed(e, err)
+	}
+	defer os.RemoveAll(tmp)
+	d := &demonstration{e: e, docs: *docs, dir: filepath.Join(tmp, "appliance"), out: filepath.Join(tmp, "signed"), people: interopPeople}
+	if err := d.start(ctx); err != nil {
+		return failed(e, err)
+	}
+	defer d.stop()
+	for i := range d.clients {
+		if err := d.judgeKey(ctx, d.clients[i], string(interopPeople[i].KeyType)); err != nil {
+			return failed(e, err)
+		}
+	}
+	d.matrix()
+	fmt.Fprintf(e.out, "\n%d passed, %d failed\n", len(d.rows)-d.failed, d.failed)
+	if d.failed > 0 {
+		return exitFailed
+	}
+	return exitGood
+}
+
+// interopOrders are the signatures made with each key, all under one OTP.
+var interopOrders = []struct {
+	file  string
+	form  signing.Form
+	level signing.Level
+}{
+	{"contratto.pdf", signing.PAdES, signing.BB},
+	{"contratto.pdf", signing.PAdES, signing.BT},
+	{"lettera.docx", signing.CAdES, signing.BB},
+	{"lettera.docx", signing.CAdES, signing.BT},
+	{"fattura.xml", signing.XAdES, signing.BB},
+	{"fattura.xml", signing.XAdES, signing.BT},
+}
+
+func (d *demonstration) judgeKey(ctx context.Context, c *client, key string) error {
+	otp, err := c.otp(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.signIn(ctx, c.holder.Password, otp); err != nil {
+		return err
+	}
+	uploaded := map[string]string{}
+	var orders []signing.Order
+	for _, o := range interopOrders {
+		if uploaded[o.file] == "" {
+			doc, err := c.upload(ctx, filepath.Join(d.docs, o.file))
+			if err != nil {
+				return err
+			}
+			uploaded[o.file] = doc.ID
+		}
+		orders = append(orders, signing.Order{Document: uploaded[o.file], Form: o.form, Level: o.level})
+	}
+	t, err := c.prepare(ctx, orders...)
+	if err != nil {
+		return err
+	}
+	if otp, err = c.otp(ctx); err != nil {
+		return err
+	}
+	if t, err = c.sign(ctx, t.ID, c.holder.Password, otp); err != nil {
+		return err
+	}
+	for i, o := range interopOrders {
+		dir := filepath.Join(d.out, key, string(o.level))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		path, err := c.download(ctx, t, i, dir)
+		if err != nil {
+			return err
+		}
+		what := fmt.Sprintf("%s %s %s", o.form, o.level, key)
+		for _, j := range d.judges(ctx, o.form, path, filepath.Join(d.docs, o.file)) {
+			d.cell(what, j.name, j.judgement)
+		}
+		d.cell(what, "sigillo verify", d.verify(path, string(o.level)))
+	}
+	return nil
+}
+
+// named is a judgement with its judge.
+type named struct {
+	name string
+	judgement
+}
+
+// judges are the programs that check a form.
+func (d *demonstration) judges(ctx context.Context, form signing.Form, path, original string) []named {
+	root := d.layout().Root()
+	switch form {
+	case signing.PAdES:
+		return []named{{"pdfsig", pdfsig(ctx, path)}, {"qpdf", qpdf(ctx, path)}}
+	case signing.CAdES:
+		return []named{{"openssl cms", opensslCMS(ctx, path, original, root)}}
+	default:
+		return []named{{"xmlsec1", xmlsec(ctx, path, root)}, {"xmllint", xmllint(ctx, path)}}
+	}
+}
+
+// cell adds a row and its place in the matrix.
+func (d *demonstration) cell(what, judge string, j judgement) {
+	d.checkErr(what+", "+judge, j.err, j.saw)
+	d.cells = append(d.cells, cell{what, judge, j.err == nil})
+}
+
+type cell struct {
+	what, judge string
+	ok          bool
+}
+
+// matrix prints what was judged by whom.
+func (d *demonstration) matrix() {
+	judges := []string{"pdfsig", "qpdf", "openssl cms", "xmlsec1", "xmllint", "sigillo verify"}
+	w := tabwriter.NewWriter(d.e.out, 0, 4, 2, ' ', 0)
+	fmt.Fprint(w, "\nSIGNATURE")
+	for _, j := range judges {
+		fmt.Fprint(w, "\t", j)
+	}
+	seen := map[string]bool{}
+	for _, c := range d.cells {
+		if seen[c.what] {
+			continue
+		}
+		seen[c.what] = true
+		fmt.Fprint(w, "\n", c.what)
+		for _, j := range judges {
+			fmt.Fprint(w, "\t", d.mark(c.what, j))
+		}
+	}
+	fmt.Fprintln(w)
+	w.Flush()
+}
+
+func (d *demonstration) mark(what, judge string) string {
+	for _, c := range d.cells {
+		if c.what == what && c.judge == judge {
+			if c.ok {
+				return "ok"
+			}
+			return "FAILED"
+		}
+	}
+	return "-"
+}
+
+func qpdf(ctx context.Context, path string) judgement {
+	out, err := tool(ctx, "qpdf", "--check", path)
+	return says("qpdf", out, err, "No syntax or stream encoding errors found")
+}
+
+func xmllint(ctx context.Context, path string) judgement {
+	out, err := tool(ctx, "xmllint", "--noout", "--nonet", path)
+	if err == nil && out != "" {
+		return judgement{err: fmt.Errorf("xmllint said: %s", out)}
+	}
+	return judgement{saw: "well-formed", err: err}
+}

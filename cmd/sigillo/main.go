@@ -1,0 +1,127 @@
+// Command sigillo is the whole appliance: the service, the vault that owns the
+// keys, and the tools around them. Run it without arguments for the commands.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes of the commands that judge a file (verify, inspect, journal
+// verify). Other commands use exitGood and exitFailed.
+const (
+	exitGood       = 0
+	exitFailed     = 1
+	exitDoubtful   = 1
+	exitBad        = 2
+	exitUnreadable = 3
+	exitUsage      = 64
+)
+
+// command is one word of the command line.
+type command struct {
+	name, args, help string
+	hidden           bool
+	run              func(ctx context.Context, e env, args []string) int
+}
+
+// env is what a command talks to.
+type env struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+var commands []command
+
+func init() { // in a function, because help itself lists the commands
+	commands = []command{
+		{name: "init", args: "[--dir DIR] [--demo]", help: "provision a new appliance: token, vault, key ceremony", run: runInit},
+		{name: "serve", args: "[--dir DIR] [--demo]", help: "run the service (and its vault)", run: runServe},
+		{name: "vault", args: "[--dir DIR]", help: "run the vault alone: the one process that uses the token", run: runVault},
+		{name: "holder", args: "add …", help: "register a holder: factors, key, certificate", run: runHolder},
+		{name: "certificate", args: "list|suspend|reactivate|revoke …", help: "look at certificates and change their status", run: runCertificate},
+		{name: "inspect", args: "[--json] FILE…", help: "look for content that can change what a document shows", run: runInspect},
+		{name: "verify", args: "--trust ROOT.pem [--json] FILE…", help: "validate signatures and time-stamps", run: runVerify},
+		{name: "stamp", args: "--url URL FILE", help: "get a time-stamp (.tsr) for a file", run: runStamp},
+		{name: "journal", args: "verify [--dir DIR] [--json]", help: "check the tamper-evident journals", run: runJournal},
+		{name: "otp", args: "OTPAUTH-URI|FILE", help: "show the current one-time password, for trying things out", run: runOTP},
+		{name: "demo", args: "", help: "the whole main job on a throw-away appliance, checked by other programs", run: runDemo},
+		{name: "interop", hidden: true, run: runInterop},
+		{name: "inspect-worker", hidden: true, run: runInspectWorker},
+	}
+}
+
+func main() { os.Exit(Main()) }
+
+// Main runs the command line of the process and gives its exit code.
+func Main() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	return dispatch(ctx, env{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
+}
+
+func dispatch(ctx context.Context, e env, args []string) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		usage(e.out)
+		return exitGood
+	}
+	for _, c := range commands {
+		if c.name == args[0] {
+			return c.run(ctx, e, args[1:])
+		}
+	}
+	fmt.Fprintf(e.err, "sigillo: there is no command %q; run `sigillo help`\n", args[0])
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "Sigillo, a remote signing and time-stamping appliance\n\nUsage: sigillo COMMAND …\n\n")
+	for _, c := range commands {
+		if !c.hidden {
+			fmt.Fprintf(w, "  %-44s %s\n", c.name+" "+c.args, c.help)
+		}
+	}
+	fmt.Fprint(w, "\nDIR is the appliance's folder: --dir, else $SIGILLO_DIR, else ./var\n")
+}
+
+// flags makes a flag set that reports errors instead of exiting.
+func flags(e env, name string) *flag.FlagSet {
+	fs := flag.NewFlagSet("sigillo "+name, flag.ContinueOnError)
+	fs.SetOutput(e.err)
+	return fs
+}
+
+// dirFlag adds --dir.
+func dirFlag(fs *flag.FlagSet) *string {
+	def := os.Getenv("SIGILLO_DIR")
+	if def == "" {
+		def = "./var"
+	}
+	return fs.String("dir", def, "folder of the appliance")
+}
+
+// parse reads the flags; ok is false when the command must end with code.
+func parse(fs *flag.FlagSet, args []string) (code int, ok bool) {
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitGood, false
+	case err != nil:
+		return exitUsage, false
+	}
+	return 0, true
+}
+
+// failed tells the user and gives the exit code.
+func failed(e env, err error) int {
+	fmt.Fprintln(e.err, "sigillo:", err)
+	return exitFailed
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sigillo/appliance"
+	"sigillo/signing/worker"
+	"sigillo/web"
+)
+
+func runInit(ctx context.Context, e env, args []string) int {
+	fs := flags(e, "init")
+	dir := dirFlag(fs)
+	listen := fs.String("listen", "", "address to listen on (default 127.0.0.1:8443)")
+	base := fs.String("base-url", "", "address under which others reach the service; written into certificates")
+	module := fs.String("module", "", "PKCS#11 module (default SoftHSM2)")
+	token := fs.String("token", "", "label of an existing token; needs --pin-file")
+	pin := fs.String("pin-file", "", "file with the user PIN of an existing token")
+	demo := fs.Bool("demo", false, "also register two invented holders to try things out")
+	if code, ok := parse(fs, args); !ok {
+		return code
+	}
+	cfg := appliance.DefaultConfig()
+	set(&cfg.Listen, *listen)
+	set(&cfg.BaseURL, *base)
+	if *base == "" {
+		cfg.BaseURL = "http://" + cfg.Listen
+	}
+	set(&cfg.HSM.Module, *module)
+	set(&cfg.HSM.Token, *token)
+	set(&cfg.HSM.PINFile, *pin)
+	if err := appliance.Init(ctx, *dir, cfg, appliance.Options{}, e.out); err != nil {
+		return failed(e, err)
+	}
+	if *demo {
+		if err := addDemoHolders(ctx, e, *dir, demoPeople); err != nil {
+			return failed(e, err)
+		}
+	}
+	return exitGood
+}
+
+func set(field *string, value string) {
+	if value != "" {
+		*field = value
+	}
+}
+
+func runServe(ctx context.Context, e env, args []string) int {
+	fs := flags(e, "serve")
+	dir := dirFlag(fs)
+	demo := fs.Bool("demo", false, "on first use provision a demonstration; then show its sign-ins")
+	if code, ok := parse(fs, args); !ok {
+		return code
+	}
+	if _, err := appliance.LoadConfig(*dir); errors.Is(err, appliance.ErrNotProvisioned) && *demo {
+		if code := runInit(ctx, e, []string{"--dir", *dir, "--demo"}); code != exitGood {
+			return code
+		}
+	}
+	abs, err := filepath.Abs(*dir)
+	if err != nil {
+		return failed(e, err)
+	}
+	if err := serve(ctx, e, abs, *demo); err != nil {
+		return failed(e, err)
+	}
+	return exitGood
+}
+
+// serve runs the appliance until ctx ends.
+func serve(ctx context.Context, e env, dir string, demo bool) error {
+	a, err := appliance.Open(ctx, dir, appliance.Options{})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	srv, err := web.New(web.Config{Signing: a.Signing, Accounts: a, Timestamping: timestamping(a), Status: a, Health: a,
+		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Secure: a.Config.TLSCertificate != ""})
+	if err != nil {
+		return err
+	}
+	ln, err := listen(a.Config)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.out, "Sigillo is at %s  (API: %s/api/v1/docs, stop with Ctrl-C)\n", a.Config.BaseURL, a.Config.BaseURL)
+	if demo {
+		showDemoHolders(e, dir)
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(ln) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	return srv.Shutdown(stop)
+}
+
+// timestamping is nil, and /tsa absent, unless anonymous requests are allowed.
+func timestamping(a *appliance.Appliance) web.Timestamping {
+	if !a.Config.TSA.Anonymous {
+		return nil
+	}
+	return a
+}
+
+func listen(cfg appliance.Config) (net.Listener, error) {
+	ln, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", cfg.Listen, err)
+	}
+	if cfg.TLSCertificate == "" {
+		return ln, nil
+	}
+	return tlsListener(ln, cfg.TLSCertificate, cfg.TLSKey)
+}
+
+func runVault(ctx context.Context, e env, args []string) int {
+	fs := flags(e, "vault")
+	dir := dirFlag(fs)
+	provision := fs.Bool("provision", false, "allow the making of the house's keys")
+	initToken := fs.Bool("init-token", false, "make the token with the two PINs read from standard input, then end")
+	if code, ok := parse(fs, args); !ok {
+		return code
+	}
+	if *initToken {
+		if err := appliance.InitToken(*dir, e.in); err != nil {
+			return failed(e, err)
+		}
+		return exitGood
+	}
+	if err := appliance.RunVault(ctx, *dir, *provision, func() { fmt.Fprintln(e.out, "ready") }); err != nil {
+		return failed(e, err)
+	}
+	return exitGood
+}
+
+func runInspectWorker(context.Context, env, []string) int { return worker.Main() }
+
+// openBeside opens the appliance for a one-shot command, beside a running
+// service or alone.
+func openBeside(ctx context.Context, dir string) (*appliance.Appliance, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	return appliance.Open(ctx, abs, appliance.Options{Unattended: true})
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

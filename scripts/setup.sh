@@ -1,0 +1,63 @@
+#!/bin/sh
+# Installs what building and running Sigillo needs beyond Go, git and make:
+# Debian packages, each named with its reason. Says what it does, does nothing
+# when all is there, works as root or with sudo. Usage: setup.sh run|test
+set -eu
+
+# command or file to look for : Debian package : what for
+run='
+/usr/lib/softhsm/libsofthsm2.so:softhsm2:the token that holds the keys
+/usr/bin/pdftoppm:poppler-utils:page images of PDF documents, and pdfsig as a judge
+/usr/bin/bwrap:bubblewrap:the sandbox around page rendering
+/usr/bin/soffice:libreoffice-writer-nogui:page images of word processor documents
+/usr/share/fonts/truetype/liberation:fonts-liberation:fonts for page images
+/usr/bin/gcc:gcc:building the PKCS#11 binding (cgo)
+/usr/include/stdlib.h:libc6-dev:building the PKCS#11 binding (cgo)
+/usr/bin/openssl:openssl:a judge of CMS, time-stamps, OCSP and CRLs
+/usr/bin/xmlsec1:xmlsec1:a judge of XML signatures
+/etc/ssl/certs/ca-certificates.crt:ca-certificates:downloads from the package registries
+'
+test='
+/usr/bin/chromium:chromium:browser tests
+/usr/bin/qpdf:qpdf:a judge of PDF files
+/usr/bin/xmllint:libxml2-utils:a judge of canonical XML
+/usr/lib/python3/dist-packages/lxml:python3-lxml:a judge of canonical XML below the root
+/usr/bin/strace:strace:fault tests
+'
+want=$run
+[ "${1:-run}" = test ] && want="$run$test"
+
+missing=
+IFS='
+'
+for line in $want; do
+	file=${line%%:*}; rest=${line#*:}
+	if [ ! -e "$file" ]; then
+		missing="$missing ${rest%%:*}"
+		echo "setup: ${rest%%:*} is needed: ${rest#*:}"
+	fi
+done
+unset IFS
+command -v npm >/dev/null 2>&1 || {
+	missing="$missing npm"
+	echo "setup: npm is needed: the web face's style sheets and fonts"
+}
+[ -n "$missing" ] || exit 0
+
+sudo=
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo >/dev/null 2>&1 || { echo "setup: run this as root, or install sudo"; exit 1; }
+	sudo=sudo
+fi
+retry() { # downloads fail now and then
+	for wait in 2 10 30; do
+		"$@" && return
+		echo "setup: failed, trying again in $wait s"
+		sleep $wait
+	done
+	"$@"
+}
+echo "setup: installing with apt-get:$missing"
+retry $sudo apt-get update -q
+# shellcheck disable=SC2086
+retry $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing

@@ -1,0 +1,214 @@
+package signing
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"os"
+	"strconv"
+
+	"sigillo/audit"
+	"sigillo/formats/validate"
+	"sigillo/store"
+)
+
+// finished completes a signed transaction and gives it as the holder sees it.
+func (s *Service) finished(ctx context.Context, t store.Transaction, items []store.Item) (Transaction, error) {
+	if err := s.finish(ctx, t, items); err != nil {
+		return Transaction{}, err
+	}
+	return s.Transaction(ctx, t.Holder, t.ID)
+}
+
+// finish turns signature values into delivered files. It may be run again
+// after any failure: what is durable already is not done twice.
+//
+//  1. A time-stamp over each signature value. Durable: the token.
+//  2. The signed file is assembled beside its final place and synced.
+//  3. Our own validator must say TOTAL_PASSED; a file it does not accept is
+//     never delivered.
+//  4. Durable: the file under its final name, then, in one commit, its digest,
+//     the report, state "delivered" and the journal entries.
+func (s *Service) finish(ctx context.Context, t store.Transaction, items []store.Item) error {
+	for i := range items {
+		if err := s.stampItem(ctx, t, &items[i]); err != nil { // 1
+			return err
+		}
+	}
+	for i := range items {
+		if err := s.assembleItem(ctx, t, &items[i]); err != nil { // 2, 3
+			return err
+		}
+	}
+	if err := syncDir(s.path("signed")); err != nil {
+		return fromDisk(err, "the signed documents could not be stored")
+	}
+	ev := audit.Event{Actor: t.Holder, Event: "signature.delivered", Subject: t.ID,
+		Detail: map[string]string{"count": strconv.Itoa(len(items))}}
+	return s.advance(ctx, &t, Signed, Delivered, ev, func(tx *store.Tx) error { // 4
+		for _, it := range items {
+			ev.Detail["sha256."+strconv.Itoa(it.Seq)] = hex.EncodeToString(it.OutputSHA256)
+			if err := tx.SetItemOutput(t.ID, it.Seq, it.Output, it.OutputName, it.OutputSHA256, it.Report); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// stampItem puts the time-stamp token beside the signature value.
+func (s *Service) stampItem(ctx context.Context, t store.Transaction, it *store.Item) error {
+	if Level(it.Level) == BB || len(it.Token) > 0 {
+		return nil
+	}
+	p, err := forms[Form(it.Form)].load(it.Prepared)
+	if err != nil {
+		return fail(Internal, "the prepared signature cannot be read", err)
+	}
+	imprint, err := p.StampDigest(it.Signature, crypto.SHA256)
+	if err != nil {
+		return fail(Internal, "the signature cannot be stamped", err)
+	}
+	if it.Token, err = s.cfg.Stamper.Stamp(ctx, crypto.SHA256, imprint, "sigillo"); err != nil {
+		return fromTSA(err)
+	}
+	return fromStore(s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		return tx.SetItemToken(t.ID, it.Seq, it.Token)
+	}))
+}
+
+// assembleItem writes one signed file and judges it.
+func (s *Service) assembleItem(ctx context.Context, t store.Transaction, it *store.Item) error {
+	p, err := forms[Form(it.Form)].load(it.Prepared)
+	if err != nil {
+		return fail(Internal, "the prepared signature cannot be read", err)
+	}
+	d, err := s.document(ctx, t.Holder, it.Document)
+	if err != nil {
+		return err
+	}
+	it.Output = s.path("signed", t.ID+"-"+strconv.Itoa(it.Seq))
+	tmp := it.Output + ".part"
+	defer os.Remove(tmp)
+	if it.OutputSHA256, err = assemble(tmp, d, p, it.Signature, it.Token); err != nil {
+		return err
+	}
+	if it.Report, err = s.judge(ctx, tmp, it); err != nil {
+		s.note(ctx, t.Holder, "signature.not-verified", t.ID, map[string]string{"seq": strconv.Itoa(it.Seq)})
+		return err
+	}
+	if err := os.Rename(tmp, it.Output); err != nil {
+		return fromDisk(err, "the signed document could not be stored")
+	}
+	return nil
+}
+
+// assemble streams the document and its signature into a new, synced file and
+// gives its SHA-256.
+func assemble(path string, d store.Document, p prepared, signature, token []byte) ([]byte, error) {
+	doc, err := os.Open(d.Path)
+	if err != nil {
+		return nil, fail(Changed, "the stored document is missing", err)
+	}
+	defer doc.Close()
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fromDisk(err, "the signed document could not be stored")
+	}
+	defer out.Close()
+	h := sha256.New()
+	if err := p.Assemble(io.MultiWriter(out, h), doc, d.Size, signature, token); err != nil {
+		return nil, fromDisk(err, "the signed document could not be assembled")
+	}
+	if err := out.Sync(); err != nil {
+		return nil, fromDisk(err, "the signed document could not be stored")
+	}
+	return h.Sum(nil), out.Close()
+}
+
+// judge runs our own validator over a signed file, as a relying party with our
+// roots and our current lists would.
+func (s *Service) judge(ctx context.Context, path string, it *store.Item) ([]byte, error) {
+	crls, err := s.cfg.Certificates.CRLs(ctx)
+	if err != nil {
+		return nil, fail(Internal, "no current revocation list", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fromDisk(err, "the signed document cannot be read back")
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fromDisk(err, "the signed document cannot be read back")
+	}
+	report, err := validate.Validate(f, st.Size(), it.OutputName, validate.Options{
+		Anchors: s.cfg.Certificates.Roots(), Time: s.cfg.Now(), CRLs: crls})
+	if err != nil {
+		return nil, fail(NotVerified, "the signed document cannot be validated", err)
+	}
+	data, err := json.Marshal(report)
+	if err != nil {
+		return nil, fail(Internal, "the validation report cannot be stored", err)
+	}
+	if report.Indication != validate.TotalPassed {
+		s.cfg.Log.Error("own validation refuses a signature", "document", it.Document, "report", string(data))
+		return nil, fail(NotVerified, "our own validation does not accept the signed document", nil)
+	}
+	return data, nil
+}
+
+// Resolve settles what a crash left behind: signed transactions are finished,
+// authorised ones go back to prepared. Call it once at start-up, before
+// requests are served. It gives the number of transactions settled; a
+// transaction that still can't be finished stays signed, and is tried again
+// when its holder asks or at the next start.
+func (s *Service) Resolve(ctx context.Context) (int, error) {
+	var open []store.Transaction
+	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		open, err = tx.TransactionsInState(string(Authorised), string(Signed))
+		return err
+	})
+	if err != nil {
+		return 0, fromStore(err)
+	}
+	settled := 0
+	for _, t := range open {
+		if State(t.State) == Authorised {
+			s.setBack(ctx, &t, "restart")
+			settled++
+			continue
+		}
+		_, items, err := s.load(ctx, t.Holder, t.ID)
+		if err == nil {
+			err = s.finish(ctx, t, items)
+		}
+		if err != nil {
+			s.cfg.Log.Error("a signed transaction could not be finished", "transaction", t.ID, "err", err)
+			continue
+		}
+		settled++
+	}
+	s.sweep(ctx)
+	return settled, nil
+}
+
+// sweep removes uploads that broke off and files that no row names.
+func (s *Service) sweep(ctx context.Context) {
+	for _, dir := range []string{"incoming", "signed"} {
+		entries, err := os.ReadDir(s.path(dir))
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if dir == "incoming" || bytes.HasSuffix([]byte(e.Name()), []byte(".part")) {
+				os.Remove(s.path(dir, e.Name()))
+			}
+		}
+	}
+}
+

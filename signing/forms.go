@@ -1,0 +1,105 @@
+package signing
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/json"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sigillo/formats/cades"
+	"sigillo/formats/pades"
+	"sigillo/formats/xades"
+	"sigillo/store"
+)
+
+// prepared is what every signature form gives: data to be signed now, a
+// signed file once the signature value is there.
+type prepared interface {
+	DTBSR() []byte
+	StampDigest(signature []byte, h crypto.Hash) ([]byte, error)
+	Assemble(w io.Writer, doc io.ReaderAt, size int64, signature, token []byte) error
+}
+
+// signer is what goes into a signature besides the document.
+type signer struct {
+	certificate *x509.Certificate
+	chain       []*x509.Certificate
+	hash        crypto.Hash
+	time        time.Time
+	tokenSize   int // 0 for B-B
+	mediaType   string
+	order       Order
+}
+
+// form is one row of the table below.
+type form struct {
+	fits    func(format string) bool // documents it is offered for
+	prepare func(doc io.ReaderAt, size int64, s signer) (prepared, error)
+	load    func(data []byte) (prepared, error)
+	name    func(name string) string // file name of the result
+	media   string                   // media type of the result
+}
+
+var forms = map[Form]form{
+	PAdES: {
+		fits: func(format string) bool { return format == "pdf" },
+		prepare: func(doc io.ReaderAt, size int64, s signer) (prepared, error) {
+			return pades.Prepare(doc, size, pades.Options{Certificate: s.certificate, Chain: s.chain, Hash: s.hash,
+				SigningTime: s.time, Timestamp: s.tokenSize, Reason: s.order.Reason, Location: s.order.Location,
+				Name: s.certificate.Subject.CommonName})
+		},
+		load:  load[pades.Prepared],
+		name:  func(n string) string { return strings.TrimSuffix(n, filepath.Ext(n)) + "-firmato.pdf" },
+		media: "application/pdf",
+	},
+	CAdES: {
+		fits: func(string) bool { return true },
+		prepare: func(doc io.ReaderAt, size int64, s signer) (prepared, error) {
+			return cades.Prepare(doc, size, cades.Options{Certificate: s.certificate, Chain: s.chain, Hash: s.hash,
+				SigningTime: s.time, Timestamp: s.tokenSize})
+		},
+		load:  load[cades.Prepared],
+		name:  func(n string) string { return n + ".p7m" },
+		media: "application/pkcs7-mime",
+	},
+	XAdES: {
+		fits: func(format string) bool { return format == "xml" },
+		prepare: func(doc io.ReaderAt, size int64, s signer) (prepared, error) {
+			return xades.Prepare(doc, size, xades.Options{Certificate: s.certificate, Chain: s.chain, Hash: s.hash,
+				SigningTime: s.time, Timestamp: s.tokenSize, MediaType: s.mediaType})
+		},
+		load:  load[xades.Prepared],
+		name:  func(n string) string { return strings.TrimSuffix(n, filepath.Ext(n)) + "-firmato.xml" },
+		media: "application/xml",
+	},
+}
+
+// load brings back what Prepare stored, perhaps days ago.
+func load[T any, P interface {
+	*T
+	prepared
+}](data []byte) (prepared, error) {
+	p := P(new(T))
+	if err := json.Unmarshal(data, p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// formsFor lists the forms a document can take, the natural one first.
+func formsFor(d store.Document) []Form {
+	out := []Form{}
+	if d.Path == "" {
+		return out
+	}
+	for _, f := range []Form{PAdES, XAdES, CAdES} {
+		if forms[f].fits(d.Format) {
+			out = append(out, f)
+		}
+	}
+	return slices.Clip(out)
+}

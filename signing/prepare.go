@@ -1,0 +1,208 @@
+package signing
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"sigillo/audit"
+	"sigillo/formats/inspect"
+	"sigillo/formats/pades"
+	"sigillo/formats/xades"
+	"sigillo/store"
+	"sigillo/vault"
+)
+
+// Prepare fixes what will be signed: for each order the document is opened,
+// checked to be the one inspected, and its DTBS/R computed. The holder can
+// then authorise exactly these digests.
+//
+// Kinds: NotFound, BadRequest, Refused, Unconfirmed, WrongForm, Unsignable,
+// Changed, CertSuspended, CertRevoked, CertExpired, CertMissing.
+func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transaction, error) {
+	cred, err := s.usable(ctx, holder, r.Credential)
+	if err != nil {
+		return Transaction{}, err
+	}
+	if len(r.Documents) == 0 || len(r.Documents) > cred.record.MaxDigests {
+		return Transaction{}, fail(BadRequest, fmt.Sprintf("a transaction takes 1 to %d documents", cred.record.MaxDigests), nil)
+	}
+	now := s.cfg.Now().UTC()
+	t := store.Transaction{ID: newID(), Holder: holder, Credential: r.Credential, State: string(Prepared),
+		Hash: s.cfg.Hash.String(), Created: now, Updated: now}
+	items := make([]store.Item, len(r.Documents))
+	var confirmed []string
+	for i, o := range r.Documents {
+		it, rules, err := s.prepareItem(ctx, holder, o, r.Confirmed, cred, now)
+		if err != nil {
+			return Transaction{}, err
+		}
+		it.Transaction, it.Seq = t.ID, i
+		items[i] = it
+		confirmed = append(confirmed, rules...)
+	}
+	err = s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.PutTransaction(t); err != nil {
+			return err
+		}
+		for _, it := range items {
+			if err := tx.PutItem(it); err != nil {
+				return err
+			}
+			if err := audit.Append(tx, now, preparedEvent(holder, t, it, confirmed)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Transaction{}, fromStore(err)
+	}
+	return s.Transaction(ctx, holder, t.ID)
+}
+
+func preparedEvent(holder string, t store.Transaction, it store.Item, confirmed []string) audit.Event {
+	d := map[string]string{"document": it.Document, "form": it.Form, "level": it.Level,
+		"digest": hex.EncodeToString(it.Digest), "seq": strconv.Itoa(it.Seq), "credential": t.Credential}
+	if len(confirmed) > 0 {
+		d["confirmed"] = fmt.Sprint(confirmed)
+	}
+	return audit.Event{Actor: holder, Event: "signature.prepared", Subject: t.ID, Detail: d}
+}
+
+// prepareItem does one order; rules are those the holder confirmed.
+func (s *Service) prepareItem(ctx context.Context, holder string, o Order, confirmed bool, cred credential, now time.Time) (it store.Item, rules []string, err error) {
+	if o.Level == "" {
+		o.Level = BT
+	}
+	f, ok := forms[o.Form]
+	if !ok || (o.Level != BB && o.Level != BT) {
+		return it, nil, fail(BadRequest, "unknown signature form or level", nil)
+	}
+	d, err := s.document(ctx, holder, o.Document)
+	if err != nil {
+		return it, nil, err
+	}
+	if rules, err = consent(d, confirmed); err != nil {
+		return it, nil, err
+	}
+	if !f.fits(d.Format) {
+		return it, nil, fail(WrongForm, "the "+string(o.Form)+" form does not fit a "+d.Format+" document", nil)
+	}
+	file, err := openUnchanged(d)
+	if err != nil {
+		return it, nil, err
+	}
+	defer file.Close()
+	sg := signer{certificate: cred.certificate, chain: s.cfg.Certificates.Chain(cred.certificate), hash: s.cfg.Hash,
+		time: now, mediaType: d.MediaType, order: o}
+	if o.Level == BT {
+		sg.tokenSize = s.cfg.Stamper.MaxTokenSize()
+	}
+	p, err := f.prepare(file, d.Size, sg)
+	if err != nil {
+		return it, nil, fromFormat(err)
+	}
+	it = store.Item{Document: d.ID, Form: string(o.Form), Level: string(o.Level), Digest: p.DTBSR(), OutputName: f.name(d.Name)}
+	if it.Prepared, err = json.Marshal(p); err != nil {
+		return it, nil, fail(Internal, "the prepared signature cannot be stored", err)
+	}
+	return it, rules, nil
+}
+
+// consent applies the verdict of the inspection (SIG-4) and names the rules
+// whose findings the holder has confirmed.
+func consent(d store.Document, confirmed bool) ([]string, error) {
+	switch inspect.Verdict(d.Verdict) {
+	case inspect.Allow:
+		return nil, nil
+	case inspect.Confirm:
+		if !confirmed {
+			return nil, fail(Unconfirmed, "the findings need the holder's confirmation", nil)
+		}
+		var r inspect.Report
+		if err := json.Unmarshal(d.Report, &r); err != nil {
+			return nil, fail(Internal, "the stored report cannot be read", err)
+		}
+		var rules []string
+		for _, f := range r.Findings {
+			if f.Severity == inspect.Confirm && len(rules) < 50 {
+				rules = append(rules, f.Rule)
+			}
+		}
+		return rules, nil
+	}
+	return nil, fail(Refused, "the inspection refuses this document", nil)
+}
+
+// fromFormat tells a document that can't be signed from a fault of ours.
+func fromFormat(err error) error {
+	var pe *pades.Error
+	var xe *xades.Error
+	if errors.As(err, &pe) || errors.As(err, &xe) {
+		return fail(Unsignable, "the document cannot take this signature", err)
+	}
+	return fail(Internal, "the signature could not be prepared", err)
+}
+
+// credential is a key of a holder that may be used now.
+type credential struct {
+	row         store.Credential
+	record      vault.Credential
+	certificate *x509.Certificate
+}
+
+// usable loads a holder's credential and refuses one whose certificate is not
+// valid now (SIG-5): suspended, revoked, expired or missing.
+func (s *Service) usable(ctx context.Context, holder, id string) (credential, error) {
+	var c credential
+	var cert store.Certificate
+	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if c.row, err = tx.Credential(id); err != nil {
+			return err
+		}
+		if c.row.Holder != holder {
+			return fail(NotFound, "no such credential", nil)
+		}
+		if c.row.Certificate == "" {
+			return fail(CertMissing, "the credential has no certificate yet", nil)
+		}
+		cert, err = tx.Certificate(c.row.Certificate)
+		return err
+	})
+	if err != nil {
+		return c, fromStore(err)
+	}
+	if err := json.Unmarshal(c.row.Record, &c.record); err != nil {
+		return c, fail(Internal, "the credential record cannot be read", err)
+	}
+	if len(cert.DER) == 0 {
+		return c, fail(CertMissing, "the credential has no certificate yet", nil)
+	}
+	if c.certificate, err = x509.ParseCertificate(cert.DER); err != nil {
+		return c, fail(Internal, "the certificate cannot be read", err)
+	}
+	return c, s.checkCertificate(ctx, c)
+}
+
+func (s *Service) checkCertificate(ctx context.Context, c credential) error {
+	state, err := s.cfg.Certificates.Status(ctx, c.row.Certificate)
+	if err != nil {
+		return fail(Internal, "the certificate's status is unknown", err)
+	}
+	now := s.cfg.Now()
+	switch {
+	case state == store.CertSuspended:
+		return fail(CertSuspended, "the certificate is suspended", nil)
+	case state != store.CertValid:
+		return fail(CertRevoked, "the certificate is revoked", nil)
+	case now.After(c.certificate.NotAfter), now.Before(c.certificate.NotBefore):
+		return fail(CertExpired, "the certificate is not within its validity", nil)
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package signing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"sigillo/audit"
+	"sigillo/store"
+	"sigillo/vault"
+)
+
+// Sign authorises a prepared transaction with the holder's factors and
+// completes it. It is the one place where a holder's key is used.
+//
+//  1. The transaction is the holder's and waits for factors; one that was
+//     already signed is only finished, without factors.
+//  2. The certificate is valid now (SIG-5).
+//  3. The vault checks password and OTP and mints a SAD over exactly the
+//     prepared digests. Durable there: the OTP step is used up.
+//  4. Durable here: state "authorised", journal entry "signature.intent".
+//  5. The vault consumes the SAD and signs. Durable there: intent, then result.
+//  6. Durable here: the signature values, state "signed", "signature.done".
+//  7. Time-stamps, assembly, own validation, delivery: see finish.
+//
+// The password is wiped before Sign returns. Kinds: NotFound, WrongState,
+// WrongFactors, ReusedOTP, Locked, Cert…, KeyUnavailable, TimeUnavailable,
+// NotVerified, Busy, DiskFull.
+func (s *Service) Sign(ctx context.Context, holder, id string, password []byte, otp, client string) (Transaction, error) {
+	defer clear(password)
+	t, items, err := s.load(ctx, holder, id)
+	if err != nil {
+		return Transaction{}, err
+	}
+	switch State(t.State) { // 1
+	case Delivered:
+		return s.Transaction(ctx, holder, id)
+	case Signed:
+		return s.finished(ctx, t, items)
+	case Prepared:
+	default:
+		return Transaction{}, fail(WrongState, "the transaction is "+t.State, nil)
+	}
+	cred, err := s.usable(ctx, holder, t.Credential) // 2
+	if err != nil {
+		s.note(ctx, holder, "signature.refused", id, map[string]string{"kind": string(KindOf(err))})
+		return Transaction{}, err
+	}
+	// From here on the work goes on although the client may hang up: an
+	// authorised signature is finished, not left half-way.
+	ctx = context.WithoutCancel(ctx)
+	sad, err := s.authorise(ctx, t, items, cred, password, otp, client) // 3
+	if err != nil {
+		return Transaction{}, err
+	}
+	err = s.advance(ctx, &t, Prepared, Authorised, audit.Event{Actor: holder, Event: "signature.intent", Subject: id, // 4
+		Detail: map[string]string{"credential": t.Credential, "certificate": cred.row.Certificate,
+			"count": strconv.Itoa(len(items)), "client": client}}, nil)
+	if err != nil {
+		return Transaction{}, err
+	}
+	signatures, err := s.cfg.Vault.Sign(ctx, vault.Activation{SAD: sad.Token, Credential: cred.record, Hash: t.Hash, // 5
+		Digests: digests(items), Scheme: scheme(cred.record), Request: newID()})
+	if err == nil && len(signatures) != len(items) {
+		err = errors.New("the vault answered with another number of signatures")
+	}
+	if err != nil {
+		s.setBack(ctx, &t, KindOf(FromVault(err)))
+		return Transaction{}, FromVault(err)
+	}
+	err = s.advance(ctx, &t, Authorised, Signed, audit.Event{Actor: holder, Event: "signature.done", Subject: id, // 6
+		Detail: map[string]string{"count": strconv.Itoa(len(items))}}, func(tx *store.Tx) error {
+		for i := range items {
+			items[i].Signature = signatures[i]
+			if err := tx.SetItemSignature(id, items[i].Seq, signatures[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Transaction{}, err
+	}
+	return s.finished(ctx, t, items) // 7
+}
+
+// authorise sends the factors to the vault. What it refuses is journalled and
+// leaves the transaction as it was.
+func (s *Service) authorise(ctx context.Context, t store.Transaction, items []store.Item, cred credential, password []byte, otp, client string) (vault.SAD, error) {
+	var owner store.Holder
+	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		owner, err = tx.Holder(t.Holder)
+		return err
+	})
+	if err != nil {
+		return vault.SAD{}, fromStore(err)
+	}
+	var factors vault.Factors
+	if err := json.Unmarshal(owner.Factors, &factors); err != nil {
+		return vault.SAD{}, fail(Internal, "the holder's factors cannot be read", err)
+	}
+	sad, err := s.cfg.Vault.Authorise(ctx, vault.Authorisation{Factors: factors, Credential: cred.record, Password: password,
+		OTP: otp, Hash: t.Hash, Digests: digests(items), Client: client, Request: newID()})
+	if err != nil {
+		err = FromVault(err)
+		s.note(ctx, t.Holder, "signature.refused", t.ID, map[string]string{"kind": string(KindOf(err)), "client": client})
+	}
+	return sad, err
+}
+
+// advance moves t from one state to the next together with its journal entry
+// and whatever else belongs to the step, in one durable commit. When two
+// requests race, exactly one passes; the other gets WrongState.
+func (s *Service) advance(ctx context.Context, t *store.Transaction, from, to State, ev audit.Event, also func(*store.Tx) error) error {
+	now := s.cfg.Now()
+	err := s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.SetTransactionState(t.ID, string(from), string(to), now); err != nil {
+			return err
+		}
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		return audit.Append(tx, now, ev)
+	})
+	if err != nil {
+		return fromStore(err)
+	}
+	t.State, t.Updated = string(to), now
+	return nil
+}
+
+// setBack returns an authorised transaction to prepared: no signature was
+// released, so the holder may authorise it again.
+func (s *Service) setBack(ctx context.Context, t *store.Transaction, why Kind) {
+	err := s.advance(ctx, t, Authorised, Prepared, audit.Event{Actor: t.Holder, Event: "signature.interrupted",
+		Subject: t.ID, Detail: map[string]string{"kind": string(why)}}, nil)
+	if err != nil { // Resolve will do it at the next start
+		s.cfg.Log.Error("transaction left authorised", "transaction", t.ID, "err", err)
+	}
+}
+
+func digests(items []store.Item) [][]byte {
+	out := make([][]byte, len(items))
+	for i, it := range items {
+		out[i] = it.Digest
+	}
+	return out
+}
+
+// scheme is the signature scheme of a credential's key.
+func scheme(c vault.Credential) string {
+	if c.Type.RSA() {
+		return "pkcs1"
+	}
+	return "ecdsa"
+}
+
+// load gives a transaction of holder with its items.
+func (s *Service) load(ctx context.Context, holder, id string) (t store.Transaction, items []store.Item, err error) {
+	err = s.cfg.DB.Read(ctx, func(tx *store.Tx) error {
+		if t, err = tx.Transaction(id); err != nil {
+			return err
+		}
+		if t.Holder != holder {
+			return fail(NotFound, "no such transaction", nil)
+		}
+		items, err = tx.Items(id)
+		return err
+	})
+	return t, items, fromStore(err)
+}
+

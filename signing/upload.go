@@ -1,0 +1,283 @@
+package signing
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"sigillo/audit"
+	"sigillo/formats/inspect"
+	"sigillo/store"
+)
+
+// Upload takes a document of holder from r: streamed to disk, hashed on the
+// way, inspected in a disposable process. A document that the inspection
+// refuses is reported, not kept: its row and report stay, its bytes go.
+//
+// Kinds: TooLarge, Empty, DiskFull, Busy, Internal.
+func (s *Service) Upload(ctx context.Context, holder, name string, r io.Reader) (Document, error) {
+	id := newID()
+	tmp := s.path("incoming", id)
+	defer os.Remove(tmp)
+	size, sum, err := s.receive(tmp, r)
+	if err != nil {
+		s.note(ctx, holder, "document.rejected", id, map[string]string{"kind": string(KindOf(err))})
+		return Document{}, err
+	}
+	name = cleanName(name)
+	report, err := s.cfg.Inspect(ctx, tmp, name)
+	if err != nil {
+		return Document{}, fail(Internal, "the inspection could not be started", err)
+	}
+	doc := store.Document{ID: id, Holder: holder, Name: name, Format: report.Format, MediaType: report.MediaType,
+		Size: size, SHA256: sum, Verdict: string(report.Verdict), State: "inspected", Created: s.cfg.Now()}
+	if doc.Report, err = json.Marshal(report); err != nil {
+		return Document{}, fail(Internal, "the report could not be stored", err)
+	}
+	if report.Verdict != inspect.Refuse {
+		doc.Path = s.path("documents", id)
+		if err := os.Rename(tmp, doc.Path); err != nil {
+			return Document{}, fromDisk(err, "the document could not be stored")
+		}
+		if err := syncDir(s.path("documents")); err != nil {
+			return Document{}, fromDisk(err, "the document could not be stored")
+		}
+		doc.Pages = s.countPages(ctx, doc)
+	}
+	err = s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.PutDocument(doc); err != nil {
+			return err
+		}
+		return audit.Append(tx, s.cfg.Now(), audit.Event{Actor: holder, Event: "document.inspected", Subject: id,
+			Detail: map[string]string{"sha256": hex.EncodeToString(sum), "format": doc.Format,
+				"verdict": doc.Verdict, "rules": ruleList(report), "ruleset": report.Ruleset}})
+	})
+	if err != nil {
+		if doc.Path != "" {
+			os.Remove(doc.Path)
+		}
+		return Document{}, fromStore(err)
+	}
+	return present(doc)
+}
+
+// receive streams r into a new file, which is durable on return, and gives its
+// size and SHA-256. The file may exist after an error; the caller removes it.
+func (s *Service) receive(path string, r io.Reader) (int64, []byte, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, nil, fromDisk(err, "the upload could not be stored")
+	}
+	defer f.Close()
+	h := sha256.New()
+	size, err := io.Copy(io.MultiWriter(diskWriter{f}, h), io.LimitReader(r, s.cfg.MaxUpload+1))
+	var disk diskError
+	switch {
+	case errors.As(err, &disk):
+		return 0, nil, fromDisk(disk.error, "the upload could not be stored")
+	case err != nil:
+		return 0, nil, fail(BadRequest, "the upload broke off", err)
+	case size > s.cfg.MaxUpload:
+		return 0, nil, fail(TooLarge, "the document is over the limit of "+strconv.FormatInt(s.cfg.MaxUpload/1_000_000, 10)+" MB", nil)
+	case size == 0:
+		return 0, nil, fail(Empty, "the document is empty", nil)
+	}
+	if err := f.Sync(); err != nil {
+		return 0, nil, fromDisk(err, "the upload could not be stored")
+	}
+	return size, h.Sum(nil), nil
+}
+
+// diskWriter marks the errors of the file so that they are told apart from
+// those of the network.
+type diskWriter struct{ w io.Writer }
+
+type diskError struct{ error }
+
+func (e diskError) Unwrap() error { return e.error }
+
+func (d diskWriter) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil {
+		err = diskError{err}
+	}
+	return n, err
+}
+
+// note journals an event whose failure to be journalled must not hide the
+// error being reported.
+func (s *Service) note(ctx context.Context, actor, event, subject string, detail map[string]string) {
+	ctx = context.WithoutCancel(ctx)
+	if err := s.journal(ctx, audit.Event{Actor: actor, Event: event, Subject: subject, Detail: detail}); err != nil {
+		s.cfg.Log.Error("journal entry lost", "event", event, "subject", subject, "err", err)
+	}
+}
+
+// countPages gives 0 when the document cannot be shown: it may still be
+// signed, and the holder is told that no preview exists.
+func (s *Service) countPages(ctx context.Context, d store.Document) int {
+	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	defer cancel()
+	n, err := s.cfg.Viewer.Pages(ctx, d.Path, d.Format)
+	if err != nil {
+		s.cfg.Log.Warn("no page images", "document", d.ID, "format", d.Format, "err", err)
+		return 0
+	}
+	return n
+}
+
+// Document gives one document of holder. Kind: NotFound.
+func (s *Service) Document(ctx context.Context, holder, id string) (Document, error) {
+	d, err := s.document(ctx, holder, id)
+	if err != nil {
+		return Document{}, err
+	}
+	return present(d)
+}
+
+func (s *Service) document(ctx context.Context, holder, id string) (d store.Document, err error) {
+	err = s.cfg.DB.Read(ctx, func(tx *store.Tx) error {
+		d, err = tx.Document(id)
+		return err
+	})
+	if err == nil && d.Holder != holder {
+		return d, fail(NotFound, "no such document", nil)
+	}
+	return d, fromStore(err)
+}
+
+// Documents lists the latest 100 documents of holder, newest first.
+func (s *Service) Documents(ctx context.Context, holder string) ([]Document, error) {
+	var rows []store.Document
+	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.DocumentsOf(holder, 100, time.Time{})
+		return err
+	})
+	if err != nil {
+		return nil, fromStore(err)
+	}
+	docs := make([]Document, 0, len(rows))
+	for _, r := range rows {
+		d, err := present(r)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, d)
+	}
+	return docs, nil
+}
+
+// Page gives the image of page n, from 1, made from the very bytes that will
+// be signed. Kinds: NotFound, Changed, Unviewable.
+func (s *Service) Page(ctx context.Context, holder, id string, n int) ([]byte, error) {
+	d, err := s.document(ctx, holder, id)
+	if err != nil {
+		return nil, err
+	}
+	if n < 1 || n > d.Pages {
+		return nil, fail(NotFound, "no such page", nil)
+	}
+	f, err := openUnchanged(d)
+	if err != nil {
+		return nil, err
+	}
+	f.Close()
+	png, err := s.cfg.Viewer.Page(ctx, d.Path, d.Format, n, pageDPI)
+	if err != nil {
+		return nil, fail(Unviewable, "the page could not be shown", err)
+	}
+	return png, nil
+}
+
+// openUnchanged opens the stored bytes after checking that they are those
+// that were inspected.
+func openUnchanged(d store.Document) (*os.File, error) {
+	if d.Path == "" {
+		return nil, fail(Refused, "the document was refused and not kept", nil)
+	}
+	f, err := os.Open(d.Path)
+	if err != nil {
+		return nil, fail(Changed, "the stored document is missing", err)
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		f.Close()
+		return nil, fail(Changed, "the stored document cannot be read", err)
+	}
+	if string(h.Sum(nil)) != string(d.SHA256) {
+		f.Close()
+		return nil, fail(Changed, "the stored document is not the one that was inspected", nil)
+	}
+	return f, nil
+}
+
+func present(d store.Document) (Document, error) {
+	out := Document{ID: d.ID, Name: d.Name, Format: d.Format, Size: d.Size, SHA256: hex.EncodeToString(d.SHA256),
+		Pages: d.Pages, Created: d.Created, Forms: formsFor(d)}
+	if err := json.Unmarshal(d.Report, &out.Report); err != nil {
+		return Document{}, fail(Internal, "the stored report cannot be read", err)
+	}
+	return out, nil
+}
+
+func ruleList(r inspect.Report) string {
+	seen := map[string]bool{}
+	var rules []string
+	for _, f := range r.Findings {
+		if !seen[f.Rule] && len(rules) < 20 {
+			seen[f.Rule] = true
+			rules = append(rules, f.Rule)
+		}
+	}
+	return strings.Join(rules, " ")
+}
+
+// cleanName keeps the last element of a file name, without control characters
+// or anything a path or a header could trip on, at most 120 bytes with the
+// extension kept.
+func cleanName(name string) string {
+	name = strings.ToValidUTF8(name, "_")
+	name = name[strings.LastIndexAny(name, `/\`)+1:]
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || strings.ContainsRune(`"<>|:*?`, r) {
+			return '_'
+		}
+		return r
+	}, strings.TrimSpace(name))
+	name = strings.TrimLeft(name, ".")
+	if name == "" {
+		return "document"
+	}
+	const limit = 120
+	if len(name) > limit {
+		ext := filepath.Ext(name)
+		if len(ext) > 10 {
+			ext = ""
+		}
+		stem := name[:limit-len(ext)]
+		for !utf8.ValidString(stem) {
+			stem = stem[:len(stem)-1]
+		}
+		name = stem + ext
+	}
+	return name
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
