@@ -1,0 +1,170 @@
+package view
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"os"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/draw"
+	"golang.org/x/image/tiff"
+)
+
+// codec is one image format: its dimensions without decoding, and its picture.
+type codec struct {
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+}
+
+var codecs = map[string]codec{
+	"png":  {png.DecodeConfig, png.Decode},
+	"jpeg": {jpeg.DecodeConfig, jpeg.Decode},
+	"gif":  {gif.DecodeConfig, gif.Decode},
+	"bmp":  {bmp.DecodeConfig, bmp.Decode},
+	"tiff": {tiff.DecodeConfig, tiff.Decode},
+}
+
+func imagePages(path, format string) (int, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, &Error{Unreadable, "the image cannot be opened", err}
+	}
+	defer f.Close()
+	if format != "tiff" {
+		return 1, nil
+	}
+	pages, err := tiffPages(f)
+	return len(pages), err
+}
+
+// imagePage decodes page n of an image, in its own pixels or reduced to a sheet
+// of A4 at dpi.
+func (r *Renderer) imagePage(ctx context.Context, path, format string, n, dpi int) (out []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, &Error{Unreadable, "the image cannot be opened", err}
+	}
+	defer f.Close()
+	var src io.ReaderAt = f
+	if format == "tiff" {
+		pages, err := tiffPages(f)
+		if err != nil {
+			return nil, err
+		}
+		if n > len(pages) {
+			return nil, noPage(n)
+		}
+		src = pages[n-1]
+	} else if n > 1 {
+		return nil, noPage(n)
+	}
+	release, err := r.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	defer func() {
+		if p := recover(); p != nil { // a decoder fell over a defective image
+			out, err = nil, &Error{Unreadable, fmt.Sprintf("the image is defective (%v); save it again", p), nil}
+		}
+	}()
+	all := func() io.Reader { return io.NewSectionReader(src, 0, 1<<40) }
+	config, err := codecs[format].config(all())
+	if err != nil {
+		return nil, &Error{Unreadable, "the image cannot be decoded; save it as PNG or PDF/A", err}
+	}
+	if err := checkPixels(config.Width, config.Height); err != nil {
+		return nil, err
+	}
+	picture, err := codecs[format].decode(all())
+	if err != nil {
+		return nil, &Error{Unreadable, "the image cannot be decoded; save it as PNG or PDF/A", err}
+	}
+	return encode(reduce(picture, dpi))
+}
+
+// reduce fits a picture larger than a sheet of A4 at dpi to that size, either
+// way up, and puts it on white, as it would be printed.
+func reduce(picture image.Image, dpi int) image.Image {
+	b := picture.Bounds()
+	long, short := float64(sheetHeight*dpi)/72, float64(sheetWidth*dpi)/72
+	width, height := float64(b.Dx()), float64(b.Dy())
+	if width > height {
+		long, short = short, long
+	}
+	scale := min(1, short/width, long/height)
+	out := image.NewNRGBA(image.Rect(0, 0, max(1, int(width*scale)), max(1, int(height*scale))))
+	draw.Draw(out, out.Rect, ground, image.Point{}, draw.Src)
+	if scale == 1 {
+		draw.Draw(out, out.Rect, picture, b.Min, draw.Over)
+	} else {
+		draw.ApproxBiLinear.Scale(out, out.Rect, picture, b, draw.Over, nil)
+	}
+	return out
+}
+
+// tiffPages returns, for each page of a TIFF, the file as if that page were its
+// first one: decoders only read the first directory (TIFF 6.0 §2).
+func tiffPages(f io.ReaderAt) ([]io.ReaderAt, error) {
+	bad := func(err error) ([]io.ReaderAt, error) {
+		return nil, &Error{Unreadable, "the TIFF image is defective; save it again", err}
+	}
+	var head [8]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil {
+		return bad(err)
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	switch string(head[:4]) {
+	case "II*\x00":
+	case "MM\x00*":
+		order = binary.BigEndian
+	default:
+		return bad(fmt.Errorf("not a classic TIFF"))
+	}
+	var pages []io.ReaderAt
+	seen := map[uint32]bool{}
+	for at := order.Uint32(head[4:]); at != 0; {
+		if seen[at] || len(pages) >= MaxPages {
+			return bad(fmt.Errorf("its directories go round in a circle"))
+		}
+		seen[at] = true
+		page := &tiffPage{ReaderAt: f}
+		order.PutUint32(page.first[:], at)
+		pages = append(pages, page)
+		var count [2]byte
+		if _, err := f.ReadAt(count[:], int64(at)); err != nil {
+			return bad(err)
+		}
+		var next [4]byte
+		if _, err := f.ReadAt(next[:], int64(at)+2+12*int64(order.Uint16(count[:]))); err != nil {
+			return bad(err)
+		}
+		at = order.Uint32(next[:])
+	}
+	if len(pages) == 0 {
+		return bad(fmt.Errorf("no page"))
+	}
+	return pages, nil
+}
+
+// tiffPage is a TIFF file with another first directory.
+type tiffPage struct {
+	io.ReaderAt
+	first [4]byte
+}
+
+func (t *tiffPage) ReadAt(p []byte, off int64) (int, error) {
+	n, err := t.ReaderAt.ReadAt(p, off)
+	for i := range t.first {
+		if at := int64(4+i) - off; at >= 0 && at < int64(n) {
+			p[at] = t.first[i]
+		}
+	}
+	return n, err
+}

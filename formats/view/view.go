@@ -1,0 +1,211 @@
+package view
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"sigillo/formats/pdf"
+)
+
+// Limits of one view.
+const (
+	MaxPages  = 5_000
+	MaxPixels = 100 << 20 // of one page
+	MinDPI    = 18
+	MaxDPI    = 400
+
+	pageTime    = 30 * time.Second // to draw a page
+	convertTime = 60 * time.Second // to convert an Office document
+)
+
+// Renderer draws pages. The zero value is of no use; see New. Its fields are
+// set before the first call; its methods may be called at the same time.
+type Renderer struct {
+	Pdftoppm string // path of poppler's pdftoppm; "" if there is none
+	Soffice  string // path of LibreOffice; "" if there is none
+	Bwrap    string // path of bubblewrap; "" if there is none
+	Prlimit  string // path of util-linux' prlimit; "" if there is none
+
+	// Cache is a folder for the PDFs that Office documents were converted to,
+	// under the SHA-256 of the document. They hold the document's content: the
+	// owner of the folder keeps it private and empties it.
+	Cache string
+
+	// AllowUnsandboxed lets the outside programs run without bubblewrap. It is
+	// for machines that cannot build the cage and accept documents from friends.
+	AllowUnsandboxed bool
+
+	cage     sync.Once
+	cageErr  error
+	converts singleflight.Group
+	drawings chan struct{} // bounds the pages in memory at the same time
+}
+
+// New looks the outside programs up. What is missing is only missed when a
+// document needs it.
+func New(cache string) *Renderer {
+	find := func(name string) string {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return ""
+		}
+		return path
+	}
+	return &Renderer{
+		Pdftoppm: find("pdftoppm"), Soffice: find("soffice"), Bwrap: find("bwrap"), Prlimit: find("prlimit"),
+		Cache: cache, drawings: make(chan struct{}, 2),
+	}
+}
+
+// family groups the formats of inspect.Report.Format by how they are drawn.
+func family(format string) string {
+	switch format {
+	case "pdf":
+		return "pdf"
+	case "docx", "dotx", "xlsx", "xltx", "pptx", "ppsx", "potx", "odt", "ods", "odp", "odg", "rtf", "doc", "xls", "ppt":
+		return "office"
+	case "text", "csv", "xml", "html", "xhtml", "svg":
+		return "text"
+	case "png", "jpeg", "tiff", "bmp", "gif":
+		return "image"
+	}
+	return ""
+}
+
+// Pages counts the pages of the document at path, whose format is named as in
+// inspect.Report.Format.
+func (r *Renderer) Pages(ctx context.Context, path, format string) (int, error) {
+	var n int
+	var err error
+	switch family(format) {
+	case "pdf":
+		n, err = pdfPages(path)
+	case "office":
+		n, err = r.officePages(ctx, path, format)
+	case "text":
+		n, err = textPages(ctx, path, format)
+	case "image":
+		n, err = imagePages(path, format)
+	default:
+		return 0, unsupported(format)
+	}
+	if err == nil && n > MaxPages {
+		err = &Error{Limit, fmt.Sprintf("the document has more than %d pages; split it", MaxPages), nil}
+	}
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// Page draws page n, counted from 1, as PNG. dpi is the resolution for a page
+// of paper; an image is shown in its own pixels, reduced where it is larger
+// than a sheet of A4 at that resolution.
+func (r *Renderer) Page(ctx context.Context, path, format string, n, dpi int) ([]byte, error) {
+	if dpi < MinDPI || dpi > MaxDPI {
+		return nil, &Error{Limit, fmt.Sprintf("the resolution must lie between %d and %d dpi", MinDPI, MaxDPI), nil}
+	}
+	if n < 1 || n > MaxPages {
+		return nil, noPage(n)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pageTime+convertTime)
+	defer cancel()
+	switch family(format) {
+	case "pdf":
+		return r.pdfPage(ctx, path, n, dpi)
+	case "office":
+		return r.officePage(ctx, path, format, n, dpi)
+	case "text":
+		return r.textPage(ctx, path, format, n, dpi)
+	case "image":
+		return r.imagePage(ctx, path, format, n, dpi)
+	}
+	return nil, unsupported(format)
+}
+
+// slot waits for a place among those who hold a page in memory.
+func (r *Renderer) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case r.drawings <- struct{}{}:
+		return func() { <-r.drawings }, nil
+	case <-ctx.Done():
+		return nil, &Error{TimedOut, "too many pages are being drawn; try again", ctx.Err()}
+	}
+}
+
+// pdfPages counts with our own strict reader: a file that needs repair has no
+// page count that all programs agree on.
+func pdfPages(path string) (int, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, &Error{Unreadable, "the document cannot be opened", err}
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, &Error{Unreadable, "the document cannot be opened", err}
+	}
+	doc, err := pdf.Open(f, info.Size(), pdf.Limits{Pages: MaxPages})
+	if err != nil {
+		return 0, &Error{Failed, "the PDF cannot be read", err}
+	}
+	n, err := doc.PageCount()
+	if err != nil {
+		return 0, &Error{Failed, "the pages of the PDF cannot be counted", err}
+	}
+	return n, nil
+}
+
+// A Kind says what sort of failure an Error is.
+type Kind string
+
+const (
+	Unsupported Kind = "unsupported" // no view of this format
+	Unreadable  Kind = "unreadable"  // the file cannot be opened or decoded
+	Missing     Kind = "missing"     // an outside program is not installed
+	NoSandbox   Kind = "no-sandbox"  // the cage cannot be built
+	NoPage      Kind = "no-page"     // the document has no such page
+	Limit       Kind = "limit"       // too large
+	TimedOut    Kind = "timed-out"
+	Failed      Kind = "failed" // the outside program did not manage
+)
+
+// Error is the typed error of this room.
+type Error struct {
+	Kind Kind
+	Msg  string
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("view: %s: %v", e.Msg, e.Err)
+	}
+	return "view: " + e.Msg
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of err, or "" if it is not of this room.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return ""
+}
+
+func unsupported(format string) error {
+	return &Error{Unsupported, fmt.Sprintf("there is no view of documents of format %q", format), nil}
+}
+
+func noPage(n int) error {
+	return &Error{NoPage, fmt.Sprintf("the document has no page %d", n), nil}
+}
