@@ -1,0 +1,60 @@
+package vault
+
+import (
+	"context"
+	"strconv"
+
+	"sigillo/audit"
+)
+
+// authorise mints a SAD.
+//
+//  1. The request makes sense: names, hash function, length of each digest.
+//  2. The credential is the vault's own record, of this holder, and signs as many
+//     digests at once.
+//  3. The holder's factors (EN 419 241-1 SRA_SAP.1: the signer is authenticated
+//     for this activation). Durable: the OTP step and the journal entry with the
+//     SAD's identifier and a hash of what was asked for.
+//  4. What the KEK is derived from is made of the password and sealed into the
+//     SAD, which is bound to holder, credential, key, digests and five minutes.
+//     Nothing of it is durable; a SAD that is lost is authorised again.
+func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) {
+	c := &a.Credential
+	err := firstError(checkName("the client", a.Client, maxName), checkName("the request", a.Request, maxName)) // 1
+	if err != nil {
+		return nil, err
+	}
+	if _, err := checkDigests(a.Hash, a.Digests, MaxDigests); err != nil {
+		return nil, err
+	}
+	if err := v.ownCredential(ctx, c); err != nil { // 2
+		return nil, err
+	}
+	if c.Holder != a.Factors.Holder {
+		return nil, fail(NotAllowed, "this credential belongs to another holder")
+	}
+	if len(a.Digests) > c.MaxDigests {
+		return nil, failf(NotAllowed, "%d digests asked for; this credential signs %d at once", len(a.Digests), c.MaxDigests)
+	}
+	content := newMessage("authorise").text(c.Holder).text(c.ID).bytes(thumbprint(c.PublicKey)).
+		text(a.Hash).list(sorted(a.Digests)).text(a.Client).sha256()
+	u := use{op: opAuthorise, request: a.Request, content: content,
+		event: audit.Event{Actor: c.Holder, Event: "signature.authorised", Subject: a.Request, Detail: map[string]string{
+			"credential": c.ID, "client": a.Client, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)),
+		}}}
+	stretched, step, err := v.checkFactors(ctx, &a.Factors, a.Password, a.OTP, u) // 3
+	defer clear(stretched[:])
+	if err != nil {
+		return nil, err
+	}
+	d := kekSecret(&stretched, c) // 4
+	defer clear(d[:])
+	s, err := v.mint.issue(claims{
+		Subject: c.Holder, Credential: c.ID, Key: thumbprint(c.PublicKey), Hash: a.Hash, Digests: sorted(a.Digests),
+		Count: len(a.Digests), Client: a.Client, ID: newJTI(&v.rowKey, u.binding(), c.Holder, step),
+	}, &d, v.now())
+	if err != nil {
+		return nil, err
+	}
+	return &s, nil
+}

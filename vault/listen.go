@@ -1,0 +1,296 @@
+package vault
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxConns     = 64
+	idleTimeout  = 5 * time.Minute  // between two requests
+	frameTimeout = 10 * time.Second // from a frame's first byte to its last
+	opTimeout    = 60 * time.Second // for one request
+	endTimeout   = 30 * time.Second // for those under way when the vault stops
+	maxSocket    = 107              // bytes of sun_path without its zero, unix(7)
+)
+
+// listen opens the socket. It is made in a directory nobody else can enter, and
+// moved to its place once its mode is right: there is no moment at which others
+// could connect. What a vault that died left there is replaced; a living one
+// would hold the lock on the state.
+func (v *server) listen() (*net.UnixListener, error) {
+	path := v.cfg.Socket
+	if len(path) > maxSocket {
+		return nil, failf(Failed, "the path of the socket has %d bytes; the system allows %d", len(path), maxSocket)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".v")
+	if err != nil {
+		return nil, &Error{Kind: Failed, Msg: "the directory of the socket cannot be written", Err: err}
+	}
+	defer os.RemoveAll(dir)
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, &Error{Kind: Failed, Msg: "the socket cannot be made", Err: err}
+	}
+	defer d.Close()
+	// The path through /proc is short, however long the directory's is.
+	short := filepath.Join("/proc/self/fd", strconv.Itoa(int(d.Fd())), "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+	if err != nil {
+		return nil, &Error{Kind: Failed, Msg: "the socket cannot be made", Err: err}
+	}
+	l.SetUnlinkOnClose(false)
+	err = os.Chmod(filepath.Join(dir, "s"), 0o600)
+	if err == nil {
+		err = os.Rename(filepath.Join(dir, "s"), path)
+	}
+	if err != nil {
+		l.Close()
+		return nil, &Error{Kind: Failed, Msg: "the socket cannot be put in its place", Err: err}
+	}
+	return l, nil
+}
+
+// accept serves connections until ctx ends, then waits for the requests under
+// way.
+func (v *server) accept(ctx context.Context, l *net.UnixListener) {
+	defer context.AfterFunc(ctx, func() { l.Close() })()
+	var wg sync.WaitGroup
+	for {
+		conn, err := l.AcceptUnix()
+		if ctx.Err() != nil {
+			if err == nil {
+				conn.Close()
+			}
+			break
+		}
+		if err != nil {
+			v.log.Error("no connection could be accepted", "err", err)
+			time.Sleep(100 * time.Millisecond) // file descriptors may run out
+			continue
+		}
+		if !v.enter(conn) {
+			continue
+		}
+		wg.Go(func() {
+			defer v.leave(conn)
+			v.converse(ctx, conn)
+		})
+	}
+	os.Remove(v.cfg.Socket) // ours: the lock on the state is still held
+	v.mu.Lock()
+	for conn := range v.conns {
+		conn.SetReadDeadline(time.Unix(1, 0)) // wake those that wait for a request
+	}
+	v.mu.Unlock()
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(endTimeout):
+		v.log.Error("requests under way did not end in time")
+	}
+}
+
+// enter admits a connection: from a process of this user, when there is room.
+// One that it refuses it closes.
+func (v *server) enter(conn *net.UnixConn) bool {
+	uid, err := peer(conn)
+	if err != nil || uid != uint32(os.Geteuid()) {
+		v.log.Warn("a process of another user was refused", "uid", uid, "err", err)
+		conn.Close()
+		return false
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.conns) >= maxConns {
+		v.log.Warn("too many connections")
+		go refuse(conn)
+		return false
+	}
+	v.conns[conn] = true
+	return true
+}
+
+func (v *server) leave(conn *net.UnixConn) {
+	conn.Close()
+	v.mu.Lock()
+	delete(v.conns, conn)
+	v.mu.Unlock()
+}
+
+// refuse tells a client that there is no room.
+func refuse(conn *net.UnixConn) {
+	defer conn.Close()
+	f, err := frame(answer{Error: &wireError{Kind: Busy, Msg: "too many connections to the vault; try again", Retry: 1000}})
+	if err == nil {
+		conn.SetWriteDeadline(time.Now().Add(time.Second))
+		conn.Write(f)
+	}
+}
+
+// peer returns the user at the other end, as the kernel knows it.
+func peer(conn *net.UnixConn) (uint32, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	var inner error
+	err = raw.Control(func(fd uintptr) { cred, inner = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	if err := errors.Join(err, inner); err != nil {
+		return 0, err
+	}
+	return cred.Uid, nil
+}
+
+// converse answers the requests of one connection in turn.
+func (v *server) converse(ctx context.Context, conn *net.UnixConn) {
+	for {
+		// First the deadline, then the question whether to go on: accept ends
+		// the context first and shortens the deadline afterwards.
+		conn.SetReadDeadline(time.Now().Add(idleTimeout))
+		if ctx.Err() != nil {
+			return
+		}
+		b, err := readFrame(&timedReader{conn: conn})
+		if err != nil {
+			var own *Error
+			if errors.As(err, &own) { // a length out of range: there is no way on
+				v.reply(conn, "", nil, err)
+			}
+			return
+		}
+		ok := v.serveFrame(ctx, conn, b)
+		clear(b)
+		if !ok {
+			return
+		}
+	}
+}
+
+// timedReader waits long for the first byte of a frame and shortly for the rest.
+type timedReader struct {
+	conn  *net.UnixConn
+	begun bool
+}
+
+func (r *timedReader) Read(p []byte) (int, error) {
+	if !r.begun {
+		n, err := r.conn.Read(p) // under the deadline that is set when idle
+		r.begun = true
+		r.conn.SetReadDeadline(time.Now().Add(frameTimeout))
+		return n, err
+	}
+	return r.conn.Read(p)
+}
+
+// serveFrame answers one request. It goes on when the vault is told to stop or
+// the client goes away: what was begun is finished and stored.
+func (v *server) serveFrame(ctx context.Context, conn *net.UnixConn, b []byte) bool {
+	q, err := parseRequest(b)
+	if err != nil {
+		return v.reply(conn, "", nil, err)
+	}
+	defer clear(q.Body)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), opTimeout)
+	defer cancel()
+	out, err := v.handle(ctx, q)
+	if err != nil {
+		switch KindOf(err) {
+		case Failed, TokenGone, Tampered, Busy:
+			v.log.Error("a request failed", "op", q.Op, "err", err)
+		}
+	}
+	return v.reply(conn, q.ID, out, err)
+}
+
+// reply sends an answer and reports whether the connection is still good.
+func (v *server) reply(conn *net.UnixConn, id string, out any, err error) bool {
+	a := answer{ID: id, Error: toWire(err)}
+	if err == nil && out != nil {
+		if a.Body, err = json.Marshal(out); err != nil {
+			a.Error = &wireError{Kind: Failed, Msg: "the answer cannot be encoded"}
+		}
+	}
+	defer clear(a.Body)
+	f, err := frame(a)
+	if err != nil {
+		if f, err = frame(answer{ID: id, Error: toWire(err)}); err != nil {
+			return false
+		}
+	}
+	defer clear(f)
+	conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_, err = conn.Write(f)
+	return err == nil
+}
+
+// handle does what a request asks for. A panic is answered like a failure: it
+// is a mistake in this program, and must not let a client stop the vault.
+func (v *server) handle(ctx context.Context, q request) (out any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			v.log.Error("panic", "op", q.Op, "panic", r, "stack", string(debug.Stack()))
+			out, err = nil, fail(Failed, "the vault failed; see its log")
+		}
+	}()
+	switch q.Op {
+	case opStatus:
+		return v.status(ctx)
+	case opSelfTest:
+		r, err := v.tok.SelfTest(ctx)
+		return r, because(err, "the token does not enforce what the vault relies on")
+	case opCreateKey:
+		return with(q, func(b *keyRequest) (any, error) { return v.createKey(ctx, q.ID, b) })
+	case opPublicKey:
+		return with(q, func(b *keyRequest) (any, error) { return v.publicKey(b.Label) })
+	case opSignDigest:
+		return with(q, func(b *digestRequest) (any, error) { return v.signDigest(ctx, b) })
+	case opEnrol:
+		return with(q, func(b *Enrolment) (any, error) {
+			defer clear(b.Password)
+			return v.enrol(ctx, q.ID, b)
+		})
+	case opCreateCredential:
+		return with(q, func(b *NewCredential) (any, error) {
+			defer clear(b.Password)
+			return v.createCredential(ctx, q.ID, b)
+		})
+	case opAuthenticate:
+		return with(q, func(b *Authentication) (any, error) {
+			defer clear(b.Password)
+			return nil, v.authenticate(ctx, q.ID, b)
+		})
+	case opAuthorise:
+		return with(q, func(b *Authorisation) (any, error) {
+			defer clear(b.Password)
+			return v.authorise(ctx, b)
+		})
+	case opSign:
+		return with(q, func(b *Activation) (any, error) {
+			s, err := v.sign(ctx, b)
+			return signaturesAnswer{s}, err
+		})
+	}
+	return nil, fail(BadRequest, "there is no operation of this name")
+}
+
+// with reads the body of a request and passes it on.
+func with[T any](q request, do func(*T) (any, error)) (any, error) {
+	var body T
+	if err := json.Unmarshal(q.Body, &body); err != nil {
+		return nil, fail(BadRequest, "the body of the request cannot be read")
+	}
+	return do(&body)
+}

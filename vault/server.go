@@ -1,0 +1,288 @@
+package vault
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sigillo/audit"
+	"sigillo/hsm"
+	"sigillo/store"
+)
+
+// token is what the vault asks of the HSM; *hsm.Token is it.
+type token interface {
+	Info() hsm.Info
+	Has(label string) (bool, error)
+	GenerateSigner(ctx context.Context, label string, kt hsm.KeyType) (*hsm.Signer, error)
+	GenerateMaster(ctx context.Context, label string) error
+	GenerateMACKey(ctx context.Context, label string) error
+	GenerateSealKey(ctx context.Context, label string) error
+	Signer(label string) (*hsm.Signer, error)
+	MAC(ctx context.Context, label string, data []byte) ([]byte, error)
+	Seal(ctx context.Context, label string, aad, plaintext []byte) ([]byte, error)
+	Unseal(ctx context.Context, label string, aad, sealed []byte) ([]byte, error)
+	GenerateWrapped(ctx context.Context, master string, d [32]byte, kt hsm.KeyType, prove func(crypto.Signer) error) (hsm.Wrapped, error)
+	UseWrapped(ctx context.Context, master string, d [32]byte, w hsm.Wrapped, use func(crypto.Signer) error) error
+	SelfTest(ctx context.Context) (hsm.Report, error)
+	Close() error
+}
+
+// server is a running vault. Its fields do not change while it serves, except
+// those under a lock. All memory it has that must survive is in db; what must
+// not (keys, SADs) is nowhere else than here.
+type server struct {
+	cfg    Config
+	log    *slog.Logger
+	now    func() time.Time
+	tok    token
+	db     *store.DB
+	mint   *mint
+	rowKey [32]byte // MACs of the rows of db; identifiers of SADs
+	since  time.Time
+	made   []string // own keys created at this start
+
+	stretching chan struct{} // one taken for each Argon2id under way
+	creating   sync.Mutex    // held while an infrastructure key is made
+	memoryLock bool
+
+	mu    sync.Mutex
+	conns map[*net.UnixConn]bool // guarded by mu; open connections
+
+	// fault is called between two steps of sign: "intent" (durable), "signed",
+	// "done" (durable). Tests die there.
+	fault func(step string)
+}
+
+// Serve runs a vault until ctx ends; it calls ready once the socket is open.
+//
+//  1. The process is closed to others: not dumpable, no core files, memory
+//     locked where that is allowed. (PR_SET_DUMPABLE also hides its memory
+//     from processes of the same user.)
+//  2. The state file is locked: one vault for each.
+//  3. The token is opened with the PIN, which is wiped.
+//  4. The keys of this process are derived from the token.
+//  5. Durable: "vault.started" and the unfinished intents, in the journal.
+//  6. The socket is opened.
+//  7. At the end: no new requests, those under way are finished, "vault.stopped"
+//     is journalled, everything is closed.
+func Serve(ctx context.Context, cfg Config, ready func()) error {
+	return serve(ctx, cfg, ready, func(string) {})
+}
+
+func serve(ctx context.Context, cfg Config, ready func(), fault func(string)) (err error) {
+	v, unlock, err := start(ctx, cfg, fault) // 1 to 5
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	defer func() { err = errors.Join(err, v.stop()) }()
+	l, err := v.listen() // 6
+	if err != nil {
+		return err
+	}
+	if ready != nil {
+		ready()
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		v.tick(ctx)
+	}()
+	v.accept(ctx, l) // 7
+	<-stopped
+	return nil
+}
+
+// start is steps 1 to 5 of Serve.
+func start(ctx context.Context, cfg Config, fault func(string)) (v *server, unlock func(), err error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Argon = cfg.Argon.OrDefault()
+	if err := firstError(checkName("the node", cfg.Node, maxName), cfg.Argon.Check()); err != nil {
+		return nil, nil, because(err, "the configuration of the vault is wrong")
+	}
+	v = &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
+		log:        slog.Default().With("room", "vault", "node", cfg.Node),
+		stretching: make(chan struct{}, runtime.GOMAXPROCS(0)), conns: make(map[*net.UnixConn]bool)}
+	v.memoryLock = harden(v.log) // 1
+	unlock, err = lock(cfg.StateDB + ".lock")
+	if err != nil { // 2
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			v.close()
+			unlock()
+		}
+	}()
+	if v.tok, err = openToken(cfg); err != nil { // 3
+		return nil, nil, err
+	}
+	if v.db, err = store.Open(ctx, cfg.StateDB, "vault"); err != nil {
+		return nil, nil, because(err, "the vault's state cannot be opened")
+	}
+	if err = v.deriveKeys(ctx); err != nil { // 4
+		return nil, nil, err
+	}
+	if err = v.begin(ctx); err != nil { // 5
+		return nil, nil, because(err, "the vault's journal cannot be written")
+	}
+	return v, unlock, nil
+}
+
+// openToken opens the token with the PIN of the configured file.
+func openToken(cfg Config) (token, error) {
+	st, err := os.Stat(cfg.PINFile)
+	if err != nil {
+		return nil, &Error{Kind: Failed, Msg: "the file with the token's PIN cannot be found", Err: err}
+	}
+	if !st.Mode().IsRegular() || st.Mode().Perm()&0o077 != 0 || st.Size() > 1024 {
+		return nil, failf(Failed, "the file with the token's PIN can be read by others than its owner, or is not a small file; make it mode 0600 (it is %v)", st.Mode())
+	}
+	raw, err := os.ReadFile(cfg.PINFile)
+	defer clear(raw)
+	if err != nil {
+		return nil, &Error{Kind: Failed, Msg: "the file with the token's PIN cannot be read", Err: err}
+	}
+	t, err := hsm.Open(hsm.Config{Module: cfg.Module, Token: cfg.Token, PIN: bytes.TrimRight(raw, "\r\n")})
+	if err != nil {
+		return nil, because(err, "the token cannot be opened")
+	}
+	return t, nil
+}
+
+func (v *server) deriveKeys(ctx context.Context) error {
+	if err := v.provision(ctx); err != nil {
+		return err
+	}
+	sadKey, err1 := v.deriveKey(ctx, "sad mac")
+	sealKey, err2 := v.deriveKey(ctx, "sad seal")
+	rowKey, err3 := v.deriveKey(ctx, "rows")
+	defer clear(sadKey[:])
+	defer clear(sealKey[:])
+	if err := firstError(err1, err2, err3); err != nil {
+		return err
+	}
+	v.rowKey = rowKey
+	var err error
+	v.mint, err = newMint(v.cfg.Node, &sadKey, &sealKey)
+	return err
+}
+
+// begin is step 5 of Serve.
+func (v *server) begin(ctx context.Context) error {
+	err := v.db.Write(ctx, func(tx *store.Tx) error {
+		for _, label := range v.made {
+			if err := audit.Append(tx, v.now(), audit.Event{Actor: "vault", Event: "key.created", Subject: label}); err != nil {
+				return err
+			}
+		}
+		return audit.Append(tx, v.now(), audit.Event{Actor: "vault", Event: "vault.started", Subject: v.cfg.Node,
+			Detail: map[string]string{"token": v.cfg.Token, "provision": strconv.FormatBool(v.cfg.Provision)}})
+	})
+	if err != nil {
+		return err
+	}
+	if err := v.settle(ctx, true); err != nil {
+		return err
+	}
+	if err := v.checkpoint(ctx); err != nil {
+		v.log.Error("the journal could not be signed", "err", err)
+	}
+	return nil
+}
+
+// tick does, every minute, what must be done now and then.
+func (v *server) tick(ctx context.Context) {
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := v.settle(ctx, false); err != nil && ctx.Err() == nil {
+			v.log.Error("unfinished intents could not be settled", "err", err)
+		}
+		if n%10 != 0 {
+			continue
+		}
+		if err := v.checkpoint(ctx); err != nil && ctx.Err() == nil {
+			v.log.Error("the journal could not be signed", "err", err)
+		}
+	}
+}
+
+// stop is the end of step 7 of Serve.
+func (v *server) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+	err := v.db.Write(ctx, func(tx *store.Tx) error {
+		return audit.Append(tx, v.now(), audit.Event{Actor: "vault", Event: "vault.stopped", Subject: v.cfg.Node})
+	})
+	if err == nil {
+		err = v.checkpoint(ctx)
+	}
+	return errors.Join(because(err, "the end could not be journalled"), v.close())
+}
+
+func (v *server) close() error {
+	var errs []error
+	if v.db != nil {
+		errs = append(errs, v.db.Close())
+	}
+	if v.tok != nil {
+		errs = append(errs, v.tok.Close())
+	}
+	clear(v.rowKey[:])
+	if v.mint != nil {
+		clear(v.mint.mac[:])
+	}
+	return errors.Join(errs...)
+}
+
+// status says how the vault is.
+func (v *server) status(ctx context.Context) (*Status, error) {
+	s := &Status{Node: v.cfg.Node, Since: v.since, Token: v.tok.Info(), Provision: v.cfg.Provision, MemoryLock: v.memoryLock}
+	v.mu.Lock()
+	s.Connections = len(v.conns)
+	v.mu.Unlock()
+	err := v.db.Read(ctx, func(tx *store.Tx) error {
+		open, err := tx.SpentInState(store.SpentIntent)
+		s.Unfinished = len(open)
+		return err
+	})
+	return s, because(err, "the vault's state cannot be read")
+}
+
+// lock takes a lock on the file path that the kernel gives back when the
+// process dies, whatever it dies of.
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, &Error{Kind: Failed, Msg: "the vault's state cannot be locked; check its directory", Err: err}
+	}
+	// A vault that is just ending may still hold it.
+	for end := time.Now().Add(3 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			return func() { f.Close() }, nil
+		}
+		if time.Now().After(end) {
+			f.Close()
+			return nil, &Error{Kind: Busy, Msg: "another vault runs on the same state; stop it first", Err: err}
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package vault
+
+import (
+	"crypto/hmac"
+	"encoding/json"
+	"time"
+
+	"sigillo/store"
+)
+
+// The vault's own rows. The key of their MACs is derived from the token: who can
+// write the file but not use the token can destroy rows, not make or change
+// them.
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// otpMAC is the MAC of a holder's OTP state. It covers the Factors record the
+// state belongs to as well, so that an older record of the holder, with a
+// password that was changed since, is refused.
+func (v *server) otpMAC(s store.OTPState, factors []byte) []byte {
+	return newMessage("sigillo otp state v1").text(s.Holder).num(s.Step).text(s.Request).
+		num(int64(s.Failures)).num(millis(s.LockedUntil)).bytes(factors).mac(&v.rowKey)
+}
+
+// otpState reads the state of the holder of f. Without a row nobody knows which
+// codes were used, so the holder is refused.
+func (v *server) otpState(tx *store.Tx, f *Factors) (store.OTPState, error) {
+	s, err := tx.OTPState(f.Holder)
+	if store.KindOf(err) == store.NotFound {
+		return s, fail(Tampered, "the vault does not remember this holder; enrol the holder again")
+	}
+	if err != nil {
+		return s, because(err, "the vault's state cannot be read")
+	}
+	if !hmac.Equal(s.MAC, v.otpMAC(s, f.MAC)) {
+		return s, fail(Tampered, "the record of this holder is not the one the vault knows; restore it from a backup or enrol the holder again")
+	}
+	return s, nil
+}
+
+func (v *server) setOTPState(tx *store.Tx, s store.OTPState, f *Factors) error {
+	s.MAC = v.otpMAC(s, f.MAC)
+	return because(tx.SetOTPState(s), "the vault's state cannot be written")
+}
+
+// spentMAC is the MAC of a consumed SAD, before (signatures nil) or after the
+// signatures are there.
+func (v *server) spentMAC(s store.Spent, content []byte, signatures [][]byte) []byte {
+	return newMessage("sigillo spent v1").text(s.JTI).text(s.Request).text(s.Holder).text(s.Credential).bytes(content).
+		num(millis(s.Created)).num(millis(s.Expires)).text(s.State).list(signatures).mac(&v.rowKey)
+}
+
+var errSpentTampered = fail(Tampered, "the vault's record of this activation data was changed; nothing is signed with it")
+
+const bindingSize = 32 // the content's hash; the row's MAC follows it
+
+// putSpent consumes a SAD: store.Conflict when it was consumed before.
+func (v *server) putSpent(tx *store.Tx, s store.Spent, content []byte) error {
+	s.State, s.Signatures = store.SpentIntent, nil
+	// The store keeps milliseconds.
+	s.Created, s.Expires = time.UnixMilli(millis(s.Created)), time.UnixMilli(millis(s.Expires))
+	s.Binding = append(append([]byte(nil), content...), v.spentMAC(s, content, nil)...)
+	return tx.PutSpent(s)
+}
+
+// result is what Spent.Signatures holds once the row is done.
+type result struct {
+	Signatures [][]byte `json:"signatures"`
+	MAC        []byte   `json:"mac"`
+}
+
+// setSpentDone stores the signatures; store.Conflict when there are some.
+func (v *server) setSpentDone(tx *store.Tx, s store.Spent, signatures [][]byte) error {
+	if len(s.Binding) < bindingSize {
+		return errSpentTampered
+	}
+	s.State = store.SpentDone
+	b, err := json.Marshal(result{signatures, v.spentMAC(s, s.Binding[:bindingSize], signatures)})
+	if err != nil {
+		return err
+	}
+	return tx.SetSpentDone(s.JTI, b)
+}
+
+// openSpent checks the row of a consumed SAD and returns the hash of what it was
+// consumed for and the signatures, nil while it is an intent.
+func (v *server) openSpent(s store.Spent) (content []byte, signatures [][]byte, err error) {
+	if len(s.Binding) < bindingSize {
+		return nil, nil, errSpentTampered
+	}
+	content = s.Binding[:bindingSize]
+	intent := s
+	intent.State = store.SpentIntent
+	if !hmac.Equal(s.Binding[bindingSize:], v.spentMAC(intent, content, nil)) {
+		return nil, nil, errSpentTampered
+	}
+	if s.State == store.SpentIntent {
+		return content, nil, nil
+	}
+	var r result
+	if err := json.Unmarshal(s.Signatures, &r); err != nil ||
+		!hmac.Equal(r.MAC, v.spentMAC(s, content, r.Signatures)) {
+		return nil, nil, errSpentTampered
+	}
+	return content, r.Signatures, nil
+}
