@@ -113,7 +113,7 @@ func (r *reader) reference(n *c14n.Node) (reference, error) {
 		return ref, fail(Unsupported, "a reference without URI is not supported")
 	case uri == "":
 		ref.target, ref.what = r.tree.Node, "the document"
-	case strings.HasPrefix(uri, "#") && !strings.HasPrefix(uri, "#xpointer("):
+	case len(uri) > 1 && strings.HasPrefix(uri, "#") && !strings.HasPrefix(uri, "#xpointer("):
 		ref.what = "the element " + uri
 		if ref.target = r.ids[uri[1:]]; ref.target == nil {
 			return ref, fail(Malformed, "the reference %q names no element, or more than one", uri)
