@@ -56,14 +56,14 @@ func (f *File) readEnd() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if end != f.size {
+	if l.eol(); l.pos != f.size {
 		return 0, malformed("there are %d bytes after the last %%%%EOF", f.size-end)
 	}
 	return start, nil
 }
 
-// closing reads "startxref offset %%EOF" and one optional end-of-line mark, and returns the offset it states and the
-// position after it.
+// closing reads "startxref offset %%EOF" and returns the offset it states and the position after it. What comes next
+// may begin on the same line: signers append to files that end without an end-of-line mark.
 func (l *lexer) closing() (start, end int64, err error) {
 	if !l.keyword("startxref") {
 		return 0, 0, l.fail("startxref is expected")
@@ -79,9 +79,5 @@ func (l *lexer) closing() (start, end int64, err error) {
 		}
 		return 0, 0, l.fail("%%%%EOF is expected")
 	}
-	if c, ok := l.peek(); ok && class[c] != white {
-		return 0, 0, l.fail("%%%%EOF is not alone on its line")
-	}
-	l.eol()
 	return start, l.pos, nil
 }

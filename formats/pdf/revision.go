@@ -7,7 +7,8 @@ import "io"
 type Revision struct {
 	XRef    int64    // offset of the cross-reference section that startxref states at its end
 	Kind    XRefKind // of that section
-	End     int64    // offset after its %%EOF and the end-of-line mark that follows
+	Mark    int64    // offset after its %%EOF
+	End     int64    // offset after its %%EOF and the end-of-line mark that follows, if there is one
 	Trailer Dict     // read-only
 }
 
@@ -48,7 +49,7 @@ func (f *File) buildRevisions() error {
 		if s.starts != s.at && !f.mainPart(i) {
 			return malformed("the startxref that follows the cross-reference section at offset %d states %d", s.at, s.starts)
 		}
-		rev := Revision{XRef: s.at, Kind: s.kind, End: s.end, Trailer: s.trailer}
+		rev := Revision{XRef: s.at, Kind: s.kind, Mark: s.end, End: f.afterEOL(s.end), Trailer: s.trailer}
 		if n := len(f.revisions); n > 0 && f.addsNothing(s, f.revisions[n-1].End) {
 			f.revisions[n-1] = rev
 			continue
@@ -59,6 +60,14 @@ func (f *File) buildRevisions() error {
 		return malformed("the newest cross-reference section ends at offset %d, not at the end of the file", last.End)
 	}
 	return nil
+}
+
+// afterEOL passes over one end-of-line mark.
+func (f *File) afterEOL(pos int64) int64 {
+	l := f.lexerAt(pos)
+	defer f.release(l)
+	l.eol()
+	return l.pos
 }
 
 // mainPart tells whether section i is the main part of a linearized file: the oldest section, followed by a startxref
