@@ -17,7 +17,7 @@ func (t *Token) Has(label string) (bool, error) {
 	defer cancel()
 	var has bool
 	err := t.with(ctx, "look for the key "+label, func(s *session) error {
-		return t.creating(ctx, func() (err error) {
+		return t.excluding(ctx, func() (err error) {
 			has, err = t.has(s, label)
 			return err
 		})
@@ -88,7 +88,7 @@ func (t *Token) generate(ctx context.Context, label string, make func(*session) 
 		return fail(Unsupported, nil, "a key label has 1 to %d bytes", maxLabel)
 	}
 	return t.withWritable(ctx, "generate the key "+label, func(s *session) error {
-		return t.creating(ctx, func() error {
+		return t.excluding(ctx, func() error {
 			taken, err := t.has(s, label)
 			if err != nil {
 				return err

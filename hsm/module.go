@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
+	"golang.org/x/sync/semaphore"
 )
 
 // module is one PKCS#11 library loaded into this process. C_Initialize and
@@ -17,15 +18,18 @@ import (
 //
 // slots guards every call that reads or changes the library's list of slots
 // and sessions: SoftHSM adds a slot inside C_GetSlotList without a lock of its
-// own. create has room for one: whoever holds it may create or destroy objects
-// or search for them.
+// own. objects is the right to work on key objects, see Token.sharing.
 type module struct {
-	path   string
-	ctx    *pkcs11.Ctx
-	slots  sync.Mutex
-	create chan struct{}
-	refs   int // guarded by modules.mu
+	path    string
+	ctx     *pkcs11.Ctx
+	slots   sync.Mutex
+	objects *semaphore.Weighted
+	refs    int // guarded by modules.mu
 }
+
+// allObjects is the weight of an exclusive right to work on objects; a shared
+// one weighs 1.
+const allObjects = 1 << 20
 
 var modules = struct {
 	mu     sync.Mutex
@@ -58,7 +62,7 @@ func load(path string) (*module, error) {
 		ctx.Destroy()
 		return nil, fail(TokenGone, err, "the PKCS#11 module %s does not start; for SoftHSM check the file named by SOFTHSM2_CONF", path)
 	}
-	m := &module{path: path, ctx: ctx, create: make(chan struct{}, 1), refs: 1}
+	m := &module{path: path, ctx: ctx, objects: semaphore.NewWeighted(allObjects), refs: 1}
 	modules.loaded[path] = m
 	return m, nil
 }

@@ -179,7 +179,7 @@ func (t *Token) object(ctx context.Context, s *session, label string, r role) (o
 	o, ok := t.objects[label]
 	t.mu.Unlock()
 	if !ok {
-		err := t.creating(ctx, func() (err error) {
+		err := t.excluding(ctx, func() (err error) {
 			o, err = t.lookUp(s, label, r)
 			return err
 		})

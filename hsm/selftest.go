@@ -44,11 +44,11 @@ type Check struct {
 //
 // The error is Unsupported if a required check failed (the report then says
 // which), TokenGone if the token went away meanwhile. The test takes about a
-// second, most of it for an RSA key; no other objects are created meanwhile.
+// second, most of it for an RSA key.
 func (t *Token) SelfTest(ctx context.Context) (Report, error) {
 	var r Report
 	err := t.with(ctx, "test the token", func(s *session) error {
-		return t.creating(ctx, func() error {
+		return t.sharing(ctx, func() error {
 			s.spoiled = true // closing the session takes the test keys with it
 			x := &tester{t: t, api: t.api, home: s}
 			x.run(ctx)

@@ -54,7 +54,7 @@ func (t *Token) GenerateWrapped(ctx context.Context, master string, d [32]byte, 
 			return err
 		}
 		var public crypto.PublicKey
-		err = t.creating(ctx, func() (err error) {
+		err = t.sharing(ctx, func() (err error) {
 			public, w.Blob, err = t.makeWrapped(s, m.handle, &d, spec)
 			return err
 		})
@@ -105,8 +105,8 @@ func (t *Token) UseWrapped(ctx context.Context, master string, d [32]byte, w Wra
 	return err
 }
 
-// makeWrapped is steps 1 to 3 of GenerateWrapped. The caller holds the right to
-// create objects.
+// makeWrapped is steps 1 to 3 of GenerateWrapped. The caller holds a
+// share of the right to objects.
 func (t *Token) makeWrapped(s *session, master handle, d *[32]byte, spec pairSpec) (crypto.PublicKey, []byte, error) {
 	kek, err := t.deriveKEK(s, master, d, pkcs11.CKA_WRAP)
 	if err != nil {
@@ -135,7 +135,7 @@ func (t *Token) deriveKEK(s *session, master handle, d *[32]byte, uses ...int) (
 }
 
 // unwrapKey derives the KEK, unwraps the holder's key and destroys the KEK. The
-// caller holds the right to create objects.
+// caller holds a share of the right to objects.
 func (t *Token) unwrapKey(s *session, master handle, d *[32]byte, blob []byte, spec pairSpec) (handle, error) {
 	kek, err := t.deriveKEK(s, master, d, pkcs11.CKA_UNWRAP)
 	if err != nil {
@@ -168,7 +168,7 @@ func (t *Token) useInSession(ctx context.Context, s *session, master string, d *
 		return err
 	}
 	key := &wrappedSigner{api: t.api, s: s, public: public}
-	err = t.creating(ctx, func() (err error) {
+	err = t.sharing(ctx, func() (err error) {
 		key.handle, err = t.unwrapKey(s, m.handle, d, w.Blob, spec)
 		return err
 	})
@@ -178,7 +178,7 @@ func (t *Token) useInSession(ctx context.Context, s *session, master string, d *
 	defer func() {
 		key.end()
 		// The key must go even if the caller has lost interest meanwhile.
-		_ = t.creating(context.WithoutCancel(ctx), func() error { t.drop(s, key.handle); return nil })
+		_ = t.sharing(context.WithoutCancel(ctx), func() error { t.drop(s, key.handle); return nil })
 	}()
 	if err := use(key); err != nil {
 		return once{err}
