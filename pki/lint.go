@@ -1,0 +1,103 @@
+package pki
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	zx509 "github.com/zmap/zcrypto/x509"
+	"github.com/zmap/zlint/v3"
+	"github.com/zmap/zlint/v3/lint"
+
+	"sigillo/audit"
+	"sigillo/store"
+)
+
+// The linter's rules that bind us. Those of the browsers' root programs and of
+// the CA/Browser Forum are about TLS servers and mail, which these certificates
+// never serve.
+var lintSources = lint.SourceList{
+	lint.RFC3279, lint.RFC5280, lint.RFC5480, lint.RFC5891, lint.RFC6960, lint.RFC8813, lint.Community, lint.EtsiEsi,
+}
+
+// exception is a rule that does not apply to a profile, and why.
+type exception struct{ profile, rule, why string }
+
+// exceptions is the whole list. An entry needs a clause that says otherwise than
+// the rule.
+var exceptions = []exception{}
+
+var lintRules = sync.OnceValues(func() (lint.Registry, error) {
+	return lint.GlobalRegistry().Filter(lint.FilterOptions{IncludeSources: lintSources})
+})
+
+// findings lints a certificate and returns what was found, worst first within
+// the order of names, as "error e_rule_name: details". Exceptions are left out.
+func findings(profile string, certificate []byte) (refused bool, list []string, err error) {
+	rules, err := lintRules()
+	if err != nil {
+		return false, nil, wrap(Failed, "the linter's rules", err)
+	}
+	cert, err := zx509.ParseCertificate(certificate)
+	if err != nil {
+		return false, nil, wrap(Failed, "the linter cannot read the certificate", err)
+	}
+	for rule, r := range zlint.LintCertificateEx(cert, rules).Results {
+		if r.Status < lint.Notice || excepted(profile, rule) {
+			continue
+		}
+		refused = refused || r.Status >= lint.Error
+		list = append(list, strings.TrimSuffix(fmt.Sprintf("%s %s: %s", r.Status, rule, r.Details), ": "))
+	}
+	slices.Sort(list)
+	return refused, list, nil
+}
+
+func excepted(profile, rule string) bool {
+	return slices.ContainsFunc(exceptions, func(e exception) bool { return e.profile == profile && e.rule == rule })
+}
+
+// lint is step 2 of minting: the twin of the certificate is linted, and errors
+// refuse the certificate. Warnings and notices are journalled with the intent.
+func (a *Authority) lint(ctx context.Context, d *draft) error {
+	issuerKey := d.public
+	if d.parent != nil {
+		issuerKey = d.parent.PublicKey
+	}
+	key, err := a.twinKey(issuerKey)
+	if err != nil {
+		return err
+	}
+	h := d.hash.New()
+	h.Write(d.tbs)
+	signature, err := key.Sign(rand.Reader, h.Sum(nil), d.hash)
+	if err != nil {
+		return wrap(Failed, "sign the linter's certificate", err)
+	}
+	twin, err := d.join(signature)
+	if err != nil {
+		return wrap(Failed, "build the linter's certificate", err)
+	}
+	refused, list, err := findings(d.profile, twin)
+	if err != nil {
+		return err
+	}
+	found := strings.Join(list, "; ")
+	if len(found) > audit.MaxValue {
+		found = strings.ToValidUTF8(found[:audit.MaxValue], "")
+	}
+	if !refused {
+		d.findings = found
+		return nil
+	}
+	err = a.db.Write(ctx, func(tx *store.Tx) error {
+		return d.journal(tx, d.at, "certificate.refused", map[string]string{"lint": found})
+	})
+	if err != nil {
+		return stored("record the refusal", err)
+	}
+	return errorf(Refused, "the linter refuses the certificate: %s", found)
+}
