@@ -1,0 +1,130 @@
+package web
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"sigillo/signing"
+	"sigillo/store"
+)
+
+// Signing is the room below that takes documents in and gives signed ones out.
+// Every method works for one holder and answers NotFound for what belongs to
+// another. *signing.Service satisfies it.
+type Signing interface {
+	Upload(ctx context.Context, holder, name string, r io.Reader) (signing.Document, error)
+	Document(ctx context.Context, holder, id string) (signing.Document, error)
+	Documents(ctx context.Context, holder string) ([]signing.Document, error)
+	// Page gives page n, counted from 1, as a PNG image.
+	Page(ctx context.Context, holder, id string, n int) (png []byte, err error)
+	Credentials(ctx context.Context, holder string) ([]signing.Credential, error)
+	Prepare(ctx context.Context, holder string, r signing.Request) (signing.Transaction, error)
+	// Sign hands the holder's factors over. The callee may wipe password;
+	// client names who asks (an IP address), for the journal and the lock-out.
+	Sign(ctx context.Context, holder, transaction string, password []byte, otp, client string) (signing.Transaction, error)
+	Transaction(ctx context.Context, holder, id string) (signing.Transaction, error)
+	Transactions(ctx context.Context, holder string) ([]signing.Transaction, error)
+	// Output opens a signed document; the caller closes its File.
+	Output(ctx context.Context, holder, transaction string, seq int) (*signing.Output, error)
+}
+
+// Accounts knows the holders and their sessions.
+type Accounts interface {
+	// SignIn checks the factors and starts a session. Its errors have the
+	// kinds of signing: WrongFactors, ReusedOTP, Locked, KeyUnavailable, Busy.
+	SignIn(ctx context.Context, username string, password []byte, otp, client string) (token string, err error)
+	// Session tells whose session it is and keeps it alive. An error of kind
+	// Busy, KeyUnavailable, TimeUnavailable or DiskFull is shown as that
+	// passing fault; any other error means that there is no such session.
+	Session(ctx context.Context, token string) (store.Holder, error)
+	SignOut(ctx context.Context, token string) error
+	// SuspendOwn suspends the certificate of a credential of this holder.
+	SuspendOwn(ctx context.Context, holder, credential string) error
+}
+
+// Timestamping answers RFC 3161 requests. Refusals are answers too: the
+// returned bytes are always a TimeStampResp.
+type Timestamping interface {
+	Timestamp(ctx context.Context, request []byte, account string) (response []byte)
+}
+
+// Status publishes what the certification authorities say. ca is the label of
+// an authority ("issuing-ca"); an unknown one is an error of kind NotFound,
+// for OCSP an "unauthorized" response (RFC 6960 §2.3).
+type Status interface {
+	OCSP(ctx context.Context, ca string, request []byte) (response []byte)
+	CRL(ctx context.Context, ca string) (der []byte, err error)
+	Certificate(ctx context.Context, ca string) (der []byte, err error)
+}
+
+// Health is nil when the appliance can do its main job.
+type Health interface {
+	Health(ctx context.Context) error
+}
+
+// Config is what the web needs from its builder.
+type Config struct {
+	Signing      Signing      // required
+	Accounts     Accounts     // required
+	Timestamping Timestamping // nil: no /tsa
+	Status       Status       // nil: no /ocsp, /crl, /certs
+	Health       Health       // nil: healthy as long as it answers
+
+	// MaxUpload is the size limit of one uploaded document in bytes;
+	// 0 means 200 MB (200·10⁶).
+	MaxUpload int64
+
+	// Secure says that browsers reach this server over TLS, be it by the
+	// listener or by a proxy in front: cookies are then Secure with the
+	// __Host- prefix, and HSTS is sent.
+	Secure bool
+
+	// Origins are further origins ("https://sign.example.org") that forms may
+	// be sent from, for a proxy that changes the Host header. The origin made
+	// of the request's own Host is always allowed.
+	Origins []string
+
+	// SessionIdle and SessionMax are the lifetimes that Accounts enforces
+	// (0: 15 minutes and 8 hours). Here they are only told to the holder.
+	SessionIdle, SessionMax time.Duration
+
+	// Zone is the zone in which times are shown; nil means Europe/Rome, or
+	// UTC on a machine without zone data.
+	Zone *time.Location
+
+	Version string           // shown in the OpenAPI document
+	Log     *slog.Logger     // access and fault log; nil: slog.Default()
+	Now     func() time.Time // nil: time.Now
+}
+
+// MaxUploadDefault is the size limit of an upload unless configured: 200 MB.
+const MaxUploadDefault int64 = 200_000_000
+
+func (c *Config) setDefaults() {
+	if c.MaxUpload <= 0 {
+		c.MaxUpload = MaxUploadDefault
+	}
+	if c.SessionIdle <= 0 {
+		c.SessionIdle = 15 * time.Minute
+	}
+	if c.SessionMax <= 0 {
+		c.SessionMax = 8 * time.Hour
+	}
+	if c.Zone == nil {
+		c.Zone = time.UTC
+		if rome, err := time.LoadLocation("Europe/Rome"); err == nil {
+			c.Zone = rome
+		}
+	}
+	if c.Version == "" {
+		c.Version = "dev"
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}

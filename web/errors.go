@@ -1,0 +1,211 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"sigillo/signing"
+)
+
+// Kind tells what went wrong with a request. The kinds of the signing room
+// pass through under their own names; the ones below are the web's own.
+type Kind string
+
+const (
+	Unauthenticated  Kind = "unauthenticated"    // no session, or it has ended
+	Forged           Kind = "forged"             // form token or origin is not ours
+	NoRoute          Kind = "no-route"           // no such address
+	MethodNotAllowed Kind = "method-not-allowed" // the address exists, not with this method
+	UnsupportedMedia Kind = "unsupported-media"  // wrong Content-Type
+	BodyTooLarge     Kind = "body-too-large"     // a body that is no upload over its limit
+	Slow             Kind = "slow"               // the client sent too slowly, or we answered too late
+	Aborted          Kind = "aborted"            // the client stopped in the middle
+	Invalid          Kind = "invalid"            // the body does not fit the schema
+)
+
+// statusOf is the one place where a kind becomes an HTTP status.
+//
+// Wrong factors are 403, not 401: password and OTP travel in the body, so a
+// 401 with its challenge for the Authorization header (RFC 9110 §15.5.2) would
+// make clients throw away a good bearer token.
+var statusOf = map[Kind]int{
+	Kind(signing.NotFound):        http.StatusNotFound,
+	Kind(signing.TooLarge):        http.StatusRequestEntityTooLarge,
+	Kind(signing.Empty):           http.StatusBadRequest,
+	Kind(signing.BadRequest):      http.StatusBadRequest,
+	Kind(signing.Refused):         http.StatusUnprocessableEntity,
+	Kind(signing.Unconfirmed):     http.StatusConflict,
+	Kind(signing.WrongForm):       http.StatusUnprocessableEntity,
+	Kind(signing.Unsignable):      http.StatusUnprocessableEntity,
+	Kind(signing.Changed):         http.StatusConflict,
+	Kind(signing.Unviewable):      http.StatusUnprocessableEntity,
+	Kind(signing.CertSuspended):   http.StatusConflict,
+	Kind(signing.CertRevoked):     http.StatusConflict,
+	Kind(signing.CertExpired):     http.StatusConflict,
+	Kind(signing.CertMissing):     http.StatusConflict,
+	Kind(signing.WrongFactors):    http.StatusForbidden,
+	Kind(signing.ReusedOTP):       http.StatusForbidden,
+	Kind(signing.Locked):          http.StatusTooManyRequests,
+	Kind(signing.WrongState):      http.StatusConflict,
+	Kind(signing.TimeUnavailable): http.StatusServiceUnavailable,
+	Kind(signing.NotVerified):     http.StatusInternalServerError,
+	Kind(signing.KeyUnavailable):  http.StatusServiceUnavailable,
+	Kind(signing.Busy):            http.StatusServiceUnavailable,
+	Kind(signing.DiskFull):        http.StatusInsufficientStorage,
+	Kind(signing.Internal):        http.StatusInternalServerError,
+
+	Unauthenticated:  http.StatusUnauthorized,
+	Forged:           http.StatusForbidden,
+	NoRoute:          http.StatusNotFound,
+	MethodNotAllowed: http.StatusMethodNotAllowed,
+	UnsupportedMedia: http.StatusUnsupportedMediaType,
+	BodyTooLarge:     http.StatusRequestEntityTooLarge,
+	Slow:             http.StatusRequestTimeout,
+	Aborted:          http.StatusBadRequest,
+	Invalid:          http.StatusUnprocessableEntity,
+}
+
+// retryOf says when to try again where the error itself doesn't.
+var retryOf = map[Kind]time.Duration{
+	Kind(signing.Locked):          30 * time.Second,
+	Kind(signing.TimeUnavailable): 30 * time.Second,
+	Kind(signing.KeyUnavailable):  5 * time.Second,
+	Kind(signing.Busy):            2 * time.Second,
+}
+
+// Error is this room's own error.
+type Error struct {
+	Kind Kind
+	Msg  string
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return "web: " + e.Msg + ": " + e.Err.Error()
+	}
+	return "web: " + e.Msg
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func fail(kind Kind, msg string, err error) error { return &Error{Kind: kind, Msg: msg, Err: err} }
+
+// KindOf gives the kind of any error that reaches the edge. What nobody
+// claimed is a fault of ours: "internal".
+func KindOf(err error) Kind {
+	var own *Error
+	if errors.As(err, &own) {
+		return own.Kind
+	}
+	var below *signing.Error
+	if errors.As(err, &below) {
+		return Kind(below.Kind)
+	}
+	var framework *fiber.Error
+	if errors.As(err, &framework) {
+		return kindOfStatus(framework.Code)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return Slow
+	}
+	return Kind(signing.Internal)
+}
+
+// kindOfStatus names the framework's own refusals.
+func kindOfStatus(code int) Kind {
+	switch code {
+	case http.StatusNotFound:
+		return NoRoute
+	case http.StatusMethodNotAllowed:
+		return MethodNotAllowed
+	case http.StatusUnsupportedMediaType, http.StatusNotAcceptable:
+		return UnsupportedMedia
+	case http.StatusRequestEntityTooLarge:
+		return BodyTooLarge
+	case http.StatusRequestTimeout:
+		return Slow
+	case http.StatusUnprocessableEntity:
+		return Invalid
+	}
+	if code >= 400 && code < 500 {
+		return Kind(signing.BadRequest)
+	}
+	return Kind(signing.Internal)
+}
+
+// status is the HTTP status of a kind; deny by default for an unknown one.
+func (k Kind) status() int {
+	if code, ok := statusOf[k]; ok {
+		return code
+	}
+	return http.StatusInternalServerError
+}
+
+// retryAfter is in whole seconds, rounded up; 0 means that trying again later
+// brings nothing by itself.
+func retryAfter(err error) int {
+	wait := retryOf[KindOf(err)]
+	var below *signing.Error
+	if errors.As(err, &below) && below.RetryAfter > 0 {
+		wait = below.RetryAfter
+	}
+	return int(math.Ceil(wait.Seconds()))
+}
+
+// Problem is the body of every error of the REST interface (RFC 9457).
+type Problem struct {
+	Type   string         `json:"type" doc:"urn:sigillo:problem: followed by the kind"`
+	Title  string         `json:"title" doc:"What went wrong, in the language of the request"`
+	Status int            `json:"status" doc:"HTTP status"`
+	Detail string         `json:"detail" doc:"What to do, in the language of the request"`
+	Kind   Kind           `json:"kind" doc:"Stable name of the error, for programs"`
+	Retry  int            `json:"retry_after,omitempty" doc:"Seconds to wait before trying again"`
+	Fields []ProblemField `json:"errors,omitempty" doc:"Where the request does not fit the schema"`
+}
+
+// ProblemField points at one place of a request that doesn't fit. It never
+// repeats the value: the value may be a password.
+type ProblemField struct {
+	Location string `json:"location" example:"body.documents[0].form"`
+	Message  string `json:"message" doc:"In English, for developers"`
+}
+
+func (p *Problem) Error() string  { return string(p.Kind) + ": " + p.Title }
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType gives the problem its media type (RFC 9457 §3).
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders adds the headers that belong to the status.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.Retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.Retry))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="sigillo"`)
+	}
+	return h
+}
+
+// problem tells err in the reader's language.
+func (s *Server) problem(l *locale, err error) *Problem {
+	kind := KindOf(err)
+	if _, known := statusOf[kind]; !known {
+		kind = Kind(signing.Internal)
+	}
+	retry := retryAfter(err)
+	args := []any{"limit", l.Size(s.cfg.MaxUpload), "wait", l.Wait(retry)}
+	return &Problem{
+		Type: "urn:sigillo:problem:" + string(kind), Kind: kind, Status: kind.status(), Retry: retry,
+		Title:  l.T("error."+string(kind)+".title", args...),
+		Detail: l.T("error."+string(kind)+".detail", args...),
+	}
+}

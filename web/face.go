@@ -1,0 +1,210 @@
+package web
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"sigillo/signing"
+)
+
+// routeFace opens the holder's face. Reading is GET, changing is POST with a
+// form token; a POST that worked answers with 303, so that reloading a page
+// repeats nothing.
+func (s *Server) routeFace() {
+	s.app.Use(func(c *fiber.Ctx) error {
+		if c.Method() == fiber.MethodPost && faceOf(c.Path()) == facePages {
+			if err := s.checkOrigin(c); err != nil {
+				return err
+			}
+		}
+		return c.Next()
+	})
+	s.app.Get("/lang/:code", s.switchLanguage)
+	s.app.Get("/signin", s.signInPage)
+	s.app.Post("/signin", s.signIn)
+	s.app.Post("/signout", s.signedIn(s.signOut))
+	s.app.Get("/alive", s.signedIn(func(c *fiber.Ctx) error { return c.SendStatus(fiber.StatusNoContent) }))
+
+	s.app.Get("/", s.signedIn(s.home))
+	s.app.Post("/documents", s.signedIn(s.upload))
+	s.app.Get("/documents/:id", s.signedIn(s.document))
+	s.app.Get("/documents/:id/pages/:n", s.signedIn(s.pageImage))
+	s.app.Get("/together", s.signedIn(s.together))
+	s.app.Post("/transactions", s.signedIn(s.prepare))
+	s.app.Get("/transactions/:id", s.signedIn(s.transaction))
+	s.app.Post("/transactions/:id/sign", s.signedIn(s.sign))
+	s.app.Get("/transactions/:id/items/:seq/content", s.signedIn(s.output))
+	s.app.Get("/history", s.signedIn(s.history))
+	s.app.Get("/certificates", s.signedIn(s.certificates))
+	s.app.Get("/certificates/:id/suspend", s.signedIn(s.suspendPage))
+	s.app.Post("/certificates/:id/suspend", s.signedIn(s.suspend))
+}
+
+// signedIn lets only a holder with a live session through. Who reads a page
+// without one is sent to sign in and comes back; who sends a form is told.
+func (s *Server) signedIn(next fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		token := s.cookie(c, sessionCookie)
+		if token == "" {
+			return s.sendToSignIn(c, false)
+		}
+		holder, err := s.session(c, token)
+		if KindOf(err) == Unauthenticated {
+			s.setCookie(c, sessionCookie, "", -1)
+			return s.sendToSignIn(c, true)
+		}
+		if err != nil {
+			return err
+		}
+		r := current(c)
+		r.holder, r.token = holder, token
+		return next(c)
+	}
+}
+
+func (s *Server) sendToSignIn(c *fiber.Ctx, ended bool) error {
+	if wantsJSON(c) || c.Path() == "/alive" {
+		return fail(Unauthenticated, "no session", nil)
+	}
+	query := fiber.Map{}
+	if c.Method() == fiber.MethodGet && c.Path() != "/" {
+		query["next"] = c.OriginalURL()
+	}
+	if ended {
+		query["ended"] = "1"
+	}
+	return c.Redirect("/signin"+encodeQuery(query), fiber.StatusSeeOther)
+}
+
+// switchLanguage stores the holder's choice. It changes nothing but what this
+// browser is shown, which is why it may be a link.
+func (s *Server) switchLanguage(c *fiber.Ctx) error {
+	code := c.Params("code")
+	if s.locales[code] == nil {
+		return fiber.ErrNotFound
+	}
+	s.setCookie(c, languageCookie, code, 365*24*3600)
+	return c.Redirect(localPath(c.Query("next", "/")), fiber.StatusSeeOther)
+}
+
+type signInData struct {
+	Next, Username string
+}
+
+func (s *Server) signInPage(c *fiber.Ctx) error {
+	s.ensureFormCookie(c)
+	v := s.newView(c, "signin", current(c).locale.T("signin.title"), signInData{Next: localPath(c.Query("next", "/"))})
+	switch {
+	case c.Query("ended") != "":
+		v.Notice = v.T("signin.ended")
+	case c.Query("out") != "":
+		v.Notice = v.T("signin.out")
+	}
+	return s.render(c, v)
+}
+
+func (s *Server) signIn(c *fiber.Ctx) error {
+	r := current(c)
+	f, err := s.checkedForm(c)
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	data := signInData{Next: localPath(f.get("next")), Username: f.get("username")}
+	token, err := s.cfg.Accounts.SignIn(c.UserContext(), data.Username, f.secret("password"), digits(f.get("otp")), c.IP())
+	if err != nil {
+		return s.again(c, s.newView(c, "signin", r.locale.T("signin.title"), data), err)
+	}
+	s.setCookie(c, sessionCookie, token, 0)
+	s.setCookie(c, formCookie, "", -1)
+	return c.Redirect(data.Next, fiber.StatusSeeOther)
+}
+
+func (s *Server) signOut(c *fiber.Ctx) error {
+	f, err := s.checkedForm(c)
+	if err != nil {
+		return err
+	}
+	f.wipe()
+	if err := s.cfg.Accounts.SignOut(c.UserContext(), current(c).token); err != nil {
+		return err
+	}
+	s.setCookie(c, sessionCookie, "", -1)
+	c.Set("Clear-Site-Data", `"cache"`)
+	return c.Redirect("/signin?out=1", fiber.StatusSeeOther)
+}
+
+// checkedForm reads a form and refuses it without its token.
+func (s *Server) checkedForm(c *fiber.Ctx) (form, error) {
+	f, err := readForm(c, current(c).body)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkFormToken(c, f.get("token")); err != nil {
+		f.wipe()
+		return nil, err
+	}
+	return f, nil
+}
+
+// digits drops the spaces that apps show inside a code.
+func digits(code string) string {
+	out := make([]byte, 0, len(code))
+	for _, b := range []byte(code) {
+		if b != ' ' && b != '-' {
+			out = append(out, b)
+		}
+	}
+	return string(out)
+}
+
+type certificatesData struct {
+	Credentials []signing.Credential
+}
+
+func (s *Server) certificates(c *fiber.Ctx) error {
+	r := current(c)
+	creds, err := s.cfg.Signing.Credentials(c.UserContext(), r.holder.ID)
+	if err != nil {
+		return err
+	}
+	v := s.newView(c, "certificates", r.locale.T("certificates.title"), certificatesData{creds})
+	if c.Query("suspended") != "" {
+		v.Notice = v.T("certificates.suspended")
+	}
+	return s.render(c, v)
+}
+
+// credential finds one of the holder's own credentials.
+func (s *Server) credential(c *fiber.Ctx, holder, id string) (signing.Credential, error) {
+	creds, err := s.cfg.Signing.Credentials(c.UserContext(), holder)
+	if err != nil {
+		return signing.Credential{}, err
+	}
+	for _, cr := range creds {
+		if cr.ID == id {
+			return cr, nil
+		}
+	}
+	return signing.Credential{}, fail(Kind(signing.NotFound), "no such credential", nil)
+}
+
+func (s *Server) suspendPage(c *fiber.Ctx) error {
+	r := current(c)
+	cr, err := s.credential(c, r.holder.ID, c.Params("id"))
+	if err != nil {
+		return err
+	}
+	return s.render(c, s.newView(c, "suspend", r.locale.T("suspend.title"), cr))
+}
+
+func (s *Server) suspend(c *fiber.Ctx) error {
+	f, err := s.checkedForm(c)
+	if err != nil {
+		return err
+	}
+	f.wipe()
+	if err := s.cfg.Accounts.SuspendOwn(c.UserContext(), current(c).holder.ID, c.Params("id")); err != nil {
+		return err
+	}
+	return c.Redirect("/certificates?suspended=1", fiber.StatusSeeOther)
+}

@@ -1,0 +1,199 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"sigillo/formats/inspect"
+	"sigillo/signing"
+	"sigillo/store"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// pages are the templates by the name of their page; each has the layout and
+// the parts (files with a leading underscore) in it.
+type pages map[string]*template.Template
+
+func loadPages() (pages, error) {
+	shared, err := template.New("").Option("missingkey=error").ParseFS(templateFiles, "templates/_*.html")
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(templateFiles, "templates/[a-z]*.html")
+	if err != nil {
+		return nil, err
+	}
+	out := pages{}
+	for _, file := range names {
+		page, err := shared.Clone()
+		if err != nil {
+			return nil, err
+		}
+		if page, err = page.ParseFS(templateFiles, file); err != nil {
+			return nil, err
+		}
+		out[strings.TrimSuffix(path.Base(file), ".html")] = page
+	}
+	return out, nil
+}
+
+// view is what a template sees. Its methods speak the reader's language.
+type view struct {
+	*locale
+	Name    string        // of the page
+	Heading string        // of the page, already translated
+	Holder  *store.Holder // nil when nobody is signed in
+	Token   string        // for forms
+	Here    string        // this address, to come back to
+	Assets  *assets
+	Idle    int      // seconds until an idle session ends
+	Step    int      // of the four steps, from 1; 0 shows no steps
+	Problem *Problem // shown in the error summary
+	Notice  string
+	Data    any
+}
+
+// With is the view of a part of the page.
+func (v view) With(data any) view { v.Data = data; return v }
+
+// Icon is the address of a picture in the sprite of Bootstrap Italia, empty
+// when that was not built in. Icons are decoration: every one has a text.
+func (v view) Icon(name string) string {
+	if !v.Assets.HasDist {
+		return ""
+	}
+	return v.Assets.Base + "/dist/svg/sprites.svg#" + name
+}
+
+// Steps are the four steps of the main job.
+func (v view) Steps() []step {
+	names := []string{"upload", "check", "sign", "download"}
+	out := make([]step, len(names))
+	for i, n := range names {
+		out[i] = step{Number: i + 1, Text: v.T("steps." + n), Done: i+1 < v.Step, Now: i+1 == v.Step}
+	}
+	return out
+}
+
+type step struct {
+	Number    int
+	Text      string
+	Done, Now bool
+}
+
+// Badge is the colour class of a verdict, a certificate's status, a
+// transaction's state or an indication. The text beside it says the same.
+func (view) Badge(v any) string {
+	switch v := v.(type) {
+	case inspect.Verdict:
+		return badgeOf[string(v)]
+	case signing.State:
+		return badgeOf[string(v)]
+	case string:
+		return badgeOf[v]
+	}
+	return "neutral"
+}
+
+var badgeOf = map[string]string{
+	"allow": "good", "confirm": "warn", "refuse": "bad",
+	"valid": "good", "suspended": "warn", "revoked": "bad", "expired": "bad", "none": "neutral",
+	"prepared": "warn", "authorised": "neutral", "signed": "neutral", "delivered": "good", "failed": "bad",
+	"TOTAL_PASSED": "good", "INDETERMINATE": "warn", "TOTAL_FAILED": "bad",
+}
+
+// Hex breaks a fingerprint into groups that a person can compare.
+func (view) Hex(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i += 8 {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s[i:min(i+8, len(s))])
+	}
+	return b.String()
+}
+
+// ISO is a moment for machines (the datetime attribute).
+func (view) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Word says a verdict, state, status or indication.
+func (v view) Word(table string, value any) string {
+	key := table + "." + toText(value)
+	if !v.Has(key) {
+		return toText(value)
+	}
+	return v.T(key)
+}
+
+func toText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case inspect.Verdict:
+		return string(v)
+	case signing.State:
+		return string(v)
+	case signing.Form:
+		return string(v)
+	}
+	return ""
+}
+
+// newView begins a page in the language and the session of the request.
+func (s *Server) newView(c *fiber.Ctx, name, heading string, data any) view {
+	r := current(c)
+	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Token: s.formToken(c),
+		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data}
+}
+
+// render writes a page. It is rendered whole before a byte is sent, so that a
+// broken template becomes an error and not half a page.
+func (s *Server) render(c *fiber.Ctx, v view) error {
+	var b bytes.Buffer
+	page, ok := s.pages[v.Name]
+	if !ok {
+		return fail("internal", "no page "+v.Name, nil)
+	}
+	if err := page.ExecuteTemplate(&b, "layout", v); err != nil {
+		return fail("internal", "page "+v.Name, err)
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)
+	c.Set(fiber.HeaderContentLanguage, v.Code)
+	c.Set(fiber.HeaderVary, "Accept-Language, Cookie")
+	return c.Send(b.Bytes())
+}
+
+// errorPage is the page for what has no page of its own to be shown on.
+func (s *Server) errorPage(c *fiber.Ctx, p *Problem) {
+	v := s.newView(c, "error", p.Title, p)
+	if c.Method() != fiber.MethodGet {
+		v.Here = "/"
+	}
+	if err := s.render(c, v); err != nil {
+		s.cfg.Log.Error("the error page failed", "error", err)
+		c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
+		_ = c.SendString(p.Title + "\n" + p.Detail + "\n")
+	}
+}
+
+// again shows a page with a problem on top, under the problem's status.
+func (s *Server) again(c *fiber.Ctx, v view, err error) error {
+	r := current(c)
+	r.fault = err
+	v.Problem = s.problem(r.locale, err)
+	if wait := v.Problem.GetHeaders().Get(fiber.HeaderRetryAfter); wait != "" {
+		c.Set(fiber.HeaderRetryAfter, wait)
+	}
+	c.Status(v.Problem.Status)
+	return s.render(c, v)
+}
