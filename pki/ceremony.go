@@ -288,8 +288,8 @@ func (c *ceremony) printStep(s step, public crypto.PublicKey, cert *x509.Certifi
 		return
 	}
 	sum := sha256.Sum256(cert.Raw)
-	c.printf("   Certificate   %s\n", cert.Subject)
-	c.printf("   Issued by     %s\n", cert.Issuer)
+	c.printf("   Certificate   %s\n", readableName(cert.RawSubject))
+	c.printf("   Issued by     %s\n", readableName(cert.RawIssuer))
 	c.printf("   Serial        %x\n", cert.SerialNumber)
 	c.printf("   Valid         %s to %s\n", cert.NotBefore.Format("2006-01-02 15:04:05 UTC"), cert.NotAfter.Format("2006-01-02 15:04:05 UTC"))
 	c.printf("   Cert SHA-256  %s\n", grouped(hex.EncodeToString(sum[:])))

@@ -98,6 +98,33 @@ func name(attributes ...attribute) ([]byte, error) {
 	return b.Bytes()
 }
 
+// attributeNames are the short names people read.
+var attributeNames = map[string]string{
+	oidCountry.String(): "C", oidOrganisation.String(): "O", oidOrganisationID.String(): "organizationIdentifier",
+	oidCommonName.String(): "CN", oidSurname.String(): "SN", oidGivenName.String(): "GN",
+	oidSerialNumber.String(): "serialNumber", oidDNQualifier.String(): "dnQualifier",
+}
+
+// readableName returns an encoded name for people, in the order of the encoding.
+func readableName(der []byte) string {
+	var rdns pkix.RDNSequence
+	if _, err := asn1.Unmarshal(der, &rdns); err != nil {
+		return "(unreadable name)"
+	}
+	var parts []string
+	for _, rdn := range rdns {
+		for _, a := range rdn {
+			label, known := attributeNames[a.Type.String()]
+			if !known {
+				label = a.Type.String()
+			}
+			value, _ := a.Value.(string)
+			parts = append(parts, label+"="+strings.ReplaceAll(value, ",", `\,`))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 func text(s string) cryptobyte.BuilderContinuation {
 	return func(b *cryptobyte.Builder) { b.AddBytes([]byte(s)) }
 }

@@ -7,8 +7,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/hex"
 
 	"sigillo/store"
@@ -130,12 +128,3 @@ func (a *Authority) notOfTheHouse(public crypto.PublicKey) error {
 	return nil
 }
 
-func parseName(der []byte) (pkix.Name, error) {
-	var rdn pkix.RDNSequence
-	var n pkix.Name
-	if _, err := asn1.Unmarshal(der, &rdn); err != nil {
-		return n, err
-	}
-	n.FillFromRDNSequence(&rdn)
-	return n, nil
-}

@@ -115,7 +115,9 @@ func (a *Authority) draft(o order) (*draft, error) {
 		return nil, err
 	}
 	issuerKey, parent := o.public, t
-	if o.parent != nil {
+	if o.parent == nil {
+		t.AuthorityKeyId = t.SubjectKeyId
+	} else {
 		issuerKey, parent = o.parent.PublicKey, *o.parent
 		if t.NotAfter.After(parent.NotAfter) {
 			return nil, errorf(Failed, "the certificate would outlive that of %s, which ends %s; the CA needs a new certificate",
@@ -229,13 +231,7 @@ func (a *Authority) recordIntent(ctx context.Context, d *draft) error {
 	}))
 }
 
-func (d *draft) subject() string {
-	cert := x509.Certificate{}
-	if parsed, err := parseName(d.template.RawSubject); err == nil {
-		cert.Subject = parsed
-	}
-	return cert.Subject.String()
-}
+func (d *draft) subject() string { return readableName(d.template.RawSubject) }
 
 func (d *draft) journal(tx *store.Tx, at time.Time, event string, more map[string]string) error {
 	detail := map[string]string{"profile": d.profile, "issuer": d.issuer, "subject": d.subject()}
