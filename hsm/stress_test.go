@@ -1,7 +1,6 @@
 package hsm_test
 
 import (
-	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
@@ -22,7 +21,7 @@ var stressTime = flag.Duration("stress", 1500*time.Millisecond, "how long TestSt
 // the measurement behind the locks of Token.sharing.
 func TestStress(t *testing.T) {
 	t.Parallel()
-	ctx := context.Background()
+
 	tok := open(t)
 	for _, err := range []error{tok.GenerateMaster(ctx, "master"), tok.GenerateMACKey(ctx, "mac"), tok.GenerateSealKey(ctx, "seal")} {
 		if err != nil {

@@ -59,11 +59,12 @@ type Token struct {
 	// opening is held by the one goroutine that opens or reopens the token. It
 	// is taken before mu and never while holding a permit.
 	opening sync.Mutex
+	// closed is closed by Close, under opening.
+	closed chan struct{}
 
 	mu      sync.Mutex // guards what follows; no call to the token under it
-	closed  bool
-	up      bool   // keep is open and logged in
-	epoch   uint64 // counts the times everything was thrown away
+	up      bool       // keep is open and logged in
+	epoch   uint64     // counts the times everything was thrown away
 	slot    uint
 	keep    sessionID
 	idle    []sessionID
@@ -86,6 +87,8 @@ const drainTime = 10 * time.Second
 // errDown is the internal sign that the token must be opened before use.
 var errDown = errors.New("the token is not open")
 
+var errClosed = fail(TokenGone, nil, "the token was closed")
+
 // Open loads the module, finds the token by its label and logs in.
 // Kinds: NotFound (no such token), WrongPIN, TokenGone (no such module, or it
 // does not start), Conflict (two tokens of that label).
@@ -93,6 +96,9 @@ var errDown = errors.New("the token is not open")
 // If this process already is logged in to the same token through another Token,
 // the module does not look at the PIN again.
 func Open(cfg Config) (*Token, error) {
+	if len(cfg.PIN) == 0 {
+		return nil, fail(WrongPIN, nil, "no PIN for the token %q", cfg.Token)
+	}
 	m, err := load(cfg.Module)
 	if err != nil {
 		return nil, err
@@ -112,7 +118,7 @@ func newToken(cfg Config, m *module, api cryptoki) (*Token, error) {
 	}
 	cfg.Sessions = min(cfg.Sessions, 1024)
 	cfg.PIN = bytes.Clone(cfg.PIN)
-	t := &Token{cfg: cfg, module: m, api: api, permits: make(chan struct{}, cfg.Sessions)}
+	t := &Token{cfg: cfg, module: m, api: api, permits: make(chan struct{}, cfg.Sessions), closed: make(chan struct{})}
 	if err := t.openToken(); err != nil {
 		clear(cfg.PIN)
 		return nil, typed(err, "open the token")
@@ -134,13 +140,12 @@ func (t *Token) Info() Info {
 func (t *Token) Close() error {
 	t.opening.Lock()
 	defer t.opening.Unlock()
-	t.mu.Lock()
-	if t.closed {
-		t.mu.Unlock()
+	select {
+	case <-t.closed:
 		return nil
+	default:
+		close(t.closed)
 	}
-	t.closed = true
-	t.mu.Unlock()
 	_, alone := t.drain() // the permits are never given back
 	t.discard()
 	clear(t.cfg.PIN)
@@ -216,12 +221,14 @@ func (t *Token) discard() {
 func (t *Token) reopen(epoch uint64) error {
 	t.opening.Lock()
 	defer t.opening.Unlock()
-	t.mu.Lock()
-	done, closed := t.up && t.epoch != epoch, t.closed
-	t.mu.Unlock()
-	if closed {
-		return fail(TokenGone, nil, "the token was closed")
+	select {
+	case <-t.closed:
+		return errClosed
+	default:
 	}
+	t.mu.Lock()
+	done := t.up && t.epoch != epoch
+	t.mu.Unlock()
 	if done {
 		return nil
 	}
@@ -255,18 +262,16 @@ func (t *Token) acquire(ctx context.Context) (*session, error) {
 	}
 	select {
 	case t.permits <- struct{}{}:
+	case <-t.closed:
+		return nil, errClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	t.mu.Lock()
 	s := &session{slot: t.slot, epoch: t.epoch}
-	if t.closed || !t.up {
-		closed := t.closed
+	if !t.up {
 		t.mu.Unlock()
 		<-t.permits
-		if closed {
-			return s, fail(TokenGone, nil, "the token was closed")
-		}
 		return s, errDown
 	}
 	if n := len(t.idle); n > 0 {

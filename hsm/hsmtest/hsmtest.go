@@ -48,8 +48,10 @@ func Token(t testing.TB) hsm.Config {
 	}
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
-	if err := prepare(); err != nil {
-		t.Fatalf("prepare a directory for SoftHSM: %v", err)
+	if shared.users == 0 {
+		if err := prepare(); err != nil {
+			t.Fatalf("prepare a directory for SoftHSM: %v", err)
+		}
 	}
 	shared.users++
 	t.Cleanup(func() {
@@ -69,7 +71,8 @@ func Token(t testing.TB) hsm.Config {
 }
 
 // prepare makes the directory and its configuration file, again if the last test
-// took them away, and points SoftHSM to them.
+// took them away, and points SoftHSM to them. Nobody uses the directory yet: the
+// library may read the file at any time later, so it must not be rewritten then.
 func prepare() error {
 	if shared.dir == "" {
 		dir, err := os.MkdirTemp("", "softhsm-")
