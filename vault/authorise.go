@@ -47,6 +47,7 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	if err != nil {
 		return nil, err
 	}
+	v.fault("authorised")
 	d := kekSecret(&stretched, c) // 4
 	defer clear(d[:])
 	s, err := v.mint.issue(claims{

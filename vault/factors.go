@@ -116,8 +116,11 @@ func (v *server) checkFactors(ctx context.Context, f *Factors, password []byte, 
 	if err != nil {
 		return stretched, 0, because(err, "the vault's state cannot be read")
 	}
-	if len(password) > maxPassword || len(otp) > maxOTP {
-		password, otp = nil, "" // counted as wrong
+	if len(password) > maxPassword {
+		password = nil // counted as wrong
+	}
+	if len(otp) > maxOTP {
+		otp = ""
 	}
 	if stretched, err = v.stretch(ctx, f, password); err != nil { // 2
 		return stretched, 0, err

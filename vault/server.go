@@ -59,8 +59,8 @@ type server struct {
 	mu    sync.Mutex
 	conns map[*net.UnixConn]bool // guarded by mu; open connections
 
-	// fault is called between two steps of sign: "intent" (durable), "signed",
-	// "done" (durable). Tests die there.
+	// fault is called between two steps: "authorised" (the OTP step is durable),
+	// "intent" (durable), "signed", "done" (durable). Tests die there.
 	fault func(step string)
 }
 
@@ -105,7 +105,7 @@ func serve(ctx context.Context, cfg Config, ready func(), fault func(string)) (e
 }
 
 // start is steps 1 to 5 of Serve.
-func start(ctx context.Context, cfg Config, fault func(string)) (v *server, unlock func(), err error) {
+func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlock func(), err error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -113,18 +113,18 @@ func start(ctx context.Context, cfg Config, fault func(string)) (v *server, unlo
 	if err := firstError(checkName("the node", cfg.Node, maxName), cfg.Argon.Check()); err != nil {
 		return nil, nil, because(err, "the configuration of the vault is wrong")
 	}
-	v = &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
+	v := &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
 		log:        slog.Default().With("room", "vault", "node", cfg.Node),
 		stretching: make(chan struct{}, runtime.GOMAXPROCS(0)), conns: make(map[*net.UnixConn]bool)}
 	v.memoryLock = harden(v.log) // 1
-	unlock, err = lock(cfg.StateDB + ".lock")
+	release, err := lock(cfg.StateDB + ".lock")
 	if err != nil { // 2
 		return nil, nil, err
 	}
 	defer func() {
 		if err != nil {
 			v.close()
-			unlock()
+			release()
 		}
 	}()
 	if v.tok, err = openToken(cfg); err != nil { // 3
@@ -139,7 +139,7 @@ func start(ctx context.Context, cfg Config, fault func(string)) (v *server, unlo
 	if err = v.begin(ctx); err != nil { // 5
 		return nil, nil, because(err, "the vault's journal cannot be written")
 	}
-	return v, unlock, nil
+	return v, release, nil
 }
 
 // openToken opens the token with the PIN of the configured file.

@@ -1,0 +1,526 @@
+package vault
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sigillo/hsm"
+)
+
+func TestSign(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, c := range []struct {
+		kt     hsm.KeyType
+		hash   string
+		scheme string
+	}{
+		{"p256", "SHA-256", "ecdsa"},
+		{"p384", "SHA-384", "ecdsa"},
+		{"rsa2048", "SHA-256", "pkcs1"},
+		{"rsa2048", "SHA-512", "pss"},
+	} {
+		id := string(c.kt) + c.scheme
+		h := r.newHolder(id, c.kt)
+		a := h.authorisation("tx-"+id, 3)
+		a.Hash = c.hash
+		for i, d := range a.Digests {
+			a.Digests[i] = hashes[c.hash].New().Sum(nil)
+			copy(a.Digests[i], d)
+		}
+		a.Digests[2] = a.Digests[0] // one document twice is a multiset, not a set
+		s, err := r.c.Authorise(t.Context(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !s.Expires.Equal(r.clock.now().Add(SADLife)) {
+			t.Errorf("the SAD expires at %v", s.Expires)
+		}
+		act := h.activation(a, s)
+		act.Scheme = c.scheme
+		sigs, err := r.c.Sign(t.Context(), act)
+		if err != nil {
+			t.Fatalf("%s: %v", id, err)
+		}
+		h.checkSignatures(act, sigs)
+	}
+	n := r.events()
+	if n["signature.authorised"] != 4 || n["signature.intent"] != 4 || n["signature.done"] != 4 || n["credential.created"] != 4 {
+		t.Errorf("journal: %v", n)
+	}
+}
+
+// TestOneUse: a SAD is good for one request and gives it one answer.
+func TestOneUse(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	act := h.authorised("tx", 2)
+	first, err := r.c.Sign(t.Context(), act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := r.c.Sign(t.Context(), act)
+	if err != nil || !reflect.DeepEqual(first, again) {
+		t.Fatalf("the repetition got another answer: %v", err)
+	}
+	other := act
+	other.Request = "tx-other"
+	_, err = r.c.Sign(t.Context(), other)
+	want(t, err, SpentSAD)
+	swapped := act
+	swapped.Digests = [][]byte{act.Digests[1], act.Digests[0]}
+	_, err = r.c.Sign(t.Context(), swapped)
+	want(t, err, SpentSAD)
+	r.restart()
+	again, err = r.c.Sign(t.Context(), act)
+	if err != nil || !reflect.DeepEqual(first, again) {
+		t.Fatalf("after a restart the repetition got another answer: %v", err)
+	}
+	_, err = r.c.Sign(t.Context(), other)
+	want(t, err, SpentSAD)
+	r.clock.move(SADLife)
+	if again, err = r.c.Sign(t.Context(), act); err != nil || !reflect.DeepEqual(first, again) {
+		t.Fatalf("a stored answer must be given after the SAD expired: %v", err)
+	}
+	_, err = r.c.Sign(t.Context(), other)
+	want(t, err, SpentSAD)
+}
+
+// TestSignRace: many copies of one activation get one answer, and one signature
+// is journalled as done.
+func TestSignRace(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	act := h.authorised("tx", 1)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	seen := map[string]int{}
+	for range 8 {
+		wg.Go(func() {
+			sigs, err := r.c.Sign(t.Context(), act)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			seen[string(sigs[0])]++
+		})
+	}
+	wg.Wait()
+	if len(seen) != 1 || r.events()["signature.done"] != 1 {
+		t.Errorf("%d different answers, journal %v", len(seen), r.events())
+	}
+}
+
+func TestSADIsBound(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	first, key := h.cred, h.key
+	h.newCredential("cred-2", "p256")
+	second := h.cred
+	h.cred, h.key = first, key
+	other := r.newHolder("other", "p256")
+	act := h.authorised("tx", 2)
+	for _, c := range []struct {
+		name   string
+		change func(*Activation)
+		kind   Kind
+	}{
+		{"a digest replaced", func(a *Activation) { a.Digests = [][]byte{a.Digests[0], digests(1)[0]} }, BadSAD},
+		{"a digest less", func(a *Activation) { a.Digests = a.Digests[:1] }, BadSAD},
+		{"a digest more", func(a *Activation) { a.Digests = append(a.Digests[:2:2], a.Digests[0]) }, BadSAD},
+		{"a digest twice", func(a *Activation) { a.Digests = [][]byte{a.Digests[0], a.Digests[0]} }, BadSAD},
+		{"no digest", func(a *Activation) { a.Digests = nil }, NotAllowed},
+		{"another hash", func(a *Activation) { a.Hash = "SHA-384" }, BadRequest},
+		{"SHA-1", func(a *Activation) { a.Hash = "SHA-1" }, BadRequest},
+		{"another scheme", func(a *Activation) { a.Scheme = "pkcs1" }, BadRequest},
+		{"no scheme", func(a *Activation) { a.Scheme = "" }, BadRequest},
+		{"another credential of the holder", func(a *Activation) { a.Credential = second }, BadSAD},
+		{"another holder's credential", func(a *Activation) { a.Credential = other.cred }, BadSAD},
+		{"no request", func(a *Activation) { a.Request = "" }, BadRequest},
+		{"no SAD", func(a *Activation) { a.SAD = "" }, BadSAD},
+		{"a SAD cut short", func(a *Activation) { a.SAD = a.SAD[:len(a.SAD)-1] }, BadSAD},
+		{"a SAD changed", func(a *Activation) { a.SAD = "A" + a.SAD[1:] }, BadSAD},
+	} {
+		a := act
+		c.change(&a)
+		if _, err := r.c.Sign(t.Context(), a); KindOf(err) != c.kind {
+			t.Errorf("%s: %v, want %s", c.name, err, c.kind)
+		}
+	}
+	if n := r.events(); n["signature.intent"] != 0 {
+		t.Errorf("a refused activation left an intent: %v", n)
+	}
+	if sigs, err := r.c.Sign(t.Context(), act); err != nil {
+		t.Fatalf("after all that the true one: %v", err)
+	} else {
+		h.checkSignatures(act, sigs)
+	}
+}
+
+func TestSADExpires(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	late := h.authorised("late", 1)
+	r.clock.move(SADLife)
+	_, err := r.c.Sign(t.Context(), late)
+	want(t, err, ExpiredSAD)
+	justInTime := h.authorised("in time", 1)
+	r.clock.move(SADLife - time.Second)
+	if _, err := r.c.Sign(t.Context(), justInTime); err != nil {
+		t.Fatal(err)
+	}
+	early := h.authorised("early", 1)
+	r.clock.move(-time.Hour)
+	_, err = r.c.Sign(t.Context(), early)
+	want(t, err, ExpiredSAD)
+}
+
+// TestSADOfAnotherNode: same token, same state, other node.
+func TestSADOfAnotherNode(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	act := h.authorised("tx", 1)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.cfg.Node = "node-2"
+	r.cfg.StateDB += "2"
+	r.start()
+	_, err := r.c.Sign(t.Context(), act)
+	want(t, err, BadSAD)
+}
+
+// TestUnfinishedIntents: what a fault leaves open is journalled at the next
+// start, can be resumed while the SAD is good, and is closed afterwards.
+func TestUnfinishedIntents(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	act, act2 := h.authorised("tx", 1), h.authorised("tx2", 1)
+	r.fault = func(step string) {
+		if step == "intent" {
+			panic("the test stops here")
+		}
+	}
+	for _, a := range []Activation{act, act2} {
+		_, err := r.c.Sign(t.Context(), a)
+		want(t, err, Failed)
+	}
+	r.fault = func(string) {}
+	if s, err := r.c.Status(t.Context()); err != nil || s.Unfinished != 2 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	r.restart()
+	if n := r.events(); n["signature.unfinished"] != 2 {
+		t.Errorf("journal: %v", n)
+	}
+	other := act
+	other.Request = "other"
+	_, err := r.c.Sign(t.Context(), other)
+	want(t, err, SpentSAD)
+	sigs, err := r.c.Sign(t.Context(), act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.checkSignatures(act, sigs)
+	r.clock.move(SADLife)
+	_, err = r.c.Sign(t.Context(), act2)
+	want(t, err, ExpiredSAD)
+	r.clock.move(keepResults + time.Second)
+	r.restart()
+	if n := r.events(); n["signature.abandoned"] != 1 {
+		t.Errorf("journal: %v", n)
+	}
+	if s, err := r.c.Status(t.Context()); err != nil || s.Unfinished != 0 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	_, err = r.c.Sign(t.Context(), act2)
+	want(t, err, ExpiredSAD)
+}
+
+// TestSpentRowTampered: who edits the row of a consumed SAD gains nothing.
+func TestSpentRowTampered(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, sql string }{
+		{"request", "UPDATE spent SET request = 'other'"},
+		{"back to intent with another binding", "UPDATE spent SET state = 'intent', binding = zeroblob(64)"},
+		{"signatures", `UPDATE spent SET signatures = '{"signatures":["AAAA"],"mac":""}'`},
+		{"signatures gone", "UPDATE spent SET signatures = NULL"},
+		{"binding gone", "UPDATE spent SET binding = zeroblob(0)"},
+		{"holder", "UPDATE spent SET holder = 'x'"},
+		{"later", "UPDATE spent SET expires = expires + 1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			h := r.newHolder("h", "p256")
+			act := h.authorised("tx", 1)
+			if _, err := r.c.Sign(t.Context(), act); err != nil {
+				t.Fatal(err)
+			}
+			editState(t, r, c.sql)
+			_, err := r.c.Sign(t.Context(), act)
+			want(t, err, Tampered)
+			act.Request = "other"
+			_, err = r.c.Sign(t.Context(), act)
+			want(t, err, Tampered)
+			r.clock.move(time.Hour)
+			r.restart() // what was edited must not keep the vault from starting
+		})
+	}
+}
+
+// lyingToken wraps a token and returns signatures over something else, as a
+// faulty one would.
+type lyingToken struct{ token }
+
+func (l lyingToken) UseWrapped(ctx ctx, master string, d [32]byte, w hsm.Wrapped, use func(crypto.Signer) error) error {
+	return l.token.UseWrapped(ctx, master, d, w, func(k crypto.Signer) error { return use(lyingKey{k}) })
+}
+
+type lyingKey struct{ crypto.Signer }
+
+func (l lyingKey) Sign(r reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	d := bytes.Clone(digest)
+	d[0] ^= 1
+	return l.Signer.Sign(r, d, o)
+}
+
+// TestFaultyToken: a wrong signature is not released.
+func TestFaultyToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "rsa2048")
+	act := h.authorised("tx", 1)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	v, unlock, err := start(t.Context(), r.cfg, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	v.tok = lyingToken{v.tok}
+	_, err = v.sign(t.Context(), &act)
+	want(t, err, Failed)
+	v.tok = v.tok.(lyingToken).token
+	sigs, err := v.sign(t.Context(), &act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.checkSignatures(act, sigs)
+	if err := v.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.events(); n["signature.failed"] != 1 || n["signature.intent"] != 2 || n["signature.done"] != 1 {
+		t.Errorf("journal: %v", n)
+	}
+	r.stop = func() error { return nil }
+}
+
+func TestInfrastructureKeys(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	for _, kt := range []struct {
+		label string
+		kt    hsm.KeyType
+	}{{"tsu-1", "p256"}, {"root-ca", "rsa2048"}, {"journal", "p256"}} {
+		pub, err := r.c.CreateKey(ctx, kt.label, kt.kt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := r.c.Signer(ctx, kt.label)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !pub.(interface{ Equal(crypto.PublicKey) bool }).Equal(s.Public()) {
+			t.Fatal("two keys of one label")
+		}
+		d, d5 := sha256.Sum256([]byte("x")), sha512.Sum512([]byte("x"))
+		for _, o := range []struct {
+			scheme string
+			h      crypto.Hash
+			digest []byte
+		}{{schemePKCS1, crypto.SHA256, d[:]}, {schemePSS, crypto.SHA256, d[:]}, {schemePKCS1, crypto.SHA512, d5[:]}} {
+			if o.scheme == schemePSS && kt.kt != "rsa2048" {
+				continue
+			}
+			opts := signerOpts(o.scheme, o.h)
+			sig, err := s.Sign(rand.Reader, o.digest, opts)
+			if err != nil || !verified(pub, o.digest, sig, opts) {
+				t.Errorf("%s %s: %v", kt.label, o.scheme, err)
+			}
+		}
+		_, err = s.Sign(rand.Reader, d[:20], crypto.SHA1)
+		want(t, err, NotAllowed)
+		_, err = s.Sign(rand.Reader, d[:31], crypto.SHA256)
+		want(t, err, BadRequest)
+		_, err = s.Sign(rand.Reader, d[:], nil)
+		want(t, err, NotAllowed)
+		_, err = r.c.CreateKey(ctx, kt.label, kt.kt)
+		want(t, err, NotAllowed)
+	}
+	for _, label := range []string{keyMaster, keyMAC, keySeal, "tsu-2", ""} {
+		_, err := r.c.CreateKey(ctx, label, "p256")
+		want(t, err, NotAllowed)
+		_, err = r.c.Signer(ctx, label)
+		want(t, err, NotAllowed)
+	}
+	_, err := r.c.CreateKey(ctx, "tsa-ca", "p521")
+	want(t, err, BadRequest)
+	_, err = r.c.Signer(ctx, "tsa-ca")
+	want(t, err, NotAllowed)
+	if n := r.events(); n["key.intent"] < 3 || n["key.created"] < 3 {
+		t.Errorf("journal: %v", n)
+	}
+	r.cfg.Provision = false
+	r.restart()
+	_, err = r.c.CreateKey(ctx, "tsa-ca", "p256")
+	want(t, err, NotAllowed)
+	if rep, err := r.c.SelfTest(ctx); err != nil {
+		t.Errorf("self-test: %+v, %v", rep, err)
+	}
+}
+
+// TestCreateKeyAgain: the answer was lost, the same request comes again.
+func TestCreateKeyAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	v, unlock, err := start(t.Context(), r.cfg, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	defer v.close()
+	r.stop = func() error { return nil }
+	q := &keyRequest{Label: "tsu-1", Type: "p256"}
+	a, err := v.createKey(t.Context(), "id", q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := v.createKey(t.Context(), "id", q)
+	if err != nil || !bytes.Equal(a.SPKI, b.SPKI) {
+		t.Fatalf("the repetition: %v", err)
+	}
+	_, err = v.createKey(t.Context(), "id2", q)
+	want(t, err, NotAllowed)
+	_, err = v.createKey(t.Context(), "id", &keyRequest{Label: "tsu-1", Type: "p384"})
+	want(t, err, NotAllowed)
+}
+
+// TestOTPRace: of sixteen requests with one code exactly one is granted.
+func TestOTPRace(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	base := h.authorisation("", 1)
+	var won, reused atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			a := base
+			a.Password, a.Request = []byte(goodPassword), "tx-"+string(rune('a'+i))
+			_, err := r.c.Authorise(t.Context(), a)
+			switch KindOf(err) {
+			case "":
+				won.Add(1)
+			case ReusedOTP:
+				reused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 || reused.Load() != 15 {
+		t.Errorf("%d granted, %d told that the code was used", won.Load(), reused.Load())
+	}
+	err := r.c.Authenticate(t.Context(), Authentication{Factors: h.factors, Password: []byte(goodPassword), OTP: h.otp(), Client: "test"})
+	if err != nil {
+		t.Errorf("a code used twice must not lock anybody out: %v", err)
+	}
+}
+
+// TestAuthoriseAgain: a request whose answer was lost is granted again, once for
+// all, and nothing else is.
+func TestAuthoriseAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	a := h.authorisation("tx", 1)
+	again := func() Authorisation {
+		b := a
+		b.Password = []byte(goodPassword)
+		return b
+	}
+	first, err := r.c.Authorise(t.Context(), again())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.clock.move(100 * time.Second) // the vault took its time to come back: the code's window is over
+	r.restart()
+	second, err := r.c.Authorise(t.Context(), again())
+	if err != nil {
+		t.Fatal(err)
+	}
+	act := h.activation(a, first)
+	if _, err := r.c.Sign(t.Context(), act); err != nil {
+		t.Fatal(err)
+	}
+	act.SAD, act.Request = second.Token, "another"
+	_, err = r.c.Sign(t.Context(), act)
+	want(t, err, SpentSAD) // two answers, one use
+
+	for name, change := range map[string]func(*Authorisation){
+		"digests": func(a *Authorisation) { a.Digests = digests(1) },
+		"request": func(a *Authorisation) { a.Request = "tx2" },
+		"client":  func(a *Authorisation) { a.Client = "another" },
+	} {
+		b := again()
+		change(&b)
+		if _, err := r.c.Authorise(t.Context(), b); KindOf(err) != ReusedOTP {
+			t.Errorf("other %s: %v", name, err)
+		}
+	}
+	b := again()
+	b.Password = []byte("another password")
+	_, err = r.c.Authorise(t.Context(), b)
+	want(t, err, WrongPassword)
+	b = again()
+	b.OTP, b.Digests = h.otp(), digests(1)
+	_, err = r.c.Authorise(t.Context(), b)
+	want(t, err, NotAllowed)
+	r.clock.move(retryFor)
+	_, err = r.c.Authorise(t.Context(), again())
+	want(t, err, WrongOTP)
+}
+
+// editState runs SQL on the vault's state as somebody with the file would, while
+// the vault is stopped.
+func editState(t *testing.T, r *rig, sql string) {
+	t.Helper()
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	rawExec(t, r.cfg.StateDB, sql)
+	r.start()
+}
