@@ -7,6 +7,7 @@ type parser struct {
 	*lexer
 	depth, maxDepth int
 	items, maxItems int
+	scratch         []byte // text of a number
 
 	// path holds the keys (or "[]") that lead to the value being read; trace, if set, sees the extent of each
 	// value of a dictionary.
@@ -163,10 +164,13 @@ func (p *parser) numberOrRef() (Object, error) {
 // maxObjectNumber is the highest number of ISO 32000-1 Annex C, table C.1.
 const maxObjectNumber = 8_388_607
 
+// maxNumber is enough for every float64 without an exponent.
+const maxNumber = 400
+
 // number reads an integer or a real (§7.3.3). Exponents and repeated signs are no PDF.
 func (p *parser) number() (Object, error) {
-	var text [64]byte
-	n, digits, points := 0, 0, 0
+	text := p.scratch[:0]
+	digits, points := 0, 0
 	for {
 		c, ok := p.peek()
 		if !ok || class[c] != regular {
@@ -177,21 +181,20 @@ func (p *parser) number() (Object, error) {
 			digits++
 		case c == '.' && points == 0:
 			points++
-		case (c == '+' || c == '-') && n == 0:
+		case (c == '+' || c == '-') && len(text) == 0:
 		default:
 			return nil, p.fail("a number is not well formed")
 		}
-		if n == len(text) {
-			return nil, p.fail("a number has more than %d characters", len(text))
+		if text = append(text, c); len(text) > maxNumber {
+			return nil, p.fail("a number has more than %d characters", maxNumber)
 		}
-		text[n] = c
-		n++
 		p.pos++
 	}
+	p.scratch = text
 	if digits == 0 {
 		return nil, p.fail("a number has no digits")
 	}
-	s := string(text[:n])
+	s := string(text)
 	if points == 0 {
 		if v, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return Integer(v), nil
