@@ -54,9 +54,11 @@ bin/sigillo: $(GOFILES) $(DIST)
 	@scripts/retry.sh go mod download
 	go build -trimpath -o bin/sigillo ./cmd/sigillo
 
-$(DIST): web/assets/npm/package-lock.json web/assets/build.sh
-	@scripts/retry.sh web/assets/build.sh
+$(DIST): web/assets/package-lock.json web/assets/build.sh
+	@echo "build: style sheets and fonts of the web face, from npm"
+	@scripts/retry.sh npm ci --prefix web/assets --ignore-scripts --no-audit --no-fund
+	@web/assets/build.sh
 	@touch $@
 
 clean: ## Remove what was built
-	rm -rf bin web/assets/dist web/assets/npm/node_modules
+	rm -rf bin web/assets/dist web/assets/node_modules

@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,6 +23,7 @@ import (
 
 	"sigillo/audit"
 	"sigillo/auth"
+	"sigillo/formats/inspect"
 	"sigillo/formats/view"
 	"sigillo/pki"
 	"sigillo/signing"
@@ -123,8 +123,8 @@ func (a *Appliance) open(ctx context.Context) error {
 		return err
 	}
 	a.Signing, err = signing.New(signing.Config{
-		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.TSU, Viewer: a.viewer(),
-		Inspect: worker.Inspector(a.opt.Executable), Dir: a.Layout.Documents(),
+		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.TSU, Viewer: view.New(a.Layout.join("pages")),
+		Inspect: a.inspect, Dir: a.Layout.Documents(),
 		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Now: a.opt.Now, Log: a.log,
 	})
 	if err != nil {
@@ -192,7 +192,7 @@ func (a *Appliance) openTSU(ctx context.Context) (*tsa.Unit, error) {
 	if cert == nil {
 		return nil, errors.New("appliance: the time-stamping unit has no certificate")
 	}
-	var clock tsa.Clock = tsa.System{MaxError: a.Config.TSA.accuracy()}
+	var clock tsa.Clock = tsa.System{Accuracy: a.Config.TSA.accuracy()}
 	if a.Config.TSA.Clock == "unproven" {
 		a.log.Warn("the clock is believed without proof; time-stamps are for demonstration only")
 		clock = tsa.Unproven{}
@@ -202,8 +202,10 @@ func (a *Appliance) openTSU(ctx context.Context) (*tsa.Unit, error) {
 		Clock: clock, Serials: serials{a.DB}, Archive: archive{a.DB}})
 }
 
-func (a *Appliance) viewer() *view.Renderer {
-	return &view.Renderer{CacheDir: filepath.Join(a.Layout.Documents(), "pages")}
+// inspect runs the inspection in a process of its own, started from this same
+// program.
+func (a *Appliance) inspect(ctx context.Context, path, name string) (inspect.Report, error) {
+	return worker.Inspect(ctx, a.opt.Executable, path, name)
 }
 
 // Close stops the jobs and the vault and closes the database.
@@ -271,7 +273,7 @@ type archive struct{ db *store.DB }
 
 func (a archive) Put(ctx context.Context, s tsa.Stamped) error {
 	return a.db.Write(ctx, func(tx *store.Tx) error {
-		return tx.PutToken(store.Token{Serial: s.Serial, Unit: s.Unit, Hash: s.Hash.String(), Imprint: s.Imprint,
+		return tx.PutToken(store.Token{Serial: fmt.Sprintf("%s/%x", s.Unit, s.Serial), Unit: s.Unit, Hash: s.Hash.String(), Imprint: s.Imprint,
 			GenTime: s.GenTime, Account: s.Account, DER: s.DER})
 	})
 }

@@ -146,7 +146,6 @@ func softToken(ctx context.Context, exe string, l Layout, cfg *Config) error {
 	// The PINs travel on standard input: arguments and environment can be read
 	// by others. Loading the module is the vault program's business alone.
 	cmd := exec.CommandContext(ctx, exe, "vault", "--dir", l.Dir, "--init-token")
-	cmd.Args[0] = "sigillo"
 	cmd.Env = cfg.HSM.Environment
 	cmd.Stdin = strings.NewReader(randomPIN() + "\n" + pin + "\n")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -45,7 +45,6 @@ func vaultCommand(ctx context.Context, exe, dir string, cfg Config, provision bo
 		args = append(args, "--provision")
 	}
 	cmd := exec.CommandContext(ctx, exe, args...)
-	cmd.Args[0] = "sigillo"
 	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/nonexistent"}, cfg.HSM.Environment...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

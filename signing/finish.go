@@ -211,4 +211,3 @@ func (s *Service) sweep(ctx context.Context) {
 		}
 	}
 }
-

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 
 	"sigillo/audit"
 	"sigillo/store"
@@ -152,7 +153,7 @@ func digests(items []store.Item) [][]byte {
 
 // scheme is the signature scheme of a credential's key.
 func scheme(c vault.Credential) string {
-	if c.Type.RSA() {
+	if strings.HasPrefix(string(c.Type), "rsa") {
 		return "pkcs1"
 	}
 	return "ecdsa"
@@ -172,4 +173,3 @@ func (s *Service) load(ctx context.Context, holder, id string) (t store.Transact
 	})
 	return t, items, fromStore(err)
 }
-

@@ -128,7 +128,6 @@ func (d *demonstration) serve(ctx context.Context) (stop func(), err error) {
 	}
 	var log bytes.Buffer
 	cmd := exec.CommandContext(ctx, exe, "serve", "--dir", d.dir)
-	cmd.Args[0] = "sigillo"
 	cmd.Stderr = &log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second

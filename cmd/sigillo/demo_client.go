@@ -48,15 +48,23 @@ func newClient(url string, h demoHolder) (*client, error) {
 // current one has been used. The vault accepts the step after the current one
 // too, for clocks that run fast, so one more is at hand without waiting.
 func (c *client) otp(ctx context.Context) (string, error) {
+	if err := c.ready(ctx); err != nil {
+		return "", err
+	}
+	c.used = max(c.used+1, auth.OTPStep(time.Now()))
+	return auth.TOTP(c.secret, time.Unix(c.used*30, 0)), nil
+}
+
+// ready waits until an unused one-time password can be made.
+func (c *client) ready(ctx context.Context) error {
 	for auth.OTPStep(time.Now())+1 <= c.used {
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
-			return "", ctx.Err()
+			return ctx.Err()
 		}
 	}
-	c.used = max(c.used+1, auth.OTPStep(time.Now()))
-	return auth.TOTP(c.secret, time.Unix(c.used*30, 0)), nil
+	return nil
 }
 
 // do sends a request; in is marshalled as JSON unless it is a reader, out is

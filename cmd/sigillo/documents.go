@@ -225,23 +225,36 @@ func stampFile(ctx context.Context, url, path, out string) (time.Time, error) {
 	if err != nil {
 		return zero, err
 	}
-	token, err := cms.ParseResponse(resp)
-	if err != nil {
-		return zero, err
-	}
-	if token.Info.Nonce == nil || token.Info.Nonce.Cmp(nonce) != 0 {
-		return zero, errors.New("the response is not an answer to this request: its nonce differs")
-	}
-	err = token.Verify(func(alg crypto.Hash) ([]byte, error) {
-		if alg != crypto.SHA256 {
-			return nil, errors.New("the response stamps another digest algorithm")
-		}
-		return h.Sum(nil), nil
-	})
+	token, err := checkResponse(req, resp)
 	if err != nil {
 		return zero, err
 	}
 	return token.Info.GenTime, os.WriteFile(out, resp, 0o644)
+}
+
+// checkResponse gives the token of a response after checking that it answers
+// the request. Whom to trust is another question: see `sigillo verify`.
+func checkResponse(req, resp []byte) (*cms.Token, error) {
+	request, refusal := cms.ParseTimestampRequest(req)
+	if refusal != nil {
+		return nil, refusal
+	}
+	response, err := cms.ParseResponse(resp)
+	if err != nil {
+		return nil, err
+	}
+	der, err := response.Granted()
+	if err != nil {
+		return nil, err
+	}
+	token, err := cms.ParseToken(der)
+	if err != nil {
+		return nil, err
+	}
+	if err := token.Answers(request); err != nil {
+		return nil, err
+	}
+	return token, token.VerifySignature()
 }
 
 func post(ctx context.Context, url string, body []byte) ([]byte, error) {

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"sigillo/signing/worker"
 )
 
 // Exit codes of the commands that judge a file (verify, inspect, journal
@@ -54,7 +56,7 @@ func init() { // in a function, because help itself lists the commands
 		{name: "otp", args: "OTPAUTH-URI|FILE", help: "show the current one-time password, for trying things out", run: runOTP},
 		{name: "demo", args: "", help: "the whole main job on a throw-away appliance, checked by other programs", run: runDemo},
 		{name: "interop", hidden: true, run: runInterop},
-		{name: "inspect-worker", hidden: true, run: runInspectWorker},
+		{name: worker.Command, hidden: true, run: runInspectWorker},
 	}
 }
 

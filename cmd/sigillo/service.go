@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"time"
 
 	"sigillo/appliance"
 	"sigillo/signing/worker"
@@ -94,16 +93,7 @@ func serve(ctx context.Context, e env, dir string, demo bool) error {
 	if demo {
 		showDemoHolders(e, dir)
 	}
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(ln) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	defer cancel()
-	return srv.Shutdown(stop)
+	return srv.Serve(ctx, ln)
 }
 
 // timestamping is nil, and /tsa absent, unless anonymous requests are allowed.
@@ -145,7 +135,7 @@ func runVault(ctx context.Context, e env, args []string) int {
 	return exitGood
 }
 
-func runInspectWorker(context.Context, env, []string) int { return worker.Main() }
+func runInspectWorker(_ context.Context, _ env, args []string) int { return worker.Main(args) }
 
 // openBeside opens the appliance for a one-shot command, beside a running
 // service or alone.
