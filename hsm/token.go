@@ -371,8 +371,8 @@ func (t *Token) withWritable(ctx context.Context, doing string, op func(*session
 //
 // Why: SoftHSM 2.6.1 reads the files of all token objects anew when it searches,
 // and finds one that another session is still writing half done (its issue 573,
-// mended in 2.7.0): C_GenerateKeyPair then fails about once in a hundred times
-// with CKR_GENERAL_ERROR or CKR_TEMPLATE_INCONSISTENT. Session objects have no
+// mended in 2.7.0): C_GenerateKeyPair then fails now and then with
+// CKR_GENERAL_ERROR or CKR_TEMPLATE_INCONSISTENT. Session objects have no
 // files, and every structure they live in has a lock; TestStress has never seen
 // them fail. So a holder's key may be generated, which takes seconds for RSA,
 // while others sign.
