@@ -1,0 +1,605 @@
+package tsa_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	_ "crypto/sha512"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/digitorus/timestamp"
+
+	"sigillo/formats/cms"
+	"sigillo/formats/cms/cmstest"
+	"sigillo/tsa"
+)
+
+var policy = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 2, 1}
+
+// ledger keeps serial numbers and tokens in memory, as the store does on disk.
+type ledger struct {
+	mu         sync.Mutex
+	next       int64
+	tokens     []tsa.Stamped
+	reserveErr error
+	putErr     error
+}
+
+func (l *ledger) Reserve(_ context.Context, _ string, n int64) (int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reserveErr != nil {
+		return 0, l.reserveErr
+	}
+	first := l.next + 1
+	l.next += n
+	return first, nil
+}
+
+func (l *ledger) Put(_ context.Context, s tsa.Stamped) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.putErr != nil {
+		return l.putErr
+	}
+	l.tokens = append(l.tokens, s)
+	return nil
+}
+
+// fixed is a clock that says what the test wants.
+type fixed struct {
+	t   time.Time
+	err error
+}
+
+func (c *fixed) Now(context.Context) (time.Time, error) { return c.t, c.err }
+
+func config(id *cmstest.Identity, l *ledger) tsa.Config {
+	return tsa.Config{
+		Name: "tsu-1", Signer: id.Key, Certificate: id.Certificate, Chain: id.Chain, Policy: policy,
+		Accuracy: 500 * time.Millisecond, Clock: tsa.Unproven{}, Serials: l, Archive: l, Check: true,
+	}
+}
+
+func newUnit(t testing.TB, cfg tsa.Config) *tsa.Unit {
+	t.Helper()
+	u, err := tsa.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func digest(h crypto.Hash, b []byte) []byte {
+	d := h.New()
+	d.Write(b)
+	return d.Sum(nil)
+}
+
+// ask sends a request and gives the token or the refusal.
+func ask(t testing.TB, u *tsa.Unit, req []byte) (*cms.Token, *cms.Refusal) {
+	t.Helper()
+	r, err := cms.ParseResponse(u.Respond(context.Background(), req, "acme"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Refusal != nil {
+		return nil, r.Refusal
+	}
+	token, err := cms.ParseToken(r.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token, nil
+}
+
+func request(t testing.TB, h crypto.Hash, data []byte, certReq bool) []byte {
+	t.Helper()
+	req, err := cms.MarshalTimestampRequest(h, digest(h, data), big.NewInt(0x1234567890), certReq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+func openssl(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	path, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("openssl is not installed")
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// openssl ts makes the query and judges the answer, for each key and digest, with
+// and without certificates in the token; digitorus/timestamp is asked too.
+func TestOpenSSLAcceptsAnswers(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	for _, c := range []struct {
+		key  string
+		pss  bool
+		hash crypto.Hash
+		cert bool
+	}{
+		{"p256", false, crypto.SHA256, true},
+		{"p256", false, crypto.SHA512, false},
+		{"p384", false, crypto.SHA384, true},
+		{"rsa2048", false, crypto.SHA256, true},
+		{"rsa3072", false, crypto.SHA512, true},
+		{"rsa2048", true, crypto.SHA256, true},
+	} {
+		t.Run(fmt.Sprintf("%s/%v/%v/%v", c.key, c.pss, c.hash, c.cert), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			id := pki.TSU(t, c.key)
+			cfg := config(id, &ledger{})
+			cfg.PSS, cfg.NameInToken = c.pss, c.cert
+			u := newUnit(t, cfg)
+			save(t, dir, "root.pem", cmstest.PEM(pki.Root))
+			save(t, dir, "tsu.pem", cmstest.PEM(id.Certificate, pki.CA))
+			save(t, dir, "doc", []byte("documento"))
+			save(t, dir, "other", []byte("altro"))
+			name := strings.ReplaceAll(strings.ToLower(c.hash.String()), "-", "")
+			query := []string{"ts", "-query", "-data", "doc", "-" + name, "-tspolicy", policy.String(), "-out", "req"}
+			if c.cert {
+				query = append(query, "-cert")
+			}
+			if out, err := openssl(t, dir, query...); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			req, err := os.ReadFile(filepath.Join(dir, "req"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp := u.Respond(context.Background(), req, "")
+			save(t, dir, "resp", resp)
+			verify := []string{"ts", "-verify", "-in", "resp", "-CAfile", "root.pem", "-untrusted", "tsu.pem"}
+			if c.pss { // openssl ts does not know PSS, openssl cms does
+				checkTokenAsCMS(t, dir, resp)
+				return
+			}
+			for _, with := range [][]string{{"-queryfile", "req"}, {"-data", "doc"}} {
+				if out, err := openssl(t, dir, append(verify, with...)...); err != nil || !strings.Contains(out, "Verification: OK") {
+					t.Fatalf("openssl refused the answer %v: %v\n%s", with, err, out)
+				}
+			}
+			if out, err := openssl(t, dir, append(verify, "-data", "other")...); err == nil {
+				t.Fatalf("openssl accepted other data\n%s", out)
+			}
+			text, err := openssl(t, dir, "ts", "-reply", "-in", "resp", "-text")
+			if err != nil || !strings.Contains(text, "Policy OID: "+policy.String()) || !strings.Contains(text, "unspecified seconds, 0x01F4 millis") {
+				t.Fatalf("openssl reads the answer as: %v\n%s", err, text)
+			}
+			checkDigitorus(t, resp, c.hash)
+		})
+	}
+}
+
+func checkTokenAsCMS(t *testing.T, dir string, resp []byte) {
+	t.Helper()
+	r, err := cms.ParseResponse(resp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, dir, "token", r.Token)
+	out, err := openssl(t, dir, "cms", "-verify", "-cades", "-inform", "DER", "-in", "token", "-CAfile", "root.pem", "-purpose", "timestampsign", "-out", "info")
+	if err != nil || !strings.Contains(out, "Verification successful") {
+		t.Fatalf("openssl refused the token: %v\n%s", err, out)
+	}
+}
+
+func checkDigitorus(t *testing.T, resp []byte, h crypto.Hash) {
+	t.Helper()
+	ts, err := timestamp.ParseResponse(resp)
+	if err != nil {
+		t.Fatalf("digitorus/timestamp refused the answer: %v", err)
+	}
+	if !bytes.Equal(ts.HashedMessage, digest(h, []byte("documento"))) || !ts.Policy.Equal(policy) || time.Since(ts.Time).Abs() > time.Minute {
+		t.Fatalf("digitorus/timestamp reads other facts: %+v", ts)
+	}
+}
+
+func save(t *testing.T, dir, name string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was asked comes back, is archived as delivered, and verifies.
+func TestRespond(t *testing.T) {
+	t.Parallel()
+	id := cmstest.New(t).TSU(t, "p256")
+	l := &ledger{}
+	cfg := config(id, l)
+	cfg.Clock = &fixed{t: time.Date(2026, 11, 21, 10, 0, 0, 120_999_999, time.FixedZone("CET", 3600))}
+	u := newUnit(t, cfg)
+	data := []byte("documento")
+	for _, certReq := range []bool{true, false} {
+		req := request(t, crypto.SHA256, data, certReq)
+		parsed, _ := cms.ParseTimestampRequest(req)
+		token, refusal := ask(t, u, req)
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		if (len(token.Certificates) == 2) != certReq || (token.Certificate != nil) != certReq {
+			t.Fatalf("certReq %v gives %d certificates", certReq, len(token.Certificates))
+		}
+		token.Certificate = id.Certificate
+		if err := token.Verify(func(h crypto.Hash) ([]byte, error) { return digest(h, data), nil }); err != nil {
+			t.Fatal(err)
+		}
+		if err := token.Answers(parsed); err != nil {
+			t.Fatal(err)
+		}
+		want := time.Date(2026, 11, 21, 9, 0, 0, 120_000_000, time.UTC)
+		if !token.Info.GenTime.Equal(want) || token.Info.Accuracy != 500*time.Millisecond || token.Info.Ordering {
+			t.Fatalf("the token says %+v", token.Info)
+		}
+		if !bytes.Contains(token.Raw, []byte("20261121090000.12Z")) {
+			t.Fatal("genTime is not written with its trailing zeros removed")
+		}
+		last := l.tokens[len(l.tokens)-1]
+		if !bytes.Equal(last.DER, token.Raw) || last.Account != "acme" || last.Unit != "tsu-1" || last.Hash != crypto.SHA256 ||
+			!last.GenTime.Equal(want) || big.NewInt(last.Serial).Cmp(token.Info.SerialNumber) != 0 {
+			t.Fatalf("the archive has %+v", last)
+		}
+	}
+}
+
+// The algorithm identifier and the nonce come back as they were written, with NULL
+// parameters or without, negative or long.
+func TestRequestIsEchoed(t *testing.T) {
+	t.Parallel()
+	u := newUnit(t, config(cmstest.New(t).TSU(t, "p256"), &ledger{}))
+	sum := sha256.Sum256([]byte("x"))
+	oid := []byte{0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1}
+	withNull := append([]byte{0x30, 13}, append(bytes.Clone(oid), 5, 0)...)
+	without := append([]byte{0x30, 11}, oid...)
+	long := append([]byte{0x02, 0x82, 0x10, 0x00, 0x7f}, bytes.Repeat([]byte{0xa5}, 4095)...)
+	for _, alg := range [][]byte{withNull, without} {
+		for _, nonce := range [][]byte{{2, 1, 0}, {2, 2, 0xff, 0x7f}, long} {
+			req, err := (&cms.TimestampRequest{Hash: crypto.SHA256, HashAlgorithmRaw: alg, Imprint: sum[:], NonceRaw: nonce}).Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			token, refusal := ask(t, u, req)
+			if refusal != nil {
+				t.Fatal(refusal)
+			}
+			if !bytes.Equal(token.Info.HashAlgorithmRaw, alg) || !bytes.Equal(token.Info.NonceRaw, nonce) {
+				t.Fatalf("came back as %x, %x", token.Info.HashAlgorithmRaw, token.Info.NonceRaw)
+			}
+		}
+	}
+}
+
+// Each reason to refuse gives its failure bit, and a token never leaves.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id := pki.TSU(t, "p256")
+	now := time.Now()
+	good := request(t, crypto.SHA256, []byte("x"), true)
+	other, err := (&cms.TimestampRequest{Hash: crypto.SHA256, Imprint: digest(crypto.SHA256, nil), Policy: asn1.ObjectIdentifier{1, 2, 3}}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		req    []byte
+		change func(*tsa.Config, *ledger)
+		want   cms.FailureInfo
+		kind   tsa.Kind
+	}{
+		{"noise", []byte("GET / HTTP/1.1"), nil, cms.BadDataFormat, tsa.BadRequest},
+		{"nothing", nil, nil, cms.BadDataFormat, tsa.BadRequest},
+		{"SHA-1", request(t, crypto.SHA1, []byte("x"), true), nil, cms.BadAlg, tsa.UnacceptedHash},
+		{"digest not configured", request(t, crypto.SHA384, []byte("x"), true), func(c *tsa.Config, _ *ledger) { c.Hashes = []crypto.Hash{crypto.SHA256} }, cms.BadAlg, tsa.UnacceptedHash},
+		{"other policy", other, nil, cms.UnacceptedPolicy, tsa.UnacceptedPolicy},
+		{"clock not proven", good, func(c *tsa.Config, _ *ledger) { c.Clock = &fixed{err: errors.New("not synchronised")} }, cms.TimeNotAvailable, tsa.TimeNotAvailable},
+		{"clock before the last stamp", good, func(c *tsa.Config, _ *ledger) { c.Last = now.Add(time.Hour) }, cms.TimeNotAvailable, tsa.TimeNotAvailable},
+		{"before the certificate", good, func(c *tsa.Config, _ *ledger) { c.Clock = &fixed{t: id.Certificate.NotBefore.Add(-time.Second)} }, cms.SystemFailure, tsa.NotValid},
+		{"after the certificate", good, func(c *tsa.Config, _ *ledger) { c.Clock = &fixed{t: id.Certificate.NotAfter.Add(time.Second)} }, cms.SystemFailure, tsa.NotValid},
+		{"serial numbers fail", good, func(_ *tsa.Config, l *ledger) { l.reserveErr = errors.New("disk full") }, cms.SystemFailure, tsa.Unavailable},
+		{"serial numbers not positive", good, func(_ *tsa.Config, l *ledger) { l.next = -1 }, cms.SystemFailure, tsa.Unavailable},
+		{"archive fails", good, func(_ *tsa.Config, l *ledger) { l.putErr = errors.New("disk full") }, cms.SystemFailure, tsa.Unavailable},
+		{"key fails", good, func(c *tsa.Config, _ *ledger) { c.Signer = brokenKey{c.Signer, false} }, cms.SystemFailure, tsa.Unavailable},
+		{"key signs wrongly", good, func(c *tsa.Config, _ *ledger) { c.Signer = brokenKey{c.Signer, true} }, cms.SystemFailure, tsa.Unavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := &ledger{}
+			cfg := config(id, l)
+			var noted error
+			cfg.OnRefusal = func(_ context.Context, account string, err error) { noted = err }
+			if c.change != nil {
+				c.change(&cfg, l)
+			}
+			token, refusal := ask(t, newUnit(t, cfg), c.req)
+			if token != nil || refusal.FailureInfo != c.want || refusal.Text == "" {
+				t.Fatalf("got token %v, refusal %+v, want %v", token, refusal, c.want)
+			}
+			if tsa.KindOf(noted) != c.kind || len(l.tokens) != 0 {
+				t.Fatalf("noted %v (kind %s), archived %d", noted, tsa.KindOf(noted), len(l.tokens))
+			}
+			if strings.Contains(refusal.Text, "disk full") {
+				t.Fatal("the requester is told of the inside")
+			}
+		})
+	}
+}
+
+// brokenKey is a key device that fails or gives values that do not verify.
+type brokenKey struct {
+	crypto.Signer
+	lies bool
+}
+
+func (k brokenKey) Sign(r io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
+	if !k.lies {
+		return nil, errors.New("device removed")
+	}
+	other := bytes.Clone(digest)
+	other[0] ^= 1
+	return k.Signer.Sign(r, other, o)
+}
+
+// The key's period of use, when the certificate states one, is kept to.
+func TestPrivateKeyUsagePeriod(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	from, to := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	const layout = "20060102150405Z"
+	value := fmt.Sprintf("\x30\x22\x80\x0f%s\x81\x0f%s", from.Format(layout), to.Format(layout))
+	id := pki.Identity(t, cmstest.Key(t, "p256"), &x509.Certificate{
+		Subject: pkix.Name{CommonName: "TSU"}, KeyUsage: x509.KeyUsageDigitalSignature,
+		NotBefore: from.AddDate(-1, 0, 0), NotAfter: to.AddDate(20, 0, 0),
+		ExtraExtensions: []pkix.Extension{cmstest.TimeStampingEKU(true), {Id: []int{2, 5, 29, 16}, Value: []byte(value)}},
+	})
+	clock := &fixed{}
+	cfg := config(id, &ledger{})
+	cfg.Clock = clock
+	u := newUnit(t, cfg)
+	for _, c := range []struct {
+		at   time.Time
+		want bool
+	}{{from.Add(-time.Second), false}, {from, true}, {to, true}, {to.Add(time.Second), false}} {
+		clock.t = c.at
+		token, refusal := ask(t, u, request(t, crypto.SHA256, nil, true))
+		if (token != nil) != c.want {
+			t.Errorf("at %v: token %v, refusal %v", c.at, token != nil, refusal)
+		}
+	}
+}
+
+// A clock that steps back stops the stamps until it has caught up.
+func TestTimeNeverRunsBack(t *testing.T) {
+	t.Parallel()
+	clock := &fixed{t: time.Now()}
+	cfg := config(cmstest.New(t).TSU(t, "p256"), &ledger{})
+	cfg.Clock = clock
+	u := newUnit(t, cfg)
+	start := clock.t
+	for _, step := range []struct {
+		to   time.Duration
+		want bool
+	}{{0, true}, {0, true}, {-time.Millisecond, false}, {-time.Hour, false}, {0, true}, {time.Second, true}, {0, false}} {
+		clock.t = start.Add(step.to)
+		if _, refusal := ask(t, u, request(t, crypto.SHA256, nil, true)); (refusal == nil) != step.want {
+			t.Fatalf("at %v: %v", step.to, refusal)
+		}
+	}
+}
+
+// Many requesters and restarts: no serial number twice, and no later number with
+// an earlier time.
+func TestSerialsAreUnique(t *testing.T) {
+	t.Parallel()
+	id := cmstest.New(t).TSU(t, "p256")
+	l := &ledger{}
+	const restarts, workers, each = 3, 8, 40
+	for range restarts {
+		u := newUnit(t, config(id, l))
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for range each {
+					if _, err := u.Stamp(context.Background(), crypto.SHA256, digest(crypto.SHA256, nil), ""); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if len(l.tokens) != restarts*workers*each {
+		t.Fatalf("%d tokens were archived", len(l.tokens))
+	}
+	slices.SortFunc(l.tokens, func(a, b tsa.Stamped) int { return int(a.Serial - b.Serial) })
+	for i := 1; i < len(l.tokens); i++ {
+		if l.tokens[i].Serial == l.tokens[i-1].Serial {
+			t.Fatalf("serial number %d was given twice", l.tokens[i].Serial)
+		}
+		if l.tokens[i].GenTime.Before(l.tokens[i-1].GenTime) {
+			t.Fatalf("serial number %d has an earlier time than the one before", l.tokens[i].Serial)
+		}
+	}
+}
+
+// A store that was set back behind the unit's back is noticed.
+func TestSerialsSetBack(t *testing.T) {
+	t.Parallel()
+	l := &ledger{}
+	u := newUnit(t, config(cmstest.New(t).TSU(t, "p256"), l))
+	stamp := func() error {
+		_, err := u.Stamp(context.Background(), crypto.SHA256, digest(crypto.SHA256, nil), "")
+		return err
+	}
+	if err := stamp(); err != nil {
+		t.Fatal(err)
+	}
+	l.mu.Lock()
+	block := l.next
+	l.next = 0
+	l.mu.Unlock()
+	for range block - 1 {
+		if err := stamp(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := stamp(); tsa.KindOf(err) != tsa.Unavailable {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// MaxTokenSize holds for every token and is reached when the signature value is as
+// long as it can be.
+func TestMaxTokenSize(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	for _, key := range []string{"p256", "p384", "rsa2048"} {
+		l := &ledger{}
+		cfg := config(pki.TSU(t, key), l)
+		cfg.NameInToken = true
+		cfg.Clock = &fixed{t: time.Date(2026, 11, 21, 10, 0, 0, 123_000_000, time.UTC)}
+		l.next = 1<<63 - 1 - 600 // the longest serial numbers
+		u := newUnit(t, cfg)
+		longest := 0
+		for range 64 {
+			token, err := u.Stamp(context.Background(), crypto.SHA512, digest(crypto.SHA512, nil), "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			longest = max(longest, len(token))
+		}
+		if longest > u.MaxTokenSize() {
+			t.Errorf("%s: a token has %d bytes, MaxTokenSize is %d", key, longest, u.MaxTokenSize())
+		}
+		if longest < u.MaxTokenSize()-2 { // an ECDSA value of full length comes once in four
+			t.Errorf("%s: no token came near MaxTokenSize %d; the longest has %d", key, u.MaxTokenSize(), longest)
+		}
+	}
+}
+
+func TestStampRefusesWrongDigest(t *testing.T) {
+	t.Parallel()
+	u := newUnit(t, config(cmstest.New(t).TSU(t, "p256"), &ledger{}))
+	for h, d := range map[crypto.Hash][]byte{crypto.SHA256: make([]byte, 31), crypto.MD5: make([]byte, 16), 0: nil} {
+		if _, err := u.Stamp(context.Background(), h, d, ""); tsa.KindOf(err) != tsa.BadRequest {
+			t.Errorf("%v: got %v", h, err)
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id := pki.TSU(t, "p256")
+	with := func(change func(*x509.Certificate)) func(*tsa.Config) {
+		return func(c *tsa.Config) {
+			template := &x509.Certificate{
+				Subject: pkix.Name{CommonName: "TSU"}, KeyUsage: x509.KeyUsageDigitalSignature,
+				ExtraExtensions: []pkix.Extension{cmstest.TimeStampingEKU(true)},
+			}
+			change(template)
+			c.Certificate = pki.Identity(t, id.Key, template).Certificate
+		}
+	}
+	for name, change := range map[string]func(*tsa.Config){
+		"no name":             func(c *tsa.Config) { c.Name = "" },
+		"no key":              func(c *tsa.Config) { c.Signer = nil },
+		"no certificate":      func(c *tsa.Config) { c.Certificate = nil },
+		"no clock":            func(c *tsa.Config) { c.Clock = nil },
+		"no serial numbers":   func(c *tsa.Config) { c.Serials = nil },
+		"no archive":          func(c *tsa.Config) { c.Archive = nil },
+		"no policy":           func(c *tsa.Config) { c.Policy = nil },
+		"accuracy too fine":   func(c *tsa.Config) { c.Accuracy = time.Microsecond },
+		"accuracy too coarse": func(c *tsa.Config) { c.Accuracy = 2 * time.Second },
+		"weak digest":         func(c *tsa.Config) { c.Hashes = []crypto.Hash{crypto.SHA1} },
+		"lax clock":           func(c *tsa.Config) { c.Clock = tsa.System{Accuracy: time.Second} },
+		"key of another":      func(c *tsa.Config) { c.Signer = cmstest.Key(t, "p256") },
+		"chain of another":    func(c *tsa.Config) { c.Chain = []*x509.Certificate{pki.Root} },
+		"PSS with ECDSA":      func(c *tsa.Config) { c.PSS = true },
+		"signer certificate": func(c *tsa.Config) {
+			c.Certificate = pki.Identity(t, id.Key, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}).Certificate
+		},
+		"usage not critical": with(func(x *x509.Certificate) { x.ExtraExtensions = []pkix.Extension{cmstest.TimeStampingEKU(false)} }),
+		"two usages": with(func(x *x509.Certificate) {
+			x.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 37}, Critical: true, Value: []byte{0x30, 0x14, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 8, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1}}}
+		}),
+		"certificate authority": with(func(x *x509.Certificate) { x.IsCA, x.BasicConstraintsValid = true, true }),
+		"wrong key usage":       with(func(x *x509.Certificate) { x.KeyUsage |= x509.KeyUsageKeyEncipherment }),
+		"broken period": with(func(x *x509.Certificate) {
+			x.ExtraExtensions = append(x.ExtraExtensions, pkix.Extension{Id: []int{2, 5, 29, 16}, Value: []byte{0x30, 2, 0x85, 0}})
+		}),
+	} {
+		cfg := config(id, &ledger{})
+		change(&cfg)
+		if _, err := tsa.New(cfg); tsa.KindOf(err) != tsa.BadConfig {
+			t.Errorf("%s: got %v, want kind %s", name, err, tsa.BadConfig)
+		}
+	}
+}
+
+// BenchmarkRespond reports, beside the time of an answer, how many times longer it
+// takes than the bare signature it contains, measured in the same run.
+func BenchmarkRespond(b *testing.B) {
+	pki := cmstest.New(b)
+	for _, key := range []string{"p256", "rsa2048"} {
+		b.Run(key, func(b *testing.B) {
+			id := pki.TSU(b, key)
+			cfg := config(id, &ledger{})
+			cfg.Check, cfg.Archive = false, forget{}
+			u := newUnit(b, cfg)
+			req := request(b, crypto.SHA256, []byte("x"), true)
+			sum := sha256.Sum256(req)
+			// Answers and bare signatures take turns, so that both meet the same machine.
+			// The medians are compared: other load on it then weighs little.
+			var answers, bare []time.Duration
+			b.ReportAllocs()
+			for b.Loop() {
+				start := time.Now()
+				if len(u.Respond(context.Background(), req, "")) < 100 {
+					b.Fatal("refused")
+				}
+				middle := time.Now()
+				if _, err := id.Key.Sign(rand.Reader, sum[:], crypto.SHA256); err != nil {
+					b.Fatal(err)
+				}
+				answers, bare = append(answers, middle.Sub(start)), append(bare, time.Since(middle))
+			}
+			slices.Sort(answers)
+			slices.Sort(bare)
+			answer, signature := answers[len(answers)/2], bare[len(bare)/2]
+			b.ReportMetric(float64(answer), "ns/answer")
+			b.ReportMetric(float64(signature), "ns/bare-signature")
+			b.ReportMetric(float64(answer)/float64(signature), "x-bare-signature")
+		})
+	}
+}
+
+type forget struct{}
+
+func (forget) Put(context.Context, tsa.Stamped) error { return nil }
