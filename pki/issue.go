@@ -127,4 +127,3 @@ func (a *Authority) notOfTheHouse(public crypto.PublicKey) error {
 	}
 	return nil
 }
-

@@ -163,7 +163,7 @@ func run(ctx context.Context, pool *sql.DB, what string, writable bool, fn func(
 		}
 		return wrap(what, err)
 	}
-	defer inner.Rollback() //nolint:errcheck // no effect after Commit; also runs when fn panics
+	defer inner.Rollback() // no effect after Commit; also runs when fn panics
 	tx := &Tx{ctx: ctx, tx: inner, writable: writable}
 	if err := fn(tx); err != nil {
 		return err

@@ -1,0 +1,326 @@
+package store
+
+import (
+	"math"
+	"reflect"
+	"testing"
+	"time"
+)
+
+var t0 = time.Date(2026, 11, 21, 10, 0, 0, 123e6, time.UTC)
+
+// seed stores a holder, a credential and a document for the rows that refer to them.
+func seed(t *testing.T, db *DB) {
+	t.Helper()
+	write(t, db, func(tx *Tx) error {
+		if err := tx.PutHolder(Holder{ID: "h", Username: "u", Created: t0}); err != nil {
+			return err
+		}
+		if err := tx.PutCredential(Credential{ID: "c", Holder: "h", Created: t0}); err != nil {
+			return err
+		}
+		return tx.PutDocument(Document{ID: "d", Holder: "h", State: "new", Created: t0})
+	})
+}
+
+// roundTrip puts a row, gets it back, and finds that it can be put once only.
+func roundTrip[T any](t *testing.T, db *DB, row T, put func(*Tx, T) error, get func(*Tx) (T, error)) {
+	t.Helper()
+	read(t, db, func(tx *Tx) error {
+		_, err := get(tx)
+		wantKind(t, err, NotFound)
+		return nil
+	})
+	write(t, db, func(tx *Tx) error { return put(tx, row) })
+	read(t, db, func(tx *Tx) error {
+		got, err := get(tx)
+		if !reflect.DeepEqual(got, row) {
+			t.Errorf("%T: got %+v, want %+v", row, got, row)
+		}
+		return err
+	})
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return put(tx, row) }), Conflict)
+}
+
+func TestRoundTripsAppliance(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Appliance)
+	seed(t, db)
+	roundTrip(t, db, Holder{"h2", "u2", "Zoë", "D'Amico", "F", "e@x", "it", []byte("{}"), t0},
+		(*Tx).PutHolder, func(tx *Tx) (Holder, error) { return tx.Holder("h2") })
+	roundTrip(t, db, Credential{"c2", "h", "p256", []byte{0, 1}, "", t0},
+		(*Tx).PutCredential, func(tx *Tx) (Credential, error) { return tx.Credential("c2") })
+	roundTrip(t, db, Certificate{"0a", "issuing-ca", "p", "CN=x", "h", "c", CertIntent, []byte("tbs"), nil,
+		t0, t0.AddDate(3, 0, 0), t0, time.Time{}, t0, 0, "ra"},
+		(*Tx).PutCertificate, func(tx *Tx) (Certificate, error) { return tx.Certificate("0a") })
+	roundTrip(t, db, CRL{"root-ca", 7, []byte("crl"), t0, t0.Add(time.Hour), t0, []byte("tst")},
+		(*Tx).PutCRL, func(tx *Tx) (CRL, error) { return tx.LatestCRL("root-ca") })
+	roundTrip(t, db, Document{"d2", "h", "a.pdf", "pdf", "application/pdf", math.MaxInt64, []byte("sum"), "/p", []byte("{}"), "allow", 3, "new", t0},
+		(*Tx).PutDocument, func(tx *Tx) (Document, error) { return tx.Document("d2") })
+	roundTrip(t, db, Transaction{"t", "h", "c", "prepared", "SHA-256", "", "", t0, t0},
+		(*Tx).PutTransaction, func(tx *Tx) (Transaction, error) { return tx.Transaction("t") })
+	roundTrip(t, db, Item{"t", 0, "d", "pades", "B-T", []byte("dig"), []byte("{}"), nil, nil, "", "", nil, nil},
+		(*Tx).PutItem, func(tx *Tx) (i Item, err error) {
+			list, err := tx.Items("t")
+			if err == nil && len(list) == 0 {
+				return i, &Error{Kind: NotFound}
+			}
+			return list[0], err
+		})
+	roundTrip(t, db, Session{[]byte("id"), "h", t0, t0, t0.Add(time.Hour)},
+		(*Tx).PutSession, func(tx *Tx) (Session, error) { return tx.Session([]byte("id")) })
+	roundTrip(t, db, Token{"1", "tsu-1", "SHA-256", []byte("imp"), t0, "anon", []byte("der")},
+		(*Tx).PutToken, func(tx *Tx) (Token, error) { return tx.Token("1") })
+	roundTrip(t, db, JournalEntry{1, t0, "a", "e", "s", []byte("{}"), make([]byte, 32), []byte("hash")},
+		(*Tx).AppendJournal, func(tx *Tx) (JournalEntry, error) { return tx.JournalHead() })
+}
+
+func TestRoundTripsVault(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Vault)
+	roundTrip(t, db, OTPState{"h", 5, "r", 2, t0, []byte("mac")},
+		(*Tx).PutOTPState, func(tx *Tx) (OTPState, error) { return tx.OTPState("h") })
+	roundTrip(t, db, Spent{"j", "r", "h", "c", []byte("b"), SpentIntent, nil, t0, t0.Add(time.Hour)},
+		(*Tx).PutSpent, func(tx *Tx) (Spent, error) { return tx.Spent("j") })
+	roundTrip(t, db, JournalEntry{1, t0, "a", "e", "s", []byte("{}"), make([]byte, 32), []byte("hash")},
+		(*Tx).AppendJournal, func(tx *Tx) (JournalEntry, error) { return tx.JournalHead() })
+}
+
+// transitions runs a change that must succeed once, conflict the second time,
+// and not find a row that does not exist.
+func transitions(t *testing.T, db *DB, change func(tx *Tx, id string) error, id string) {
+	t.Helper()
+	write(t, db, func(tx *Tx) error { return change(tx, id) })
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return change(tx, id) }), Conflict)
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return change(tx, "absent") }), NotFound)
+}
+
+func TestTransitions(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Appliance)
+	seed(t, db)
+	write(t, db, func(tx *Tx) error {
+		if err := tx.PutCertificate(Certificate{Serial: "01", Issuer: "ca", State: CertIntent, Intent: t0}); err != nil {
+			return err
+		}
+		if err := tx.PutTransaction(Transaction{ID: "t", Holder: "h", Credential: "c", State: "prepared"}); err != nil {
+			return err
+		}
+		return tx.PutItem(Item{Transaction: "t", Document: "d"})
+	})
+	transitions(t, db, func(tx *Tx, id string) error { return tx.SetCertificateIssued(id, []byte("der"), t0) }, "01")
+	transitions(t, db, func(tx *Tx, id string) error {
+		return tx.SetCertificateStatus(id, CertValid, CertSuspended, t0, 6)
+	}, "01")
+	transitions(t, db, func(tx *Tx, id string) error {
+		return tx.SetDocumentInspected(id, "new", "inspected", "pdf", "application/pdf", "allow", []byte("{}"))
+	}, "d")
+	transitions(t, db, func(tx *Tx, id string) error { return tx.SetDocumentState(id, "inspected", "gone") }, "d")
+	transitions(t, db, func(tx *Tx, id string) error {
+		return tx.SetTransactionSAD(id, "prepared", "authorised", "sad", t0)
+	}, "t")
+	transitions(t, db, func(tx *Tx, id string) error { return tx.SetTransactionState(id, "authorised", "signed", t0) }, "t")
+	transitions(t, db, func(tx *Tx, id string) error { return tx.SetTransactionFailed(id, "signed", "failed", "why", t0) }, "t")
+	transitions(t, db, func(tx *Tx, id string) error { return tx.SetItemSignature(id, 0, []byte("sig")) }, "t")
+	transitions(t, db, func(tx *Tx, id string) error { return tx.SetItemToken(id, 0, []byte("tst")) }, "t")
+	read(t, db, func(tx *Tx) error {
+		c, _ := tx.Certificate("01")
+		if c.State != CertSuspended || c.Reason != 6 || string(c.DER) != "der" || !c.Issued.Equal(t0) {
+			t.Errorf("certificate %+v", c)
+		}
+		tr, _ := tx.Transaction("t")
+		if tr.State != "failed" || tr.Error != "why" || tr.SAD != "sad" || !tr.Updated.Equal(t0) {
+			t.Errorf("transaction %+v", tr)
+		}
+		return nil
+	})
+}
+
+func TestVaultTransitions(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Vault)
+	write(t, db, func(tx *Tx) error {
+		if err := tx.PutSpent(Spent{JTI: "j", State: SpentIntent, Created: t0, Expires: t0}); err != nil {
+			return err
+		}
+		return tx.PutOTPState(OTPState{Holder: "h", Step: 5})
+	})
+	write(t, db, func(tx *Tx) error { // an intent is never forgotten
+		n, err := tx.DeleteExpiredSpent(t0)
+		if n != 0 {
+			t.Errorf("%d intents were forgotten", n)
+		}
+		return err
+	})
+	transitions(t, db, func(tx *Tx, id string) error { return tx.SetSpentDone(id, []byte("sigs")) }, "j")
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.SetOTPState(OTPState{Holder: "h", Step: 4}) }), Conflict)
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.SetOTPState(OTPState{Holder: "x"}) }), NotFound)
+	write(t, db, func(tx *Tx) error {
+		if err := tx.SetOTPState(OTPState{Holder: "h", Step: 5, Failures: 3, LockedUntil: t0, MAC: []byte("m")}); err != nil {
+			return err
+		}
+		s, err := tx.OTPState("h")
+		if s.Failures != 3 || !s.LockedUntil.Equal(t0) {
+			t.Errorf("%+v", s)
+		}
+		if list, _ := tx.SpentInState(SpentDone); len(list) != 1 || string(list[0].Signatures) != "sigs" {
+			t.Errorf("%+v", list)
+		}
+		n, _ := tx.DeleteExpiredSpent(t0)
+		if n != 1 {
+			t.Errorf("%d rows were forgotten", n)
+		}
+		return err
+	})
+}
+
+func TestLists(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Appliance)
+	seed(t, db)
+	write(t, db, func(tx *Tx) error {
+		for i, id := range []string{"a", "b", "e"} {
+			at := t0.Add(time.Duration(i+1) * time.Second)
+			_ = tx.PutHolder(Holder{ID: "h" + id, Username: "u" + id})
+			_ = tx.PutDocument(Document{ID: id, Holder: "h", Created: at})
+			_ = tx.PutTransaction(Transaction{ID: id, Holder: "h", Credential: "c", State: "s" + id, Created: at})
+			_ = tx.PutCertificate(Certificate{Serial: id, Issuer: "ca", Holder: "h", State: CertIntent, TBS: []byte("x"), Intent: at})
+			_ = tx.PutToken(Token{Serial: id, Imprint: []byte("i"), GenTime: at})
+		}
+		return tx.SetCertificateIssued("b", []byte("der"), t0)
+	})
+	read(t, db, func(tx *Tx) error {
+		docs, _ := tx.DocumentsOf("h", 2, time.Time{})
+		older, _ := tx.DocumentsOf("h", 0, docs[1].Created)
+		trs, _ := tx.TransactionsOf("h", 2)
+		in, _ := tx.TransactionsInState("sa", "se")
+		none, _ := tx.TransactionsInState()
+		all, _ := tx.CertificatesByIssuer("ca")
+		valid, _ := tx.CertificatesByIssuer("ca", CertValid, CertRevoked)
+		intents, _ := tx.CertificatesInState(CertIntent)
+		of, _ := tx.CertificatesOf("h")
+		tokens, _ := tx.TokensByImprint([]byte("i"), 2)
+		holders, _ := tx.Holders(2, "u")
+		creds, _ := tx.CredentialsOf("h")
+		got := []any{len(docs), docs[0].ID, docs[1].ID, len(older), older[0].ID, len(trs), trs[0].ID, len(in), in[0].ID, len(none),
+			len(all), len(valid), valid[0].Serial, valid[0].TBS == nil, len(intents), string(intents[0].TBS), len(of),
+			len(tokens), tokens[0].Serial, len(holders), holders[0].ID, len(creds)}
+		want := []any{2, "e", "b", 2, "a", 2, "e", 2, "a", 0, 3, 1, "b", true, 2, "x", 3, 2, "a", 2, "ha", 1}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %v\nwant %v", got, want)
+		}
+		return nil
+	})
+}
+
+func TestSettersAndSessions(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Appliance)
+	seed(t, db)
+	write(t, db, func(tx *Tx) error {
+		wantKind(t, tx.SetFactors("x", nil), NotFound)
+		wantKind(t, tx.SetCredentialCertificate("x", "1"), NotFound)
+		wantKind(t, tx.SetDocumentPages("x", 1), NotFound)
+		wantKind(t, tx.TouchSession([]byte("x"), t0), NotFound)
+		wantKind(t, tx.SetItemOutput("x", 0, "", "", nil, nil), NotFound)
+		for _, err := range []error{
+			tx.SetFactors("h", []byte("f")), tx.SetCredentialCertificate("c", "0b"), tx.SetDocumentPages("d", 9),
+			tx.PutSession(Session{ID: []byte("1"), Holder: "h", Expires: t0}),
+			tx.PutSession(Session{ID: []byte("2"), Holder: "h", Expires: t0.Add(time.Millisecond)}),
+			tx.TouchSession([]byte("2"), t0), tx.DeleteSession([]byte("absent")),
+		} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		n, err := tx.DeleteExpiredSessions(t0)
+		if n != 1 {
+			t.Errorf("%d sessions had expired", n)
+		}
+		return err
+	})
+	read(t, db, func(tx *Tx) error {
+		h, _ := tx.HolderByUsername("u")
+		c, _ := tx.Credential("c")
+		d, _ := tx.Document("d")
+		s, err := tx.Session([]byte("2"))
+		if string(h.Factors) != "f" || c.Certificate != "0b" || d.Pages != 9 || !s.Seen.Equal(t0) {
+			t.Errorf("%+v %+v %+v %+v", h, c, d, s)
+		}
+		return err
+	})
+}
+
+func TestCounters(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Appliance)
+	next := func(reserve func(*Tx) (int64, error)) (n int64) {
+		write(t, db, func(tx *Tx) (err error) { n, err = reserve(tx); return err })
+		return n
+	}
+	serials := func(n int64) func(*Tx) (int64, error) {
+		return func(tx *Tx) (int64, error) { return tx.ReserveSerials("root-ca", n) }
+	}
+	crl := func(tx *Tx) (int64, error) { return tx.NextCRLNumber("root-ca") }
+	got := []int64{next(serials(5)), next(crl), next(serials(1)), next(crl)}
+	if !reflect.DeepEqual(got, []int64{1, 1, 6, 2}) { // the two kinds do not share a counter
+		t.Error(got)
+	}
+	for _, n := range []int64{0, -1, maxReserve + 1} {
+		if err := db.Write(t.Context(), func(tx *Tx) error { _, err := serials(n)(tx); return err }); err == nil {
+			t.Errorf("reserved %d", n)
+		}
+	}
+	write(t, db, func(tx *Tx) error {
+		return tx.put("", `UPDATE serials SET next = ? WHERE unit = 'serial/root-ca'`, int64(math.MaxInt64))
+	})
+	if err := db.Write(t.Context(), func(tx *Tx) error { _, err := serials(1)(tx); return err }); err == nil {
+		t.Error("the counter ran over")
+	}
+}
+
+func TestJournalOrder(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Vault)
+	entry := func(seq int64) error {
+		return db.Write(t.Context(), func(tx *Tx) error { return tx.AppendJournal(JournalEntry{Seq: seq, Subject: "s", Time: t0}) })
+	}
+	wantKind(t, entry(2), Conflict)
+	for i := int64(1); i <= 3; i++ {
+		if err := entry(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantKind(t, entry(3), Conflict)
+	wantKind(t, entry(5), Conflict)
+	write(t, db, func(tx *Tx) error {
+		for _, key := range []string{"a", "b"} {
+			if err := tx.PutCheckpoint(Checkpoint{Seq: 2, Key: key, Time: t0}); err != nil {
+				return err
+			}
+		}
+		wantKind(t, tx.PutCheckpoint(Checkpoint{Seq: 2, Key: "a", Time: t0.Add(1e9)}), Conflict)
+		from2, _ := tx.Journal(2, 1)
+		of, _ := tx.JournalOf("s", 2)
+		cps, err := tx.Checkpoints(2, 0)
+		if len(from2) != 1 || from2[0].Seq != 2 || len(of) != 2 || of[0].Seq != 3 || len(cps) != 2 {
+			t.Errorf("%v %v %v", from2, of, cps)
+		}
+		return err
+	})
+}
+
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Appliance)
+	rome := time.FixedZone("Europe/Rome", 3600)
+	fine := time.Date(2026, 11, 21, 11, 0, 0, 123456789, rome)
+	write(t, db, func(tx *Tx) error { return tx.PutHolder(Holder{ID: "h", Created: fine}) })
+	read(t, db, func(tx *Tx) error {
+		h, err := tx.Holder("h")
+		if !h.Created.Equal(fine.Truncate(time.Millisecond)) || h.Created.Location() != time.UTC {
+			t.Errorf("got %v", h.Created)
+		}
+		return err
+	})
+}
