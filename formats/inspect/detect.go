@@ -61,7 +61,7 @@ var extensions = map[string][]string{
 	"doc": {"doc", "dot"}, "xls": {"xls", "xlt"}, "ppt": {"ppt", "pps", "pot"},
 	"odt": {"odt", "ott"}, "ods": {"ods", "ots"}, "odp": {"odp", "otp"}, "odg": {"odg", "otg"},
 	"rtf": {"rtf"}, "html": {"html", "htm"}, "xhtml": {"xhtml", "xht", "html", "htm"},
-	"svg": {"svg"}, "xml": {"xml"}, "text": {"txt", "text", "log", "md", "asc"}, "csv": {"csv", "tsv"},
+	"svg": {"svg"}, "xml": {"xml"}, "text": {"txt", "text", "log", "md", "asc", "json"}, "csv": {"csv", "tsv"},
 	"png": {"png"}, "jpeg": {"jpg", "jpeg", "jpe"}, "tiff": {"tif", "tiff"}, "bmp": {"bmp", "dib"},
 	"gif": {"gif"}, "zip": {"zip"}, "p7m": {"p7m"},
 }

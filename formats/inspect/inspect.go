@@ -60,7 +60,7 @@ func (s *scan) run() {
 		s.add("format.unknown", "", "")
 		return
 	}
-	if d.zip == nil { // a package is only named after its parts have been read
+	if d.zip == nil && d.format != "cfb" { // a package is only named after its parts have been read
 		s.checkName(d.format)
 	}
 	s.dispatch(d)
@@ -68,6 +68,12 @@ func (s *scan) run() {
 
 func (s *scan) dispatch(d detected) {
 	switch d.format {
+	case "pdf":
+		s.pdf()
+	case "cfb":
+		s.cfb()
+	case "rtf":
+		s.rtf()
 	case "zip":
 		s.zipPackage(d)
 	case "html":
@@ -76,6 +82,18 @@ func (s *scan) dispatch(d detected) {
 		s.xml(d.format)
 	case "text", "csv":
 		s.text(d.format)
+	case "png":
+		s.png()
+	case "jpeg":
+		s.jpeg()
+	case "gif":
+		s.gif()
+	case "bmp":
+		s.bmp()
+	case "tiff":
+		s.tiff()
+	case "p7m":
+		s.p7m()
 	default:
 		s.add("format.unknown", "", d.format)
 	}

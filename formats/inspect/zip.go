@@ -231,9 +231,9 @@ func (s *scan) zipPackage(d detected) {
 	case a.byName["[Content_Types].xml"] != nil && a.byName["mimetype"] != nil:
 		s.add("format.polyglot", "", "OOXML + OpenDocument")
 	case a.byName["[Content_Types].xml"] != nil:
-		s.add("format.unknown", "", "OOXML")
+		s.ooxml(a)
 	case a.byName["mimetype"] != nil:
-		s.add("format.unknown", "", "OpenDocument")
+		s.odf(a)
 	default:
 		s.setFormat("zip")
 		s.add("format.container", "", "")

@@ -1,0 +1,141 @@
+package inspect
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/richardlehane/mscfb"
+)
+
+// cfb inspects the binary Office formats ([MS-CFB], [MS-DOC], [MS-XLS],
+// [MS-PPT]). Macros, objects and encryption are named; but also without them
+// such a document is refused, because its fields and formulas lie in records
+// that we do not read, and the holder has an easy way out.
+func (s *scan) cfb() {
+	doc, err := mscfb.New(s.reader())
+	if err != nil {
+		s.checkNameOfBinary("cfb")
+		s.add("cfb.malformed", "", err.Error())
+		return
+	}
+	c := cfbScan{scan: s}
+	for n := 0; ; n++ {
+		entry, err := doc.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			s.add("cfb.malformed", "", err.Error())
+			break
+		}
+		if n >= maxCFBEntries {
+			s.add("cfb.malformed", "", "too many entries")
+			break
+		}
+		c.entry(entry)
+	}
+	format := c.format
+	if format == "" {
+		format = "cfb"
+	}
+	s.checkNameOfBinary(format)
+	s.add("cfb.legacy", "", format)
+}
+
+func (s *scan) checkNameOfBinary(format string) {
+	if format == "cfb" {
+		if s.envelopes == 0 {
+			s.Format, s.MediaType = format, mediaTypes[format]
+		}
+		switch extension(s.name) {
+		case "", "doc", "dot", "xls", "xlt", "ppt", "pps", "pot":
+			return // too broken to tell
+		}
+	}
+	if s.envelopes == 0 {
+		s.Format, s.MediaType = format, mediaTypes[format]
+	}
+	s.checkName(format)
+}
+
+type cfbScan struct {
+	*scan
+	format string
+}
+
+func (c *cfbScan) entry(e *mscfb.File) {
+	where := strings.Join(append(append([]string(nil), e.Path...), e.Name), "/")
+	name := strings.ToLower(e.Name)
+	if len(e.Path) == 0 {
+		switch name {
+		case "worddocument":
+			c.is("doc")
+			c.word(e, where)
+		case "workbook", "book":
+			c.is("xls")
+			c.workbook(e, where)
+		case "powerpoint document":
+			c.is("ppt")
+		}
+	}
+	switch {
+	case name == "macros", name == "_vba_project_cur", name == "vba", name == "_vba_project", name == "projectwm":
+		c.add("cfb.macro", where, "")
+	case name == "objectpool", name == "\x01ole10native", name == "\x01ole", strings.HasPrefix(name, "mbd0"), name == "package":
+		c.add("cfb.embedded", where, "")
+	case name == "encryptedpackage", name == "encryptioninfo", name == "encryption", name == "\x06dataspaces":
+		c.add("cfb.encrypted", where, "")
+	case strings.HasPrefix(name, "__substg1.0_"), name == "__properties_version1.0":
+		c.add("format.unknown", where, "MSG")
+	}
+}
+
+func (c *cfbScan) is(format string) {
+	if c.format != "" && c.format != format {
+		c.add("format.polyglot", "", c.format+" + "+format)
+	}
+	c.format = format
+}
+
+// word reads the flags of the file information block ([MS-DOC] §2.5.1).
+func (c *cfbScan) word(e *mscfb.File, where string) {
+	var fib [12]byte
+	if _, err := io.ReadFull(e, fib[:]); err != nil {
+		c.add("cfb.malformed", where, err.Error())
+		return
+	}
+	if flags := binary.LittleEndian.Uint16(fib[10:]); flags&0x0100 != 0 { // fEncrypted
+		c.add("cfb.encrypted", where, "")
+	}
+}
+
+// workbook walks the records of an Excel stream ([MS-XLS] §2.1.4) for macro
+// sheets, encryption and links.
+func (c *cfbScan) workbook(e *mscfb.File, where string) {
+	for at := int64(0); at+4 <= e.Size; {
+		var head [4]byte
+		if _, err := io.ReadFull(e, head[:]); err != nil {
+			c.add("cfb.malformed", where, err.Error())
+			return
+		}
+		kind, size := binary.LittleEndian.Uint16(head[:]), int64(binary.LittleEndian.Uint16(head[2:]))
+		body := make([]byte, size)
+		if _, err := io.ReadFull(e, body); err != nil {
+			c.add("cfb.malformed", where, fmt.Sprintf("record at %d: %v", at, err))
+			return
+		}
+		switch {
+		case kind == 0x85 && size > 5 && body[5] == 1: // BoundSheet8: Excel 4.0 macro sheet
+			c.add("sheet.macrosheet", where, fmt.Sprintf("record at %d", at))
+		case kind == 0x2f: // FilePass
+			c.add("cfb.encrypted", where, "")
+			return
+		case kind == 0x1ae && size != 4: // SupBook of another workbook or a DDE link
+			c.add("ooxml.external", where, fmt.Sprintf("record at %d", at))
+		}
+		at += 4 + size
+	}
+}

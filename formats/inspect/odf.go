@@ -1,0 +1,316 @@
+package inspect
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+)
+
+var odfTypes = map[string]string{
+	"application/vnd.oasis.opendocument.text": "odt", "application/vnd.oasis.opendocument.text-template": "odt",
+	"application/vnd.oasis.opendocument.spreadsheet": "ods", "application/vnd.oasis.opendocument.spreadsheet-template": "ods",
+	"application/vnd.oasis.opendocument.presentation": "odp", "application/vnd.oasis.opendocument.presentation-template": "odp",
+	"application/vnd.oasis.opendocument.graphics": "odg", "application/vnd.oasis.opendocument.graphics-template": "odg",
+}
+
+// odfScan is one OpenDocument package under inspection (ISO/IEC 26300).
+type odfScan struct {
+	*report
+	a       *zipArchive
+	masters map[string]bool // page styles that content or other styles use
+	where   string
+	master  string // the page style being read
+}
+
+func (s *scan) odf(a *zipArchive) {
+	format, err := odfFormat(a)
+	if err != nil || format == "" {
+		s.setFormat("zip")
+		s.add("format.container", "mimetype", "")
+		return
+	}
+	s.setFormat(format)
+	o := &odfScan{report: s.report, a: a, masters: map[string]bool{}}
+	// The page styles in use must be known before styles.xml is judged.
+	for _, name := range []string{"content.xml", "styles.xml"} {
+		f := a.byName[name]
+		if f == nil {
+			if name == "content.xml" {
+				s.add("odf.malformed", name, "")
+			}
+			continue
+		}
+		if err := o.each(f, o.collectMasters); err != nil {
+			o.broken(name, err)
+			return
+		}
+	}
+	for _, f := range a.files {
+		if isDir(f) || f.Name == "mimetype" {
+			continue
+		}
+		if err := o.part(f); err != nil {
+			o.broken(f.Name, err)
+			if errors.Is(err, errBomb) {
+				return
+			}
+		}
+	}
+}
+
+// odfFormat: the first entry, stored, names the type (ISO/IEC 26300-3 §3.3).
+func odfFormat(a *zipArchive) (string, error) {
+	f := a.byName["mimetype"]
+	if a.files[0] != f || f.Method != zip.Store || f.UncompressedSize64 > 128 {
+		return "", nil
+	}
+	rc, err := a.open(f)
+	if err != nil {
+		return "", err
+	}
+	defer rc.Close()
+	b, err := io.ReadAll(io.LimitReader(rc, 128))
+	return odfTypes[strings.TrimSpace(string(b))], err
+}
+
+func (o *odfScan) broken(name string, err error) {
+	switch {
+	case errors.Is(err, errBomb):
+		o.add("zip.bomb", name, "")
+	case errors.Is(err, errDoctype):
+		o.add("xml.dtd", name, err.Error())
+	default:
+		o.add("odf.malformed", name, err.Error())
+	}
+}
+
+func (o *odfScan) each(f *zip.File, start func(xml.StartElement, int)) error {
+	rc, err := o.a.open(f)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	return walkXML(rc, xmlVisitor{start: start})
+}
+
+func (o *odfScan) collectMasters(e xml.StartElement, _ int) {
+	if v, ok := attr(e, "master-page-name"); ok {
+		o.masters[v] = true
+	}
+	if v, ok := attr(e, "next-style-name"); ok && e.Name.Local == "master-page" {
+		o.masters[v] = true
+	}
+}
+
+func (o *odfScan) part(f *zip.File) error {
+	lower := strings.ToLower(f.Name)
+	for _, dir := range []string{"basic/", "scripts/", "dialogs/"} {
+		if strings.HasPrefix(lower, dir) {
+			o.add("odf.macro", f.Name, "")
+			return nil
+		}
+	}
+	rc, err := o.a.open(f)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(rc, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	head = head[:n]
+	whole := io.MultiReader(bytes.NewReader(head), rc)
+	switch {
+	case n == 0:
+		return nil // LibreOffice writes empty configuration files
+	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")), strings.HasPrefix(lower, "object ") && strings.Contains(lower, "/content.xml"):
+		o.add("odf.object", f.Name, "")
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("%PDF-")), bytes.HasPrefix(head, []byte("MZ")), bytes.HasPrefix(head, []byte("\x7fELF")):
+		o.add("zip.nested", f.Name, "")
+	case strings.HasPrefix(lower, "configurations2/"):
+		return o.configuration(f.Name, whole)
+	case strings.HasSuffix(lower, ".xml"), strings.HasSuffix(lower, ".rdf"):
+		return o.xmlPart(f.Name, whole)
+	}
+	_, err = io.Copy(io.Discard, whole)
+	return err
+}
+
+// configuration: menus, keys and toolbars of the document's own may call macros.
+func (o *odfScan) configuration(name string, r io.Reader) error {
+	found, err := containsAny(r, []byte("script:"), []byte("macro:"), []byte("vnd.sun.star"))
+	if found {
+		o.add("odf.macro", name, "")
+	}
+	return err
+}
+
+// odfRules are elements that say all by their name.
+var odfRules = map[string]string{
+	"event-listener": "odf.macro", "script": "odf.macro", "execute-macro": "odf.macro",
+	"dde-connection": "field.dde", "dde-connection-decl": "field.dde", "dde-source": "field.dde", "dde-link": "field.dde",
+	"object": "odf.object", "object-ole": "odf.object", "plugin": "odf.object", "applet": "odf.object", "floating-frame": "odf.object",
+	"section-source": "odf.external", "cell-range-source": "odf.external", "table-source": "odf.external",
+	"encryption-data":     "zip.encrypted",
+	"database-display":    "field.dynamic",
+	"database-next":       "field.dynamic",
+	"database-row-select": "field.dynamic", "database-name": "field.dynamic", "database-row-number": "field.dynamic",
+	"conditional-text": "field.dynamic", "hidden-text": "field.dynamic", "hidden-paragraph": "field.dynamic", "meta-field": "field.dynamic",
+	"expression": "field.dynamic", "user-field-input": "field.dynamic", "text-input": "field.dynamic", "variable-input": "field.dynamic",
+	"modification-date": "field.dynamic", "modification-time": "field.dynamic", "print-date": "field.dynamic", "print-time": "field.dynamic", "printed-by": "field.dynamic",
+	"template-name": "field.dynamic", "editing-duration": "", "dropdown": "field.layout", "drop-down": "field.layout",
+	"page-number": "field.layout", "page-count": "field.layout", "page-continuation": "field.layout", "page-variable-get": "field.layout",
+	"paragraph-count": "field.layout", "word-count": "field.layout", "character-count": "field.layout", "table-count": "field.layout", "image-count": "field.layout", "object-count": "field.layout",
+	"sequence": "field.layout", "bookmark-ref": "field.layout", "reference-ref": "field.layout", "sequence-ref": "field.layout", "note-ref": "field.layout", "chapter": "field.layout", "sheet-name": "field.layout",
+	"table-of-content": "field.layout", "alphabetical-index": "field.layout", "illustration-index": "field.layout", "user-index": "field.layout", "bibliography": "field.layout",
+	"variable-set": "field.layout", "variable-get": "field.layout", "user-field-get": "field.layout", "user-defined": "field.layout",
+	"control": "odf.form", "changed-region": "odf.changes", "tracked-changes": "", "annotation": "odf.changes",
+	"animate": "slide.animation", "par": "slide.animation", "audio": "ooxml.media",
+}
+
+// odfFields are fields that are fixed only if they say so (text:fixed).
+var odfFields = map[string]bool{
+	"date": true, "time": true, "file-name": true, "author-name": true, "author-initials": true, "creation-date": false,
+	"sender-firstname": true, "sender-lastname": true, "sender-initials": true, "sender-title": true, "sender-position": true,
+	"sender-email": true, "sender-phone-private": true, "sender-fax": true, "sender-company": true, "sender-phone-work": true,
+	"sender-street": true, "sender-city": true, "sender-postal-code": true, "sender-country": true, "sender-state-or-province": true,
+}
+
+func (o *odfScan) xmlPart(name string, r io.Reader) error {
+	o.where, o.master = name, ""
+	meta := name == "meta.xml" || strings.HasPrefix(name, "META-INF/")
+	return walkXML(r, xmlVisitor{
+		start: func(e xml.StartElement, _ int) {
+			if strings.Contains(e.Name.Space, ":meta:") || strings.HasPrefix(e.Name.Space, "http://purl.org/dc/") {
+				return
+			}
+			if e.Name.Local == "master-page" {
+				o.master, _ = attr(e, "name")
+			}
+			if !meta || e.Name.Local == "encryption-data" {
+				o.element(e)
+			}
+		},
+		end: func(n xml.Name, _ int) {
+			if n.Local == "master-page" {
+				o.master = ""
+			}
+		},
+		text: func(b []byte) {
+			for _, c := range string(b) {
+				if characterRule(c) == "text.bidi" {
+					o.add("text.bidi", name, string(b))
+					return
+				}
+			}
+		},
+	})
+}
+
+func (o *odfScan) element(e xml.StartElement) {
+	local := e.Name.Local
+	text := strings.HasSuffix(e.Name.Space, ":text:1.0")
+	if odfFields[local] && text {
+		if v, ok := attr(e, "fixed"); !ok || !isOn(v, true) {
+			o.field(local)
+		}
+	}
+	switch rule := odfRules[local]; {
+	case local == "date-time-decl":
+		if v, _ := attr(e, "source"); v != "fixed" {
+			o.field("date-time " + v)
+		}
+	case rule == "field.dynamic":
+		if v, ok := attr(e, "fixed"); !ok || !isOn(v, true) {
+			o.field(local)
+		}
+	case rule != "" && !strings.Contains(e.Name.Space, ":manifest:") || rule == "zip.encrypted":
+		o.add(rule, o.where, "<"+local+">")
+	}
+	for _, a := range e.Attr {
+		o.attribute(e, a)
+	}
+}
+
+// field is a dynamic field; in a page style that no page uses it shows nothing.
+func (o *odfScan) field(quote string) {
+	if o.master != "" && o.master != "Standard" && o.master != "Default" && !o.masters[o.master] {
+		o.add("odf.field.unused", o.where, quote)
+		return
+	}
+	o.add("field.dynamic", o.where, quote)
+}
+
+func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
+	switch a.Name.Local {
+	case "formula", "condition":
+		if e.Name.Local == "sequence" || strings.HasSuffix(e.Name.Space, ":text:1.0") && a.Name.Local == "condition" {
+			return
+		}
+		rule := formulaRule(odfFormula(a.Value))
+		if a.Name.Local == "formula" || rule != "formula" {
+			o.add(rule, o.where, a.Value)
+		}
+	case "href":
+		o.href(e, a.Value)
+	case "display":
+		if strings.HasPrefix(e.Name.Local, "header") || strings.HasPrefix(e.Name.Local, "footer") {
+			return // a variant for other pages that is switched off
+		}
+		if a.Value == "none" || a.Value == "false" || a.Value == "condition" {
+			o.add("odf.hidden", o.where, "<"+e.Name.Local+" display="+a.Value+">")
+		}
+	case "visibility":
+		if a.Value == "collapse" || a.Value == "hidden" {
+			o.add("odf.hidden", o.where, "<"+e.Name.Local+" visibility="+a.Value+">")
+		}
+	}
+}
+
+// odfFormula makes the references of OpenFormula ([.A1], [$Sheet.A1]) look like
+// names, so that only references to other documents keep their brackets.
+func odfFormula(f string) string {
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(f, "[")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		inside, after, _ := strings.Cut(rest, "]")
+		if strings.Contains(inside, "#") || strings.Contains(inside, "://") {
+			b.WriteString("[" + inside + "]!")
+		}
+		f = after
+	}
+}
+
+// href of a text or drawing link waits for the reader; of anything else it is
+// part of the document and must lie in the package.
+func (o *odfScan) href(e xml.StartElement, target string) {
+	if target == "" || strings.HasPrefix(target, "#") {
+		return
+	}
+	scheme := urlScheme(target)
+	if scheme == "vnd.sun.star.script" || scheme == "macro" || isCodeScheme(scheme) {
+		o.add("odf.macro", o.where, target)
+		return
+	}
+	if e.Name.Local == "a" {
+		o.add(linkRule(target), o.where, target)
+		return
+	}
+	inside := strings.TrimPrefix(target, "./")
+	if scheme != "" || strings.HasPrefix(target, "/") || strings.HasPrefix(target, "../") || strings.HasPrefix(target, "\\") {
+		o.add("odf.external", o.where, target)
+		return
+	}
+	if _, ok := o.a.byName[inside]; !ok && o.a.byName[inside+"/"] == nil && o.a.byName[inside+"/content.xml"] == nil {
+		o.add("odf.external", o.where, target)
+	}
+}

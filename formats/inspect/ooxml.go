@@ -1,0 +1,360 @@
+package inspect
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// ooxmlFamilies maps the content type of the main part to the format. Whoever
+// calls a document macro-enabled says so here (ISO/IEC 29500-1 §11.3, [MS-OFFMACRO2]).
+var ooxmlFamilies = map[string]string{
+	"application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml":   "docx",
+	"application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml":   "dotx",
+	"application/vnd.ms-word.document.macroenabled.main+xml":                             "docm",
+	"application/vnd.ms-word.template.macroenabledtemplate.main+xml":                     "docm",
+	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml":         "xlsx",
+	"application/vnd.openxmlformats-officedocument.spreadsheetml.template.main+xml":      "xltx",
+	"application/vnd.ms-excel.sheet.macroenabled.main+xml":                               "xlsm",
+	"application/vnd.ms-excel.template.macroenabled.main+xml":                            "xlsm",
+	"application/vnd.ms-excel.addin.macroenabled.main+xml":                               "xlsm",
+	"application/vnd.ms-excel.sheet.binary.macroenabled.main":                            "xlsb",
+	"application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml": "pptx",
+	"application/vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml":    "ppsx",
+	"application/vnd.openxmlformats-officedocument.presentationml.template.main+xml":     "potx",
+	"application/vnd.ms-powerpoint.presentation.macroenabled.main+xml":                   "pptm",
+	"application/vnd.ms-powerpoint.slideshow.macroenabled.main+xml":                      "pptm",
+	"application/vnd.ms-powerpoint.template.macroenabled.main+xml":                       "pptm",
+	"application/vnd.ms-powerpoint.addin.macroenabled.main+xml":                          "pptm",
+}
+
+// ooxmlScan is one Office Open XML package under inspection.
+type ooxmlScan struct {
+	*report
+	a     *zipArchive
+	types map[string]string // by "/part/name" in lower case, or by extension
+}
+
+func (s *scan) ooxml(a *zipArchive) {
+	o := &ooxmlScan{report: s.report, a: a, types: map[string]string{}}
+	if err := o.contentTypes(); err != nil {
+		s.checkNameOfContainer()
+		s.add("ooxml.malformed", "[Content_Types].xml", err.Error())
+		return
+	}
+	format := o.family()
+	if format == "" {
+		s.setFormat("zip")
+		s.add("format.unknown", "[Content_Types].xml", "")
+		return
+	}
+	s.setFormat(format)
+	switch format {
+	case "docm", "xlsm", "pptm":
+		s.add("ooxml.macro", "[Content_Types].xml", format)
+	case "xlsb":
+		s.add("ooxml.binary-workbook", "", "")
+	}
+	for _, f := range a.files {
+		if isDir(f) || f.Name == "[Content_Types].xml" {
+			continue
+		}
+		if err := o.part(f); err != nil {
+			o.broken(f.Name, err)
+			if errors.Is(err, errBomb) {
+				return
+			}
+		}
+	}
+}
+
+func (o *ooxmlScan) broken(name string, err error) {
+	switch {
+	case errors.Is(err, errBomb):
+		o.add("zip.bomb", name, "")
+	case errors.Is(err, errDoctype):
+		o.add("xml.dtd", name, err.Error())
+	default:
+		o.add("ooxml.malformed", name, err.Error())
+	}
+}
+
+// contentTypes reads [Content_Types].xml (ISO/IEC 29500-2 §7.2.3).
+func (o *ooxmlScan) contentTypes() error {
+	rc, err := o.a.open(o.a.byName["[Content_Types].xml"])
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	return walkXML(rc, xmlVisitor{start: func(e xml.StartElement, _ int) {
+		kind, _ := attr(e, "ContentType")
+		if name, ok := attr(e, "PartName"); ok && e.Name.Local == "Override" {
+			o.types[strings.ToLower(name)] = strings.ToLower(kind)
+		} else if ext, ok := attr(e, "Extension"); ok && e.Name.Local == "Default" {
+			o.types[strings.ToLower(ext)] = strings.ToLower(kind)
+		}
+	}})
+}
+
+func (o *ooxmlScan) contentType(name string) string {
+	if t, ok := o.types["/"+strings.ToLower(name)]; ok {
+		return t
+	}
+	return o.types[strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))]
+}
+
+// family is the format that the main part's content type says, "" if none or
+// more than one does. Only parts that exist count.
+func (o *ooxmlScan) family() string {
+	found := ""
+	for _, f := range o.a.files {
+		format := ooxmlFamilies[o.contentType(f.Name)]
+		if format != "" && found != "" {
+			return ""
+		}
+		if format != "" {
+			found = format
+		}
+	}
+	return found
+}
+
+// partRules judges parts by what their content type contains; the first that
+// fits decides. "" is inert by itself, though its XML is still read.
+var partRules = []struct{ contains, rule string }{
+	{"vbaproject", "ooxml.macro"}, {"vbadata", "ooxml.macro"}, {"macrosheet", "sheet.macrosheet"}, {"dialogsheet", "sheet.macrosheet"},
+	{"attachedtoolbars", "ooxml.macro"}, {"keymapcustomizations", "ooxml.macro"}, {"activex", "ooxml.activex"}, {"controlproperties", "ooxml.activex"},
+	{"oleobject", "ooxml.embedded"}, {"officedocument.package", "ooxml.embedded"}, {"externallink", "ooxml.external"},
+	{"connections", "ooxml.data"}, {"querytable", "ooxml.data"}, {"recipientdata", "ooxml.data"}, {"mailmerge", "ooxml.data"}, {"volatiledependencies", "formula.volatile"},
+	{"webextension", "ooxml.extension"}, {"customui", "ooxml.extension"}, {"model3d", "ooxml.media"}, {"model/", "ooxml.media"},
+	{"audio/", "ooxml.media"}, {"video/", "ooxml.media"}, {"pythonscript", "ooxml.macro"},
+}
+
+// part inspects one part.
+func (o *ooxmlScan) part(f *zip.File) error {
+	kind := o.contentType(f.Name)
+	o.partType(f.Name, kind)
+	rc, err := o.a.open(f)
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	head := make([]byte, 512)
+	n, err := io.ReadFull(rc, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	head = head[:n]
+	whole := io.MultiReader(bytes.NewReader(head), rc)
+	if o.foreign(f.Name, head, whole) {
+		return nil
+	}
+	switch {
+	case strings.HasSuffix(strings.ToLower(f.Name), ".rels"):
+		return o.relationships(f.Name, whole)
+	case strings.HasSuffix(kind, "+xml"), strings.HasSuffix(kind, "/xml"), strings.HasSuffix(strings.ToLower(f.Name), ".xml"), strings.HasSuffix(strings.ToLower(f.Name), ".vml"):
+		return o.xmlPart(f.Name, whole)
+	}
+	// The rest is inert data, read to the end for its checksum and the limits.
+	_, err = io.Copy(io.Discard, whole)
+	return err
+}
+
+// partType judges the declared type of a part.
+func (o *ooxmlScan) partType(name, kind string) {
+	lower := strings.ToLower(name)
+	for _, r := range partRules {
+		if strings.Contains(kind, r.contains) {
+			o.add(r.rule, name, kind)
+			return
+		}
+	}
+	switch {
+	case strings.Contains(lower, "vbaproject"):
+		o.add("ooxml.macro", name, kind)
+	case strings.Contains(lower, "/embeddings/"):
+		o.add("ooxml.embedded", name, kind)
+	case strings.Contains(lower, "/activex/"), strings.Contains(lower, "/ctrlprops/"):
+		o.add("ooxml.activex", name, kind)
+	case strings.Contains(lower, "/macrosheets/"):
+		o.add("sheet.macrosheet", name, kind)
+	case inertType(kind), strings.HasSuffix(lower, ".rels"):
+	default:
+		o.add("ooxml.part", name, kind)
+	}
+}
+
+// inertType knows the content types that are only data. Anything not known is
+// refused.
+func inertType(kind string) bool {
+	switch kind {
+	case "application/xml", "text/xml", "application/vnd.openxmlformats-officedocument.vmldrawing",
+		"image/png", "image/jpeg", "image/jpg", "image/gif", "image/tiff", "image/bmp", "image/x-emf", "image/x-wmf", "image/emf", "image/wmf",
+		"image/svg+xml", "image/vnd.ms-photo", "image/pict", "image/x-pict",
+		"application/vnd.openxmlformats-officedocument.obfuscatedfont", "application/x-fontdata", "application/x-font-ttf",
+		"application/vnd.openxmlformats-officedocument.spreadsheetml.printersettings",
+		"application/vnd.openxmlformats-officedocument.wordprocessingml.printersettings",
+		"application/vnd.openxmlformats-officedocument.presentationml.printersettings",
+		"application/vnd.openxmlformats-package.digital-signature-origin":
+		return true
+	}
+	return strings.HasSuffix(kind, "+xml") &&
+		(strings.HasPrefix(kind, "application/vnd.openxmlformats-") || strings.HasPrefix(kind, "application/vnd.ms-"))
+}
+
+// foreign recognises whole files of other formats inside the package, whatever
+// they are called: a compound file is a macro project or an embedded object.
+func (o *ooxmlScan) foreign(name string, head []byte, r io.Reader) bool {
+	switch {
+	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
+		rule := "ooxml.embedded"
+		if found, err := containsAny(r, utf16le("_VBA_PROJECT"), utf16le("PROJECTwm")); err != nil || found {
+			rule = "ooxml.macro"
+		}
+		o.add(rule, name, "")
+		return true
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("%PDF-")), bytes.HasPrefix(head, []byte("{\\rt")),
+		bytes.HasPrefix(head, []byte("MZ")), bytes.HasPrefix(head, []byte("\x7fELF")), bytes.HasPrefix(head, []byte("Rar!")):
+		o.add("zip.nested", name, string(head[:4]))
+		return true
+	}
+	return false
+}
+
+func utf16le(s string) []byte {
+	b := make([]byte, 0, 2*len(s))
+	for i := range len(s) {
+		b = append(b, s[i], 0)
+	}
+	return b
+}
+
+// containsAny searches a stream for any of a few short byte strings.
+func containsAny(r io.Reader, words ...[]byte) (bool, error) {
+	const overlap = 64
+	buf := make([]byte, 256<<10)
+	kept := 0
+	for {
+		n, err := io.ReadFull(r, buf[kept:])
+		b := buf[:kept+n]
+		for _, w := range words {
+			if bytes.Contains(b, w) {
+				return true, nil
+			}
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		kept = copy(buf, b[max(0, len(b)-overlap):])
+	}
+}
+
+// relationRules judges relationships by the last segment of their type, in
+// lower case (ISO/IEC 29500-1 and -4; strict and transitional share it).
+var relationRules = map[string]string{
+	"vbaproject": "ooxml.macro", "wordvbadata": "ooxml.macro", "keymapcustomizations": "ooxml.macro", "attachedtoolbars": "ooxml.macro",
+	"xlmacrosheet": "sheet.macrosheet", "xlintlmacrosheet": "sheet.macrosheet", "dialogsheet": "sheet.macrosheet",
+	"control": "ooxml.activex", "activexcontrolbinary": "ooxml.activex", "ctrlprop": "ooxml.activex",
+	"oleobject": "ooxml.embedded", "package": "ooxml.embedded",
+	"attachedtemplate": "ooxml.template", "afchunk": "ooxml.altchunk",
+	"subdocument": "ooxml.external", "frame": "ooxml.external", "externallink": "ooxml.external", "externallinkpath": "ooxml.external",
+	"externalreference": "ooxml.external", "xlpathmissing": "ooxml.external", "xlstartup": "ooxml.external", "xllibrary": "ooxml.external",
+	"mailmergesource": "ooxml.data", "mailmergeheadersource": "ooxml.data", "recipientdata": "ooxml.data", "connections": "ooxml.data", "querytable": "ooxml.data",
+	"audio": "ooxml.media", "video": "ooxml.media", "media": "ooxml.media", "model3d": "ooxml.media",
+	"extensibility": "ooxml.extension", "webextension": "ooxml.extension", "webextensiontaskpanes": "ooxml.extension", "taskpanes": "ooxml.extension", "ui": "ooxml.extension",
+	"slideupdateinfo": "ooxml.external", "slideupdateurl": "ooxml.external", "pythonscript": "ooxml.macro",
+}
+
+func (o *ooxmlScan) relationships(name string, r io.Reader) error {
+	return walkXML(r, xmlVisitor{start: func(e xml.StartElement, _ int) {
+		if e.Name.Local != "Relationship" {
+			return
+		}
+		kind, _ := attr(e, "Type")
+		target, _ := attr(e, "Target")
+		mode, _ := attr(e, "TargetMode")
+		kind = strings.ToLower(kind[strings.LastIndexByte(kind, '/')+1:])
+		external := strings.EqualFold(mode, "External")
+		rule, known := relationRules[kind]
+		switch {
+		case known:
+			o.add(rule, name, kind+" "+target)
+		case external && kind == "hyperlink":
+			o.add(linkRule(target), name, target)
+		case external:
+			o.add("ooxml.external", name, kind+" "+target)
+		case urlScheme(target) != "" || strings.HasPrefix(target, "//") || strings.Contains(target, "\\"):
+			o.add("ooxml.external", name, kind+" "+target)
+		}
+	}})
+}
+
+// xmlPart reads a part of the document proper. Which vocabulary it is in is
+// told by its elements, not by its name or declared type.
+func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
+	w := &wordScan{report: o.report, where: name}
+	x := &sheetScan{report: o.report, where: name}
+	p := &slideScan{report: o.report, where: name}
+	var text []byte
+	keep := false
+	err := walkXML(r, xmlVisitor{
+		start: func(e xml.StartElement, depth int) {
+			if !officeNamespace(e.Name.Space) {
+				keep = false
+				return // somebody's own data, which no program shows by itself
+			}
+			if depth == 1 {
+				p.master = strings.HasSuffix(e.Name.Local, "Master") || e.Name.Local == "sldLayout"
+			}
+			w.start(e)
+			x.start(e)
+			p.start(e)
+			text, keep = text[:0], collected[e.Name.Local]
+		},
+		text: func(b []byte) {
+			if keep && len(text)+len(b) <= maxFieldCode {
+				text = append(text, b...)
+			}
+			if bytes.IndexByte(b, 0xe2) >= 0 { // direction overrides begin with E2 80 or E2 81
+				for _, c := range string(b) {
+					if characterRule(c) == "text.bidi" {
+						o.add("text.bidi", name, fmt.Sprintf("U+%04X %s", c, b[:min(len(b), maxQuote)]))
+						break
+					}
+				}
+			}
+		},
+		end: func(n xml.Name, _ int) {
+			if keep && collected[n.Local] {
+				w.text(n.Local, string(text))
+				x.text(n.Local, string(text))
+			}
+			keep = false
+		},
+	})
+	if err == nil {
+		err = w.finish()
+	}
+	return err
+}
+
+// officeNamespace: transitional, strict and Microsoft's own vocabularies.
+func officeNamespace(ns string) bool {
+	return strings.HasPrefix(ns, "http://schemas.openxmlformats.org/") || strings.HasPrefix(ns, "http://purl.oclc.org/ooxml/") ||
+		strings.HasPrefix(ns, "http://schemas.microsoft.com/") || strings.HasPrefix(ns, "urn:schemas-microsoft-com:")
+}
+
+// collected are the elements whose text is judged as a whole.
+var collected = map[string]bool{
+	"instrText": true, "delInstrText": true,
+	"f": true, "formula": true, "formula1": true, "formula2": true, "definedName": true,
+	"oddHeader": true, "oddFooter": true, "evenHeader": true, "evenFooter": true, "firstHeader": true, "firstFooter": true,
+}

@@ -1,0 +1,429 @@
+package inspect
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf16"
+
+	"sigillo/formats/pdf"
+)
+
+// actionRules are the actions of ISO 32000-2 §12.6.4. GoTo stays inside the
+// document; a URI waits for the reader and is judged by its address.
+var actionRules = map[pdf.Name]string{
+	"JavaScript": "pdf.javascript",
+	"Launch":     "pdf.action", "SubmitForm": "pdf.action", "ImportData": "pdf.action", "ResetForm": "pdf.action",
+	"Hide": "pdf.action", "SetOCGState": "pdf.action", "Trans": "pdf.action", "GoTo3DView": "pdf.action",
+	"RichMediaExecute": "pdf.action", "GoToDp": "pdf.action", "SetState": "pdf.action", "NOP": "pdf.action",
+	"GoToR": "pdf.action.remote", "GoToE": "pdf.action.remote", "Thread": "pdf.action.remote",
+	"Rendition": "pdf.media", "Movie": "pdf.media", "Sound": "pdf.media",
+}
+
+func (p *pdfScan) action(d pdf.Dict) error {
+	if script, ok := d["JS"]; ok {
+		p.note("pdf.javascript", p.script(script))
+	}
+	if _, ok := d["JavaScript"]; ok { // the name tree of the catalog (§7.7.4)
+		p.note("pdf.javascript", "/JavaScript")
+	}
+	if _, ok := d["AlternatePresentations"]; ok {
+		p.note("pdf.media", "/AlternatePresentations")
+	}
+	kind, err := p.name(d, "S")
+	if err != nil {
+		return err
+	}
+	kindOfDict, err := p.name(d, "Type")
+	if err != nil {
+		return err
+	}
+	switch rule := actionRules[kind]; {
+	case rule == "pdf.javascript" && d["JS"] != nil: // named above
+	case rule != "":
+		p.note(rule, "/"+string(kind))
+	case kind == "URI":
+		uri, err := p.get(d, "URI")
+		if err != nil {
+			return err
+		}
+		text, _ := uri.(pdf.String)
+		p.note(linkRule(string(text)), string(text))
+	case kind == "Named":
+		n, err := p.name(d, "N")
+		if err != nil {
+			return err
+		}
+		if n != "NextPage" && n != "PrevPage" && n != "FirstPage" && n != "LastPage" {
+			p.note("pdf.action", "/Named /"+string(n))
+		}
+	case kindOfDict == "Action" && kind != "GoTo":
+		p.note("pdf.action", "/"+string(kind))
+	}
+	return nil
+}
+
+// script quotes the beginning of a JavaScript.
+func (p *pdfScan) script(o pdf.Object) string {
+	o, err := p.f.Resolve(o)
+	if err != nil {
+		return "/JS"
+	}
+	switch o := o.(type) {
+	case pdf.String:
+		return textString(o)
+	case *pdf.Stream:
+		b, err := p.f.Decoded(o, maxPDFScript)
+		if err == nil {
+			return textString(b)
+		}
+	}
+	return "/JS"
+}
+
+// textString decodes UTF-16 with a byte order mark (§7.9.2.2) for quotation.
+func textString(b []byte) string {
+	if len(b) < 2 || b[0] != 0xfe || b[1] != 0xff {
+		return string(b)
+	}
+	var u []uint16
+	for i := 2; i+1 < len(b) && len(u) < 4*maxQuote; i += 2 {
+		u = append(u, uint16(b[i])<<8|uint16(b[i+1]))
+	}
+	return string(utf16.Decode(u))
+}
+
+// event finds actions that start by themselves: additional actions (§12.6.3),
+// web addresses behind another action, and on anything but a link.
+func (p *pdfScan) event(d pdf.Dict) error {
+	aa, err := p.get(d, "AA")
+	if err != nil {
+		return err
+	}
+	if events, ok := aa.(pdf.Dict); ok && len(events) > 0 {
+		p.note("pdf.action.event", "/AA")
+	}
+	subtype, err := p.name(d, "Subtype")
+	if err != nil {
+		return err
+	}
+	if subtype != "" && subtype != "Link" {
+		if err := p.uriAt(d, "A", "/"+string(subtype)); err != nil {
+			return err
+		}
+	}
+	if _, isAction := d["S"].(pdf.Name); isAction {
+		return p.uriAt(d, "Next", "/Next")
+	}
+	return nil
+}
+
+// uriAt reports a URI action, or one in an array, under key.
+func (p *pdfScan) uriAt(d pdf.Dict, key pdf.Name, quote string) error {
+	o, err := p.get(d, key)
+	if err != nil {
+		return err
+	}
+	candidates, ok := o.(pdf.Array)
+	if !ok {
+		candidates = pdf.Array{o}
+	}
+	for _, c := range candidates {
+		c, err := p.f.Resolve(c)
+		if err != nil {
+			return err
+		}
+		action, ok := c.(pdf.Dict)
+		if !ok {
+			continue
+		}
+		kind, err := p.name(action, "S")
+		if err != nil {
+			return err
+		}
+		if kind == "URI" {
+			p.note("pdf.action.event", quote+" /URI")
+		}
+	}
+	return nil
+}
+
+// attachment finds embedded files by any of the ways that lead to them
+// (§7.11.4, §14.13) and forms of the XFA kind.
+func (p *pdfScan) attachment(d pdf.Dict) error {
+	if o, ok := d["XFA"]; ok {
+		if _, named := o.(pdf.Name); !named {
+			p.note("pdf.xfa", "/XFA")
+		}
+	}
+	kind, err := p.name(d, "Type")
+	if err != nil {
+		return err
+	}
+	if kind == "EmbeddedFile" || d["EmbeddedFiles"] != nil {
+		p.note("pdf.attachment", "/EmbeddedFile")
+	}
+	for _, key := range []pdf.Name{"EF", "RF"} {
+		files, err := p.dict(d, key)
+		if err != nil {
+			return err
+		}
+		for _, k := range []pdf.Name{"F", "UF", "DOS", "Mac", "Unix"} {
+			if files[k] != nil {
+				name, err := p.get(d, "F")
+				if err != nil {
+					return err
+				}
+				text, _ := name.(pdf.String)
+				p.note("pdf.attachment", "/"+string(key)+" "+textString(text))
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// mediaAnnotations are the annotations that play or hold something (§12.5.6).
+var mediaAnnotations = map[pdf.Name]string{
+	"Movie": "pdf.media", "Sound": "pdf.media", "Screen": "pdf.media", "3D": "pdf.media", "RichMedia": "pdf.media",
+	"FileAttachment": "pdf.attachment",
+}
+
+// Annotation flags (§12.5.3).
+const (
+	flagInvisible    = 1 << 0
+	flagHidden       = 1 << 1
+	flagNoView       = 1 << 5
+	flagToggleNoView = 1 << 8
+)
+
+func (p *pdfScan) annotation(d pdf.Dict) error {
+	subtype, err := p.name(d, "Subtype")
+	if err != nil {
+		return err
+	}
+	if rule, ok := mediaAnnotations[subtype]; ok {
+		p.note(rule, "/"+string(subtype))
+		return nil
+	}
+	if subtype == "U3D" || subtype == "PRC" {
+		p.note("pdf.media", "/"+string(subtype))
+	}
+	rect, err := p.array(d, "Rect")
+	if err != nil || subtype == "" || len(rect) != 4 {
+		return err
+	}
+	if subtype == "Popup" {
+		return nil // the note's window, which shows what the note says
+	}
+	signature, err := p.isSignatureField(d)
+	if err != nil || signature {
+		return err // an invisible signature is nothing to look at
+	}
+	flags, err := p.get(d, "F")
+	if err != nil {
+		return err
+	}
+	if n, _ := flags.(pdf.Integer); n&(flagInvisible|flagHidden|flagNoView|flagToggleNoView) != 0 {
+		p.note("pdf.annotation.hidden", fmt.Sprintf("/%s /F %d", subtype, n))
+	}
+	if subtype == "Link" {
+		return nil
+	}
+	appearance, err := p.dict(d, "AP")
+	if err != nil {
+		return err
+	}
+	switch {
+	case appearance["N"] == nil && !p.emptyRect(rect):
+		p.note("pdf.annotation.hidden", "/"+string(subtype)+": no /AP")
+	case subtype != "Widget" && len(appearance) > 1:
+		p.note("pdf.annotation.hidden", "/"+string(subtype)+": /AP with rollover")
+	case subtype != "Widget":
+		contents, err := p.get(d, "Contents")
+		if err != nil {
+			return err
+		}
+		text, _ := contents.(pdf.String)
+		p.note("pdf.annotation", "/"+string(subtype)+" "+textString(text))
+	}
+	return nil
+}
+
+func (p *pdfScan) emptyRect(r pdf.Array) bool {
+	side := func(a, b pdf.Object) bool {
+		a, err1 := p.f.Resolve(a)
+		b, err2 := p.f.Resolve(b)
+		return err1 == nil && err2 == nil && a == b
+	}
+	return side(r[0], r[2]) || side(r[1], r[3])
+}
+
+// isSignatureField: /FT is inheritable (§12.7.4.1).
+func (p *pdfScan) isSignatureField(d pdf.Dict) (bool, error) {
+	for range 32 {
+		kind, err := p.name(d, "FT")
+		if err != nil {
+			return false, err
+		}
+		if kind != "" {
+			return kind == "Sig", nil
+		}
+		if d, err = p.dict(d, "Parent"); err != nil || d == nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// field finds form fields other than signatures (§12.7.4).
+func (p *pdfScan) field(d pdf.Dict) error {
+	kind, err := p.name(d, "FT")
+	if err != nil {
+		return err
+	}
+	if kind == "Tx" || kind == "Btn" || kind == "Ch" {
+		title, err := p.get(d, "T")
+		if err != nil {
+			return err
+		}
+		text, _ := title.(pdf.String)
+		p.note("pdf.form", "/"+string(kind)+" "+textString(text))
+	}
+	return nil
+}
+
+// font finds fonts that are not embedded (§9.9). The parts of a composite font
+// are objects of their own; a Type 3 font is drawn by the file itself.
+func (p *pdfScan) font(d pdf.Dict) error {
+	kind, err := p.name(d, "Type")
+	if err != nil || kind != "Font" {
+		return err
+	}
+	subtype, err := p.name(d, "Subtype")
+	if err != nil || subtype == "Type0" || subtype == "Type3" {
+		return err
+	}
+	descriptor, err := p.dict(d, "FontDescriptor")
+	if err != nil {
+		return err
+	}
+	for _, key := range []pdf.Name{"FontFile", "FontFile2", "FontFile3"} {
+		o, err := p.get(descriptor, key)
+		if err != nil {
+			return err
+		}
+		if _, ok := o.(*pdf.Stream); ok {
+			return nil
+		}
+	}
+	base, err := p.name(d, "BaseFont")
+	if err != nil {
+		return err
+	}
+	p.note("pdf.font", string(base))
+	return nil
+}
+
+// graphics finds transfer functions (§10.5), which redraw by device, and
+// alternate images (§8.9.5.4).
+func (p *pdfScan) graphics(d pdf.Dict) error {
+	for _, key := range []pdf.Name{"TR", "TR2", "TransferFunction"} {
+		o, err := p.get(d, key)
+		if err != nil {
+			return err
+		}
+		switch o.(type) {
+		case pdf.Dict, *pdf.Stream, pdf.Array:
+			p.note("pdf.transfer", "/"+string(key))
+		}
+	}
+	alternates, err := p.array(d, "Alternates")
+	if err != nil {
+		return err
+	}
+	if len(alternates) > 0 {
+		p.note("pdf.image.alternate", "/Alternates")
+	}
+	return nil
+}
+
+// stream judges what only streams have: data outside of the file (§7.3.8.1),
+// imported pages (§8.10.4), PostScript (§8.8.2), filters nobody knows.
+func (p *pdfScan) stream(d pdf.Dict) error {
+	if d["F"] != nil {
+		p.note("pdf.external", "/F")
+	}
+	subtype, err := p.name(d, "Subtype")
+	if err != nil {
+		return err
+	}
+	subtype2, err := p.name(d, "Subtype2")
+	if err != nil {
+		return err
+	}
+	if subtype == "PS" || subtype2 == "PS" || d["OPI"] != nil {
+		p.note("pdf.postscript", "/"+string(subtype))
+	}
+	if subtype == "Form" && d["Ref"] != nil {
+		p.note("pdf.external", "/Ref")
+	}
+	filter, err := p.get(d, "Filter")
+	if err != nil {
+		return err
+	}
+	names, ok := filter.(pdf.Array)
+	if !ok {
+		names = pdf.Array{filter}
+	}
+	for _, o := range names {
+		o, err := p.f.Resolve(o)
+		if err != nil {
+			return err
+		}
+		n, _ := o.(pdf.Name)
+		switch n {
+		case "", "ASCIIHexDecode", "ASCII85Decode", "LZWDecode", "FlateDecode", "RunLengthDecode",
+			"CCITTFaxDecode", "JBIG2Decode", "DCTDecode", "JPXDecode":
+		case "Crypt":
+			p.note("pdf.encrypted", "/Crypt")
+		default:
+			p.note("pdf.malformed", "/Filter /"+string(n))
+		}
+	}
+	return nil
+}
+
+// signature collects where signatures end.
+func (p *pdfScan) signature(d pdf.Dict) error {
+	parts, err := p.array(d, "ByteRange")
+	if err != nil || len(parts) < 2 || d["Contents"] == nil {
+		return err
+	}
+	var end [2]int64
+	for i := range end {
+		o, err := p.f.Resolve(parts[len(parts)-2+i])
+		if err != nil {
+			return err
+		}
+		n, _ := o.(pdf.Integer)
+		end[i] = int64(n)
+	}
+	p.signatureEnds = append(p.signatureEnds, end[0]+end[1])
+	return nil
+}
+
+// layer finds content that shows when a layer is off (§8.11.2.2).
+func (p *pdfScan) layer(d pdf.Dict) error {
+	kind, err := p.name(d, "Type")
+	if err != nil || kind != "OCMD" {
+		return err
+	}
+	policy, err := p.name(d, "P")
+	if err != nil {
+		return err
+	}
+	if d["VE"] != nil || strings.HasSuffix(string(policy), "Off") {
+		p.note("pdf.optional-content.hidden", "/OCMD /"+string(policy))
+	}
+	return nil
+}

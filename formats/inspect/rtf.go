@@ -1,0 +1,246 @@
+package inspect
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// rtfWords judges control words of Rich Text Format 1.9.1.
+var rtfWords = map[string]string{
+	"object": "rtf.object", "objdata": "rtf.object", "objocx": "rtf.object", "objupdate": "rtf.object", "objautlink": "rtf.object",
+	"objlink": "rtf.object", "objemb": "rtf.object", "objsub": "rtf.object", "objpub": "rtf.object", "objicemb": "rtf.object", "objhtml": "rtf.object",
+	"objclass": "rtf.object", "oleclsid": "rtf.object",
+	"template": "rtf.external", "filetbl": "rtf.external", "nextfile": "rtf.external", "subdocument": "rtf.external",
+	"mailmerge": "rtf.external", "mmdatasource": "rtf.external", "mmquery": "rtf.external", "linkstyles": "rtf.external",
+	"bkmkpub": "rtf.object",
+	"chdate":  "rtf.dynamic", "chdpl": "rtf.dynamic", "chdpa": "rtf.dynamic", "chtime": "rtf.dynamic",
+	"htmltag": "rtf.dynamic", "fromhtml": "rtf.dynamic", "mhtmltag": "rtf.dynamic", "htmlrtf": "rtf.dynamic",
+	"v": "rtf.hidden", "revised": "rtf.hidden", "deleted": "rtf.hidden", "annotation": "rtf.hidden", "atnid": "rtf.hidden",
+	"chpgn": "field.layout", "sectnum": "field.layout", "formfield": "field.layout",
+	"linkval": "rtf.dynamic",
+}
+
+// rtf inspects a Rich Text document: every control word, and the codes of its
+// fields by the same table as Word's.
+func (s *scan) rtf() {
+	if s.size > maxMarkup {
+		s.add("size", "", "")
+		return
+	}
+	t := rtfScan{report: s.report, in: bufio.NewReaderSize(s.reader(), 64<<10)}
+	if err := t.run(); err != nil {
+		s.add("rtf.malformed", fmt.Sprintf("byte %d", t.at), err.Error())
+	}
+}
+
+type rtfScan struct {
+	*report
+	in     *bufio.Reader
+	at     int64
+	groups []rtfGroup
+}
+
+// rtfGroup is what a group in braces inherits and collects.
+type rtfGroup struct {
+	instruction bool // inside \fldinst
+	owner       bool // the \fldinst group itself: its end judges the code
+	code        *strings.Builder
+}
+
+func (t *rtfScan) next() (byte, error) {
+	c, err := t.in.ReadByte()
+	if err == nil {
+		t.at++
+	}
+	return c, err
+}
+
+func (t *rtfScan) run() error {
+	for {
+		c, err := t.next()
+		if errors.Is(err, io.EOF) {
+			return errors.New("unexpected end of document")
+		}
+		if err != nil {
+			return err
+		}
+		switch c {
+		case '{':
+			if err := t.open(); err != nil {
+				return err
+			}
+		case '}':
+			if len(t.groups) == 0 {
+				return errors.New("a brace too many")
+			}
+			t.close()
+			if len(t.groups) == 0 {
+				return t.trailer()
+			}
+		case '\\':
+			if err := t.control(); err != nil {
+				return err
+			}
+		case '\r', '\n':
+		default:
+			t.literal(c)
+		}
+	}
+}
+
+func (t *rtfScan) open() error {
+	if len(t.groups) >= maxRTFDepth {
+		return errors.New("groups nested too deep")
+	}
+	g := rtfGroup{}
+	if n := len(t.groups); n > 0 {
+		g = t.groups[n-1]
+		g.owner = false
+	}
+	t.groups = append(t.groups, g)
+	return nil
+}
+
+func (t *rtfScan) close() {
+	g := t.groups[len(t.groups)-1]
+	t.groups = t.groups[:len(t.groups)-1]
+	if g.owner {
+		rule, quote := fieldRule(g.code.String())
+		t.add(rule, fmt.Sprintf("byte %d", t.at), quote)
+	}
+}
+
+// trailer: after the last brace programs stop reading, and others begin.
+func (t *rtfScan) trailer() error {
+	for {
+		c, err := t.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c != '\r' && c != '\n' && c != ' ' && c != 0 {
+			return errors.New("data after the end of the document")
+		}
+	}
+}
+
+// literal receives a character of text; only field codes are kept.
+func (t *rtfScan) literal(c byte) {
+	if len(t.groups) == 0 {
+		return
+	}
+	g := &t.groups[len(t.groups)-1]
+	if g.instruction && g.code.Len() < maxFieldCode {
+		g.code.WriteByte(c)
+	}
+}
+
+// control reads what follows a backslash.
+func (t *rtfScan) control() error {
+	c, err := t.next()
+	if err != nil {
+		return errors.New("unexpected end of document")
+	}
+	switch {
+	case c == '\'':
+		return t.hexCharacter()
+	case c == '\\' || c == '{' || c == '}':
+		t.literal(c)
+		return nil
+	case c == '~' || c == '_':
+		t.literal(' ')
+		return nil
+	case !isLetter(c):
+		return nil // \* and the like
+	}
+	word := []byte{c}
+	for {
+		if c, err = t.next(); err != nil || !isLetter(c) {
+			break
+		}
+		if word = append(word, c); len(word) > 64 {
+			return errors.New("control word too long")
+		}
+	}
+	number, digits := 0, 0
+	negative := err == nil && c == '-'
+	if negative {
+		c, err = t.next()
+	}
+	for ; err == nil && c >= '0' && c <= '9'; c, err = t.next() {
+		if digits++; digits > 10 {
+			return errors.New("control word with too long a number")
+		}
+		number = number*10 + int(c-'0')
+	}
+	if err == nil && c != ' ' {
+		if err := t.in.UnreadByte(); err != nil {
+			return err
+		}
+		t.at--
+	}
+	return t.word(string(word), number, digits > 0, negative)
+}
+
+func (t *rtfScan) hexCharacter() error {
+	value := 0
+	for range 2 {
+		c, err := t.next()
+		digit := strings.IndexByte("0123456789abcdef", c|0x20)
+		if c >= '0' && c <= '9' {
+			digit = int(c - '0')
+		}
+		if err != nil || digit < 0 {
+			return errors.New("a character code that is not hexadecimal")
+		}
+		value = value<<4 | digit
+	}
+	t.literal(byte(value))
+	return nil
+}
+
+func (t *rtfScan) word(word string, number int, numbered, negative bool) error {
+	if len(t.groups) == 0 {
+		return errors.New("a control word outside the document")
+	}
+	g := &t.groups[len(t.groups)-1]
+	switch word {
+	case "bin":
+		if negative || number > 64<<20 {
+			return errors.New("binary data of an impossible length")
+		}
+		n, err := t.in.Discard(number)
+		t.at += int64(n)
+		if err != nil {
+			return errors.New("binary data cut short")
+		}
+	case "fldinst":
+		g.instruction, g.owner, g.code = true, true, &strings.Builder{}
+	case "fldrslt":
+		g.instruction, g.owner = false, false
+	case "u":
+		if !negative && characterRule(rune(number)) == "text.bidi" {
+			t.add("text.bidi", fmt.Sprintf("byte %d", t.at), fmt.Sprintf("U+%04X", number))
+		}
+		if number < 0x80 && !negative {
+			t.literal(byte(number))
+		} else {
+			t.literal('?')
+		}
+	case "tab":
+		t.literal(' ')
+	}
+	rule, ok := rtfWords[word]
+	off := numbered && number == 0
+	if ok && rule != "" && !off {
+		t.add(rule, fmt.Sprintf("byte %d", t.at), `\`+word)
+	}
+	return nil
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

@@ -1,0 +1,186 @@
+package inspect
+
+import (
+	"encoding/xml"
+	"regexp"
+	"strings"
+)
+
+// volatileFunctions give another result at another time or place, fetch
+// something or run something. Names are as the file has them, in English
+// whatever the program's language (ISO/IEC 29500-1 §18.17).
+var volatileFunctions = map[string]bool{
+	"NOW": true, "TODAY": true, "RAND": true, "RANDBETWEEN": true, "RANDARRAY": true, "OFFSET": true, "INDIRECT": true,
+	"CELL": true, "INFO": true, "RTD": true, "HYPERLINK": true, "WEBSERVICE": true, "IMAGE": true, "CALL": true,
+	"REGISTER": true, "REGISTER.ID": true, "EVALUATE": true, "EXEC": true, "STOCKHISTORY": true, "PY": true, "SQL.REQUEST": true,
+	"DDE": true, "DDE.ADD": true, "DDEINITIATE": true, "INITIATE": true, "REQUEST": true, "RUN": true, "GOTO": true, "FOPEN": true, "FWRITE": true,
+	"CUBEVALUE": true, "CUBEMEMBER": true, "CUBESET": true, "CUBERANKEDMEMBER": true, "CUBEKPIMEMBER": true,
+	"CUBEMEMBERPROPERTY": true, "CUBESETCOUNT": true, "TRANSLATE": true, "DETECTLANGUAGE": true, "COPILOT": true,
+	"GET.CELL": true, "GET.WORKBOOK": true, "GET.DOCUMENT": true, "GET.WORKSPACE": true, "CURRENT": true, "RAND.NV": true, "RANDBETWEEN.NV": true,
+}
+
+var (
+	formulaStrings  = regexp.MustCompile(`"(?:[^"]|"")*"|'(?:[^']|'')*'`)
+	formulaFunction = regexp.MustCompile(`([A-Za-z_\\][A-Za-z0-9_.]*)\s*\(`)
+	formulaPrefix   = regexp.MustCompile(`^(?i)(_xlfn\.|_xlws\.|_xludf\.|com\.sun\.star\.[a-z.]*|org\.openoffice\.|org\.libreoffice\.|of:|oooc:|msoxl:)+`)
+	formulaDDE      = regexp.MustCompile(`\|\s*'?[^!|]*'?!`)
+	formulaExternal = regexp.MustCompile(`\[[^\[\]]*\][^\[\]]*!|\[\d+\]`)
+)
+
+// formulaRule judges one formula, with or without its equals sign.
+func formulaRule(formula string) string {
+	if formulaDDE.MatchString(formula) {
+		return "field.dde"
+	}
+	if formulaExternal.MatchString(formula) || strings.Contains(strings.ToLower(formula), "_xll.") || strings.Contains(formula, "file://") || strings.Contains(formula, "://") {
+		return "formula.volatile"
+	}
+	bare := formulaStrings.ReplaceAllString(formula, "''")
+	for _, m := range formulaFunction.FindAllStringSubmatch(bare, -1) {
+		if volatileFunctions[strings.ToUpper(formulaPrefix.ReplaceAllString(m[1], ""))] {
+			return "formula.volatile"
+		}
+	}
+	return "formula"
+}
+
+// sheetScan follows SpreadsheetML: formulas wherever they are, headers, hidden
+// sheets, rows and columns, data that refreshes.
+type sheetScan struct {
+	*report
+	where string
+	sheet string // name or number of what is being read
+	cell  string
+}
+
+func (x *sheetScan) start(e xml.StartElement) {
+	switch e.Name.Local {
+	case "c":
+		x.cell, _ = attr(e, "r")
+	case "sheet", "row", "col", "definedName":
+		x.hidden(e)
+	case "pivotCacheDefinition":
+		if v, ok := attr(e, "refreshOnLoad"); ok && isOn(v, true) {
+			x.add("ooxml.data", x.where, "refreshOnLoad")
+		}
+	case "connection", "queryTable", "webPr", "dbPr":
+		x.add("ooxml.data", x.where, "<"+e.Name.Local+">")
+	case "ddeLink", "externalBook", "oleLink":
+		x.add("ooxml.external", x.where, "<"+e.Name.Local+">")
+	}
+}
+
+func (x *sheetScan) hidden(e xml.StartElement) {
+	name, _ := attr(e, "name")
+	if state, ok := attr(e, "state"); ok && e.Name.Local == "sheet" && state != "visible" {
+		x.add("ooxml.hidden", x.where, state+" "+name)
+	}
+	if v, ok := attr(e, "hidden"); ok && isOn(v, true) && e.Name.Local != "definedName" {
+		x.add("ooxml.hidden", x.where, "<"+e.Name.Local+" hidden>")
+	}
+	if v, ok := attr(e, "xlm"); ok && isOn(v, true) {
+		x.add("sheet.macrosheet", x.where, name)
+	}
+	for _, macro := range []string{"vbProcedure", "function"} {
+		if v, ok := attr(e, macro); ok && e.Name.Local == "definedName" && isOn(v, true) {
+			x.add("sheet.macrosheet", x.where, name)
+		}
+	}
+}
+
+func (x *sheetScan) text(element, s string) {
+	switch element {
+	case "f", "formula", "formula1", "formula2":
+		x.formula(s)
+	case "definedName":
+		if rule := formulaRule(s); rule != "formula" {
+			x.add(rule, x.where, s)
+		}
+	case "oddHeader", "oddFooter", "evenHeader", "evenFooter", "firstHeader", "firstFooter":
+		x.header(s)
+	}
+}
+
+func (x *sheetScan) formula(s string) {
+	if strings.TrimSpace(s) == "" {
+		return // a cell that shares another's formula
+	}
+	where := x.where
+	if x.cell != "" {
+		where += " " + x.cell
+	}
+	x.add(formulaRule(s), where, s)
+}
+
+// header judges the codes of a printed header (ISO/IEC 29500-1 §18.3.1.46):
+// date, time, file and path come from outside of the document; page numbers and
+// the sheet's name are in it.
+func (x *sheetScan) header(s string) {
+	for i := 0; i+1 < len(s); i++ {
+		if s[i] != '&' {
+			continue
+		}
+		i++
+		switch s[i] {
+		case '"': // font
+			if end := strings.IndexByte(s[i+1:], '"'); end >= 0 {
+				i += end + 1
+			}
+		case 'D', 'T', 'F', 'Z', 'd', 't', 'f', 'z':
+			x.add("sheet.header.dynamic", x.where, s)
+			return
+		case 'P', 'N', 'A', 'p', 'n', 'a':
+			x.add("sheet.header", x.where, s)
+		}
+	}
+}
+
+// chartFields are the fields of chart labels, in lower case.
+var chartFields = map[string]bool{
+	"cellrange": true, "seriesname": true, "categoryname": true, "value": true, "xvalue": true, "yvalue": true,
+	"bubblesize": true, "percentage": true, "txlink": true,
+}
+
+// slideScan follows PresentationML and the drawings in all documents.
+type slideScan struct {
+	*report
+	where  string
+	master bool // a master or layout: its placeholders are not shown on the slides
+}
+
+func (p *slideScan) start(e xml.StartElement) {
+	switch e.Name.Local {
+	case "fld":
+		kind, _ := attr(e, "type")
+		switch lower := strings.ToLower(kind); {
+		case lower == "slidenum", p.master, chartFields[lower]:
+			p.add("field.layout", p.where, kind)
+		default:
+			p.add("field.dynamic", p.where, kind)
+		}
+	case "hlinkClick", "hlinkHover", "hlinkMouseOver":
+		p.action(e)
+	case "timing":
+		p.add("slide.animation", p.where, "<timing>")
+	case "sld":
+		if v, ok := attr(e, "show"); ok && !isOn(v, true) {
+			p.add("ooxml.hidden", p.where, "<sld show=0>")
+		}
+	case "videoFile", "audioFile", "wavAudioFile", "quickTimeFile", "audioCd":
+		p.add("ooxml.media", p.where, "<"+e.Name.Local+">")
+	}
+}
+
+// action judges what a click does: only moves between slides are inert.
+func (p *slideScan) action(e xml.StartElement) {
+	action, ok := attr(e, "action")
+	if !ok || action == "" {
+		return
+	}
+	lower := strings.ToLower(action)
+	switch {
+	case strings.HasPrefix(lower, "ppaction://hlinkshowjump"), strings.HasPrefix(lower, "ppaction://hlinksldjump"), lower == "ppaction://noaction":
+	default:
+		p.add("slide.action", p.where, action)
+	}
+}

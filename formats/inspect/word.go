@@ -1,0 +1,157 @@
+package inspect
+
+import (
+	"encoding/xml"
+	"errors"
+	"strings"
+)
+
+// fieldRules are the Word field types (ISO/IEC 29500-1 §17.16.5) that may stay.
+// All others, misspelt, translated and future ones included, are refused.
+var fieldRules = map[string]string{
+	"HYPERLINK": "link",
+	"PAGE":      "field.layout", "NUMPAGES": "field.layout", "SECTION": "field.layout", "SECTIONPAGES": "field.layout",
+	"SEQ": "field.layout", "REF": "field.layout", "PAGEREF": "field.layout", "NOTEREF": "field.layout", "STYLEREF": "field.layout",
+	"TOC": "field.layout", "TOA": "field.layout", "TC": "field.layout", "TA": "field.layout", "XE": "field.layout", "INDEX": "field.layout",
+	"EQ": "field.layout", "SYMBOL": "field.layout", "ADVANCE": "field.layout", "LISTNUM": "field.layout",
+	"AUTONUM": "field.layout", "AUTONUMLGL": "field.layout", "AUTONUMOUT": "field.layout", "BIBLIOGRAPHY": "field.layout", "CITATION": "field.layout",
+	"FORMTEXT": "field.layout", "FORMCHECKBOX": "field.layout", "FORMDROPDOWN": "field.layout",
+	"DDE": "field.dde", "DDEAUTO": "field.dde",
+}
+
+// fieldRule judges a field code, and returns what to quote of it.
+func fieldRule(code string) (rule, quote string) {
+	code = strings.TrimSpace(code)
+	word := code
+	if i := strings.IndexFunc(code, func(c rune) bool { return c <= ' ' || c == '\u00a0' || c == '"' || c == '\\' }); i >= 0 {
+		word = code[:i]
+	}
+	if strings.HasPrefix(word, "=") {
+		return "formula", code // a calculation in a table, done only on demand
+	}
+	rule, ok := fieldRules[strings.ToUpper(word)]
+	switch {
+	case !ok:
+		rule = "field.dynamic"
+	case rule == "link":
+		rule = linkRule(hyperlinkTarget(code[len(word):]))
+	}
+	return rule, code
+}
+
+// hyperlinkTarget is the first argument of a HYPERLINK field; with the switch
+// \l alone it is a place in the document.
+func hyperlinkTarget(args string) string {
+	args = strings.TrimSpace(args)
+	if strings.HasPrefix(args, `\`) {
+		return ""
+	}
+	if rest, ok := strings.CutPrefix(args, `"`); ok {
+		target, _, _ := strings.Cut(rest, `"`)
+		return target
+	}
+	target, _, _ := strings.Cut(args, " ")
+	return target
+}
+
+// wordScan follows WordprocessingML: fields, changes, comments, hidden text.
+type wordScan struct {
+	*report
+	where  string
+	fields []wordField // open complex fields
+}
+
+// wordField is a complex field between its begin and end characters (§17.16.18).
+type wordField struct {
+	code   strings.Builder
+	result bool // past the separator: what follows is shown, not code
+}
+
+// wordRules are elements that say all by their name.
+var wordRules = map[string]string{
+	"altChunk": "ooxml.altchunk", "subDoc": "ooxml.external", "frameset": "ooxml.external", "mailMerge": "ooxml.data",
+	"attachedTemplate": "ooxml.template", "OLEObject": "ooxml.embedded", "objectEmbed": "ooxml.embedded", "objectLink": "ooxml.embedded",
+	"movie": "ooxml.media", "dataBinding": "ooxml.binding",
+	"ins": "ooxml.changes", "del": "ooxml.changes", "moveFrom": "ooxml.changes", "moveTo": "ooxml.changes", "rPrChange": "ooxml.changes",
+	"pPrChange": "ooxml.changes", "tblPrChange": "ooxml.changes", "trPrChange": "ooxml.changes", "tcPrChange": "ooxml.changes",
+	"sectPrChange": "ooxml.changes", "cellIns": "ooxml.changes", "cellDel": "ooxml.changes", "trackRevisions": "ooxml.changes",
+	"comment": "ooxml.comments", "threadedComment": "ooxml.comments", "cm": "ooxml.comments",
+	"DataMashup": "ooxml.data",
+}
+
+func (w *wordScan) start(e xml.StartElement) {
+	switch e.Name.Local {
+	case "control":
+		w.add("ooxml.activex", w.where, "<control>")
+	case "vanish", "specVanish":
+		if isOn(attr(e, "val")) {
+			w.add("ooxml.hidden", w.where, "<"+e.Name.Local+">")
+		}
+	case "updateFields":
+		if isOn(attr(e, "val")) {
+			w.add("field.layout", w.where, "<updateFields>")
+		}
+	case "fldSimple":
+		code, _ := attr(e, "instr")
+		w.field(code)
+	case "fldChar":
+		w.fieldChar(e)
+	case "macroWll", "wllMacro", "mcd", "acd":
+		w.add("ooxml.macro", w.where, "<"+e.Name.Local+">")
+	default:
+		if rule, ok := wordRules[e.Name.Local]; ok && isOn(attr(e, "val")) {
+			w.add(rule, w.where, "<"+e.Name.Local+">")
+		}
+	}
+}
+
+func (w *wordScan) fieldChar(e xml.StartElement) {
+	kind, _ := attr(e, "fldCharType")
+	n := len(w.fields)
+	switch {
+	case kind == "begin" && n >= maxFieldDepth:
+		w.add("field.dynamic", w.where, "fields nested too deep")
+	case kind == "begin":
+		w.fields = append(w.fields, wordField{})
+	case n == 0: // an end without a beginning shows nothing
+	case kind == "separate":
+		w.fields[n-1].result = true
+	case kind == "end":
+		w.field(w.fields[n-1].code.String())
+		w.fields = w.fields[:n-1]
+	}
+}
+
+// text receives a piece of field code. Word splits codes into runs at will, so
+// pieces are joined; a field inside a field's code has its own entry.
+func (w *wordScan) text(element, s string) {
+	if element != "instrText" && element != "delInstrText" {
+		return
+	}
+	n := len(w.fields)
+	if n == 0 || w.fields[n-1].result {
+		w.field(s) // code where none should be: some program may run it
+		return
+	}
+	if code := &w.fields[n-1].code; code.Len()+len(s) <= maxFieldCode {
+		code.WriteString(s)
+	} else {
+		w.add("field.dynamic", w.where, "field code too long")
+	}
+}
+
+// field judges one whole field code.
+func (w *wordScan) field(code string) {
+	rule, quote := fieldRule(code)
+	w.add(rule, w.where, quote)
+}
+
+func (w *wordScan) finish() error {
+	if len(w.fields) > 0 {
+		for i := range w.fields {
+			w.field(w.fields[i].code.String())
+		}
+		return errors.New("a field that does not end")
+	}
+	return nil
+}
