@@ -252,6 +252,7 @@ func (f *File) readSubsection(l *lexer, s *section, room int) error {
 	if l.pos+20*count > l.size {
 		return failure(Truncated, "the file ends inside of a cross-reference table")
 	}
+	s.entries = slices.Grow(s.entries, int(count)) // the bytes of the entries are there
 	for i := range count {
 		e, err := l.tableEntry(int(first + i))
 		if err != nil {
