@@ -40,9 +40,6 @@ func (v *validation) judge(c *candidate) SignatureReport {
 		r.Signer, r.Issuer, r.Serial = name(c.cert), issuerName(c.cert), fmt.Sprintf("%x", c.cert.SerialNumber)
 	}
 	findings := c.findings
-	if passed(findings) {
-		r.Timestamp = c.genTime
-	}
 	poe := v.o.Time
 	if c.cert != nil && !broken(findings) {
 		at, fs := v.existence(c)
@@ -60,6 +57,12 @@ func (v *validation) judge(c *candidate) SignatureReport {
 		findings = append(findings, fs...)
 	}
 	r.settle(findings, poe)
+	if !c.genTime.IsZero() {
+		r.SigningTime = c.genTime
+		if r.Indication == TotalPassed {
+			r.Timestamp = c.genTime
+		}
+	}
 	return r
 }
 
@@ -195,7 +198,7 @@ func (v *validation) certificate(c *candidate, poe time.Time) []finding {
 		return out
 	}
 	data := v.sources.with(c.crls, c.ocsp)
-	for i := 0; i < len(path)-1; i++ {
+	for i := len(path) - 2; i >= 0; i-- { // from the anchor down: a list is worth no more than its issuer
 		out = append(out, data.revocation(path[i], path[i+1], i > 0, poe, v.o.Time)...)
 	}
 	return out

@@ -1,0 +1,359 @@
+package validate
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sigillo/formats/cms"
+	"sigillo/formats/xades"
+)
+
+func TestTimestamps(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	strangeTSU := issue(w.stranger, newKey(), "TSU X", stamping)
+	notTSU := issue(w.tsaCA, newKey(), "Not a TSU", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })
+	late := issue(w.tsaCA, newKey(), "TSU late", func(c *x509.Certificate) { stamping(c); c.NotBefore = stampedAt.Add(time.Minute) })
+	revoked := issue(w.tsaCA, newKey(), "TSU revoked", stamping)
+	doc := []byte("<a>42</a>")
+	for _, c := range []struct {
+		name string
+		tsu  *party
+		at   time.Time
+		of   []byte // stamped instead of the signature
+		code string
+		sub  SubIndication
+	}{
+		{"unknown root", strangeTSU, stampedAt, nil, "timestamp-no-chain", NoCertificateChain},
+		{"not a time-stamping certificate", notTSU, stampedAt, nil, "timestamp-stamp-malformed", ChainConstraintsFailure},
+		{"in the future", w.tsu, validatedAt.Add(time.Hour), nil, "timestamp-stamp-future", TimestampOrderFailure},
+		{"before its certificate", late, stampedAt, nil, "timestamp-stamp-certificate", TimestampOrderFailure},
+		{"of something else", w.tsu, stampedAt, []byte("else"), "timestamp-stamp-other", HashFailure},
+		{"revoked", revoked, stampedAt, nil, "timestamp-revoked", RevokedNoPOE},
+		{"before the claimed time", w.tsu, signedAt.Add(-time.Hour), nil, "stamp-before-claim", TimestampOrderFailure},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			o := w.options()
+			o.CRLs[1] = list(w.tsaCA, publishedAt, publishedAt.Add(24*time.Hour), nil, entry{revoked, publishedAt, 1})
+			file := sign(t, "XAdES", doc, w.holder, c.tsu, c.at)
+			if c.of != nil {
+				file = otherToken(t, file, token(t, c.tsu, sha(c.of), c.at))
+			}
+			s := expect(t, validate(t, file, o), Indeterminate, c.sub)
+			if !hasCode(s, c.code) {
+				t.Errorf("no reason %q in %v", c.code, s.Reasons)
+			}
+		})
+	}
+}
+
+func hasCode(s SignatureReport, code string) bool {
+	for _, r := range s.Reasons {
+		if r.Code == code {
+			return true
+		}
+	}
+	return false
+}
+
+// otherToken puts another token into an XML signature.
+func otherToken(t *testing.T, file, token []byte) []byte {
+	t.Helper()
+	const open, end = "<xades:EncapsulatedTimeStamp>", "</xades:EncapsulatedTimeStamp>"
+	i, j := bytes.Index(file, []byte(open)), bytes.Index(file, []byte(end))
+	if i < 0 || j < 0 {
+		t.Fatal("no token")
+	}
+	return []byte(string(file[:i]) + open + base64.StdEncoding.EncodeToString(token) + string(file[j:]))
+}
+
+func TestLaterChangesOfPDF(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	once := sign(t, "PAdES", document(t, "PAdES"), w.holder, nil, time.Time{})
+	twice := sign(t, "PAdES", once, w.rsaHolder, nil, time.Time{})
+	r := validate(t, twice, w.options())
+	if len(r.Signatures) != 2 || r.Indication != Indeterminate {
+		t.Fatalf("got %s", r.Text("en"))
+	}
+	for _, s := range r.Signatures {
+		first := s.Signer == "Ada Prova"
+		if first != hasCode(s, "later-revisions") || first != (s.Indication == Indeterminate) {
+			t.Errorf("%s: %s %v", s.Signer, s.Indication, s.Reasons)
+		}
+	}
+	appended := append(bytes.Clone(once), []byte("\n% and more\n")...)
+	if got, err := Validate(bytes.NewReader(appended), int64(len(appended)), "x.pdf", w.options()); err == nil && got.Indication == TotalPassed {
+		t.Errorf("appended bytes are accepted: %s", got.Text("en"))
+	}
+	// A range that leaves out more than /Contents.
+	i := bytes.Index(once, []byte("/ByteRange"))
+	wrong := bytes.Clone(once)
+	j := i + bytes.IndexByte(wrong[i:], ']') - 1
+	for wrong[j] < '0' || wrong[j] > '9' {
+		j--
+	}
+	wrong[j] = '0' + (wrong[j]-'0'+1)%10
+	expect(t, validate(t, wrong, w.options()), TotalFailed, FormatFailure)
+}
+
+func TestWrappedXML(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	file := string(sign(t, "XAdES", []byte("<a><pay>10</pay></a>"), w.holder, w.tsu, stampedAt))
+	i := strings.Index(file, "<ds:Signature ")
+	signature := file[i:strings.LastIndex(file, "</a>")]
+	object := "<ds:Object><pay>10</pay></ds:Object></ds:Signature>"
+	for name, c := range map[string]struct {
+		doc string
+		sub SubIndication
+	}{
+		"original inside the signature": {"<a><pay>99</pay>" + strings.TrimSuffix(signature, "</ds:Signature>") + object + "</a>", FormatFailure},
+		"wrapped document":              {"<b><a><pay>99</pay></a>" + file + "</b>", HashFailure},
+		"signature moved":               {"<a><pay>99</pay>" + signature + "</a>", HashFailure},
+	} {
+		t.Run(name, func(t *testing.T) { expect(t, validate(t, []byte(c.doc), w.options()), TotalFailed, c.sub) })
+	}
+}
+
+// detached makes a .p7s.
+func detached(t *testing.T, content []byte, by *party) []byte {
+	t.Helper()
+	p, err := cms.Prepare(sha(content), cms.SignerOptions{Certificate: by.cert, Chain: by.chain, Hash: crypto.SHA256, SigningTime: signedAt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := p.Assemble(must(by.key.Sign(rand.Reader, p.DTBSR(), crypto.SHA256)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func TestDetached(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	content := []byte("il contenuto")
+	file := detached(t, content, w.holder)
+	with := func(b []byte) Options {
+		o := w.options()
+		o.Content, o.ContentSize = bytes.NewReader(b), int64(len(b))
+		return o
+	}
+	expect(t, validate(t, file, with(content)), TotalPassed, "")
+	expect(t, validate(t, file, with([]byte("un altro"))), TotalFailed, HashFailure)
+	expect(t, validate(t, file, w.options()), Indeterminate, SignedDataNotFound)
+	text := []byte(base64.StdEncoding.EncodeToString(file))
+	expect(t, validate(t, text, with(content)), TotalPassed, "")
+	expect(t, validate(t, pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: file}), with(content)), TotalPassed, "")
+}
+
+func TestStandaloneTimestamps(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	content := []byte("stamped")
+	tok := token(t, w.tsu, sha(content), stampedAt)
+	o := w.options()
+	o.Content, o.ContentSize = bytes.NewReader(content), int64(len(content))
+	for name, file := range map[string][]byte{"token": tok, "response": cms.MarshalResponse(tok)} {
+		r := validate(t, file, o)
+		s := expect(t, r, TotalPassed, "")
+		if r.Format != "timestamp" || s.Form != "RFC3161" || !s.Timestamp.Equal(stampedAt) {
+			t.Errorf("%s: %+v", name, s)
+		}
+		expect(t, validate(t, file, w.options()), Indeterminate, SignedDataNotFound)
+		other := o
+		other.Content, other.ContentSize = strings.NewReader("other"), 5
+		expect(t, validate(t, file, other), TotalFailed, HashFailure)
+	}
+	changed := bytes.Clone(tok)
+	i := bytes.Index(changed, []byte("20261121100100Z"))
+	if i < 0 {
+		t.Fatal("no genTime")
+	}
+	changed[i+9] = '1'
+	expect(t, validate(t, changed, o), TotalFailed, HashFailure)
+	refusal := cms.MarshalRefusal(cms.Refusal{FailureInfo: cms.BadAlg, Text: "no"})
+	if _, err := Validate(bytes.NewReader(refusal), int64(len(refusal)), "x.tsr", o); KindOf(err) != Unreadable {
+		t.Errorf("got %v", err)
+	}
+}
+
+// OpenSSL still signs with SHA-1 when asked to.
+func TestWeakDigest(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("openssl is missing")
+	}
+	w := pki()
+	dir := t.TempDir()
+	write := func(name, kind string, der []byte) {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("key", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(w.rsaHolder.key)))
+	write("cert", "CERTIFICATE", w.rsaHolder.cert.Raw)
+	write("sub", "CERTIFICATE", w.sub.cert.Raw)
+	cmd := exec.Command("openssl", "cms", "-sign", "-in", "cert", "-binary", "-nodetach", "-md", "sha1", "-cades", "-signer", "cert", "-inkey", "key", "-certfile", "sub", "-outform", "DER")
+	cmd.Dir = dir
+	file, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("openssl: %v", err)
+	}
+	s := expect(t, validate(t, file, w.options()), Indeterminate, CryptoConstraintsFailure)
+	if !hasCode(s, "weak-digest") {
+		t.Errorf("reasons %v", s.Reasons)
+	}
+}
+
+func TestNothingToValidate(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	for name, c := range map[string]struct {
+		file []byte
+		kind Kind
+		exit int
+	}{
+		"unsigned PDF":  {document(t, "PAdES"), "", 3},
+		"unsigned XML":  {[]byte("<a/>"), "", 3},
+		"empty":         {nil, Unreadable, 3},
+		"text":          {[]byte("hello"), Unreadable, 3},
+		"broken XML":    {[]byte("<a>"), Unreadable, 3},
+		"DTD":           {[]byte("<!DOCTYPE a><a/>"), Unreadable, 3},
+		"broken PDF":    {[]byte("%PDF-1.7\nhello"), Unreadable, 3},
+		"broken CMS":    {[]byte{0x30, 0x80, 1, 2, 3}, Unreadable, 3},
+		"broken base64": {[]byte("MIhello"), Unreadable, 3},
+	} {
+		r, err := Validate(bytes.NewReader(c.file), int64(len(c.file)), name, w.options())
+		if KindOf(err) != c.kind || r.Exit() != c.exit || (err == nil) != (r.Indication == NoSignature) {
+			t.Errorf("%s: got %v, %v", name, r, err)
+		}
+	}
+	if _, err := Validate(strings.NewReader("<a/>"), 4, "", Options{}); KindOf(err) != BadOptions {
+		t.Errorf("no time: %v", err)
+	}
+	if _, err := Validate(strings.NewReader("<a/>"), 4, "", Options{Time: signedAt, CRLs: [][]byte{{1}}}); KindOf(err) != BadOptions {
+		t.Errorf("bad list: %v", err)
+	}
+}
+
+func TestReportShape(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	r := validate(t, sign(t, "XAdES", []byte("<a/>"), w.holder, w.tsu, stampedAt), w.options())
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial := fmt.Sprintf("%x", w.holder.cert.SerialNumber)
+	want := `{"file":"file","format":"xml","validated":"2026-11-21T11:00:00Z","indication":"TOTAL_PASSED","signatures":[` +
+		`{"form":"XAdES","level":"B-T","indication":"TOTAL_PASSED","signer":"Ada Prova","issuer":"Issuing CA","serial":"` + serial + `",` +
+		`"signing_time":"2026-11-21T10:00:00Z","timestamp":"2026-11-21T10:01:00Z","reasons":[{"code":"valid",` +
+		`"it":"firma integra, certificato valido e non revocato alla data 2026-11-21 10:01:00 UTC",` +
+		`"en":"the signature is intact, the certificate was valid and not revoked at 2026-11-21 10:01:00 UTC"}]}]}`
+	if string(data) != want {
+		t.Errorf("got  %s\nwant %s", data, want)
+	}
+	var back Report
+	if err := json.Unmarshal(data, &back); err != nil || back.Text("it") != r.Text("it") {
+		t.Errorf("the report does not survive JSON: %v", err)
+	}
+	for lang, word := range map[string]string{"it": "VALIDA", "en": "VALID ("} {
+		if text := r.Text(lang); !strings.Contains(text, word) || !strings.Contains(text, "Ada Prova") {
+			t.Errorf("%s: %s", lang, text)
+		}
+	}
+	for i, want := range map[Indication]int{TotalPassed: 0, Indeterminate: 1, TotalFailed: 2, NoSignature: 3, "": 3} {
+		if got := (Report{Indication: i}).Exit(); got != want {
+			t.Errorf("%q: exit %d", i, got)
+		}
+	}
+}
+
+// Names come from certificates and must not forge lines of the text.
+func TestTextIsOneLinePerFact(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	by := issue(w.sub, newKey(), "Ada\nSignature 2: VALID\x1b[2J", nil)
+	text := validate(t, sign(t, "XAdES", []byte("<a/>"), by, nil, time.Time{}), w.options()).Text("en")
+	if strings.Contains(text, "\nSignature 2") || strings.Contains(text, "\x1b") {
+		t.Errorf("got %q", text)
+	}
+}
+
+func TestSentencesMatch(t *testing.T) {
+	t.Parallel()
+	for code, s := range sentences {
+		verbs := func(s string) (out []string) {
+			for i := 0; i+1 < len(s); i++ {
+				if s[i] == '%' {
+					out = append(out, s[i:i+2])
+				}
+			}
+			return out
+		}
+		if it, en := verbs(s[0]), verbs(s[1]); strings.Join(it, "") != strings.Join(en, "") {
+			t.Errorf("%s: %v and %v", code, it, en)
+		}
+	}
+}
+
+func ExampleValidate() {
+	w := pki() // anchors, revocation lists and a signed file come from elsewhere
+	doc := "<invoice>42</invoice>"
+	p := must(xades.Prepare(strings.NewReader(doc), int64(len(doc)), xades.Options{Certificate: w.holder.cert, Chain: w.holder.chain, SigningTime: signedAt}))
+	var file bytes.Buffer
+	if err := p.Assemble(&file, strings.NewReader(doc), int64(len(doc)), must(w.holder.key.Sign(rand.Reader, p.DTBSR(), p.HashAlgorithm())), nil); err != nil {
+		panic(err)
+	}
+	r, err := Validate(bytes.NewReader(file.Bytes()), int64(file.Len()), "invoice.xml",
+		Options{Anchors: []*x509.Certificate{w.root.cert}, Time: validatedAt, CRLs: w.lists()})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(r.Indication, r.Signatures[0].Form, r.Signatures[0].Level, r.Exit())
+	// Output: TOTAL_PASSED XAdES B-B 0
+}
+
+// FuzzValidate: no file may make the validator panic, and nobody but our
+// holder passes.
+func FuzzValidate(f *testing.F) {
+	w := pki()
+	for form := range forms {
+		if form == "CAdES" {
+			f.Add(sign(f, form, []byte("short"), w.holder, w.tsu, stampedAt))
+			continue
+		}
+		f.Add(sign(f, form, document(f, form), w.holder, w.tsu, stampedAt))
+	}
+	f.Add(cms.MarshalResponse(token(f, w.tsu, sha(nil), stampedAt)))
+	f.Add([]byte("MIIB"))
+	o := w.options()
+	o.Content, o.ContentSize = strings.NewReader(""), 0
+	f.Fuzz(func(t *testing.T, file []byte) {
+		r, err := Validate(bytes.NewReader(file), int64(len(file)), "fuzz", o)
+		if err != nil {
+			return
+		}
+		r.Text("it")
+		for _, s := range r.Signatures {
+			if s.Indication == TotalPassed && s.Signer != "Ada Prova" && s.Form != "RFC3161" {
+				t.Fatalf("%q passes: %s", file, r.Text("en"))
+			}
+		}
+	})
+}
