@@ -27,8 +27,8 @@
 // the token without a word, which is why the type is [32]byte.
 //
 // So a token with a million holders holds a handful of objects, and a holder's
-// key cannot be used without d: neither with the blob and the token's PIN, nor
-// by who runs the token. A wrong d gives another KEK, and the unwrap fails
+// key at rest cannot be used without d, which is kept nowhere: the blob, the
+// token and its PIN are not enough. A wrong d gives another KEK, and the unwrap fails
 // inside the token on the integrity check of RFC 5649 §3 (a chance below 2^-32
 // to pass, and then what comes out must still parse as the right kind of key).
 //
