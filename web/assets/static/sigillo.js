@@ -1,0 +1,118 @@
+// What a form can't do by itself. Without this file every page still works.
+"use strict";
+
+// The problem, when there is one, is the first thing to be read.
+(function () {
+  const summary = document.querySelector("main > .summary");
+  if (summary) summary.focus();
+})();
+
+// Upload with a progress bar, several files at a time, by drop too.
+(function () {
+  const form = document.getElementById("upload");
+  if (!form || !window.FormData) return;
+  const input = form.querySelector("input[type=file]");
+  const button = form.querySelector("button[type=submit]");
+  const box = document.getElementById("upload-progress");
+  const bar = document.getElementById("upload-bar");
+  const status = document.getElementById("upload-status");
+  const problem = document.getElementById("upload-error");
+  const drop = form.querySelector(".drop");
+  let said = -1;
+
+  function stop(title, detail) {
+    box.hidden = true;
+    button.disabled = false;
+    problem.textContent = "";
+    const h = document.createElement("h2"), p = document.createElement("p");
+    h.textContent = title;
+    p.textContent = detail;
+    problem.append(...(detail ? [h, p] : [h]));
+    problem.hidden = false;
+    problem.focus();
+  }
+
+  ["dragover", "dragleave", "drop"].forEach((kind) => drop.addEventListener(kind, (e) => {
+    if (!e.dataTransfer || !Array.from(e.dataTransfer.types).includes("Files")) return;
+    e.preventDefault();
+    drop.classList.toggle("over", kind === "dragover");
+    if (kind === "drop") input.files = e.dataTransfer.files;
+  }));
+
+  form.addEventListener("submit", (e) => {
+    e.preventDefault();
+    const limit = Number(form.dataset.limit);
+    for (const file of input.files) {
+      if (file.size > limit) return stop(form.dataset.large.replace("{name}", file.name));
+    }
+    problem.hidden = true;
+    box.hidden = false;
+    button.disabled = true;
+    bar.value = 0;
+    said = -1;
+    const request = new XMLHttpRequest();
+    request.open("POST", form.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.addEventListener("progress", (p) => {
+      if (!p.lengthComputable) return;
+      const percent = Math.floor(100 * p.loaded / p.total);
+      bar.value = percent;
+      // Every tenth is enough for who listens.
+      const tenth = Math.floor(percent / 10);
+      if (tenth !== said) {
+        said = tenth;
+        status.textContent = form.dataset.progress.replace("{percent}", percent);
+      }
+    });
+    request.upload.addEventListener("load", () => {
+      bar.removeAttribute("value");
+      status.textContent = form.dataset.checking;
+    });
+    request.addEventListener("load", () => {
+      let answer = {};
+      try { answer = JSON.parse(request.responseText); } catch (_) { /* not ours */ }
+      if (request.status === 401) return location.assign("/signin?ended=1");
+      if (request.status === 201 && answer.location) return location.assign(answer.location);
+      stop(answer.title || form.dataset.failed, answer.detail);
+    });
+    request.addEventListener("error", () => stop(form.dataset.failed));
+    request.send(new FormData(form));
+  });
+})();
+
+// A form that must not be sent twice.
+document.querySelectorAll("form[data-once]").forEach((form) => {
+  form.addEventListener("submit", () => {
+    const button = form.querySelector("button[type=submit]");
+    const status = form.querySelector(".once-status");
+    // After the form data was taken, or the button's state would change it.
+    setTimeout(() => { button.disabled = true; }, 0);
+    if (status) status.textContent = form.dataset.once;
+  });
+});
+window.addEventListener("pageshow", (e) => {
+  if (e.persisted) document.querySelectorAll("form[data-once] button[type=submit]").forEach((b) => { b.disabled = false; });
+});
+
+// Two minutes before an idle session ends, offer to keep it.
+(function () {
+  const idle = Number(document.body.dataset.idle), box = document.getElementById("idle");
+  if (!idle || !box) return;
+  let warn, end;
+  function begin() {
+    clearTimeout(warn);
+    clearTimeout(end);
+    box.hidden = true;
+    warn = setTimeout(() => { if (uploading()) stay(); else box.hidden = false; }, Math.max(1, idle - 120) * 1000);
+    end = setTimeout(() => location.assign("/signin?ended=1&next=" + encodeURIComponent(location.pathname)), idle * 1000);
+  }
+  function uploading() {
+    const upload = document.getElementById("upload-progress");
+    return upload && !upload.hidden;
+  }
+  function stay() {
+    fetch("/alive", { credentials: "same-origin" }).then((r) => r.ok ? begin() : location.reload());
+  }
+  document.getElementById("idle-stay").addEventListener("click", stay);
+  begin();
+})();

@@ -1,0 +1,379 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"io"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sigillo/formats/inspect"
+	"sigillo/signing"
+	"sigillo/store"
+)
+
+// rooms stands for the rooms below: documents in memory, a password, codes
+// that work once. Only the edge is tested here; the real rooms are tested
+// together elsewhere.
+type rooms struct {
+	mu        sync.Mutex
+	dir       string
+	documents []signing.Document
+	txs       map[string]*signing.Transaction
+	order     []string
+	sessions  map[string]string
+	usedOTP   map[string]bool
+	suspended bool
+	fault     map[string]error // by method name: answered instead
+	uploaded  int64            // bytes seen by the last upload
+	wiped     []byte           // the password slice of the last Sign
+	client    string
+}
+
+const (
+	testHolder   = "h-1"
+	testUser     = "ada"
+	testPassword = "corretto cavallo pila graffetta"
+	testCred     = "c-1"
+)
+
+func newRooms(t testing.TB) *rooms {
+	return &rooms{dir: t.TempDir(), txs: map[string]*signing.Transaction{}, sessions: map[string]string{},
+		usedOTP: map[string]bool{}, fault: map[string]error{}}
+}
+
+func (r *rooms) enter(method string) (func(), error) {
+	r.mu.Lock()
+	return r.mu.Unlock, r.fault[method]
+}
+
+func refuse(k signing.Kind) error { return &signing.Error{Kind: k, Msg: "said by the test"} }
+
+func (r *rooms) SignIn(_ context.Context, user string, password []byte, otp, client string) (string, error) {
+	leave, err := r.enter("SignIn")
+	defer leave()
+	if err != nil {
+		return "", err
+	}
+	if err := r.factors(string(password), otp); err != nil || user != testUser {
+		return "", refuse(signing.WrongFactors)
+	}
+	token := randomToken()
+	r.sessions[token] = testHolder
+	return token, nil
+}
+
+func (r *rooms) factors(password, otp string) error {
+	if password != testPassword || len(otp) != 6 {
+		return refuse(signing.WrongFactors)
+	}
+	if r.usedOTP[otp] {
+		return refuse(signing.ReusedOTP)
+	}
+	r.usedOTP[otp] = true
+	return nil
+}
+
+func (r *rooms) Session(_ context.Context, token string) (store.Holder, error) {
+	leave, err := r.enter("Session")
+	defer leave()
+	if err != nil {
+		return store.Holder{}, err
+	}
+	if r.sessions[token] == "" {
+		return store.Holder{}, refuse(signing.NotFound)
+	}
+	return store.Holder{ID: testHolder, Username: testUser, GivenName: "Ada", Surname: "Lovelace"}, nil
+}
+
+func (r *rooms) SignOut(_ context.Context, token string) error {
+	leave, err := r.enter("SignOut")
+	defer leave()
+	delete(r.sessions, token)
+	return err
+}
+
+func (r *rooms) SuspendOwn(_ context.Context, _, credential string) error {
+	leave, err := r.enter("SuspendOwn")
+	defer leave()
+	if err != nil {
+		return err
+	}
+	if credential != testCred {
+		return refuse(signing.NotFound)
+	}
+	r.suspended = true
+	return nil
+}
+
+func (r *rooms) Upload(_ context.Context, _, name string, src io.Reader) (signing.Document, error) {
+	sum := sha256.New()
+	n, err := io.Copy(sum, src)
+	leave, fault := r.enter("Upload")
+	defer leave()
+	r.uploaded = n
+	switch {
+	case fault != nil:
+		return signing.Document{}, fault
+	case err != nil:
+		return signing.Document{}, fmt.Errorf("upload: %w", err)
+	case n == 0:
+		return signing.Document{}, refuse(signing.Empty)
+	}
+	d := signing.Document{ID: fmt.Sprintf("d-%d", len(r.documents)+1), Name: name, Format: "pdf", Size: n,
+		SHA256: hex.EncodeToString(sum.Sum(nil)), Pages: 3, Forms: []signing.Form{signing.PAdES, signing.CAdES},
+		Created: time.Date(2026, 11, 21, 14, 3, 12, 0, time.UTC),
+		Report:  inspect.Report{Format: "pdf", MediaType: "application/pdf", Verdict: inspect.Allow}}
+	switch {
+	case strings.Contains(name, "macro"):
+		d.Format, d.Forms = "docx", []signing.Form{signing.CAdES}
+		d.Report.Verdict = inspect.Confirm
+		d.Report.Findings = []inspect.Finding{{Rule: "docx.fields", Severity: inspect.Confirm, Where: "word/document.xml",
+			Quote: `DATE \@ "d MMMM yyyy"`, Text: inspect.Text{
+				It: "Un campo DATE mostra ogni giorno una data diversa. Sostituiscilo con testo fisso.",
+				En: "A DATE field shows a different date every day. Replace it with fixed text."}}}
+	case strings.Contains(name, "script"):
+		d.Forms, d.Report.Verdict = nil, inspect.Refuse
+		d.Report.Findings = []inspect.Finding{{Rule: "pdf.javascript", Severity: inspect.Refuse, Where: "oggetto 12 0",
+			Quote: "app.alert('<b>ciao</b>')", Text: inspect.Text{
+				It: "Il documento contiene JavaScript che si esegue all'apertura.",
+				En: "The document contains JavaScript that runs when it is opened."}}}
+	}
+	r.documents = append(r.documents, d)
+	return d, nil
+}
+
+func (r *rooms) Document(_ context.Context, holder, id string) (signing.Document, error) {
+	leave, err := r.enter("Document")
+	defer leave()
+	if err != nil {
+		return signing.Document{}, err
+	}
+	for _, d := range r.documents {
+		if d.ID == id && holder == testHolder {
+			return d, nil
+		}
+	}
+	return signing.Document{}, refuse(signing.NotFound)
+}
+
+func (r *rooms) Documents(context.Context, string) ([]signing.Document, error) {
+	leave, err := r.enter("Documents")
+	defer leave()
+	var out []signing.Document
+	for i := len(r.documents) - 1; i >= 0; i-- {
+		out = append(out, r.documents[i])
+	}
+	return out, err
+}
+
+func (r *rooms) Page(_ context.Context, _, id string, n int) ([]byte, error) {
+	leave, err := r.enter("Page")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	if n > 3 {
+		return nil, refuse(signing.NotFound)
+	}
+	return sheet(n), nil
+}
+
+// sheet draws something that looks like a page of text.
+func sheet(n int) []byte {
+	img := image.NewGray(image.Rect(0, 0, 595, 842))
+	draw.Draw(img, img.Bounds(), image.NewUniform(color.Gray{255}), image.Point{}, draw.Src)
+	for i := range 40 {
+		right := 530 - (i*i*37+n*91)%140
+		if i%9 == 8 {
+			continue
+		}
+		draw.Draw(img, image.Rect(60, 70+i*17, right, 77+i*17), image.NewUniform(color.Gray{120}), image.Point{}, draw.Src)
+	}
+	var b bytes.Buffer
+	_ = png.Encode(&b, img)
+	return b.Bytes()
+}
+
+func (r *rooms) Credentials(context.Context, string) ([]signing.Credential, error) {
+	leave, err := r.enter("Credentials")
+	defer leave()
+	c := signing.Credential{ID: testCred, KeyType: "p256", Subject: "CN=Ada Lovelace, serialNumber=TINIT-LVLDAA15T50Z114K, C=IT",
+		Serial: "3fa01b77c2d94e10", Status: "valid", NotAfter: time.Date(2029, 11, 20, 0, 0, 0, 0, time.UTC), MaxItems: 100}
+	if r.suspended {
+		c.Status = "suspended"
+	}
+	return []signing.Credential{c}, err
+}
+
+func (r *rooms) Prepare(ctx context.Context, holder string, req signing.Request) (signing.Transaction, error) {
+	var items []signing.Item
+	for i, o := range req.Documents {
+		d, err := r.Document(ctx, holder, o.Document)
+		if err != nil {
+			return signing.Transaction{}, err
+		}
+		if d.Report.Verdict == inspect.Confirm && !req.Confirmed {
+			return signing.Transaction{}, refuse(signing.Unconfirmed)
+		}
+		digest := sha256.Sum256([]byte(d.SHA256 + string(o.Form)))
+		items = append(items, signing.Item{Seq: i, Document: d.ID, Name: d.Name, Form: o.Form, Level: o.Level, Digest: hex.EncodeToString(digest[:])})
+	}
+	leave, err := r.enter("Prepare")
+	defer leave()
+	if err != nil {
+		return signing.Transaction{}, err
+	}
+	if req.Credential != testCred {
+		return signing.Transaction{}, refuse(signing.NotFound)
+	}
+	tx := signing.Transaction{ID: fmt.Sprintf("t-%d", len(r.txs)+1), State: signing.Prepared, Credential: testCred,
+		Signer: "CN=Ada Lovelace, serialNumber=TINIT-LVLDAA15T50Z114K, C=IT", Hash: "SHA-256", Items: items,
+		Created: time.Date(2026, 11, 21, 14, 4, 0, 0, time.UTC), Updated: time.Date(2026, 11, 21, 14, 4, 0, 0, time.UTC)}
+	r.txs[tx.ID] = &tx
+	r.order = append(r.order, tx.ID)
+	return tx, nil
+}
+
+func (r *rooms) Sign(_ context.Context, _, id string, password []byte, otp, client string) (signing.Transaction, error) {
+	leave, err := r.enter("Sign")
+	defer leave()
+	r.wiped, r.client = password, client
+	if err != nil {
+		return signing.Transaction{}, err
+	}
+	tx := r.txs[id]
+	if tx == nil {
+		return signing.Transaction{}, refuse(signing.NotFound)
+	}
+	if tx.State != signing.Prepared {
+		return *tx, refuse(signing.WrongState)
+	}
+	if err := r.factors(string(password), otp); err != nil {
+		return *tx, err
+	}
+	tx.State = signing.Delivered
+	for i := range tx.Items {
+		item := &tx.Items[i]
+		item.OutputName, item.Indication = item.Name+".p7m", "TOTAL_PASSED"
+		if item.Form == signing.PAdES {
+			item.OutputName = strings.TrimSuffix(item.Name, ".pdf") + "-signed.pdf"
+		}
+		data := []byte("signed " + item.Name)
+		sum := sha256.Sum256(data)
+		item.SHA256 = hex.EncodeToString(sum[:])
+		if err := os.WriteFile(filepath.Join(r.dir, fmt.Sprintf("%s-%d", id, i)), data, 0o600); err != nil {
+			return *tx, err
+		}
+	}
+	return *tx, nil
+}
+
+func (r *rooms) Transaction(_ context.Context, _, id string) (signing.Transaction, error) {
+	leave, err := r.enter("Transaction")
+	defer leave()
+	if err == nil && r.txs[id] == nil {
+		err = refuse(signing.NotFound)
+	}
+	if err != nil {
+		return signing.Transaction{}, err
+	}
+	return *r.txs[id], nil
+}
+
+func (r *rooms) Transactions(context.Context, string) ([]signing.Transaction, error) {
+	leave, err := r.enter("Transactions")
+	defer leave()
+	var out []signing.Transaction
+	for _, id := range r.order {
+		out = append(out, *r.txs[id])
+	}
+	return out, err
+}
+
+func (r *rooms) Output(_ context.Context, _, id string, seq int) (*signing.Output, error) {
+	leave, err := r.enter("Output")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	tx := r.txs[id]
+	if tx == nil || seq >= len(tx.Items) {
+		return nil, refuse(signing.NotFound)
+	}
+	f, err := os.Open(filepath.Join(r.dir, fmt.Sprintf("%s-%d", id, seq)))
+	if err != nil {
+		return nil, refuse(signing.WrongState)
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return &signing.Output{Name: tx.Items[seq].OutputName, MediaType: "application/pdf", Size: st.Size(), File: f}, nil
+}
+
+// publisher stands for tsa and pki; it gives back what it was asked.
+type publisher struct {
+	crl, cert []byte
+	sick      error
+}
+
+func newPublisher(t testing.TB, now time.Time) *publisher {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCRLSign | x509.KeyUsageCertSign, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), SubjectKeyId: []byte{1}}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crl, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}, tmpl, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &publisher{crl: crl, cert: der}
+}
+
+func (p *publisher) Timestamp(_ context.Context, req []byte, account string) []byte {
+	return append([]byte("stamp:"+account+":"), req...)
+}
+
+func (p *publisher) OCSP(_ context.Context, ca string, req []byte) []byte {
+	return append([]byte("ocsp:"+ca+":"), req...)
+}
+
+func (p *publisher) CRL(_ context.Context, ca string) ([]byte, error) {
+	if ca != "issuing-ca" {
+		return nil, refuse(signing.NotFound)
+	}
+	return p.crl, nil
+}
+
+func (p *publisher) Certificate(_ context.Context, ca string) ([]byte, error) {
+	if ca != "issuing-ca" {
+		return nil, refuse(signing.NotFound)
+	}
+	return p.cert, nil
+}
+
+func (p *publisher) Health(context.Context) error { return p.sick }
