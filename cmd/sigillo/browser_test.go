@@ -10,47 +10,98 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"sigillo/hsm"
 	"sigillo/signing"
 )
 
-// tab opens a page in Debian's Chromium.
-func tab(t *testing.T, width, height int) (context.Context, string) {
+// holderTab is a holder's browser: Debian's Chromium on a running appliance.
+type holderTab struct {
+	t         *testing.T
+	ctx       context.Context
+	downloads string
+}
+
+func newTab(t *testing.T) *holderTab {
 	t.Helper()
-	if _, err := exec.LookPath("chromium"); err != nil {
+	bin, err := exec.LookPath("chromium")
+	if err != nil {
 		t.Skip("the package chromium is not installed")
 	}
-	downloads := t.TempDir()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(width, height),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "it"),
-		chromedp.Env("LANGUAGE=it"), chromedp.UserDataDir(t.TempDir()))
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(bin), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 900), chromedp.Flag("accept-lang", "it"),
+		chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
-	t.Cleanup(cancel)
-	return ctx, downloads
+	h := &holderTab{t: t, ctx: ctx, downloads: t.TempDir()}
+	// The browser lives as long as the context of this first call.
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = chromedp.CallBrowser(ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: h.downloads})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
 }
 
-// shot saves a screenshot of the whole page when SIGILLO_SCREENSHOTS names a
+func (h *holderTab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.ctx, 60*time.Second)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		h.t.Fatalf("%s: %v\n%s", what, err, h.text("body"))
+	}
+}
+
+func (h *holderTab) text(selector string) string {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.ctx, 10*time.Second)
+	defer cancel()
+	s, err := chromedp.Run(ctx, chromedp.Text(selector))
+	if err != nil {
+		h.t.Errorf("%s: %v", selector, err)
+	}
+	return s
+}
+
+// shot saves a picture of the whole page when SIGILLO_SCREENSHOTS names a
 // folder.
-func shot(name string) chromedp.Action {
-	return chromedp.ActionFunc(func(ctx context.Context) error {
-		dir := os.Getenv("SIGILLO_SCREENSHOTS")
-		if dir == "" {
-			return nil
-		}
-		var png []byte
-		if err := chromedp.FullScreenshot(&png, 100).Do(ctx); err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
-	})
+func (h *holderTab) shot(name string) {
+	h.t.Helper()
+	dir := os.Getenv("SIGILLO_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(h.ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
+	}
+	if err != nil {
+		h.t.Error(err)
+	}
+}
+
+// says fails when the page's main part lacks a word.
+func (h *holderTab) says(what, word string) {
+	h.t.Helper()
+	if text := h.text("main"); !strings.Contains(strings.ToLower(text), strings.ToLower(word)) {
+		h.t.Errorf("%s does not say %q:\n%s", what, word, text)
+	}
+}
+
+func absolute(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(document(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // The whole flow of a holder in a browser, on a real appliance: sign in,
@@ -60,148 +111,73 @@ func TestHolderInBrowser(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	c := h.holder(t, hsm.P256)
-	ctx, downloads := tab(t, 1280, 900)
-	contract, err := filepath.Abs(document("contratto.pdf"))
-	if err != nil {
-		t.Fatal(err)
+	tab := newTab(t)
+	tab.do("open", chromedp.Navigate(h.url+"/lang/it?next=/"), chromedp.WaitVisible("#username"))
+	tab.shot("signin")
+	tab.do("sign in", chromedp.SendKeys("#username", c.holder.Username), chromedp.SendKeys("#password", c.holder.Password),
+		chromedp.SendKeys("#otp", c.mustOTP(t)), chromedp.Click("main button[type=submit]"), chromedp.WaitVisible("#file"))
+	tab.do("upload", chromedp.SetUploadFiles("#file", []string{absolute(t, "contratto.pdf")}),
+		chromedp.Click("#upload button[type=submit]"), chromedp.WaitVisible(".verdict"), chromedp.WaitVisible("img.sheet"))
+	wide, err := chromedp.Run(tab.ctx, chromedp.Poll[bool](`document.querySelector("img.sheet").naturalWidth > 500`))
+	if err != nil || !wide {
+		t.Errorf("the page image is not shown: %v", err)
 	}
-	script, err := filepath.Abs(document("contratto-javascript.pdf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var report, done, history, refused, suspended, url string
-	run(t, ctx, "sign in",
-		browser.SetDownloadBehavior(browser.SetDownloadBehaviorBehaviorAllow).WithDownloadPath(downloads),
-		chromedp.Navigate(h.url),
-		chromedp.WaitVisible("#username"),
-		shot("1-accesso"),
-		chromedp.SendKeys("#username", c.holder.Username),
-		chromedp.SendKeys("#password", c.holder.Password),
-		chromedp.SendKeys("#otp", c.mustOTP(t)),
-		chromedp.Submit("#otp"),
-		chromedp.WaitVisible("#file"))
-	run(t, ctx, "upload",
-		chromedp.SetUploadFiles("#file", []string{contract}),
-		shot("2-caricamento"),
-		chromedp.Click("#upload button[type=submit]"),
-		chromedp.WaitVisible(".verdict"),
-		chromedp.WaitVisible("img.sheet"),
-		chromedp.Poll(`document.querySelector("img.sheet").naturalWidth > 500`, nil),
-		chromedp.Text(".verdict", &report),
-		shot("3-documento"))
-	run(t, ctx, "prepare",
-		chromedp.Evaluate(`(() => { const c = document.querySelector("input[name=confirmed]"); if (c) c.click() })()`, nil),
-		chromedp.Click(`form[action="/transactions"] button[type=submit]`),
-		chromedp.WaitVisible("#otp"),
-		shot("4-firma"))
-	run(t, ctx, "sign",
-		chromedp.SendKeys("#password", c.holder.Password),
-		chromedp.SendKeys("#otp", c.mustOTP(t)),
-		chromedp.Submit("#otp"),
-		chromedp.WaitVisible("a[download]"),
-		chromedp.Text("main", &done),
-		shot("5-risultato"))
-	run(t, ctx, "download",
-		chromedp.Click("a[download]"),
-		waitFile(downloads))
-	run(t, ctx, "history",
-		chromedp.Navigate(h.url+"/history"),
-		chromedp.Text("main", &history),
-		shot("6-cronologia"))
-	run(t, ctx, "refusal",
-		chromedp.Navigate(h.url+"/lang/en"),
-		chromedp.Navigate(h.url),
-		chromedp.SetUploadFiles("#file", []string{script}),
-		chromedp.Click("#upload button[type=submit]"),
-		chromedp.WaitVisible(".verdict"),
-		chromedp.Text(".verdict", &refused),
-		shot("7-refused"))
-	run(t, ctx, "suspend",
-		chromedp.Navigate(h.url+"/certificates"),
-		shot("8-certificates"),
-		chromedp.Click(`a[href*="/suspend"]`),
-		chromedp.WaitVisible(`form[action$="/suspend"]`),
-		chromedp.Evaluate(`document.querySelectorAll('form[action$="/suspend"] input[type=checkbox]').forEach(c => c.checked || c.click())`, nil),
-		chromedp.Click(`form[action$="/suspend"] button[type=submit]`),
-		chromedp.Sleep(500*time.Millisecond),
-		chromedp.Location(&url),
-		chromedp.Text("main", &suspended),
-		shot("9-suspended"))
-	for what, text := range map[string][2]string{
-		"the report":     {report, "rma"}, // «firma» in some form
-		"the result":     {done, "contratto-firmato.pdf"},
-		"the validation": {done, "TOTAL_PASSED"},
-		"the history":    {history, "contratto"},
-		"the refusal":    {strings.ToLower(refused), "javascript"},
-		"the suspension": {strings.ToLower(suspended), "suspended"},
-	} {
-		if !strings.Contains(text[0], text[1]) {
-			t.Errorf("%s does not say %q:\n%s", what, text[1], text[0])
-		}
-	}
-	signed := filepath.Join(downloads, "contratto-firmato.pdf")
-	if j := pdfsig(t.Context(), signed); j.err != nil {
+	tab.shot("document")
+	tab.do("prepare", chromedp.Click("#order button[type=submit]"), chromedp.WaitVisible("#otp"))
+	tab.shot("sign")
+	tab.do("sign", chromedp.SendKeys("#password", c.holder.Password), chromedp.SendKeys("#otp", c.mustOTP(t)),
+		chromedp.Click("main form button[type=submit]"), chromedp.WaitVisible("a[download]"))
+	tab.shot("result")
+	tab.says("the result", "contratto-firmato.pdf")
+	tab.says("the result", "TOTAL_PASSED")
+	tab.do("download", chromedp.Click("a[download]"))
+	if j := pdfsig(t.Context(), waitFile(t, tab.downloads, "contratto-firmato.pdf")); j.err != nil {
 		t.Error(j.err)
 	}
-	list, err := h.Signing.Credentials(t.Context(), h.holderID(t, c))
-	if err != nil || len(list) != 1 || list[0].Status != "suspended" {
-		t.Errorf("the certificate is %+v, %v", list, err)
-	}
+	tab.do("history", chromedp.Navigate(h.url+"/history"), chromedp.WaitVisible("h1"))
+	tab.shot("history")
+	tab.says("the history", "contratto")
+	tab.do("refusal", chromedp.Navigate(h.url+"/lang/en?next=/"), chromedp.WaitVisible("#file"),
+		chromedp.SetUploadFiles("#file", []string{absolute(t, "contratto-javascript.pdf")}),
+		chromedp.Click("#upload button[type=submit]"), chromedp.WaitVisible(".verdict.bad"))
+	tab.shot("refused")
+	tab.says("the refusal", "JavaScript")
+	id := h.holderID(t, c)
+	tab.do("suspend", chromedp.Navigate(h.url+"/certificates/"+c.holder.Credential+"/suspend"), chromedp.WaitVisible("main form button[type=submit]"))
+	tab.shot("suspend")
+	tab.do("confirm", chromedp.Click("main form button[type=submit]"), chromedp.WaitVisible("h1"))
+	waitSuspended(t, h, id)
+	tab.do("certificates", chromedp.Navigate(h.url+"/certificates"), chromedp.WaitVisible("h1"))
+	tab.shot("certificates")
+	tab.says("the certificate", "suspended")
 	if state := h.lastTransaction(t, c); state != signing.Delivered {
 		t.Errorf("the transaction is %s", state)
 	}
 }
 
-func run(t *testing.T, ctx context.Context, what string, actions ...chromedp.Action) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
-	defer cancel()
-	if err := chromedp.Run(ctx, actions...); err != nil {
-		var text string
-		_ = chromedp.Run(ctx, chromedp.Text("body", &text))
-		t.Fatalf("%s: %v\n%s", what, err, text)
-	}
-}
-
 // waitFile waits until a download is complete.
-func waitFile(dir string) chromedp.Action {
-	return chromedp.ActionFunc(func(ctx context.Context) error {
-		for {
-			entries, err := os.ReadDir(dir)
-			if err != nil {
-				return err
-			}
-			if len(entries) == 1 && !strings.HasSuffix(entries[0].Name(), ".crdownload") {
-				return nil
-			}
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(50 * time.Millisecond):
-			}
+func waitFile(t *testing.T, dir, name string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	for range 200 {
+		if exists(path) && !exists(path+".crdownload") {
+			return path
 		}
-	})
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("%s was not downloaded", name)
+	return ""
 }
 
-// On a telephone, without JavaScript, in English: a form that works.
-func TestSignInWithoutScript(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	c := h.holder(t, hsm.P256)
-	ctx, _ := tab(t, 390, 844)
-	var main string
-	run(t, ctx, "sign in",
-		emulation.SetScriptExecutionDisabled(true),
-		chromedp.Navigate(h.url+"/lang/en"),
-		chromedp.Navigate(h.url),
-		shot("phone-1-signin"),
-		chromedp.SendKeys("#username", c.holder.Username, chromedp.ByQuery),
-		chromedp.SendKeys("#password", c.holder.Password, chromedp.ByQuery),
-		chromedp.SendKeys("#otp", c.mustOTP(t)+"\r", chromedp.ByQuery),
-		chromedp.WaitReady("#file", chromedp.ByQuery),
-		chromedp.TextContent("main", &main, chromedp.ByQuery),
-		shot("phone-2-home"))
-	if !strings.Contains(main, "Upload") {
-		t.Errorf("the page is not in English:\n%s", main)
+// waitSuspended waits until the holder's certificate is seen as suspended.
+func waitSuspended(t *testing.T, h *house, holder string) {
+	t.Helper()
+	for range 100 {
+		list, err := h.Signing.Credentials(t.Context(), holder)
+		if err == nil && len(list) == 1 && list[0].Status == "suspended" {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
+	t.Error("the certificate was not suspended")
 }

@@ -62,7 +62,7 @@ func playHolder() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	fmt.Fprintln(in, "correct-horse-staple-7")
+	fmt.Fprintln(in, "faro-lontano-82-vela")
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		fmt.Println(lines.Text())
