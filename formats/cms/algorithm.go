@@ -69,6 +69,9 @@ func (a Algorithm) SignerOpts() crypto.SignerOpts {
 // parameters (RFC 4055 §5), for ECDSA without (RFC 5758 §3.2), for PSS with all
 // of them written out (RFC 4055 §3.1).
 func (a Algorithm) Identifier() ([]byte, error) {
+	if a.Scheme == Ed25519 {
+		return algorithm(oidEd25519, nil), nil // RFC 8419 §2.2
+	}
 	for _, row := range hashTable {
 		if row.hash != a.Hash {
 			continue

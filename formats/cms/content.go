@@ -45,9 +45,10 @@ func (p *pieces) next() (off, n int64, err error) {
 		if !h.is(tagOctets) {
 			return 0, 0, fail(Malformed, "the content is not an OCTET STRING")
 		}
-		if p.left--; p.left == 0 {
+		if p.left == 0 {
 			return 0, 0, fail(Limit, "the content is cut into too many pieces")
 		}
+		p.left--
 		if h.constructed {
 			in, err := f.enter(h)
 			if err != nil {

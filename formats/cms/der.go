@@ -75,21 +75,46 @@ func setOf(tag byte, members ...[]byte) []byte {
 	return tlv(tag, sorted...)
 }
 
-// derOID encodes an identifier; nil when it is not one.
+// derOID encodes an identifier (X.690 §8.19); nil when it is not one.
 func derOID(oid asn1.ObjectIdentifier) []byte {
-	der, err := asn1.Marshal(oid)
-	if err != nil {
+	if len(oid) < 2 || oid[0] < 0 || oid[0] > 2 || oid[1] < 0 || oid[0] < 2 && oid[1] > 39 || oid[1] > 1<<30 {
 		return nil
 	}
-	return der
+	body := appendBase128(make([]byte, 0, 16), 40*oid[0]+oid[1])
+	for _, arc := range oid[2:] {
+		if arc < 0 {
+			return nil
+		}
+		body = appendBase128(body, arc)
+	}
+	return tlv(tagOID, body)
 }
 
-func derInt(n *big.Int) []byte {
-	der, err := asn1.Marshal(n)
-	if err != nil { // cannot happen: every integer has an encoding
-		return nil
+func appendBase128(dst []byte, n int) []byte {
+	shift := 0
+	for n>>shift > 0x7f {
+		shift += 7
 	}
-	return der
+	for ; shift > 0; shift -= 7 {
+		dst = append(dst, 0x80|byte(n>>shift))
+	}
+	return append(dst, byte(n&0x7f))
+}
+
+// derInt encodes an INTEGER in the shortest two's complement (X.690 §8.3).
+func derInt(n *big.Int) []byte {
+	if n.Sign() < 0 {
+		der, err := asn1.Marshal(n)
+		if err != nil { // cannot happen: every integer has an encoding
+			return nil
+		}
+		return der
+	}
+	b := n.Bytes()
+	if len(b) == 0 || b[0]&0x80 != 0 {
+		return tlv(tagInteger, []byte{0}, b)
+	}
+	return tlv(tagInteger, b)
 }
 
 func derSmall(n byte) []byte { return []byte{tagInteger, 1, n} }

@@ -126,8 +126,15 @@ func (id *CertificateID) parseIssuerSerial(e element, depth int) error {
 	}
 	id.IssuerRaw = []byte{}
 	for _, n := range names {
-		if n.is(tagContext0 | 4) {
-			id.IssuerRaw = n.body
+		if !n.is(tagContext0 | 4) {
+			continue
+		}
+		name, _, err := next(n.body, depth)
+		if err != nil {
+			return err
+		}
+		if id.IssuerRaw, err = normal(name, depth); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ type Attribute struct {
 // SignerInfo is one signature of a message (RFC 5652 §5.3).
 type SignerInfo struct {
 	Version int
-	// The signer is named by issuer and serial, or by key identifier.
+	// The signer is named by issuer (a DER Name) and serial, or by key identifier.
 	RawIssuer    []byte
 	SerialNumber *big.Int
 	SubjectKeyID []byte
@@ -107,7 +107,9 @@ func (si *SignerInfo) parseIdentifier(e element, l Limits) error {
 	if !e.is(tagSequence) || len(f) != 2 {
 		return fail(Malformed, "a SignerInfo does not name its signer")
 	}
-	si.RawIssuer = f[0].raw
+	if si.RawIssuer, err = normal(f[0], l.Depth); err != nil {
+		return err
+	}
 	si.SerialNumber, err = readInt(f[1])
 	return err
 }

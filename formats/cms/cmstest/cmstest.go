@@ -83,7 +83,7 @@ func TimeStampingEKU(critical bool) pkix.Extension {
 }
 
 // Identity makes a certificate of the given template for the key. Validity is
-// filled in if it is missing, the serial number always.
+// and serial number are filled in if they are missing.
 func (p *PKI) Identity(t testing.TB, key crypto.Signer, template *x509.Certificate) *Identity {
 	t.Helper()
 	c := p.issue(t, template, p.CA, key.Public(), p.caKey)
@@ -94,7 +94,9 @@ func (p *PKI) issue(t testing.TB, c, issuer *x509.Certificate, pub crypto.Public
 	t.Helper()
 	p.mu.Lock()
 	p.serial++
-	c.SerialNumber = new(big.Int).Add(big.NewInt(0x7fffffff00), big.NewInt(p.serial))
+	if c.SerialNumber == nil {
+		c.SerialNumber = new(big.Int).Add(big.NewInt(0x7fffffff00), big.NewInt(p.serial))
+	}
 	p.mu.Unlock()
 	if c.NotAfter.IsZero() {
 		c.NotBefore, c.NotAfter = time.Now().AddDate(-1, 0, 0), time.Now().AddDate(10, 0, 0)
