@@ -18,25 +18,18 @@ import (
 
 // The linter's rules that bind us. Those of the browsers' root programs and of
 // the CA/Browser Forum are about TLS servers and mail, which these certificates
-// never serve.
+// never serve. Of the rules that remain none is excepted for any profile.
 var lintSources = lint.SourceList{
 	lint.RFC3279, lint.RFC5280, lint.RFC5480, lint.RFC5891, lint.RFC6960, lint.RFC8813, lint.Community, lint.EtsiEsi,
 }
-
-// exception is a rule that does not apply to a profile, and why.
-type exception struct{ profile, rule, why string }
-
-// exceptions is the whole list. An entry needs a clause that says otherwise than
-// the rule.
-var exceptions = []exception{}
 
 var lintRules = sync.OnceValues(func() (lint.Registry, error) {
 	return lint.GlobalRegistry().Filter(lint.FilterOptions{IncludeSources: lintSources})
 })
 
-// findings lints a certificate and returns what was found, worst first within
-// the order of names, as "error e_rule_name: details". Exceptions are left out.
-func findings(profile string, certificate []byte) (refused bool, list []string, err error) {
+// findings lints a certificate and returns what was found (notices, warnings,
+// errors) as "error e_rule_name: details", and whether that refuses it.
+func findings(certificate []byte) (refused bool, list []string, err error) {
 	rules, err := lintRules()
 	if err != nil {
 		return false, nil, wrap(Failed, "the linter's rules", err)
@@ -46,7 +39,7 @@ func findings(profile string, certificate []byte) (refused bool, list []string, 
 		return false, nil, wrap(Failed, "the linter cannot read the certificate", err)
 	}
 	for rule, r := range zlint.LintCertificateEx(cert, rules).Results {
-		if r.Status < lint.Notice || excepted(profile, rule) {
+		if r.Status < lint.Notice {
 			continue
 		}
 		refused = refused || r.Status >= lint.Error
@@ -54,10 +47,6 @@ func findings(profile string, certificate []byte) (refused bool, list []string, 
 	}
 	slices.Sort(list)
 	return refused, list, nil
-}
-
-func excepted(profile, rule string) bool {
-	return slices.ContainsFunc(exceptions, func(e exception) bool { return e.profile == profile && e.rule == rule })
 }
 
 // lint is step 2 of minting: the twin of the certificate is linted, and errors
@@ -81,7 +70,7 @@ func (a *Authority) lint(ctx context.Context, d *draft) error {
 	if err != nil {
 		return wrap(Failed, "build the linter's certificate", err)
 	}
-	refused, list, err := findings(d.profile, twin)
+	refused, list, err := findings(twin)
 	if err != nil {
 		return err
 	}
