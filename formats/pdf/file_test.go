@@ -231,13 +231,13 @@ func TestObjectStreamIndex(t *testing.T) {
 
 func TestBombs(t *testing.T) {
 	t.Parallel()
-	zeros := make([]byte, 8<<20)
+	zeros := make([]byte, 2<<20)
 	once := pdftest.Deflate(zeros)
 	bomb := pdftest.Table(pdftest.Minimal().With(pdftest.Objects{
 		4: pdftest.Stream("/Filter/FlateDecode", once),
 		5: pdftest.Stream("/Filter[/FlateDecode/FlateDecode]", pdftest.Deflate(once)),
 	}), "")
-	f, err := Open(bytes.NewReader(bomb), int64(len(bomb)), Limits{Inflated: 12 << 20})
+	f, err := Open(bytes.NewReader(bomb), int64(len(bomb)), Limits{Inflated: 4 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

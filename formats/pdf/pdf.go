@@ -19,6 +19,10 @@
 // byte, as ISO 32000-1 §7.5.6 asks. The bytes before are never touched: that is what signatures in the
 // file rely on.
 //
+// Being strict has a price: a few programs write files that depart from the standard and that most readers take,
+// such as poppler's pdfunite with its wrong /Size. They are refused here; saving the document again with another
+// program helps.
+//
 // What it does not do: decrypt (an encrypted file is recognised and its strings and streams are refused),
 // decode images, interpret page contents.
 package pdf
