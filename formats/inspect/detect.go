@@ -122,6 +122,9 @@ func detect(r io.ReaderAt, size int64, name string) detected {
 	if d.format == "unknown" {
 		d.format = detectStructure(head, r, size, name)
 	}
+	if d.format == "p7m" {
+		return d // it begins with the document it holds, which is inspected in its turn
+	}
 	if d.format != "pdf" && bytes.Contains(head[:min(len(head), 1024)], []byte("%PDF-")) {
 		if d.format == "unknown" {
 			d.format = "pdf" // the reader then says what is wrong with it
@@ -312,9 +315,8 @@ func secondOpinion(head []byte, format string) string {
 		agrees = chain["application/zip"]
 	case "cfb":
 		agrees = chain["application/x-ole-storage"]
-	case "p7m", "text", "csv":
+	case "text", "csv":
 		agrees = chain["text/plain"] && !chain["text/html"] && !chain["text/xml"] && !chain["image/svg+xml"] && !chain["text/rtf"]
-		agrees = agrees || (format == "p7m" && base == "application/pkcs7-signature")
 	case "html", "xhtml", "svg", "xml":
 		agrees = chain["text/plain"] || chain["text/xml"] || chain["text/html"]
 	case "rtf":

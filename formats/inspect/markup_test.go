@@ -1,0 +1,160 @@
+package inspect
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+	"testing"
+	"unicode/utf16"
+)
+
+func utf16Text(s string) []byte {
+	b := []byte{0xff, 0xfe}
+	for _, u := range utf16.Encode([]rune(s)) {
+		b = binary.LittleEndian.AppendUint16(b, u)
+	}
+	return b
+}
+
+func markupCases() []ruleCase {
+	h := func(s string) []byte { return []byte("<!DOCTYPE html><html><body>" + s + "</body></html>") }
+	svg := func(s string) []byte { return []byte(`<svg xmlns="http://www.w3.org/2000/svg">` + s + `</svg>`) }
+	x := func(s string) []byte { return []byte(`<?xml version="1.0"?>` + s) }
+	cases := []ruleCase{
+		{"html.script", "x.html", h(`<script>x</script>`), h(`&lt;script>x`)},
+		{"html.script", "x.html", h(`<p oNcLiCk=x>`), h(`<p on=x non=y>`)},
+		{"html.script", "x.html", h(`<a href="jav&#x09;ascr&#105;pt:x">`), h(`<a href="https://javascript/">`)},
+		{"html.script", "x.html", h(`<a href=" VBScript:x">`), h(`<a href="?javascript:x">`)},
+		{"html.script", "x.html", h(`<img src="data:image/png;base64,x">`), h(`<p title="my data: x">`)},
+		{"html.script", "x.html", h(`<p style="width:expr/**/ession(x)">`), h(`<p style="width:1em">`)},
+		{"html.script", "x.html", h(`<?php x ?>`), h(`<!-- x -->`)},
+		{"html.script", "x.svg", svg(`<script>x</script>`), svg(`<text>x</text>`)},
+		{"html.script", "x.svg", svg(`<a xlink:href="javascript:x" xmlns:xlink="http://www.w3.org/1999/xlink"/>`), svg(`<a href="#x"/>`)},
+		{"html.script", "x.xml", x(`<r><h:script xmlns:h="http://www.w3.org/1999/xhtml">x</h:script></r>`), x(`<r><script>x</script></r>`)},
+		{"html.script", "x.xhtml", []byte(`<html xmlns="http://www.w3.org/1999/xhtml"><body onload="x"/></html>`), []byte(`<html xmlns="http://www.w3.org/1999/xhtml"><body/></html>`)},
+		{"html.embedded", "x.svg", svg(`<foreignObject/>`), svg(`<g/>`)},
+		{"html.redirect", "x.html", h(`<meta http-equiv=REFRESH content=0>`), h(`<meta http-equiv=Content-Type content="text/html; charset=utf-8">`)},
+		{"html.redirect", "x.html", h(`<base href="https://x.it/">`), h("")},
+		{"html.external", "x.html", h(`<link rel=stylesheet href=x.css>`), h("")},
+		{"html.external", "x.html", h(`<img src="foto.png">`), h(`<img alt="foto.png">`)},
+		{"html.external", "x.html", h(`<style>@import "x.css";</style>`), h(`<style>p { color: red }</style>`)},
+		{"html.external", "x.html", h(`<p style="background: u\72l(//x.it/a)">`), h(`<p style="fill: url(#a)">`)},
+		{"html.external", "x.svg", svg(`<image href="https://x.it/a.png"/>`), svg(`<use href="#a"/>`)},
+		{"html.external", "x.svg", svg(`<rect fill="url(https://x.it/)"/>`), svg(`<rect fill="url(#a)"/>`)},
+		{"html.dynamic", "x.html", h(`<style>p:hover { color: white }</style>`), h(`<style>p { color: hover }</style>`)},
+		{"html.dynamic", "x.html", h(`<style>@media print { p { display: none } }</style>`), h(`<p>@media print`)},
+		{"html.dynamic", "x.html", h(`<!--[if IE]>x<![endif]-->`), h(`<!-- if IE -->`)},
+		{"html.dynamic", "x.svg", svg(`<animate/>`), svg(`<path/>`)},
+		{"html.hidden", "x.html", h(`<p style="display:none">x</p>`), h(`<p style="display:block">x</p>`)},
+		{"html.hidden", "x.html", h(`<p hidden>x</p>`), h(`<p title=hidden>x</p>`)},
+		{"html.encoding", "x.html", utf16Text(`<html><body>x</body></html>`), []byte(`<html><body>x</body></html>`)},
+		{"html.encoding", "x.html", h(`<meta charset=utf-7>`), h(`<meta charset=utf-8>`)},
+		{"html.encoding", "x.html", h("<meta charset=utf-8>\xe8"), h("<meta charset=iso-8859-1>\xe8")},
+		{"html.encoding", "x.html", h("<scr\x00ipt>"), h("<p>")},
+		{"text.encoding", "x.html", h("perché"), h("<meta charset=utf-8>perché")},
+		{"text.bidi", "x.html", h("<meta charset=utf-8>a&#x202e;b"), h("<meta charset=utf-8>a b")},
+		{"html.malformed", "x.html", h(`<p "=x>`), h(`<p a="x">`)},
+		{"html.malformed", "x.html", h("<p" + strings.Repeat(" a1", maxTag/2) + ">"), h("<p a1>")},
+		{"xml.malformed", "x.xml", x(`<a><b></a></b>`), x(`<a><b></b></a>`)},
+		{"xml.malformed", "x.xml", x(`<a/><b/>`), x(`<a/><!-- b -->`)},
+		{"xml.malformed", "x.xml", x(strings.Repeat("<a>", maxXMLDepth+1) + strings.Repeat("</a>", maxXMLDepth+1)), x(strings.Repeat("<a>", 50) + strings.Repeat("</a>", 50))},
+		{"xml.malformed", "x.xml", x(`<a>&b;</a>`), x(`<a>&lt;</a>`)},
+		{"xml.dtd", "x.xml", x(`<!DOCTYPE a [<!ENTITY b "c">]><a>x</a>`), x(`<a>DOCTYPE</a>`)},
+		{"xml.dtd", "x.xhtml", []byte(`<?xml version="1.0"?><!DOCTYPE html [<!ENTITY x "y">]><html xmlns="http://www.w3.org/1999/xhtml"/>`), []byte(`<?xml version="1.0"?><!DOCTYPE html><html xmlns="http://www.w3.org/1999/xhtml"/>`)},
+		{"xml.stylesheet", "x.xml", x(`<?xml-stylesheet href="a.xsl" type="text/xsl"?><a/>`), x(`<?other x?><a/>`)},
+		{"xml.include", "x.xml", x(`<a><i:include href="b.xml" xmlns:i="http://www.w3.org/2001/XInclude"/></a>`), x(`<a><include href="b.xml"/></a>`)},
+		{"xml.code", "x.xml", x(`<t:stylesheet xmlns:t="http://www.w3.org/1999/XSL/Transform"/>`), x(`<stylesheet/>`)},
+		{"text.bidi", "x.xml", x("<a>b\u2066c</a>"), x("<a>b c</a>")},
+	}
+	for _, e := range []string{"iframe", "object", "embed", "applet", "frameset", "video", "noscript"} {
+		rule := elementRules[e]
+		cases = append(cases, ruleCase{rule, "x.html", h("<" + e + ">"), h("&lt;" + e + ">")})
+	}
+	for _, e := range []string{"form", "input", "textarea"} {
+		cases = append(cases, ruleCase{"html.form", "x.html", h("<" + strings.ToUpper(e) + ">"), h("<p>" + e)})
+	}
+	return cases
+}
+
+func textCases() []ruleCase {
+	return []ruleCase{
+		{"text.bidi", "x.txt", []byte("prezzo \u202e001"), []byte("prezzo 100")},
+		{"text.bidi", "x.txt", []byte("a \u2067b"), []byte("a \u05d0\u05d1")},
+		{"text.control", "x.txt", []byte("a \x1b[8m nascosto e altro testo ancora"), []byte("a\tb\r\nc\f")},
+		{"text.control", "x.txt", []byte("a \u009b8m"), []byte("a\u00a0b")},
+		{"text.invisible", "x.txt", []byte("a\u200bb"), []byte("\ufeffa b")},
+		{"text.encoding", "x.txt", []byte("perch\xe8 no, disse"), []byte("perchè no, disse")},
+		{"text.encoding", "x.txt", utf16Text("perché"), []byte("perché")},
+		{"text.encoding.mixed", "x.txt", []byte("perché perch\xe8 no"), []byte("perch\xe8 no, disse")},
+		{"csv.formula", "x.csv", []byte("a,b\n1,=cmd|'/c calc'!A0\n"), []byte("a,b\n1,-2\n+39 02 123,- \n\"x,=1\",a=b\n")},
+		{"csv.formula", "x.csv", []byte("a;\"@SUM(1)\"\n"), []byte("a;\"b@x.it\"\n")},
+		{"csv.formula", "x.csv", []byte("a\"b,+cmd\n"), []byte("a\"b,c\n")},
+	}
+}
+
+func imageCases() []ruleCase {
+	return []ruleCase{
+		{"image.malformed", "x.png", pngOf(1, 1)[:40], pngOf(1, 1)},
+		{"image.malformed", "x.jpg", jpegOf(1, 1)[:20], jpegOf(1, 1)},
+		{"image.malformed", "x.gif", gifOf(1)[:20], gifOf(1)},
+		{"image.malformed", "x.tif", tiffOf(1)[:30], tiffOf(1)},
+		{"image.malformed", "x.bmp", bmpOf(2, 2)[:60], bmpOf(2, 2)},
+		{"image.malformed", "x.tif", tiffLoop(), tiffOf(2)},
+		{"image.trailing", "x.png", join(pngOf(1, 1), []byte("more")), pngOf(1, 1, "tEXt")},
+		{"image.trailing", "x.jpg", join(jpegOf(1, 1), []byte("more")), jpegOf(1, 1)},
+		{"image.trailing", "x.gif", join(gifOf(1), []byte("more")), gifOf(1)},
+		{"image.trailing", "x.tif", join(tiffOf(1), []byte("much more")), tiffOf(1)},
+		{"image.trailing", "x.bmp", join(bmpOf(2, 2), []byte("more")), bmpOf(2, -2)},
+		{"image.animated", "x.gif", gifOf(2), gifOf(1)},
+		{"image.animated", "x.png", pngOf(1, 1, "acTL"), pngOf(1, 1, "gAMA")},
+		{"image.pixels", "x.png", pngOf(60000, 60000), pngOf(10000, 10000)},
+		{"image.pixels", "x.jpg", jpegOf(65535, 65535), jpegOf(100, 65535)},
+		{"image.pixels", "x.bmp", bmpOf(65000, -65000), bmpOf(2, 2)},
+		{"image.pages", "x.tif", tiffOf(3), tiffOf(1)},
+	}
+}
+
+// tiffLoop has a directory that follows itself.
+func tiffLoop() []byte {
+	b := tiffOf(1)
+	binary.LittleEndian.PutUint32(b[8+2+48:], 8)
+	return b
+}
+
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	for name, doc := range map[string][]byte{
+		"pdf a.pdf": pdfPage("", ""), "docx a.docx": docx(""), "xlsx a.xlsx": xlsx("", ""), "pptx a.pptx": pptx(">"), "odt a.odt": odt(""),
+		"doc a.doc": cfbOf("WordDocument", wordStream(0)), "rtf a.rtf": []byte(`{\rtf1 x}`), "html a.htm": []byte("<HTML>x"),
+		"html b.html": []byte(`<html xmlns="http://www.w3.org/1999/xhtml">x</html>`), "html c.html": []byte("<!-- x --><p>y"),
+		"xhtml a.xhtml": []byte(`<html xmlns="http://www.w3.org/1999/xhtml">x</html>`), "svg a.svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`),
+		"xml a.xml": []byte(`<FatturaElettronica/>`), "xml b.xml": utf16Text(`<?xml version="1.0" encoding="UTF-16"?><a/>`),
+		"text a.txt": []byte("a < b"), "text b": []byte("x"), "csv a.csv": []byte("a,b\n"), "png a.png": pngOf(1, 1), "jpeg a.jpg": jpegOf(1, 1),
+		"tiff a.tif": tiffOf(1), "gif a.gif": gifOf(1), "bmp a.bmp": bmpOf(2, 2), "zip a.zip": zipOf("a", "b"), "unknown a.exe": []byte("MZ\x90\x00\x03\x00"),
+	} {
+		want, file, _ := strings.Cut(name, " ")
+		rep := look(t, file, doc)
+		if rep.Format != want || want != "unknown" && rep.MediaType != mediaTypes[want] {
+			t.Errorf("%s: %s %s", name, rep.Format, rep.MediaType)
+		}
+		switch want {
+		case "doc", "zip", "unknown":
+		default:
+			if rep.Verdict != Allow && !(want == "xml" && has(rep, "text.encoding")) {
+				t.Errorf("%s: %s %+v", name, rep.Verdict, rep.Findings)
+			}
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	rep, err := Inspect(bytes.NewReader([]byte("x")), maxFile+1, "x.txt")
+	if err != nil || !has(rep, "size") {
+		t.Errorf("%+v, %v", rep, err)
+	}
+	zeros := bytes.NewReader(bytes.Repeat([]byte("a"), maxMarkup+1))
+	if rep, err = Inspect(zeros, zeros.Size(), "x.txt"); err != nil || !has(rep, "size") {
+		t.Errorf("%+v, %v", rep, err)
+	}
+}

@@ -1,0 +1,172 @@
+package inspect
+
+import "strings"
+
+func wordCases() []ruleCase {
+	main := "word/document.xml"
+	rel := func(kind, target, mode string) []byte {
+		return docx("", "word/_rels/document.xml.rels", rels(kind, target, mode))
+	}
+	image := rel("image", "media/a.png", "")
+	cases := []ruleCase{
+		{"ooxml.malformed", "x.docx", docx("<w:p>"), docx("<w:p/>")},
+		{"ooxml.malformed", "x.docx", docx(`<w:r><w:fldChar w:fldCharType="begin"/></w:r>`), docx(field("PAGE"))},
+		{"xml.dtd", "x.docx", docx("", "customXml/item1.xml", `<!DOCTYPE a [<!ENTITY b "c">]><a/>`), docx("", "customXml/item1.xml", `<a/>`)},
+		{"ooxml.macro", "x.docx", docxTyped("word/vbaProject.bin", "application/vnd.ms-office.vbaProject", "x"), docxTyped("word/media/a.png", "image/png", "x")},
+		{"ooxml.macro", "x.docx", docx("", "word/media/image1.png", string(cfbOf("VBA/", "", "VBA/_VBA_PROJECT", "x"))), docx("", "word/media/image1.png", "x")},
+		{"ooxml.macro", "x.docm", zipOf("[Content_Types].xml", contentTypes(main, "application/vnd.ms-word.document.macroEnabled.main+xml"), main, "<a/>"), docx("")},
+		{"ooxml.macro", "x.docx", rel("vbaProject", "media/a.png", ""), image},
+		{"ooxml.activex", "x.docx", docx(`<w:control r:id="r1"/>`), docx("<w:p/>")},
+		{"ooxml.activex", "x.docx", docxTyped("word/activeX/activeX1.xml", "application/vnd.ms-office.activeX+xml", "<a/>"), docx("")},
+		{"ooxml.embedded", "x.docx", docx("", "word/media/a.png", string(cfbOf("\x01Ole10Native", "x"))), docx("")},
+		{"ooxml.embedded", "x.docx", rel("oleObject", "embeddings/a.bin", ""), image},
+		{"ooxml.embedded", "x.docx", docx("", "word/embeddings/a.xml", "<a/>"), docx("", "word/media/a.xml", "<a/>")},
+		{"ooxml.external", "x.docx", rel("image", "https://x.it/a.png", "External"), rel("hyperlink", "https://x.it/a.png", "External")},
+		{"ooxml.external", "x.docx", rel("image", "https://x.it/a.png", ""), image},
+		{"link", "x.docx", rel("hyperlink", "https://x.it/", "External"), image},
+		{"link.scheme", "x.docx", rel("hyperlink", `file://server/x`, "External"), rel("hyperlink", "mailto:a@b.it", "External")},
+		{"ooxml.template", "x.docx", rel("attachedTemplate", "https://x.it/a.dotm", "External"), image},
+		{"ooxml.altchunk", "x.docx", docx(`<w:altChunk r:id="r1"/>`), docx("<w:p/>")},
+		{"ooxml.extension", "x.docx", rel("ui/extensibility", "customUI/customUI.xml", ""), image},
+		{"ooxml.media", "x.docx", rel("video", "media/a.mp4", ""), image},
+		{"ooxml.part", "x.docx", docxTyped("word/a.bin", "application/x-strange", "x"), docxTyped("word/a.png", "image/png", "x")},
+		{"ooxml.data", "x.docx", docx("", "word/settings.xml", `<w:settings `+nsW+`><w:mailMerge/></w:settings>`), docx("", "word/settings.xml", `<w:settings `+nsW+`/>`)},
+		{"ooxml.binding", "x.docx", docx(`<w:sdt><w:sdtPr><w:dataBinding w:xpath="/a"/></w:sdtPr></w:sdt>`), docx(`<w:sdt><w:sdtPr/></w:sdt>`)},
+		{"ooxml.changes", "x.docx", docx(`<w:ins w:id="1"><w:r><w:t>x</w:t></w:r></w:ins>`), docx("", "customXml/item1.xml", "<x><ins/><del/></x>")},
+		{"ooxml.comments", "x.docx", docx("", "word/comments.xml", `<w:comments `+nsW+`><w:comment w:id="0"/></w:comments>`), docx("", "word/comments.xml", `<w:comments `+nsW+`/>`)},
+		{"ooxml.hidden", "x.docx", docx(`<w:r><w:rPr><w:vanish/></w:rPr></w:r>`), docx(`<w:r><w:rPr><w:vanish w:val="0"/><w:webHidden/></w:rPr></w:r>`)},
+		{"text.bidi", "x.docx", docx("<w:p><w:r><w:t>ab\u202edc</w:t></w:r></w:p>"), docx("<w:p><w:r><w:t>ab\u200bdc</w:t></w:r></w:p>")},
+		{"field.dynamic", "x.docx", docx(field(" DA", "TE \\@ \"dd/MM/yyyy\" ")), docx(field(" PAGE "))},
+		{"field.dynamic", "x.docx", docx(`<w:fldSimple w:instr="TIME"/>`), docx(`<w:fldSimple w:instr="NUMPAGES"/>`)},
+		{"field.dynamic", "x.docx", docx(strings.Replace(field("REF a"), `<w:r><w:fldChar w:fldCharType="separate"/></w:r>`, field("DATE")+`<w:r><w:fldChar w:fldCharType="separate"/></w:r>`, 1)), docx(field("REF a"))},
+		{"field.dynamic", "x.docx", docx("", "word/header1.xml", `<q:hdr xmlns:q="http://purl.oclc.org/ooxml/wordprocessingml/main">`+strings.ReplaceAll(field("FILENAME"), "w:", "q:")+`</q:hdr>`), docx("", "customXml/item1.xml", `<q:hdr xmlns:q="urn:x">`+strings.ReplaceAll(field("FILENAME"), "w:", "q:")+`</q:hdr>`)},
+		{"field.dde", "x.docx", docx(field(`DDEAUTO c:\\x.exe`)), docx(field(`HYPERLINK "https://dde.it/"`))},
+		{"field.layout", "x.docx", docx(field(" PAGE ")), docx(field(` HYPERLINK "https://x.it/" `))},
+		{"link", "x.docx", docx(field(` HYPERLINK "https://x.it/" `)), docx("")},
+		{"link.scheme", "x.docx", docx(field(` HYPERLINK "file:///c:/x.exe" `)), docx(field(` HYPERLINK \l "capitolo" `))},
+		{"formula", "x.docx", docx(field(" =SUM(ABOVE) ")), docx(field("PAGE"))},
+	}
+	for _, code := range []string{"INCLUDETEXT x", "INCLUDEPICTURE x", "IF 1", "MACROBUTTON x", "SAVEDATE", "DOCPROPERTY x", "USERNAME", "DATABASE", "DATUM", "", "QUOTE 68"} {
+		cases = append(cases, ruleCase{"field.dynamic", "x.docx", docx(field(code)), nil})
+	}
+	return cases
+}
+
+func sheetCases() []ruleCase {
+	header := func(s string) []byte {
+		return xlsx("<headerFooter><oddHeader>"+strings.ReplaceAll(s, "&", "&amp;")+"</oddHeader></headerFooter>", "")
+	}
+	cases := []ruleCase{
+		{"formula", "x.xlsx", xlsx(cell("SUM(A2:A9)"), ""), xlsx("<sheetData/>", "")},
+		{"field.dde", "x.xlsx", xlsx(cell("cmd|' /c calc'!A0"), ""), xlsx(cell("A2&amp;\"|\""), "")},
+		{"formula.volatile", "x.xlsx", xlsx(cell("[1]Foglio1!A1"), ""), xlsx(cell("Tabella[Importo]"), "")},
+		{"formula.volatile", "x.xlsx", xlsx(`<conditionalFormatting><cfRule><formula>A1&gt;TODAY()</formula></cfRule></conditionalFormatting>`, ""), xlsx(`<conditionalFormatting><cfRule><formula>A1&gt;9</formula></cfRule></conditionalFormatting>`, "")},
+		{"formula.volatile", "x.xlsx", xlsx("", `<definedNames><definedName name="x">INDIRECT("A1")</definedName></definedNames>`), xlsx("", `<definedNames><definedName name="x">Foglio1!$A$1</definedName></definedNames>`)},
+		{"sheet.macrosheet", "x.xlsx", xlsx("", "", "xl/macrosheets/sheet2.xml", "<a/>"), xlsx("", "")},
+		{"sheet.macrosheet", "x.xlsx", xlsx("", `<definedNames><definedName name="Auto_Open" xlm="1">x</definedName></definedNames>`), xlsx("", `<definedNames><definedName name="Auto_Open">x</definedName></definedNames>`)},
+		{"sheet.header.dynamic", "x.xlsx", header(`&C&"Arial"&12&D`), header(`&C&"&D"&12x&&D`)},
+		{"sheet.header", "x.xlsx", header("&CPagina &P"), header("&CContratto")},
+		{"ooxml.hidden", "x.xlsx", xlsx("", `<sheets><sheet name="y" state="veryHidden"/></sheets>`), xlsx("", `<sheets><sheet name="y" state="visible"/></sheets>`)},
+		{"ooxml.hidden", "x.xlsx", xlsx(`<sheetData><row r="1" hidden="1"/></sheetData>`, ""), xlsx(`<sheetData><row r="1" hidden="0"/></sheetData>`, "")},
+		{"ooxml.data", "x.xlsx", xlsx("", "", "xl/connections.xml", `<connections `+nsX+`><connection id="1"/></connections>`), xlsx("", "")},
+		{"ooxml.data", "x.xlsx", xlsx("", "", "xl/pivot.xml", `<pivotCacheDefinition `+nsX+` refreshOnLoad="1"/>`), xlsx("", "", "xl/pivot.xml", `<pivotCacheDefinition `+nsX+` refreshOnLoad="0"/>`)},
+		{"ooxml.data", "x.xlsx", xlsx("", "", "customXml/item1.xml", `<DataMashup xmlns="http://schemas.microsoft.com/DataMashup"/>`), xlsx("", "", "customXml/item1.xml", `<DataMashup xmlns="urn:x"/>`)},
+		{"ooxml.external", "x.xlsx", xlsx("", "", "xl/externalLinks/externalLink1.xml", `<externalLink `+nsX+`><externalBook/></externalLink>`), xlsx("", "")},
+		{"ooxml.binary-workbook", "x.xlsb", zipOf("[Content_Types].xml", contentTypes("xl/workbook.bin", "application/vnd.ms-excel.sheet.binary.macroEnabled.main"), "xl/workbook.bin", "x"), xlsx("", "")},
+		{"ooxml.activex", "x.xlsx", xlsx("", "", "xl/ctrlProps/ctrlProp1.xml", "<a/>"), xlsx("", "")},
+	}
+	for _, f := range []string{"NOW()", "TODAY()", "1+RAND()", "_xlfn.RANDARRAY(2)", "OFFSET(A1,1,1)", "INDIRECT(A1)", `CELL("filename")`, `INFO("osversion")`, "RTD(1)", `HYPERLINK("http://x.it/"&amp;A1)`, `_xlfn.WEBSERVICE(A1)`, "CALL(A1)", "today ()"} {
+		cases = append(cases, ruleCase{"formula.volatile", "x.xlsx", xlsx(cell(f), ""), xlsx(cell(`"NOW()"&amp;'TODAY('!A1&amp;KNOW(1)`), "")})
+	}
+	return cases
+}
+
+func slideCases() []ruleCase {
+	return []ruleCase{
+		{"field.dynamic", "x.pptx", pptx(`><a:fld type="datetime1"/>`), pptx(`><a:fld type="slidenum"/>`)},
+		{"slide.animation", "x.pptx", pptx(`><p:timing/>`), pptx(`>`)},
+		{"slide.action", "x.pptx", pptx(`><a:hlinkClick action="ppaction://macro?name=x"/>`), pptx(`><a:hlinkClick action="ppaction://hlinksldjump"/>`)},
+		{"ooxml.hidden", "x.pptx", pptx(`show="0">`), pptx(`show="1">`)},
+		{"ooxml.media", "x.pptx", pptx(`><a:videoFile/>`), pptx(`>`)},
+		{"ooxml.comments", "x.pptx", pptx(`><p:cm/>`), pptx(`>`)},
+	}
+}
+
+func odfCases() []ruleCase {
+	styles := func(master, used string) []byte {
+		return odt(`<text:p text:style-name="a"/>`, "styles.xml", `<office:document-styles `+nsODF+`><style:style style:master-page-name="`+used+`"/><style:master-page style:name="`+master+`"><text:p><text:date>1</text:date></text:p></style:master-page></office:document-styles>`)
+	}
+	return []ruleCase{
+		{"odf.malformed", "x.odt", odt("<text:p>"), odt("<text:p/>")},
+		{"odf.macro", "x.odt", odt("", "Basic/Standard/Module1.xml", "<a/>"), odt("", "Pictures/Basic.xml", "<a/>")},
+		{"odf.macro", "x.odt", odt("", "Scripts/python/a.py", "x"), odt("")},
+		{"odf.macro", "x.odt", odt(`<script:event-listener script:event-name="dom:load"/>`), odt(`<office:event-listeners/>`)},
+		{"odf.macro", "x.odt", odt(`<text:a xlink:href="vnd.sun.star.script:x"/>`), odt(`<text:a xlink:href="https://x.it/"/>`)},
+		{"odf.macro", "x.odt", odt("", "Configurations2/accelerator/current.xml", `<a href="vnd.sun.star.script:x"/>`), odt("", "Configurations2/accelerator/current.xml", "")},
+		{"odf.object", "x.odt", odt(`<draw:plugin/>`), odt(`<draw:frame/>`)},
+		{"odf.object", "x.odt", odt("", "Object 1/content.xml", "<a/>"), odt("", "Oggetto/content.xml", "<a/>")},
+		{"odf.external", "x.odt", odt(`<draw:image xlink:href="https://x.it/a.png"/>`), odt(`<draw:image xlink:href="Pictures/a.png"/>`, "Pictures/a.png", string(pngOf(1, 1)))},
+		{"odf.external", "x.odt", odt(`<text:section-source xlink:href="other.odt"/>`), odt(`<text:section/>`)},
+		{"link", "x.odt", odt(`<text:a xlink:href="https://x.it/"/>`), odt(`<text:a xlink:href="#x"/>`)},
+		{"field.dynamic", "x.odt", odt(`<text:date>21/11/2026</text:date>`), odt(`<text:date text:fixed="true">21/11/2026</text:date>`)},
+		{"field.dynamic", "x.odt", odt(`<text:file-name/>`), odt(`<text:page-number/>`)},
+		{"field.dynamic", "x.odt", odt(`<text:conditional-text/>`), odt(`<text:title/>`)},
+		{"field.dynamic", "x.odt", styles("Lettera", "Lettera"), styles("Lettera", "Standard")},
+		{"odf.field.unused", "x.odt", styles("Lettera", "Standard"), styles("Standard", "Lettera")},
+		{"field.dde", "x.odt", odt(`<text:dde-connection/>`), odt("")},
+		{"field.layout", "x.odt", odt(`<text:page-number/>`), odt(`<text:title/>`)},
+		{"odf.form", "x.odt", odt(`<draw:control/>`), odt(`<draw:rect/>`)},
+		{"odf.changes", "x.odt", odt(`<text:tracked-changes><text:changed-region/></text:tracked-changes>`), odt(`<text:tracked-changes/>`)},
+		{"odf.changes", "x.odt", odt(`<office:annotation/>`), odt("")},
+		{"odf.hidden", "x.odt", odt(`<text:section text:display="none"/>`), odt(`<text:section text:display="true"/>`)},
+		{"formula", "x.odt", odt(`<table:table-cell table:formula="of:=SUM([.A1:.A9])"/>`), odt(`<table:table-cell/>`)},
+		{"formula.volatile", "x.odt", odt(`<table:table-cell table:formula="of:=NOW()"/>`), odt(`<table:table-cell table:formula="of:=SUM([$Foglio1.A1:.A9])"/>`)},
+		{"formula.volatile", "x.odt", odt(`<table:table-cell table:formula="of:=['file:///x.ods'#$Foglio1.A1]"/>`), nil},
+		{"zip.encrypted", "x.odt", odt("", "META-INF/x.xml", `<manifest:encryption-data `+nsODF+`/>`), odt("")},
+		{"xml.dtd", "x.odt", odt("", "settings.xml", `<!DOCTYPE a><a/>`), odt("")},
+		{"text.bidi", "x.odt", odt("<text:p>a\u202eb</text:p>"), odt("<text:p>a b</text:p>")},
+	}
+}
+
+func binaryCases() []ruleCase {
+	doc := cfbOf("WordDocument", wordStream(0))
+	return []ruleCase{
+		{"cfb.legacy", "x.doc", doc, docxTyped("word/a.png", "image/png", "x")},
+		{"cfb.malformed", "x.doc", doc[:600], doc},
+		{"cfb.macro", "x.doc", cfbOf("WordDocument", wordStream(0), "Macros/", "", "Macros/dir", "x"), doc},
+		{"cfb.macro", "x.xls", cfbOf("Workbook", records(0x809, "x"), "_VBA_PROJECT_CUR/", ""), cfbOf("Workbook", records(0x809, "x"))},
+		{"cfb.embedded", "x.doc", cfbOf("WordDocument", wordStream(0), "ObjectPool/", ""), doc},
+		{"cfb.encrypted", "x.doc", cfbOf("WordDocument", wordStream(0x100)), doc},
+		{"cfb.encrypted", "x.doc", cfbOf("EncryptedPackage", "x", "EncryptionInfo", "x"), doc},
+		{"cfb.encrypted", "x.xls", cfbOf("Workbook", records(0x809, "x", 0x2f, "x")), cfbOf("Workbook", records(0x809, "x"))},
+		{"sheet.macrosheet", "x.xls", cfbOf("Workbook", records(0x85, "\x00\x00\x00\x00\x00\x01\x05\x00Macro")), cfbOf("Workbook", records(0x85, "\x00\x00\x00\x00\x00\x00\x05\x00Foglio"))},
+		{"ooxml.external", "x.xls", cfbOf("Workbook", records(0x1ae, "\x01\x00\x05\x00\x00x.xls")), cfbOf("Workbook", records(0x1ae, "\x01\x00\x01\x04"))},
+		{"cfb.malformed", "x.xls", cfbOf("Workbook", strings.Repeat("\xff", 4096)), cfbOf("Workbook", records(0x809, "x"))},
+		{"format.polyglot", "x.doc", cfbOf("WordDocument", wordStream(0), "Workbook", records(0x809, "x")), doc},
+		{"name.mismatch", "x.xls", doc, cfbOf("Workbook", records(0x809, "x"))},
+		{"format.unknown", "x.msg", cfbOf("__properties_version1.0", "x"), doc},
+	}
+}
+
+func rtfCases() []ruleCase {
+	r := func(s string) []byte { return []byte(`{\rtf1\ansi ` + s + `}`) }
+	f := func(code string) []byte { return r(`{\field{\*\fldinst ` + code + `}{\fldrslt x}}`) }
+	return []ruleCase{
+		{"rtf.malformed", "x.rtf", []byte(`{\rtf1 ciao`), r("ciao")},
+		{"rtf.malformed", "x.rtf", append(r("ciao"), "MZ"...), append(r("ciao"), "\r\n\x00"...)},
+		{"rtf.malformed", "x.rtf", r(strings.Repeat("{", maxRTFDepth+1)), r("{{}}")},
+		{"rtf.malformed", "x.rtf", r(`\bin999999999 x`), r(`\bin1 }`)},
+		{"rtf.object", "x.rtf", r(`{\object\objemb{\*\objdata 01}}`), r(`{\*\objects x}`)},
+		{"rtf.object", "x.rtf", r(`{\*\obj` + "data 01}"), r(`\bin9 \objdata  `)},
+		{"rtf.external", "x.rtf", r(`{\*\template http://x.it/a.dot}`), r(`template`)},
+		{"rtf.dynamic", "x.rtf", r(`\chdate`), r(`\chcbpat0`)},
+		{"rtf.hidden", "x.rtf", r(`{\v nascosto}`), r(`{\v0 visibile}`)},
+		{"field.dynamic", "x.rtf", f(`DATE \\@ "d"`), f(`PAGE`)},
+		{"field.dynamic", "x.rtf", f(`{\b D}{\i ATE}`), f(`{\b P}{\i AGE}`)},
+		{"field.dynamic", "x.rtf", f(`\'44ATE`), f(`\'50AGE`)},
+		{"field.dde", "x.rtf", f(`DDEAUTO c:\\\\x`), f(`HYPERLINK "https://x.it/"`)},
+		{"field.layout", "x.rtf", f("PAGE"), f(`HYPERLINK "https://x.it/"`)},
+		{"link", "x.rtf", f(`HYPERLINK "https://x.it/"`), f("PAGE")},
+		{"text.bidi", "x.rtf", r(`\u8238?abc`), r(`\u8364?abc`)},
+	}
+}

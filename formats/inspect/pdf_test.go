@@ -1,0 +1,166 @@
+package inspect
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func pdfCases() []ruleCase {
+	js := "<< /S /JavaScript /JS (app.alert\\(1\\)) >>"
+	annot := func(s string) []byte { return pdfPage("", "/Annots [5 0 R]", "<< /Type /Annot "+s+" >>") }
+	square := "/Subtype /Square /Rect [0 0 9 9] "
+	ap := "/AP << /N 4 0 R >> "
+	page := func(s string, more ...string) []byte { return pdfPage("", s, more...) }
+	catalog := func(s string, more ...string) []byte { return pdfPage(s, "", more...) }
+	goTo := "<< /S /GoTo /D [3 0 R /Fit] >>"
+	clean := pdfPage("", "")
+	font := "<< /Type /Font /Subtype /TrueType /BaseFont /Arial /FontDescriptor 6 0 R >>"
+	cases := []ruleCase{
+		{"pdf.javascript", "x.pdf", catalog("/OpenAction " + js), catalog("/OpenAction " + goTo)},
+		{"pdf.javascript", "x.pdf", catalog("/OpenAction << /S /J#61vaScript /JS (x) >>"), catalog("/OpenAction [3 0 R /Fit]")},
+		{"pdf.javascript", "x.pdf", catalog("/Names << /JavaScript << /Names [(a) 5 0 R] >> >>", js), catalog("/Names << /Dests << /Names [(a) [3 0 R /Fit]] >> >>")},
+		{"pdf.javascript", "x.pdf", page("/AA << /O " + js + " >>"), page("/AA << >>")},
+		{"pdf.javascript", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A " + js), annot("/Subtype /Link /Rect [0 0 9 9] /A " + goTo)},
+		{"pdf.javascript", "x.pdf", catalog("/AcroForm << /Fields [5 0 R] >>", "<< /FT /Tx /T (a) /AA << /K "+js+" >> >>"), catalog("/AcroForm << /Fields [5 0 R] >>", "<< /FT /Tx /T (a) >>")},
+		{"pdf.javascript", "x.pdf", catalog("/Outlines 5 0 R", "<< /First 6 0 R /Last 6 0 R >>", "<< /Title (x) /Parent 5 0 R /A "+js+" >>"), catalog("/Outlines 5 0 R", "<< /First 6 0 R /Last 6 0 R >>", "<< /Title (JavaScript) /Parent 5 0 R /A "+goTo+" >>")},
+		{"pdf.javascript", "x.pdf", catalog("/OpenAction << /S /GoTo /D [3 0 R /Fit] /Next 5 0 R >>", js), catalog("/OpenAction << /S /GoTo /D [3 0 R /Fit] /Next 5 0 R >>", goTo)},
+		{"pdf.javascript", "x.pdf", catalog("", "<< /S /JavaScript /JS 6 0 R >>", pdfStream("", "app.alert(1)")), catalog("", "(/S /JavaScript /JS)")},
+		{"pdf.javascript", "x.pdf", pdfRevise(catalog("/OpenAction 5 0 R", js), 6, map[int]string{5: goTo}), catalog("/OpenAction 5 0 R", goTo)},
+		{"pdf.action", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /Launch /F (x.exe) >>"), annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /Named /N /NextPage >>")},
+		{"pdf.action", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /Named /N /Print >>"), nil},
+		{"pdf.action", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /Type /Action /S /Whatever >>"), nil},
+		{"pdf.action.event", "x.pdf", catalog("/OpenAction << /S /URI /URI (https://x.it/) >>"), annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (https://x.it/) >>")},
+		{"pdf.action.event", "x.pdf", page("/AA << /O " + goTo + " >>"), page("/AA << >>")},
+		{"pdf.action.event", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /GoTo /D [3 0 R /Fit] /Next << /S /URI /URI (https://x.it/) >> >>"), nil},
+		{"link", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (https://x.it/) >>"), annot("/Subtype /Link /Rect [0 0 9 9] /A " + goTo)},
+		{"link.scheme", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (javascript:x) >>"), nil},
+		{"pdf.xfa", "x.pdf", catalog("/AcroForm << /Fields [] /XFA 5 0 R >>", pdfStream("", "<x/>")), catalog("/AcroForm << /Fields [] >>")},
+		{"pdf.xfa", "x.pdf", catalog("/NeedsRendering true"), catalog("/NeedsRendering false")},
+		{"pdf.attachment", "x.pdf", catalog("/Names << /EmbeddedFiles << /Names [] >> >>"), clean},
+		{"pdf.attachment", "x.pdf", catalog("", "<< /Type /Filespec /F (a.xml) /EF << /F 6 0 R >> >>", pdfStream("/Type /EmbeddedFile", "x")), page("/Resources << /Font << /EF << /Type /Font /Subtype /Type3 >> >> >>")},
+		{"pdf.attachment", "x.pdf", annot("/Subtype /FileAttachment /Rect [0 0 9 9] " + ap), annot(square + ap)},
+		{"pdf.attachment", "x.pdf", catalog("/Collection << /View /T >>"), clean},
+		{"pdf.external", "x.pdf", catalog("", pdfStream("/F (other.pdf)", "x")), catalog("", pdfStream("/G (other.pdf)", "x"))},
+		{"pdf.external", "x.pdf", catalog("", pdfStream("/Type /XObject /Subtype /Form /BBox [0 0 1 1] /Ref << /F (o.pdf) /Page 0 >>", "x")), catalog("", pdfStream("/Type /XObject /Subtype /Form /BBox [0 0 1 1]", "x"))},
+		{"pdf.optional-content", "x.pdf", catalog("/OCProperties << /OCGs [5 0 R] /D << /ON [5 0 R] >> >>", "<< /Type /OCG /Name (a) >>"), catalog("/OCProperties << /OCGs [] /D << >> >>")},
+		{"pdf.optional-content.hidden", "x.pdf", catalog("/OCProperties << /OCGs [5 0 R] /D << /OFF [5 0 R] >> >>", "<< /Type /OCG /Name (a) >>"), catalog("/OCProperties << /OCGs [5 0 R] /D << /OFF [] /BaseState /ON >> >>", "<< /Type /OCG /Name (a) >>")},
+		{"pdf.optional-content.hidden", "x.pdf", catalog("/OCProperties << /OCGs [5 0 R] /D << /BaseState /OFF >> >>", "<< /Type /OCG /Name (a) >>"), nil},
+		{"pdf.optional-content.hidden", "x.pdf", catalog("/OCProperties << /OCGs [5 0 R] /D << /AS [<< /Event /Print >>] >> >>", "<< /Type /OCG /Name (a) >>"), nil},
+		{"pdf.optional-content.hidden", "x.pdf", page("", "<< /Type /OCMD /P /AllOff >>"), page("", "<< /Type /OCMD /P /AllOn >>")},
+		{"pdf.annotation.hidden", "x.pdf", annot(square + ap + "/F 2"), annot(square + ap + "/F 4")},
+		{"pdf.annotation.hidden", "x.pdf", annot(square), annot("/Subtype /Popup /Rect [0 0 9 9]")},
+		{"pdf.annotation.hidden", "x.pdf", annot(square + "/AP << /N 4 0 R /R 4 0 R >>"), annot("/Subtype /Square /Rect [5 5 5 9]")},
+		{"pdf.annotation", "x.pdf", annot(square + ap + "/Contents (x)"), annot("/Subtype /Link /Rect [0 0 9 9]")},
+		{"pdf.form", "x.pdf", catalog("/AcroForm << /Fields [5 0 R] >>", "<< /FT /Tx /T (prezzo) >>"), catalog("/AcroForm << /Fields [5 0 R] >>", "<< /FT /Sig /T (firma) >>")},
+		{"pdf.form.appearances", "x.pdf", catalog("/AcroForm << /Fields [] /NeedAppearances true >>"), catalog("/AcroForm << /Fields [] /NeedAppearances false >>")},
+		{"pdf.font", "x.pdf", page("", font, "<< /Type /FontDescriptor >>"), page("", font, "<< /Type /FontDescriptor /FontFile2 7 0 R >>", pdfStream("", "x"))},
+		{"pdf.image.alternate", "x.pdf", page("", pdfStream("/Subtype /Image /Alternates [<< /Image 4 0 R >>]", "x")), page("", pdfStream("/Subtype /Image /Alternates []", "x"))},
+		{"pdf.postscript", "x.pdf", page("", pdfStream("/Type /XObject /Subtype /PS", "x")), page("", pdfStream("/FunctionType 4", "{ 1 exch sub }"))},
+		{"pdf.transfer", "x.pdf", page("", "<< /Type /ExtGState /TR << /FunctionType 2 >> >>"), page("", "<< /Type /ExtGState /TR /Identity /TR2 /Default >>")},
+		{"pdf.signed", "x.pdf", pdfSigned(clean, 5, ""), clean},
+		{"pdf.revisions", "x.pdf", pdfRevise(clean, 5, map[int]string{4: pdfStream("", "0 0 m S")}), pdfSigned(clean, 5, "")},
+		{"pdf.revisions", "x.pdf", pdfRevise(pdfSigned(clean, 5, ""), 7, map[int]string{4: pdfStream("", "0 0 m S")}), pdfSigned(pdfSigned(clean, 5, ""), 7, "")},
+		{"pdf.revisions", "x.pdf", pdfOrphan("9 0 obj\n<< /S /X >>\nendobj\n"), pdfOrphan("% 9 0 abj\n")},
+		{"pdf.revisions", "x.pdf", pdfOrphan("4 0 obj\n<< /S /X >>\nendobj\n"), nil},
+		{"pdf.malformed", "x.pdf", clean[:len(clean)-30], clean},
+		{"pdf.malformed", "x.pdf", page("", pdfStream("/Filter /Foo", "x")), page("", pdfStream("/Filter /DCTDecode", "x"))},
+		{"pdf.malformed", "x.pdf", join(clean, []byte("trailing words")), clean},
+		{"format.polyglot", "x.pdf", join([]byte("junk\n"), clean), clean},
+		{"pdf.malformed", "x.pdf", join([]byte("\x00\n"), clean), clean},
+	}
+	for _, s := range []string{"SubmitForm", "ImportData", "ResetForm", "Hide", "SetOCGState", "Trans", "GoTo3DView"} {
+		cases = append(cases, ruleCase{"pdf.action", "x.pdf", catalog("/OpenAction << /S /" + s + " >>"), nil})
+	}
+	for _, s := range []string{"GoToR", "GoToE", "Thread"} {
+		cases = append(cases, ruleCase{"pdf.action.remote", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /" + s + " /F (o.pdf) >>"), annot("/Subtype /Link /Rect [0 0 9 9] /A " + goTo)})
+	}
+	for _, s := range []string{"Movie", "Sound", "Screen", "3D", "RichMedia"} {
+		cases = append(cases, ruleCase{"pdf.media", "x.pdf", annot("/Subtype /" + s + " /Rect [0 0 9 9]"), annot(square + ap)})
+	}
+	for _, s := range []string{"Rendition", "Movie", "Sound"} {
+		cases = append(cases, ruleCase{"pdf.media", "x.pdf", catalog("/OpenAction << /S /" + s + " >>"), catalog("/OpenAction " + goTo)})
+	}
+	return cases
+}
+
+// pdfOrphan is a clean document with bytes between its last object and the
+// cross-reference table that no table knows.
+func pdfOrphan(bytesBetween string) []byte {
+	doc := string(pdfPage("", ""))
+	i := strings.Index(doc, "xref\n0 ")
+	doc = doc[:i] + bytesBetween + doc[i:]
+	j := strings.LastIndex(doc, "startxref\n")
+	return []byte(doc[:j] + fmt.Sprintf("startxref\n%d\n%%%%EOF\n", i+len(bytesBetween)))
+}
+
+// Validation data added after a signature (B-LT) is not a change of the document.
+func TestPDFValidationDataRevision(t *testing.T) {
+	t.Parallel()
+	signed := pdfSigned(pdfPage("", ""), 5, "")
+	catalog := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> "
+	lt := pdfRevise(signed, 8, map[int]string{1: catalog + "/DSS 7 0 R >>", 7: "<< /Type /DSS >>"})
+	if rep := look(t, "x.pdf", lt); rep.Verdict != Allow {
+		t.Errorf("validation data: %+v", rep.Findings)
+	}
+	more := pdfRevise(signed, 8, map[int]string{1: catalog + "/DSS 7 0 R /Lang (it) >>", 7: "<< /Type /DSS >>"})
+	if rep := look(t, "x.pdf", more); !has(rep, "pdf.revisions") {
+		t.Errorf("a change besides validation data: %+v", rep.Findings)
+	}
+}
+
+// The sample documents of the repository, made by real programs.
+func TestSampleDocuments(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"contratto.pdf": "", "contratto-javascript.pdf": "pdf.javascript", "cifrato.pdf": "pdf.encrypted",
+		"troncato.pdf": "pdf.malformed", "lettera.docx": "", "macro.docm": "ooxml.macro", "fattura.xml": "",
+	} {
+		doc, err := os.ReadFile(filepath.Join("..", "..", "testdata", "documents", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rep := look(t, name, doc)
+		if want == "" && rep.Verdict == Refuse || want != "" && !has(rep, want) {
+			t.Errorf("%s: %+v", name, rep)
+		}
+		if want == "" {
+			continue
+		}
+		if rep.Verdict != Refuse {
+			t.Errorf("%s: verdict %s", name, rep.Verdict)
+		}
+	}
+}
+
+func TestPDFLimit(t *testing.T) {
+	t.Parallel()
+	doc := pdfPage("", "")
+	for range maxPDFRevisions {
+		doc = pdfRevise(doc, 5, map[int]string{4: pdfStream("", "S")})
+	}
+	if rep := look(t, "x.pdf", doc); !has(rep, "pdf.limit") {
+		t.Errorf("%+v", rep.Findings)
+	}
+}
+
+// A large scan is read quickly and without inflating its pictures.
+func TestPDFLargeImages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 100 MB")
+	}
+	image := pdfStream("/Type /XObject /Subtype /Image /Width 1 /Height 1 /Filter /DCTDecode", string(bytes.Repeat([]byte("\xff12 0 obj"), 2<<20)))
+	doc := pdfPage("", "", image, image, image, image, image)
+	began := time.Now()
+	rep := look(t, "scansione.pdf", doc)
+	if rep.Verdict != Allow {
+		t.Errorf("%+v", rep.Findings)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("%d MB took %v", len(doc)>>20, took)
+	}
+}
