@@ -236,7 +236,10 @@ func (r verdict) err() error {
 	return &Error{Kind: r.kind, Msg: "the password or the code is wrong", RetryAfter: r.wait}
 }
 
-// decoy does the work of a check for a holder who does not exist.
+// decoy does the work of a check for a holder who does not exist, all but the
+// durable write: nobody may fill the disk by inventing names. Whoever guesses
+// often enough learns from the lock-out, if not from the clock, that a name
+// exists; the face must limit how often.
 func (v *server) decoy(ctx context.Context, password []byte) error {
 	f := &Factors{Argon: v.cfg.Argon, Salt: make([]byte, saltSize)}
 	if len(password) > maxPassword {

@@ -67,8 +67,8 @@ type NewCredential struct {
 
 // Authentication asks whether the holder is who they say they are. The OTP is
 // consumed. Client names the face or application, for the journal. The zero
-// Factors stand for a user who does not exist: the answer is WrongPassword and
-// takes as long as any other. The client wipes Password after sending it.
+// Factors stand for a user who does not exist: the answer is WrongPassword, after
+// the same stretching. The client wipes Password after sending it.
 type Authentication struct {
 	Factors  Factors `json:"factors"`
 	Password []byte  `json:"password"`

@@ -1,0 +1,95 @@
+package vault
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestOTPRace: of sixteen requests with one code exactly one is granted.
+func TestOTPRace(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	base := h.authorisation("", 1)
+	var won, reused atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			a := base
+			a.Password, a.Request = []byte(goodPassword), "tx-"+string(rune('a'+i))
+			_, err := r.c.Authorise(t.Context(), a)
+			switch KindOf(err) {
+			case "":
+				won.Add(1)
+			case ReusedOTP:
+				reused.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 || reused.Load() != 15 {
+		t.Errorf("%d granted, %d told that the code was used", won.Load(), reused.Load())
+	}
+	err := r.c.Authenticate(t.Context(), Authentication{Factors: h.factors, Password: []byte(goodPassword), OTP: h.otp(), Client: "test"})
+	if err != nil {
+		t.Errorf("a code used twice must not lock anybody out: %v", err)
+	}
+}
+
+// TestAuthoriseAgain: a request whose answer was lost is granted again, once for
+// all, and nothing else is.
+func TestAuthoriseAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	a := h.authorisation("tx", 1)
+	again := func() Authorisation {
+		b := a
+		b.Password = []byte(goodPassword)
+		return b
+	}
+	first, err := r.c.Authorise(t.Context(), again())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.clock.move(100 * time.Second) // the vault took its time to come back: the code's window is over
+	r.restart()
+	second, err := r.c.Authorise(t.Context(), again())
+	if err != nil {
+		t.Fatal(err)
+	}
+	act := h.activation(a, first)
+	if _, err := r.c.Sign(t.Context(), act); err != nil {
+		t.Fatal(err)
+	}
+	act.SAD, act.Request = second.Token, "another"
+	_, err = r.c.Sign(t.Context(), act)
+	want(t, err, SpentSAD) // two answers, one use
+
+	for name, change := range map[string]func(*Authorisation){
+		"digests": func(a *Authorisation) { a.Digests = digests(1) },
+		"request": func(a *Authorisation) { a.Request = "tx2" },
+		"client":  func(a *Authorisation) { a.Client = "another" },
+	} {
+		b := again()
+		change(&b)
+		if _, err := r.c.Authorise(t.Context(), b); KindOf(err) != ReusedOTP {
+			t.Errorf("other %s: %v", name, err)
+		}
+	}
+	b := again()
+	b.Password = []byte("another password")
+	_, err = r.c.Authorise(t.Context(), b)
+	want(t, err, WrongPassword)
+	b = again()
+	b.OTP, b.Digests = h.otp(), digests(1)
+	_, err = r.c.Authorise(t.Context(), b)
+	want(t, err, NotAllowed)
+	r.clock.move(retryFor)
+	_, err = r.c.Authorise(t.Context(), again())
+	want(t, err, WrongOTP)
+}
