@@ -23,6 +23,7 @@ func (a *Appliance) startJobs(ctx context.Context) {
 		// run does no harm.
 		{"revocation lists", 45 * time.Minute, a.PKI.PublishCRLs},
 		{"journal checkpoint", 10 * time.Minute, a.checkpoint},
+		{"unfinished signatures", time.Minute, a.finishSigned},
 		{"expired sessions", time.Hour, a.forgetSessions},
 	}
 	for _, j := range jobs {
@@ -43,6 +44,11 @@ func (a *Appliance) run(ctx context.Context, j job) {
 			}
 		}
 	}
+}
+
+func (a *Appliance) finishSigned(ctx context.Context) error {
+	_, err := a.Signing.FinishSigned(ctx)
+	return err
 }
 
 // checkpoint has the head of the journal signed by the token, so that its tail

@@ -1,7 +1,6 @@
 package signing
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/sha256"
@@ -10,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"sigillo/audit"
 	"sigillo/formats/validate"
@@ -17,11 +17,19 @@ import (
 )
 
 // finished completes a signed transaction and gives it as the holder sees it.
-func (s *Service) finished(ctx context.Context, t store.Transaction, items []store.Item) (Transaction, error) {
-	if err := s.finish(ctx, t, items); err != nil {
+// Callers that meet on one transaction share the work and its outcome.
+func (s *Service) finished(ctx context.Context, holder, id string) (Transaction, error) {
+	_, err, _ := s.finishing.Do(id, func() (any, error) {
+		t, items, err := s.load(ctx, holder, id)
+		if err != nil || State(t.State) == Delivered {
+			return nil, err
+		}
+		return nil, s.finish(ctx, t, items)
+	})
+	if err != nil {
 		return Transaction{}, err
 	}
-	return s.Transaction(ctx, t.Holder, t.ID)
+	return s.Transaction(ctx, holder, id)
 }
 
 // finish turns signature values into delivered files. It may be run again
@@ -162,50 +170,59 @@ func (s *Service) judge(ctx context.Context, path string, it *store.Item) ([]byt
 	return data, nil
 }
 
-// Resolve settles what a crash left behind: signed transactions are finished,
-// authorised ones go back to prepared. Call it once at start-up, before
-// requests are served. It gives the number of transactions settled; a
-// transaction that still can't be finished stays signed, and is tried again
-// when its holder asks or at the next start.
+// Resolve settles what a crash left behind: authorised transactions go back to
+// prepared, signed ones are finished. Call it once at start-up, before requests
+// are served. It gives the number of transactions settled.
 func (s *Service) Resolve(ctx context.Context) (int, error) {
-	var open []store.Transaction
-	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		open, err = tx.TransactionsInState(string(Authorised), string(Signed))
-		return err
-	})
+	open, err := s.inState(ctx, Authorised)
 	if err != nil {
-		return 0, fromStore(err)
+		return 0, err
 	}
-	settled := 0
 	for _, t := range open {
-		if State(t.State) == Authorised {
-			s.setBack(ctx, &t, "restart")
-			settled++
-			continue
-		}
-		_, items, err := s.load(ctx, t.Holder, t.ID)
-		if err == nil {
-			err = s.finish(ctx, t, items)
-		}
-		if err != nil {
+		s.setBack(ctx, &t, "restart")
+	}
+	n, err := s.FinishSigned(ctx)
+	s.sweep()
+	return len(open) + n, err
+}
+
+// FinishSigned completes the transactions whose signatures are durable but
+// whose files are not delivered, for instance because the disk was full or the
+// time could not be shown. What still can't be finished stays signed for the
+// next turn. It gives the number of transactions finished.
+func (s *Service) FinishSigned(ctx context.Context) (int, error) {
+	open, err := s.inState(ctx, Signed)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, t := range open {
+		if _, err := s.finished(ctx, t.Holder, t.ID); err != nil {
 			s.cfg.Log.Error("a signed transaction could not be finished", "transaction", t.ID, "err", err)
 			continue
 		}
-		settled++
+		n++
 	}
-	s.sweep(ctx)
-	return settled, nil
+	return n, nil
 }
 
-// sweep removes uploads that broke off and files that no row names.
-func (s *Service) sweep(ctx context.Context) {
+func (s *Service) inState(ctx context.Context, state State) (open []store.Transaction, err error) {
+	err = s.cfg.DB.Read(ctx, func(tx *store.Tx) error {
+		open, err = tx.TransactionsInState(string(state))
+		return err
+	})
+	return open, fromStore(err)
+}
+
+// sweep removes uploads that broke off and signed files that were never whole.
+func (s *Service) sweep() {
 	for _, dir := range []string{"incoming", "signed"} {
 		entries, err := os.ReadDir(s.path(dir))
 		if err != nil {
 			continue
 		}
 		for _, e := range entries {
-			if dir == "incoming" || bytes.HasSuffix([]byte(e.Name()), []byte(".part")) {
+			if dir == "incoming" || strings.HasSuffix(e.Name(), ".part") {
 				os.Remove(s.path(dir, e.Name()))
 			}
 		}

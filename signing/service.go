@@ -31,6 +31,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"sigillo/audit"
 	"sigillo/formats/inspect"
 	"sigillo/store"
@@ -92,7 +94,8 @@ const pageDPI = 110
 
 // Service does the main job. It is safe for concurrent use.
 type Service struct {
-	cfg Config
+	cfg       Config
+	finishing singleflight.Group // by transaction
 }
 
 // New prepares the folders and returns the service. Call Resolve once before

@@ -38,7 +38,7 @@ func (s *Service) Sign(ctx context.Context, holder, id string, password []byte, 
 	case Delivered:
 		return s.Transaction(ctx, holder, id)
 	case Signed:
-		return s.finished(ctx, t, items)
+		return s.finished(ctx, holder, id)
 	case Prepared:
 	default:
 		return Transaction{}, fail(WrongState, "the transaction is "+t.State, nil)
@@ -83,7 +83,7 @@ func (s *Service) Sign(ctx context.Context, holder, id string, password []byte, 
 	if err != nil {
 		return Transaction{}, err
 	}
-	return s.finished(ctx, t, items) // 7
+	return s.finished(ctx, holder, id) // 7
 }
 
 // authorise sends the factors to the vault. What it refuses is journalled and
