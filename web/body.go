@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -64,6 +65,11 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.src.Read(p)
 	b.read += int64(n)
 	switch {
+	case err == io.EOF && (b.read < b.declared || b.declared < 0 && hasEnded(b.conn)):
+		// fasthttp says io.EOF for a connection that broke, too, even between
+		// two chunks: without this half a document would pass for a whole one.
+		b.err = fail(Aborted, "the connection broke while the body came in", io.ErrUnexpectedEOF)
+		return n, b.err
 	case err == io.EOF:
 		b.ended = true
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -74,6 +80,36 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, b.err
 	}
 	return n, err
+}
+
+// watched is a listener whose connections remember that the client closed its
+// side.
+type watched struct{ net.Listener }
+
+func (w watched) Accept() (net.Conn, error) {
+	conn, err := w.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &watchedConn{Conn: conn}, nil
+}
+
+type watchedConn struct {
+	net.Conn
+	ended atomic.Bool
+}
+
+func (w *watchedConn) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if err == io.EOF {
+		w.ended.Store(true)
+	}
+	return n, err
+}
+
+func hasEnded(conn net.Conn) bool {
+	w, ok := conn.(*watchedConn)
+	return ok && w.ended.Load()
 }
 
 // finish leaves the connection clean for its next request, or marks it to be

@@ -123,6 +123,26 @@ func (view) Hex(s string) string {
 	return b.String()
 }
 
+// Person is the common name of a distinguished name, or all of it when it has
+// none. The whole name is always shown beside it.
+func (view) Person(subject string) string {
+	i := strings.Index(subject, "CN=")
+	if i < 0 || i > 0 && !strings.ContainsRune(",+/ ", rune(subject[i-1])) {
+		return subject
+	}
+	var b strings.Builder
+	for name := subject[i+len("CN="):]; name != ""; name = name[1:] {
+		switch {
+		case name[0] == '\\' && len(name) > 1: // RFC 4514 §2.4
+			name = name[1:]
+		case name[0] == ',' || name[0] == '+':
+			return b.String()
+		}
+		b.WriteByte(name[0])
+	}
+	return b.String()
+}
+
 // ISO is a moment for machines (the datetime attribute).
 func (view) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

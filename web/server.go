@@ -100,7 +100,7 @@ func (s *Server) Listen(ctx context.Context, addr string) error {
 // requests then have ten seconds. It returns nil after such an end.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	done := make(chan error, 1)
-	go func() { done <- s.app.Listener(ln) }()
+	go func() { done <- s.app.Listener(watched{ln}) }()
 	select {
 	case err := <-done:
 		s.end()
