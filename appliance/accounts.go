@@ -98,22 +98,30 @@ func (a *Appliance) note(ctx context.Context, ev audit.Event) {
 }
 
 // refuseStranger answers an unknown username as the vault answers a wrong
-// password: same work, same lock-out, same words.
+// password: the vault does the same work, and the lock-out and the words are
+// the same.
 func (a *Appliance) refuseStranger(ctx context.Context, username string, password []byte, client string) error {
-	auth.DefaultArgon2.Stretch(password, []byte("an unknown username"))
-	a.note(ctx, audit.Event{Actor: "unknown", Event: "holder.sign-in-refused", Detail: map[string]string{"client": client}})
-	if wait := a.strangers.failed(username, a.opt.Now()); wait > 0 {
+	err := signing.FromVault(a.Vault.Authenticate(ctx, vault.Authentication{Password: password, Client: client}))
+	if kind := signing.KindOf(err); kind != signing.WrongFactors {
+		return err
+	}
+	wait, first := a.strangers.failed(username, a.opt.Now())
+	if first {
+		a.note(ctx, audit.Event{Actor: "unknown", Event: "holder.sign-in-refused", Detail: map[string]string{"client": client}})
+	}
+	if wait > 0 {
 		return &signing.Error{Kind: signing.Locked, Msg: "the vault refuses", RetryAfter: wait}
 	}
-	return &signing.Error{Kind: signing.WrongFactors, Msg: "the vault refuses"}
+	return err
 }
 
 // strangers counts the failures of usernames that do not exist, so that being
 // locked out does not tell an existing username from an invented one. It
 // forgets everything when it has seen maxStrangers names.
 type strangers struct {
-	mu   sync.Mutex
-	seen map[string]*stranger
+	mu    sync.Mutex
+	seen  map[string]*stranger
+	noted time.Time
 }
 
 type stranger struct {
@@ -124,10 +132,14 @@ type stranger struct {
 const maxStrangers = 10_000
 
 // failed counts a failure and gives the time to wait, 0 when the attempt was
-// allowed.
-func (s *strangers) failed(name string, now time.Time) time.Duration {
+// allowed. first is true once a second: whoever invents names must not fill
+// the journal.
+func (s *strangers) failed(name string, now time.Time) (wait time.Duration, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if first = now.Sub(s.noted) >= time.Second; first {
+		s.noted = now
+	}
 	if s.seen == nil || len(s.seen) >= maxStrangers {
 		s.seen = map[string]*stranger{}
 	}
@@ -137,11 +149,11 @@ func (s *strangers) failed(name string, now time.Time) time.Duration {
 		s.seen[name] = e
 	}
 	if now.Before(e.until) {
-		return e.until.Sub(now)
+		return e.until.Sub(now), first
 	}
 	e.failures++
 	e.until = now.Add(auth.Delay(e.failures))
-	return 0
+	return 0, first
 }
 
 // sessionStore keeps sessions in the database.
