@@ -9,6 +9,9 @@ import (
 	"crypto/rsa"
 	"encoding/asn1"
 	"math/big"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Scheme names a way of signing, in the spelling the key's keeper uses.
@@ -264,6 +267,8 @@ func (a Algorithm) verifyDigest(pub crypto.PublicKey, digest, signature []byte) 
 		if !ecdsa.VerifyASN1(k, digest, signature) {
 			return fail(BadSignature, "the signature value does not match")
 		}
+	case ed25519.PublicKey:
+		return fail(BadSignature, "the algorithm is %s but the certificate has an Ed25519 key", a.Scheme)
 	default:
 		return fail(Unsupported, "the certificate has a kind of key that is not supported")
 	}
@@ -293,17 +298,19 @@ func MaxSignatureSize(pub crypto.PublicKey) int {
 // RawECDSA turns a DER ECDSA-Sig-Value into r ‖ s, each as long as the order of
 // the curve, as XML signatures carry it (RFC 4050 §3.3, XMLDSig 1.1 §6.4.3).
 func RawECDSA(signature []byte, pub *ecdsa.PublicKey) ([]byte, error) {
-	var v struct{ R, S *big.Int }
-	if rest, err := asn1.Unmarshal(signature, &v); err != nil || len(rest) > 0 {
-		return nil, fail(Malformed, "the ECDSA signature value is not DER")
-	}
+	broken := fail(Malformed, "the ECDSA signature value is not DER of two numbers that fit the curve")
 	size := (pub.Curve.Params().N.BitLen() + 7) / 8
-	if v.R.Sign() < 0 || v.S.Sign() < 0 || v.R.BitLen() > 8*size || v.S.BitLen() > 8*size {
-		return nil, fail(Malformed, "the ECDSA signature value does not fit the curve")
+	in, v := cryptobyte.String(signature), cryptobyte.String(nil)
+	r, s := new(big.Int), new(big.Int)
+	if !in.ReadASN1(&v, cbasn1.SEQUENCE) || !in.Empty() || !v.ReadASN1Integer(r) || !v.ReadASN1Integer(s) || !v.Empty() {
+		return nil, broken
+	}
+	if r.Sign() < 0 || s.Sign() < 0 || r.BitLen() > 8*size || s.BitLen() > 8*size {
+		return nil, broken
 	}
 	out := make([]byte, 2*size)
-	v.R.FillBytes(out[:size])
-	v.S.FillBytes(out[size:])
+	r.FillBytes(out[:size])
+	s.FillBytes(out[size:])
 	return out, nil
 }
 

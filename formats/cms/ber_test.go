@@ -1,12 +1,15 @@
 package cms_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto"
 	"encoding/asn1"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -234,5 +237,50 @@ func TestTrimPadding(t *testing.T) {
 		if string(got) != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%x gives %x, %v", c.in, got, err)
 		}
+	}
+}
+
+// A large content in small pieces, as streaming signers cut it, is measured, read
+// and digested without being held.
+func TestManyPieces(t *testing.T) {
+	const piece, count = 1000, 64_000
+	f, err := os.Create(filepath.Join(t.TempDir(), "large.p7m"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	one := append([]byte{4, 0x82, piece >> 8, piece & 0xff}, bytes.Repeat([]byte("x"), piece)...)
+	head := "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x00" +
+		"\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01\xa0\x80\x24\x80"
+	w.WriteString(head)
+	for range count {
+		w.Write(one)
+	}
+	w.WriteString(strings.Repeat("\x00\x00", 3) + "\x31\x00" + strings.Repeat("\x00\x00", 3))
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	sd, err := cms.Parse(f, info.Size(), cms.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := sd.ContentDigest()(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	want := sum(crypto.SHA256, bytes.Repeat([]byte("x"), piece*count))
+	if sd.ContentSize() != piece*count || !bytes.Equal(got, want) {
+		t.Fatalf("the content has %d bytes and another digest", sd.ContentSize())
+	}
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 8<<20 {
+		t.Fatalf("reading took %d bytes of memory", taken)
 	}
 }

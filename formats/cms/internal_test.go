@@ -1,0 +1,177 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"math/big"
+	"testing"
+	"time"
+)
+
+// The hand-written encodings agree with encoding/asn1.
+func TestPrimitiveEncodings(t *testing.T) {
+	t.Parallel()
+	for _, oid := range []asn1.ObjectIdentifier{{0, 0}, {1, 39}, {2, 5, 29, 37}, {2, 999, 3}, {1, 2, 127, 128, 16383, 16384, 1<<31 - 1}, OIDTSTInfo} {
+		want, err := asn1.Marshal(oid)
+		if got := derOID(oid); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%v is %x, want %x (%v)", oid, got, want, err)
+		}
+	}
+	for _, oid := range []asn1.ObjectIdentifier{nil, {1}, {3, 1}, {1, 40}, {-1, 2}, {1, -2}, {1, 2, -3}} {
+		if got := derOID(oid); got != nil {
+			t.Errorf("%v is %x", oid, got)
+		}
+	}
+	for _, s := range []string{"0", "1", "127", "128", "255", "256", "-1", "-128", "-129", "9223372036854775807", "1461501637330902918203684832716283019655932542975"} {
+		n, _ := new(big.Int).SetString(s, 10)
+		want, err := asn1.Marshal(n)
+		if got := derInt(n); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is %x, want %x (%v)", s, got, want, err)
+		}
+		e, _, err := next(want, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := readInt(e); err != nil || back.Cmp(n) != 0 {
+			t.Errorf("%s is read as %v, %v", s, back, err)
+		}
+	}
+	for _, n := range []int64{0, 1, 127, 128, 255, 256, 65535, 65536, 1 << 24, 1 << 32, 1 << 40} {
+		h := appendHeader(nil, tagOctets, n)
+		if got := tlvSize(n) - n; got != int64(len(h)) {
+			t.Errorf("a header for %d is %d long, tlvSize says %d", n, len(h), got)
+		}
+		if back, err := readHeader(append(h, 0)); err != nil || back.length != n || back.size != len(h) {
+			t.Errorf("a header for %d is read as %+v, %v", n, back, err)
+		}
+	}
+}
+
+// Signatures with Ed25519 keys (RFC 8419), which this package does not make, are
+// verified.
+func TestEd25519(t *testing.T) {
+	t.Parallel()
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(5), Subject: pkix.Name{CommonName: "Ada"}, NotAfter: time.Now().AddDate(1, 0, 0)}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, pub, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := []byte("contratto")
+	p := &Prepared{
+		Hash: "SHA-512", Scheme: Ed25519, ContentType: OIDData, MaxSignature: ed25519.SignatureSize,
+		SignerIdentifier: issuerAndSerial(cert), Certificates: [][]byte{raw},
+		SignedAttributes: setOf(tagSet,
+			attribute(OIDContentType, derOID(OIDData)),
+			attribute(OIDMessageDigest, tlv(tagOctets, digestOf(crypto.SHA512, content))),
+			attribute(OIDSigningCertificateV2, signingCertificateV2(cert, crypto.SHA512))),
+	}
+	der, err := p.Assemble(ed25519.Sign(key, p.DTBS()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sd, err := ParseBytes(der, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(h crypto.Hash) ([]byte, error) { return digestOf(h, content), nil }
+	if err := sd.Signers[0].Verify(digest); err != nil {
+		t.Fatal(err)
+	}
+	sd.Signers[0].SignatureValue[3] ^= 1
+	if err := sd.Signers[0].Verify(digest); KindOf(err) != BadSignature {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// Signed attributes that travel unsorted verify both for signers who hashed what
+// they sent and for those who hashed the DER form, as RFC 5652 §5.4 says.
+func TestUnsortedAttributes(t *testing.T) {
+	t.Parallel()
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := []byte("contratto")
+	sorted := setOf(tagSet,
+		attribute(OIDContentType, derOID(OIDData)),
+		attribute(OIDMessageDigest, tlv(tagOctets, digestOf(crypto.SHA256, content))))
+	first := attribute(OIDContentType, derOID(OIDData))
+	second := attribute(OIDMessageDigest, tlv(tagOctets, digestOf(crypto.SHA256, content)))
+	unsorted := tlv(tagSet, second, first)
+	if bytes.Equal(sorted, unsorted) {
+		t.Fatal("the attributes are in order")
+	}
+	for name, hashed := range map[string][]byte{"as sent": unsorted, "as DER": sorted, "something else": []byte("x")} {
+		sent := bytes.Clone(unsorted)
+		sent[0] = tagContext0Con
+		info := tlv(tagSequence, derSmall(3), tlv(tagContext0, []byte("key")), algorithm(HashOID(crypto.SHA256), nil),
+			sent, algorithm(oidEd25519, nil), tlv(tagOctets, ed25519.Sign(key, hashed)))
+		e, _, err := next(info, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		si, err := parseSigner(e, DefaultLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		si.contentType, si.Certificate = OIDData, &x509.Certificate{PublicKey: pub}
+		err = si.Verify(func(h crypto.Hash) ([]byte, error) { return digestOf(h, content), nil })
+		if (err == nil) != (name != "something else") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A signer without signed attributes, or with one of the known ones twice, is
+// refused.
+func TestSignedAttributesAreHeldTo(t *testing.T) {
+	t.Parallel()
+	typ := attribute(OIDContentType, derOID(OIDData))
+	md := attribute(OIDMessageDigest, tlv(tagOctets, make([]byte, 32)))
+	signer := func(attrs ...[]byte) (*SignerInfo, error) {
+		var signed []byte
+		if attrs != nil {
+			signed = tlv(tagContext0Con, attrs...)
+		}
+		e, _, err := next(tlv(tagSequence, derSmall(3), tlv(tagContext0, []byte("key")), algorithm(HashOID(crypto.SHA256), nil),
+			signed, algorithm(oidEd25519, nil), tlv(tagOctets, make([]byte, 64))), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parseSigner(e, DefaultLimits)
+	}
+	for name, attrs := range map[string][][]byte{
+		"content-type twice":    {typ, typ, md},
+		"message-digest twice":  {typ, md, md},
+		"two values":            {tlv(tagSequence, derOID(OIDContentType), tlv(tagSet, derOID(OIDData), derOID(OIDData)))},
+		"no value":              {tlv(tagSequence, derOID(OIDContentType), tlv(tagSet))},
+		"not an attribute":      {derSmall(1)},
+		"digest that is a time": {attribute(OIDMessageDigest, tlv(tagUTCTime, []byte("261121090000Z")))},
+		"broken time":           {attribute(OIDSigningTime, tlv(tagUTCTime, []byte("tomorrow")))},
+		"broken reference":      {attribute(OIDSigningCertificateV2, tlv(tagSequence))},
+	} {
+		if _, err := signer(attrs...); KindOf(err) != Malformed {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	si, err := signer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := si.Verify(nil); KindOf(err) != Unsupported {
+		t.Errorf("no signed attributes: got %v", err)
+	}
+}
