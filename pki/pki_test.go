@@ -108,6 +108,8 @@ func (s *softSigner) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([
 	return sig, s.keys.fail("sign", s.label, false)
 }
 
+func t0() time.Time { return time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC) }
+
 // clock is a clock that the test moves.
 type clock struct {
 	mu sync.Mutex
@@ -234,6 +236,18 @@ func (h *house) row(t testing.TB, serial string) store.Certificate {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func (h *house) rowsIn(t testing.TB, state store.CertState) (rows []store.Certificate) {
+	t.Helper()
+	err := h.db.Read(t.Context(), func(tx *store.Tx) (err error) {
+		rows, err = tx.CertificatesInState(state)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }
 
 // checkJournal fails if the journal is not whole.

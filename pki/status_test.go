@@ -51,7 +51,9 @@ func (h *house) listing(t testing.TB, serial string) string {
 	return ""
 }
 
-func (h *house) instant() string { return h.clock.now().UTC().Truncate(time.Second).Format(time.RFC3339) }
+func (h *house) instant() string {
+	return h.clock.now().UTC().Truncate(time.Second).Format(time.RFC3339)
+}
 
 func wantKind(t testing.TB, err error, k Kind) {
 	t.Helper()
