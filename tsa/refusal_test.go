@@ -139,4 +139,3 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
-
