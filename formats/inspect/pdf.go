@@ -83,7 +83,7 @@ type pdfScan struct {
 	signatureEnds []int64         // ends of the byte ranges of the signatures
 	uses          map[pdf.Ref]int // in how many revisions an object is in use
 	data          map[int64]int64 // the data of streams: where it begins and how long it is
-	packed        bool            // there are object streams
+	packs         []*pdf.Stream   // the object streams
 }
 
 // note is add for things that other revisions will show again.

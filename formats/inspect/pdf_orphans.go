@@ -15,19 +15,27 @@ import (
 // objectHeader is "num gen obj" (ISO 32000-2 §7.3.10).
 var objectHeader = regexp.MustCompile(`([0-9]+)[\x00\t\n\f\r ]+([0-9]+)[\x00\t\n\f\r ]+obj`)
 
-const gapChunk = 1 << 20 // bytes searched at a time
+const (
+	gapChunk        = 1 << 20  // bytes searched at a time
+	maxObjectStream = 16 << 20 // bytes of an object stream when decoded
+)
 
 // locate remembers what orphans needs to know of an object in use.
 func (p *pdfScan) locate(ref pdf.Ref, o pdf.Object) {
 	p.uses[ref]++
-	if stream, ok := o.(*pdf.Stream); ok {
-		p.data[stream.Offset] = stream.Length
-		p.packed = p.packed || stream.Dict["Type"] == pdf.Name("ObjStm")
+	stream, ok := o.(*pdf.Stream)
+	if !ok {
+		return
 	}
+	if _, seen := p.data[stream.Offset]; !seen && stream.Dict["Type"] == pdf.Name("ObjStm") {
+		p.packs = append(p.packs, stream)
+	}
+	p.data[stream.Offset] = stream.Length
 }
 
 // orphans looks, outside of the data of streams, for objects that no
-// cross-reference section knows, and for more copies of one than revisions use.
+// cross-reference section knows, and for more copies of one, object streams
+// included, than revisions use.
 // A strict reader never sees them, a repairing one may: that is a second
 // document in the file.
 func (p *pdfScan) orphans(r io.ReaderAt, size int64) error {
@@ -36,6 +44,11 @@ func (p *pdfScan) orphans(r io.ReaderAt, size int64) error {
 		xref[rev.XRef] = true
 	}
 	headers := map[pdf.Ref]int{}
+	for _, stream := range p.packs {
+		if err := p.packed(stream, headers); err != nil {
+			return err
+		}
+	}
 	pos := int64(0)
 	for _, at := range append(slices.Sorted(maps.Keys(p.data)), size) {
 		if at > pos {
@@ -71,7 +84,7 @@ func (p *pdfScan) gap(r io.ReaderAt, from, to int64, xref map[int64]bool, header
 			}
 			ref, ok := headerRef(b, m)
 			headers[ref]++
-			if !ok || headers[ref] > p.uses[ref] || p.packed && p.isPacked(ref) {
+			if !ok || headers[ref] > p.uses[ref] {
 				p.where = fmt.Sprintf("byte %d", at)
 				p.note("pdf.revisions", string(b[m[0]:min(len(b), m[1]+40)]))
 			}
@@ -89,23 +102,30 @@ func headerRef(b []byte, m []int) (pdf.Ref, bool) {
 	return pdf.Ref{Num: num, Gen: gen}, err1 == nil && err2 == nil
 }
 
-// isPacked: the object in use lies in an object stream, so the one found with
-// its number is another.
-func (p *pdfScan) isPacked(ref pdf.Ref) bool {
-	if p.uses[ref] != 1 || len(p.f.Revisions()) != 1 {
-		return false // it may have moved between revisions
-	}
-	o, err := p.f.Get(ref)
+// packed counts the objects that lie in an object stream (§7.5.7), by the
+// numbers at its beginning.
+func (p *pdfScan) packed(stream *pdf.Stream, headers map[pdf.Ref]int) error {
+	b, err := p.f.Decoded(stream, maxObjectStream)
 	if err != nil {
-		return false
+		return err
 	}
-	d, ok := o.(pdf.Dict)
-	if !ok {
-		return false
+	count, _, err := pdf.As[pdf.Integer](p.f, stream.Dict["N"])
+	if err != nil {
+		return err
 	}
-	for key := range d {
-		_, err := p.f.Span(ref, key)
-		return err != nil
+	words := bytes.Fields(b[:min(len(b), 24*int(min(max(count, 0), maxObjectStream/24)))])
+	for i := 0; i < int(count); i++ {
+		if 2*i >= len(words) {
+			break // the reader has judged those it needed
+		}
+		num, err := strconv.Atoi(string(words[2*i]))
+		ref := pdf.Ref{Num: num}
+		headers[ref]++
+		if err != nil || headers[ref] > p.uses[ref] {
+			p.where = "object stream " + stream.Ref.String()
+			p.note("pdf.revisions", ref.String())
+			return nil
+		}
 	}
-	return false
+	return nil
 }

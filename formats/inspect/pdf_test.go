@@ -67,6 +67,7 @@ func pdfCases() []ruleCase {
 		{"pdf.revisions", "x.pdf", pdfRevise(pdfSigned(clean, 5, ""), 7, map[int]string{4: pdfStream("", "0 0 m S")}), pdfSigned(pdfSigned(clean, 5, ""), 7, "")},
 		{"pdf.revisions", "x.pdf", pdfOrphan("9 0 obj\n<< /S /X >>\nendobj\n"), pdfOrphan("% 9 0 abj\n")},
 		{"pdf.revisions", "x.pdf", pdfOrphan("4 0 obj\n<< /S /X >>\nendobj\n"), nil},
+		{"pdf.revisions", "x.pdf", page("", pdfStream("/Type /ObjStm /N 1 /First 4", "9 0 << /S /JavaScript >>")), page("", pdfStream("/Type /Metadata /N 1 /First 4", "9 0 << /S /JavaScript >>"))},
 		{"pdf.malformed", "x.pdf", clean[:len(clean)-30], clean},
 		{"pdf.malformed", "x.pdf", page("", pdfStream("/Filter /Foo", "x")), page("", pdfStream("/Filter /DCTDecode", "x"))},
 		{"pdf.malformed", "x.pdf", join(clean, []byte("trailing words")), clean},
