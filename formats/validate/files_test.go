@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -159,6 +160,25 @@ func TestDetached(t *testing.T) {
 	text := []byte(base64.StdEncoding.EncodeToString(file))
 	expect(t, validate(t, text, with(content)), TotalPassed, "")
 	expect(t, validate(t, pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: file}), with(content)), TotalPassed, "")
+}
+
+// Two certificates with the same issuer and serial number: the message names
+// both, the signed reference only one.
+func TestSwappedCertificate(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	same := func(c *x509.Certificate) { c.SerialNumber = big.NewInt(123456) }
+	by := issue(w.sub, newKey(), "Ada Prova", same)
+	other := issue(w.sub, by.key, "Eva Prova", same)
+	for len(other.cert.Raw) != len(by.cert.Raw) { // ECDSA signatures vary in length
+		other = issue(w.sub, by.key, "Eva Prova", same)
+	}
+	content := []byte("x")
+	o := w.options()
+	o.Content, o.ContentSize = bytes.NewReader(content), 1
+	file := detached(t, content, by)
+	expect(t, validate(t, file, o), TotalPassed, "")
+	expect(t, validate(t, bytes.Replace(file, by.cert.Raw, other.cert.Raw, 1), o), Indeterminate, NoSigningCertificate)
 }
 
 func TestStandaloneTimestamps(t *testing.T) {

@@ -142,6 +142,9 @@ func TestCertificates(t *testing.T) {
 		{"suspended anew", w.holder, false, func(o *Options) {
 			o.CRLs = append(o.CRLs, list(w.sub, publishedAt.Add(time.Minute), publishedAt.Add(day), nil, entry{w.holder, signedAt, onHold}))
 		}, Indeterminate, TryLater},
+		{"revoked, then left out of the list", w.holder, false, func(o *Options) {
+			o.CRLs = append(o.CRLs, list(w.sub, signedAt, publishedAt.Add(day), nil, entry{w.holder, signedAt.Add(-day), 1}))
+		}, Indeterminate, RevokedNoPOE},
 		{"CA revoked", issue(revokedCA, newKey(), "Ada Prova", nil), false, func(o *Options) {
 			o.CRLs[0] = list(w.root, publishedAt, publishedAt.Add(day), nil, entry{revokedCA, signedAt.Add(-day), 2})
 			o.CRLs[2] = list(revokedCA, publishedAt, publishedAt.Add(day), nil)

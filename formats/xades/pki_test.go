@@ -95,7 +95,7 @@ func stamp(t testing.TB, digest []byte) []byte {
 	agent := stampAgent()
 	ts := timestamp.Timestamp{HashAlgorithm: crypto.SHA256, HashedMessage: digest, Time: signedAt.Add(time.Minute),
 		Policy: asn1.ObjectIdentifier{1, 2, 3}, AddTSACertificate: true}
-	der, err := ts.CreateResponse(agent.cert, agent.key)
+	der, err := ts.CreateResponseWithOpts(agent.cert, agent.key, crypto.SHA256)
 	if err != nil {
 		t.Fatal(err)
 	}

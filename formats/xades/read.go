@@ -14,9 +14,10 @@ import (
 // accident: each signature and each reference may cost a pass over it.
 const (
 	maxSignatures   = 16
-	maxReferences   = 8
+	maxReferences   = 4
 	maxCertificates = 32
 	maxTokens       = 16
+	maxValue        = 64 << 10 // bytes of the SignatureValue element; each token keeps its canonical form
 )
 
 // Token is a signature time-stamp.
@@ -148,6 +149,9 @@ func (r *reader) read() error {
 	}
 	if r.s.info == nil || r.s.value == nil {
 		return fail(Malformed, "the signature has no SignedInfo or no SignatureValue")
+	}
+	if r.s.value.End-r.s.value.Start > maxValue {
+		return fail(Limit, "the SignatureValue has more than %d bytes", maxValue)
 	}
 	var err error
 	if r.s.Value, err = decode(r.s.value); err != nil {

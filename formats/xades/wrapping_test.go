@@ -97,6 +97,11 @@ func TestManipulationsAreRefused(t *testing.T) {
 		{"properties removed", swap(t, doc, object, ""), Unbound},
 		{"signed properties removed", swap(t, doc, properties, ""), Malformed},
 		{"signature value changed", swap(t, doc, "-value\">", "-value\">AAAA"), SignatureFailure},
+		{"signature value inflated", swap(t, doc, "-value\">", "-value\">"+strings.Repeat(" ", maxValue)), Limit},
+		{"many references", swap(t, doc, "</ds:SignedInfo>", strings.Repeat(between(t, doc, "<ds:Reference Type", "</ds:Reference>"), 3)+"</ds:SignedInfo>"), Limit},
+		{"properties referred to without their type", swap(t, doc, "Type=\""+signedPropertiesType+"\" ", ""), Malformed},
+		{"document referred to twice", swap(t, doc, "</ds:SignedInfo>", between(t, doc, "<ds:Reference Id", "</ds:Reference>")+"</ds:SignedInfo>"), Malformed},
+		{"no enveloped-signature transform", swap(t, doc, `<ds:Transform Algorithm="`+envelopedTransform+`"/>`, ""), Malformed},
 		{"signature value removed", swap(t, doc, between(t, doc, "<ds:SignatureValue ", "</ds:SignatureValue>"), ""), Malformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
