@@ -180,7 +180,8 @@ func (l *layout) char(c rune) {
 		l.newPage()
 		l.begin()
 	case c == '\t':
-		for ok := true; ok; ok = len(l.cur.glyphs)%8 != 0 && len(l.cur.glyphs) < columns {
+		l.put(glyph{text: " "})
+		for len(l.cur.glyphs)%8 != 0 && len(l.cur.glyphs) < columns {
 			l.put(glyph{text: " "})
 		}
 	case unicode.Is(unicode.Mn, c) && drawn(c) && len(l.cur.glyphs) > 0 && len(l.cur.glyphs[len(l.cur.glyphs)-1].text) < 32:
@@ -207,10 +208,24 @@ func (l *layout) mark(s string) {
 
 func (l *layout) put(g glyph) {
 	if len(l.cur.glyphs) == columns {
+		rest := l.wrap()
 		l.endLine()
-		l.cur = line{}
+		l.cur = line{glyphs: rest}
 	}
 	l.cur.glyphs = append(l.cur.glyphs, g)
+}
+
+// wrap cuts the full line after its last space, unless that would leave less
+// than half of it, and returns what goes to the next one.
+func (l *layout) wrap() []glyph {
+	for i := len(l.cur.glyphs) - 1; i > columns/2; i-- {
+		if l.cur.glyphs[i].text == " " {
+			rest := append([]glyph(nil), l.cur.glyphs[i+1:]...)
+			l.cur.glyphs = l.cur.glyphs[:i+1]
+			return rest
+		}
+	}
+	return nil
 }
 
 func (l *layout) endLine() {

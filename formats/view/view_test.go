@@ -1,0 +1,506 @@
+package view
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+)
+
+func write(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// renderer skips the test when the outside programs are not there.
+func renderer(t *testing.T, office bool) *Renderer {
+	t.Helper()
+	r := New(t.TempDir())
+	switch {
+	case r.Pdftoppm == "":
+		t.Skip("pdftoppm (poppler-utils) is not installed")
+	case r.Bwrap == "":
+		t.Skip("bwrap (bubblewrap) is not installed")
+	case office && r.Soffice == "":
+		t.Skip("LibreOffice (libreoffice-writer-nogui, libreoffice-calc-nogui) is not installed")
+	}
+	return r
+}
+
+func picture(t *testing.T, b []byte) image.Image {
+	t.Helper()
+	p, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// ink counts dark pixels within a rectangle given in tenths of the page.
+func inkIn(p image.Image, x0, y0, x1, y1 int) (n int) {
+	b := p.Bounds()
+	for y := b.Dy() * y0 / 10; y < b.Dy()*y1/10; y++ {
+		for x := b.Dx() * x0 / 10; x < b.Dx()*x1/10; x++ {
+			if r, _, _, _ := p.At(b.Min.X+x, b.Min.Y+y).RGBA(); r < 0x4000 {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// pdfOf makes a PDF of pages on each of which a black square stands further down.
+func pdfOf(pages int, box string) []byte {
+	var b bytes.Buffer
+	var offsets []int
+	object := func(format string, args ...any) {
+		offsets = append(offsets, b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n", len(offsets))
+		fmt.Fprintf(&b, format, args...)
+		b.WriteString("\nendobj\n")
+	}
+	b.WriteString("%PDF-1.4\n")
+	object("<< /Type /Catalog /Pages 2 0 R >>")
+	kids := ""
+	for i := range pages {
+		kids += fmt.Sprintf("%d 0 R ", 3+2*i)
+	}
+	object("<< /Type /Pages /Kids [%s] /Count %d >>", kids, pages)
+	for i := range pages {
+		object("<< /Type /Page /Parent 2 0 R /MediaBox [%s] /Contents %d 0 R >>", box, 4+2*i)
+		content := fmt.Sprintf("0 %d 100 100 re f", 900-100*i)
+		object("<< /Length %d >>\nstream\n%s\nendstream", len(content), content)
+	}
+	at := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
+	for _, o := range offsets {
+		fmt.Fprintf(&b, "%010d 00000 n \n", o)
+	}
+	fmt.Fprintf(&b, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, at)
+	return b.Bytes()
+}
+
+func TestPDF(t *testing.T) {
+	t.Parallel()
+	r := renderer(t, false)
+	path := write(t, "a.pdf", pdfOf(3, "0 0 1000 1000"))
+	if n, err := r.Pages(t.Context(), path, "pdf"); n != 3 || err != nil {
+		t.Fatalf("%d pages, %v", n, err)
+	}
+	for n := 1; n <= 3; n++ {
+		b, err := r.Page(t.Context(), path, "pdf", n, 36)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := picture(t, b)
+		if p.Bounds().Dx() != 500 || p.Bounds().Dy() != 500 {
+			t.Errorf("size %v", p.Bounds())
+		}
+		for row := range 10 {
+			if dark := inkIn(p, 0, row, 1, row+1) > 2000; dark != (row == n-1) {
+				t.Errorf("page %d: square in row %d: %v", n, row, dark)
+			}
+		}
+	}
+	for _, n := range []int{0, -1, 4, MaxPages + 1} {
+		if _, err := r.Page(t.Context(), path, "pdf", n, 36); KindOf(err) != NoPage {
+			t.Errorf("page %d: %v", n, err)
+		}
+	}
+	for _, dpi := range []int{0, MinDPI - 1, MaxDPI + 1} {
+		if _, err := r.Page(t.Context(), path, "pdf", 1, dpi); KindOf(err) != Limit {
+			t.Errorf("%d dpi: %v", dpi, err)
+		}
+	}
+}
+
+func TestPDFFaults(t *testing.T) {
+	t.Parallel()
+	r := renderer(t, false)
+	huge := write(t, "a.pdf", pdfOf(1, "0 0 14400 14400"))
+	if _, err := r.Page(t.Context(), huge, "pdf", 1, 72); KindOf(err) != Limit {
+		t.Errorf("huge page: %v", err)
+	}
+	broken := write(t, "b.pdf", pdfOf(1, "0 0 9 9")[:200])
+	if _, err := r.Pages(t.Context(), broken, "pdf"); KindOf(err) != Failed {
+		t.Errorf("broken: %v", err)
+	}
+	if _, err := r.Pages(t.Context(), "/nonexistent", "pdf"); KindOf(err) != Unreadable {
+		t.Errorf("missing: %v", err)
+	}
+	if _, err := r.Pages(t.Context(), broken, "p7m"); KindOf(err) != Unsupported {
+		t.Errorf("p7m: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Page(ctx, write(t, "c.pdf", pdfOf(1, "0 0 9 9")), "pdf", 1, 72); KindOf(err) != TimedOut {
+		t.Errorf("cancelled: %v", err)
+	}
+	none := New("")
+	none.Pdftoppm = ""
+	if _, err := none.Page(t.Context(), huge, "pdf", 1, 72); KindOf(err) != Missing {
+		t.Errorf("no pdftoppm: %v", err)
+	}
+}
+
+// Without the cage there is no view, unless the operator says so.
+func TestNoSandbox(t *testing.T) {
+	t.Parallel()
+	path := write(t, "a.pdf", pdfOf(1, "0 0 1000 1000"))
+	for _, bwrap := range []string{"", "/bin/false"} {
+		r := renderer(t, false)
+		r.Bwrap = bwrap
+		if _, err := r.Page(t.Context(), path, "pdf", 1, 36); KindOf(err) != NoSandbox {
+			t.Errorf("%q: %v", bwrap, err)
+		}
+		r.AllowUnsandboxed = true
+		if _, err := r.Page(t.Context(), path, "pdf", 1, 36); err != nil {
+			t.Errorf("%q, allowed: %v", bwrap, err)
+		}
+	}
+}
+
+// What runs in the cage sees the document and nothing else of ours.
+func TestCage(t *testing.T) {
+	t.Parallel()
+	r := renderer(t, false)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	path := write(t, "secret.txt", []byte("document"))
+	script := fmt.Sprintf(`cat /in/a.txt; ls /etc/passwd %s /root /home 2>/dev/null; (echo x > /usr/x) 2>/dev/null && echo WROTE; (exec 3<>/dev/tcp/127.0.0.1/%d) 2>/dev/null && echo NET; env | grep -v -E '^(PATH|HOME|LANG|TZ|SAL_USE_VCLPLUGIN|PWD|SHLVL|_)='; ls /proc | grep -c '^[0-9]'`,
+		filepath.Dir(path), listener.Addr().(*net.TCPAddr).Port)
+	var out []byte
+	err = r.run(t.Context(), &job{program: "/usr/bin/bash", args: []string{"-c", script}, document: path, as: "a.txt", memory: 1 << 30, time: 5 * time.Second,
+		stdout: func(p io.Reader) (err error) { out, err = io.ReadAll(p); return err }})
+	if err != nil && KindOf(err) != Failed {
+		t.Fatal(err)
+	}
+	got := strings.Fields(string(out))
+	if len(got) != 1 && (len(got) != 2 || len(got[1]) > 1) || !strings.HasPrefix(string(out), "document") {
+		t.Errorf("the cage shows %q", out)
+	}
+}
+
+func TestTimeOut(t *testing.T) {
+	t.Parallel()
+	r := renderer(t, false)
+	began := time.Now()
+	err := r.run(t.Context(), &job{program: "/usr/bin/sleep", args: []string{"60"}, document: write(t, "a", nil), as: "a", memory: 1 << 30, time: 2 * time.Second})
+	if KindOf(err) != TimedOut || time.Since(began) > 6*time.Second {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+}
+
+func TestOffice(t *testing.T) {
+	if testing.Short() {
+		t.Skip("converts with LibreOffice")
+	}
+	t.Parallel()
+	r := renderer(t, true)
+	rtf := write(t, "a.rtf", []byte(`{\rtf1\ansi{\fs40 CONTRATTO}\par\page seconda pagina\par}`))
+	n, err := r.Pages(t.Context(), rtf, "rtf")
+	if err != nil || n != 2 {
+		t.Fatalf("%d pages, %v", n, err)
+	}
+	b, err := r.Page(t.Context(), rtf, "rtf", 1, 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := picture(t, b); inkIn(p, 0, 0, 10, 3) < 20 || inkIn(p, 0, 4, 10, 10) > 0 {
+		t.Error("the title is not where it should be")
+	}
+	cached, err := filepath.Glob(filepath.Join(r.Cache, "*"))
+	if err != nil || len(cached) != 1 || !strings.HasSuffix(cached[0], ".rtf.pdf") {
+		t.Errorf("cache: %v, %v", cached, err)
+	}
+	// The second time LibreOffice is not asked.
+	r.Soffice = "/bin/false"
+	if _, err := r.Page(t.Context(), rtf, "rtf", 2, 50); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Pages(t.Context(), write(t, "b.rtf", []byte(`{\rtf1 x}`)), "rtf"); KindOf(err) != Failed {
+		t.Errorf("a renderer that fails: %v", err)
+	}
+	docx := filepath.Join("..", "..", "testdata", "documents", "lettera.docx")
+	r = renderer(t, true)
+	r.Cache = ""
+	if b, err = r.Page(t.Context(), docx, "docx", 1, 50); err != nil || inkIn(picture(t, b), 0, 0, 10, 10) < 50 {
+		t.Errorf("lettera.docx: %v", err)
+	}
+}
+
+func lines(t *testing.T, path, format string, page int) (out []string, pages int) {
+	t.Helper()
+	l, err := layOut(t.Context(), path, format, page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range l.kept {
+		out = append(out, line.String())
+	}
+	return out, l.page
+}
+
+func TestTextLayout(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		format, text string
+		want         []string
+	}{
+		"plain":       {"text", "a\r\nb\rc\n", []string{"a", "b", "c", ""}},
+		"tab":         {"text", "a\tb", []string{"a       b"}},
+		"control":     {"text", "a\x1bb\x00", []string{"a[U+001B]b[U+0000]"}},
+		"bidi":        {"text", "a\u202eb\u200b", []string{"a[U+202E]b[U+200B]"}},
+		"no glyph":    {"text", "a漢😀", []string{"a[U+6F22][U+1F600]"}},
+		"combining":   {"text", "e\u0301", []string{"é"}},
+		"latin-1":     {"text", "perch\xe8", []string{"perchè"}},
+		"bom":         {"text", "\ufeffa", []string{"a"}},
+		"utf-16":      {"text", "\xff\xfea\x00\xe8\x00", []string{"aè"}},
+		"markup":      {"html", "<b>a</b>&amp;", []string{"<b>a</b>&amp;"}},
+		"declared":    {"xml", "<?xml version='1.0' encoding='ISO-8859-1'?>\n\xe8", []string{"<?xml version='1.0' encoding='ISO-8859-1'?>", "è"}},
+		"word wrap":   {"text", strings.Repeat("parola ", 20), []string{strings.Repeat("parola ", 13), strings.Repeat("parola ", 7)}},
+		"hard wrap":   {"text", strings.Repeat("x", columns+1), []string{strings.Repeat("x", columns), "x"}},
+		"empty":       {"text", "", []string{""}},
+		"spaces kept": {"text", "  a  ", []string{"  a  "}},
+	} {
+		got, _ := lines(t, write(t, "a", []byte(c.text)), c.format, 1)
+		if strings.Join(got, "|") != strings.Join(c.want, "|") {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestTextPages(t *testing.T) {
+	t.Parallel()
+	r := New("")
+	for text, want := range map[string]int{
+		"":                                  1,
+		strings.Repeat("a\n", rows-1):       1,
+		strings.Repeat("a\n", rows):         2,
+		"a\fb":                              2,
+		strings.Repeat("a\n", 3*rows-1):     3,
+		strings.Repeat("x", columns*rows+1): 2,
+	} {
+		path := write(t, "a.txt", []byte(text))
+		n, err := r.Pages(t.Context(), path, "text")
+		if err != nil || n != want {
+			t.Errorf("%.20q: %d pages, want %d, %v", text, n, want, err)
+		}
+		b, err := r.Page(t.Context(), path, "text", want, 72)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := picture(t, b); p.Bounds().Dx() != sheetWidth || p.Bounds().Dy() != sheetHeight {
+			t.Errorf("size %v", p.Bounds())
+		}
+		if _, err := r.Page(t.Context(), path, "text", want+1, 72); KindOf(err) != NoPage {
+			t.Errorf("%.20q: a page too many: %v", text, err)
+		}
+	}
+	endless := write(t, "a.txt", bytes.Repeat([]byte("\n"), rows*(MaxPages+1)))
+	if _, err := r.Pages(t.Context(), endless, "text"); KindOf(err) != Limit {
+		t.Errorf("too many pages: %v", err)
+	}
+}
+
+// Characters in red stand for what would not be seen.
+func TestTextMarks(t *testing.T) {
+	t.Parallel()
+	r := New("")
+	for text, want := range map[string]bool{"abc": false, "a\u202ec": true} {
+		b, err := r.Page(t.Context(), write(t, "a.txt", []byte(text)), "text", 1, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, red := picture(t, b), false
+		for y := range p.Bounds().Dy() {
+			for x := range p.Bounds().Dx() {
+				r, g, _, _ := p.At(x, y).RGBA()
+				red = red || r > g+0x6000
+			}
+		}
+		if red != want {
+			t.Errorf("%q: red %v", text, red)
+		}
+	}
+}
+
+func TestImages(t *testing.T) {
+	t.Parallel()
+	r := New("")
+	src := image.NewPaletted(image.Rect(0, 0, 40, 20), color.Palette{color.White, color.Black})
+	for i := range src.Pix[:200] {
+		src.Pix[i] = 1
+	}
+	encoders := map[string]func(io.Writer) error{
+		"png":  func(w io.Writer) error { return png.Encode(w, src) },
+		"jpeg": func(w io.Writer) error { return jpeg.Encode(w, src, nil) },
+		"gif":  func(w io.Writer) error { return gif.Encode(w, src, nil) },
+		"bmp":  func(w io.Writer) error { return bmp.Encode(w, src) },
+		"tiff": func(w io.Writer) error { return tiff.Encode(w, src, nil) },
+	}
+	for format, encode := range encoders {
+		var b bytes.Buffer
+		if err := encode(&b); err != nil {
+			t.Fatal(err)
+		}
+		path := write(t, "a", b.Bytes())
+		if n, err := r.Pages(t.Context(), path, format); n != 1 || err != nil {
+			t.Errorf("%s: %d pages, %v", format, n, err)
+		}
+		out, err := r.Page(t.Context(), path, format, 1, 72)
+		if err != nil {
+			t.Errorf("%s: %v", format, err)
+			continue
+		}
+		if p := picture(t, out); p.Bounds().Dx() != 40 || inkIn(p, 0, 0, 10, 2) == 0 || inkIn(p, 0, 4, 10, 10) != 0 {
+			t.Errorf("%s: wrong picture", format)
+		}
+		if _, err := r.Page(t.Context(), path, format, 2, 72); KindOf(err) != NoPage {
+			t.Errorf("%s: %v", format, err)
+		}
+		if _, err := r.Page(t.Context(), write(t, "b", b.Bytes()[:b.Len()/2]), format, 1, 72); KindOf(err) != Unreadable {
+			t.Errorf("%s cut short: %v", format, err)
+		}
+	}
+}
+
+func TestImageLimits(t *testing.T) {
+	t.Parallel()
+	r := New("")
+	header := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\xff\xff\x00\x00\xff\xff\x08\x00\x00\x00\x00")
+	header = binary.BigEndian.AppendUint32(header, 0x4dabd318)
+	if _, err := r.Page(t.Context(), write(t, "a.png", header), "png", 1, 72); KindOf(err) != Limit && KindOf(err) != Unreadable {
+		t.Errorf("huge: %v", err)
+	}
+	big := image.NewGray(image.Rect(0, 0, 3000, 1000))
+	var b bytes.Buffer
+	if err := png.Encode(&b, big); err != nil {
+		t.Fatal(err)
+	}
+	out, err := r.Page(t.Context(), write(t, "b.png", b.Bytes()), "png", 1, 72)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := picture(t, out); p.Bounds().Dx() > sheetHeight || p.Bounds().Dy() > sheetWidth {
+		t.Errorf("not reduced: %v", p.Bounds())
+	}
+}
+
+// Every page of a fax is shown: two single-page TIFFs are chained by hand.
+func TestTIFFPages(t *testing.T) {
+	t.Parallel()
+	r := New("")
+	var b bytes.Buffer
+	if err := tiff.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 4)), nil); err != nil {
+		t.Fatal(err)
+	}
+	doc := b.Bytes()
+	first := int(binary.LittleEndian.Uint32(doc[4:]))
+	count := int(binary.LittleEndian.Uint16(doc[first:]))
+	size := 2 + 12*count + 4
+	second := len(doc) + len(doc)%2
+	doc = append(doc, make([]byte, len(doc)%2)...)
+	doc = append(doc, doc[first:first+size]...)
+	binary.LittleEndian.PutUint32(doc[first+size-4:], uint32(second))
+	for i := range count { // the second page is half as high
+		if e := doc[second+2+12*i:]; binary.LittleEndian.Uint16(e) == 257 {
+			binary.LittleEndian.PutUint16(e[8:], 2)
+		}
+	}
+	path := write(t, "a.tif", doc)
+	if n, err := r.Pages(t.Context(), path, "tiff"); n != 2 || err != nil {
+		t.Fatalf("%d pages, %v", n, err)
+	}
+	for n, height := range map[int]int{1: 4, 2: 2} {
+		out, err := r.Page(t.Context(), path, "tiff", n, 72)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := picture(t, out); p.Bounds().Dy() != height {
+			t.Errorf("page %d: %v", n, p.Bounds())
+		}
+	}
+	binary.LittleEndian.PutUint32(doc[second+size-4:], uint32(first))
+	if _, err := r.Pages(t.Context(), write(t, "b.tif", doc), "tiff"); KindOf(err) != Unreadable {
+		t.Errorf("loop: %v", err)
+	}
+}
+
+func TestReadPPM(t *testing.T) {
+	t.Parallel()
+	good := "P6\n2 1\n255\n\x00\x00\x00\xff\x00\x00"
+	if p, err := readPPM(strings.NewReader(good)); err != nil || p.Bounds().Dx() != 2 {
+		t.Fatalf("%v", err)
+	}
+	for _, bad := range []string{"", "P5\n2 1\n255\n", "P6\n2 1\n65535\n", "P6\n-2 1\n255\n", good[:len(good)-1], good + "x"} {
+		if _, err := readPPM(strings.NewReader(bad)); err == nil {
+			t.Errorf("%q is read", bad)
+		}
+	}
+	var limit *Error
+	if _, err := readPPM(strings.NewReader("P6\n99999 99999\n255\n")); !errors.As(err, &limit) || limit.Kind != Limit {
+		t.Errorf("%v", err)
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add([]byte("a\tb\r\n\x1b\u202e"), "text")
+	f.Add([]byte("<?xml encoding='utf-16'?>"), "xml")
+	f.Fuzz(func(t *testing.T, text []byte, format string) {
+		path := filepath.Join(t.TempDir(), "a")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, err := layOut(t.Context(), path, format, 1)
+		if err != nil {
+			return
+		}
+		for _, line := range l.kept {
+			if len(line.glyphs) > columns {
+				t.Fatalf("a line of %d", len(line.glyphs))
+			}
+		}
+	})
+}
+
+func ExampleRenderer_Page() {
+	r := New("")
+	path := filepath.Join(os.TempDir(), "sigillo-example.txt")
+	if err := os.WriteFile(path, []byte("Il sottoscritto dichiara.\n"), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.Remove(path)
+	pages, err := r.Pages(context.Background(), path, "text")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	picture, err := r.Page(context.Background(), path, "text", 1, 100)
+	fmt.Println(pages, len(picture) > 1000, err)
+	// Output: 1 true <nil>
+}
