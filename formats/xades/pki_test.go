@@ -89,9 +89,14 @@ func (p party) sign(t testing.TB, prepared *Prepared) []byte {
 	return v
 }
 
+// peerLock guards digitorus/timestamp, whose BER encoder writes a global variable.
+var peerLock sync.Mutex
+
 // stamp makes a real time-stamp token over a digest.
 func stamp(t testing.TB, digest []byte) []byte {
 	t.Helper()
+	peerLock.Lock()
+	defer peerLock.Unlock()
 	agent := stampAgent()
 	ts := timestamp.Timestamp{HashAlgorithm: crypto.SHA256, HashedMessage: digest, Time: signedAt.Add(time.Minute),
 		Policy: asn1.ObjectIdentifier{1, 2, 3}, AddTSACertificate: true}

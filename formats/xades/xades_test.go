@@ -164,6 +164,8 @@ func stampFits(t *testing.T, s *Signature) {
 	if len(s.Tokens) != 1 {
 		t.Fatalf("%d tokens", len(s.Tokens))
 	}
+	peerLock.Lock()
+	defer peerLock.Unlock()
 	ts, err := timestamp.Parse(s.Tokens[0].DER)
 	if err != nil {
 		t.Fatal(err)
