@@ -80,11 +80,23 @@ func TestChangedSignatureValue(t *testing.T) {
 	}
 }
 
-func TestCertificates(t *testing.T) {
+// certificateCase signs with a certificate and validates with changed options.
+type certificateCase struct {
+	name   string
+	by     *party
+	stamp  bool
+	change func(*Options)
+	want   Indication
+	sub    SubIndication
+}
+
+const day = 24 * time.Hour
+
+func year(n int) time.Time { return signedAt.AddDate(n, 0, 0) }
+
+func TestPaths(t *testing.T) {
 	t.Parallel()
 	w := pki()
-	year := func(n int) time.Time { return signedAt.AddDate(n, 0, 0) }
-	day := 24 * time.Hour
 	holder := func(shape func(*x509.Certificate)) *party { return issue(w.sub, newKey(), "Ada Prova", shape) }
 	under := func(shape func(*x509.Certificate)) *party {
 		sub := issue(w.root, newKey(), "Issuing CA 2", func(t *x509.Certificate) { ca(t); shape(t) })
@@ -94,17 +106,9 @@ func TestCertificates(t *testing.T) {
 	short := holder(func(c *x509.Certificate) { c.NotAfter = stampedAt.Add(time.Minute) })
 	weak := issue(w.sub, must(rsa.GenerateKey(rand.Reader, 1024)), "Debole", nil)
 	noCA := issue(issue(w.root, newKey(), "Not a CA", nil), newKey(), "Ada", nil)
-	revokedCA := issue(w.root, newKey(), "Revoked CA", ca)
 	unknown := pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}}
 
-	for _, c := range []struct {
-		name   string
-		by     *party
-		stamp  bool
-		change func(*Options)
-		want   Indication
-		sub    SubIndication
-	}{
+	judged(t, []certificateCase{
 		{"wrong root", w.holder, false, func(o *Options) { o.Anchors = []*x509.Certificate{w.stranger.cert} }, Indeterminate, NoCertificateChain},
 		{"no root", w.holder, false, func(o *Options) { o.Anchors = nil }, Indeterminate, NoCertificateChain},
 		{"expired", short, false, nil, Indeterminate, OutOfBoundsNoPOE},
@@ -128,7 +132,14 @@ func TestCertificates(t *testing.T) {
 		{"path too long", deep, false, nil, Indeterminate, ChainConstraintsFailure},
 		{"name constraints", under(func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"x"} }), false, nil, Indeterminate, ChainConstraintsFailure},
 		{"short RSA key", weak, false, nil, Indeterminate, CryptoConstraintsFailure},
+	})
+}
 
+func TestRevocation(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	revokedCA := issue(w.root, newKey(), "Revoked CA", ca)
+	judged(t, []certificateCase{
 		{"revoked", w.holder, false, nil, Indeterminate, RevokedNoPOE},
 		{"revoked before the time-stamp", w.holder, true, nil, Indeterminate, RevokedNoPOE},
 		{"revoked after the time-stamp", w.holder, true, nil, TotalPassed, ""},
@@ -175,7 +186,14 @@ func TestCertificates(t *testing.T) {
 		{"OCSP by a named responder", w.holder, false, withOCSP(w.sub, w.holder, ocsp.Good, responder(w.sub, true)), TotalPassed, ""},
 		{"OCSP by a certificate not for it", w.holder, false, withOCSP(w.sub, w.holder, ocsp.Good, responder(w.sub, false)), Indeterminate, TryLater},
 		{"OCSP by a stranger", w.holder, false, withOCSP(w.sub, w.holder, ocsp.Good, responder(w.stranger, true)), Indeterminate, TryLater},
-	} {
+	})
+}
+
+// judged runs the cases.
+func judged(t *testing.T, cases []certificateCase) {
+	t.Helper()
+	w := pki()
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var entries []entry
