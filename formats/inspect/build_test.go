@@ -3,7 +3,6 @@ package inspect
 import (
 	"archive/zip"
 	"bytes"
-	"compress/flate"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -332,14 +331,6 @@ func records(parts ...any) string {
 		b.WriteString(body)
 	}
 	return b.String()
-}
-
-func deflated(b []byte) []byte {
-	var out bytes.Buffer
-	w, _ := flate.NewWriter(&out, 9)
-	_, _ = w.Write(b)
-	_ = w.Close()
-	return out.Bytes()
 }
 
 // pngOf writes a PNG of the given size without pixels, with more chunks.

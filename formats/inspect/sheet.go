@@ -49,7 +49,6 @@ func formulaRule(formula string) string {
 type sheetScan struct {
 	*report
 	where string
-	sheet string // name or number of what is being read
 	cell  string
 }
 
