@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -194,3 +197,36 @@ func TestPanicIsAnswered(t *testing.T) {
 type panicking struct{}
 
 func (panicking) Timestamp(context.Context, []byte, string) []byte { panic("boom") }
+
+// TestRefusedBeforeAnyHandler: what the HTTP library itself refuses is still
+// answered in our manner.
+func TestRefusedBeforeAnyHandler(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	for name, text := range map[string]string{
+		"long header": "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 2*headerLimit) + "\r\n\r\n",
+		"no HTTP":     "hello\r\n\r\n",
+		"bad length":  "POST /tsa HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if res.StatusCode < 400 || res.StatusCode > 499 || res.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", name, res.StatusCode, res.Header)
+		}
+		_ = conn.Close()
+	}
+	if r := w.browser().get("/healthz"); r.StatusCode != 200 {
+		t.Errorf("afterwards: %d", r.StatusCode)
+	}
+}

@@ -40,7 +40,8 @@ func (s *Server) routeFace() {
 }
 
 // signedIn lets only a holder with a live session through. Who reads a page
-// without one is sent to sign in and comes back; who sends a form is told.
+// without one is sent to sign in and comes back; who sends a form is sent to
+// sign in and told that the session has ended; a script gets a 401.
 func (s *Server) signedIn(next fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		token := s.cookie(c, sessionCookie)
@@ -129,7 +130,6 @@ func (s *Server) signOut(c *fiber.Ctx) error {
 		return err
 	}
 	s.setCookie(c, sessionCookie, "", -1)
-	c.Set("Clear-Site-Data", `"cache"`)
 	return c.Redirect("/signin?out=1", fiber.StatusSeeOther)
 }
 
