@@ -9,7 +9,6 @@ import (
 	"crypto/sha512"
 	"crypto/x509"
 	"fmt"
-	"math/big"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -271,12 +270,4 @@ func (a *Authority) renewResponders(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// certID is CertID, RFC 6960 §4.1.1.
-type certID struct {
-	raw               []byte // the whole CertID, as the answer must repeat it
-	hash              crypto.Hash
-	nameHash, keyHash []byte
-	serial            *big.Int
 }

@@ -25,6 +25,14 @@ type ocspRequest struct {
 	nonce []byte // content of the extension's OCTET STRING, nil if there is none
 }
 
+// certID is CertID, RFC 6960 §4.1.1.
+type certID struct {
+	raw               []byte // the whole CertID, as the answer must repeat it
+	hash              crypto.Hash
+	nameHash, keyHash []byte
+	serial            *big.Int
+}
+
 // parseOCSPRequest reads an OCSPRequest (RFC 6960 §4.1.1) in strict DER. The
 // requestor's name and signature are not asked for, and not looked into.
 // Critical extensions other than the nonce are refused.

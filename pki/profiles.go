@@ -31,8 +31,7 @@ const maxNotice = 200
 // testNotice stands in every certificate of a house that is not qualified.
 const testNotice = "Certificato di prova, non qualificato, senza valore legale. Test certificate, not qualified, without legal value."
 
-// organisation is the beginning of the names of the house: country, registered
-// name, identifier (EN 319 412-2 §4.2.3.1).
+// houseName is a name of the house: country, registered name, identifier (EN 319 412-2 §4.2.3.1).
 func (c Config) houseName(commonName string) ([]byte, error) {
 	return name(
 		attribute{oidCountry, cbasn1.PrintableString, c.Country},

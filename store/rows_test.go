@@ -185,7 +185,7 @@ func TestLists(t *testing.T) {
 			_ = tx.PutDocument(Document{ID: id, Holder: "h", Created: at})
 			_ = tx.PutTransaction(Transaction{ID: id, Holder: "h", Credential: "c", State: "s" + id, Created: at})
 			_ = tx.PutCertificate(Certificate{Serial: id, Issuer: "ca", Holder: "h", State: CertIntent, TBS: []byte("x"), Intent: at})
-			_ = tx.PutToken(Token{Serial: id, Imprint: []byte("i"), GenTime: at})
+			_ = tx.PutToken(Token{Serial: id, Unit: "tsu", Imprint: []byte("i"), GenTime: at})
 		}
 		return tx.SetCertificateIssued("b", []byte("der"), t0)
 	})
@@ -200,12 +200,15 @@ func TestLists(t *testing.T) {
 		intents, _ := tx.CertificatesInState(CertIntent)
 		of, _ := tx.CertificatesOf("h")
 		tokens, _ := tx.TokensByImprint([]byte("i"), 2)
+		latest, _ := tx.LatestToken("tsu")
+		_, err := tx.LatestToken("else")
+		wantKind(t, err, NotFound)
 		holders, _ := tx.Holders(2, "u")
 		creds, _ := tx.CredentialsOf("h")
 		got := []any{len(docs), docs[0].ID, docs[1].ID, len(older), older[0].ID, len(trs), trs[0].ID, len(in), in[0].ID, len(none),
 			len(all), len(valid), valid[0].Serial, valid[0].TBS == nil, len(intents), string(intents[0].TBS), len(of),
-			len(tokens), tokens[0].Serial, len(holders), holders[0].ID, len(creds)}
-		want := []any{2, "e", "b", 2, "a", 2, "e", 2, "a", 0, 3, 1, "b", true, 2, "x", 3, 2, "a", 2, "ha", 1}
+			len(tokens), tokens[0].Serial, latest.Serial, len(holders), holders[0].ID, len(creds)}
+		want := []any{2, "e", "b", 2, "a", 2, "e", 2, "a", 0, 3, 1, "b", true, 2, "x", 3, 2, "a", "e", 2, "ha", 1}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}

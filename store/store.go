@@ -174,7 +174,16 @@ func run(ctx context.Context, pool *sql.DB, what string, writable bool, fn func(
 	if !writable {
 		return nil // nothing to commit; Rollback ends the snapshot
 	}
-	return wrap(what+": commit", inner.Commit())
+	return wrap(what+": commit", cause(ctx, inner.Commit()))
+}
+
+// cause puts the context's error in the place of what database/sql says when a
+// context's end has rolled the transaction back behind our back.
+func cause(ctx context.Context, err error) error {
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // Tx is a transaction; its methods are the queries. It belongs to one goroutine.
@@ -189,7 +198,7 @@ type Tx struct {
 }
 
 func (tx *Tx) fail(what string, err error) error {
-	err = wrap("store: "+what, err)
+	err = wrap("store: "+what, cause(tx.ctx, err))
 	switch KindOf(err) {
 	case "", NotFound, Conflict:
 	default:

@@ -77,3 +77,9 @@ func (tx *Tx) PutSetting(key string, value []byte) error {
 		`INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`,
 		key, bytes(value))
 }
+
+// LatestToken returns the unit's token with the latest time; NotFound if the
+// unit has made none.
+func (tx *Tx) LatestToken(unit string) (Token, error) {
+	return one(tx, "latest token", tokenRow, `SELECT `+tokenColumns+` FROM tokens WHERE unit = ? ORDER BY gen_time DESC LIMIT 1`, unit)
+}

@@ -127,6 +127,7 @@ CREATE TABLE tokens (
     der      BLOB   NOT NULL
 );
 CREATE INDEX tokens_imprint ON tokens (imprint, gen_time);
+CREATE INDEX tokens_unit ON tokens (unit, gen_time);
 
 CREATE TABLE serials (
     unit TEXT   NOT NULL PRIMARY KEY,
