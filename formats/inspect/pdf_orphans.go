@@ -5,15 +5,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 
 	"sigillo/formats/pdf"
 )
-
-// objectHeader is "num gen obj" (ISO 32000-2 §7.3.10).
-var objectHeader = regexp.MustCompile(`([0-9]+)[\x00\t\n\f\r ]+([0-9]+)[\x00\t\n\f\r ]+obj`)
 
 const (
 	gapChunk        = 1 << 20  // bytes searched at a time
@@ -63,7 +59,7 @@ func (p *pdfScan) orphans(r io.ReaderAt, size int64) error {
 
 // gap searches the bytes between from and to, a chunk at a time.
 func (p *pdfScan) gap(r io.ReaderAt, from, to int64, xref map[int64]bool, headers map[pdf.Ref]int) error {
-	const overlap = 64 // more than the longest header
+	const overlap = 128 // more than the longest header
 	buf := make([]byte, min(to-from, gapChunk))
 	for {
 		b := buf[:min(to-from, gapChunk)]
@@ -72,21 +68,20 @@ func (p *pdfScan) gap(r io.ReaderAt, from, to int64, xref map[int64]bool, header
 		}
 		last := int64(len(b)) == to-from
 		next := from + int64(len(b)) - overlap
-		for _, m := range objectHeader.FindAllSubmatchIndex(b, -1) {
-			at := from + int64(m[0])
+		for h, ok := nextHeader(b, 0); ok; h, ok = nextHeader(b, h.to) {
+			at := from + int64(h.from)
 			if !last && at >= next {
 				break // the next chunk has it whole
 			}
-			next = max(next, from+int64(m[1]))
-			head := b[m[1]:min(len(b), m[1]+512)]
-			if xref[at] || bytes.Contains(head, []byte("/XRef")) {
-				continue // a cross-reference stream need not name itself
+			next = max(next, from+int64(h.to))
+			headers[h.ref]++
+			if headers[h.ref] <= p.uses[h.ref] {
+				continue
 			}
-			ref, ok := headerRef(b, m)
-			headers[ref]++
-			if !ok || headers[ref] > p.uses[ref] {
+			// A cross-reference stream need not name itself.
+			if !xref[at] && !bytes.Contains(b[h.to:min(len(b), h.to+512)], []byte("/XRef")) {
 				p.where = fmt.Sprintf("byte %d", at)
-				p.note("pdf.revisions", string(b[m[0]:min(len(b), m[1]+40)]))
+				p.note("pdf.revisions", string(b[h.from:min(len(b), h.to+40)]))
 			}
 		}
 		if last {
@@ -96,10 +91,56 @@ func (p *pdfScan) gap(r io.ReaderAt, from, to int64, xref map[int64]bool, header
 	}
 }
 
-func headerRef(b []byte, m []int) (pdf.Ref, bool) {
-	num, err1 := strconv.Atoi(string(b[m[2]:m[3]]))
-	gen, err2 := strconv.Atoi(string(b[m[4]:m[5]]))
-	return pdf.Ref{Num: num, Gen: gen}, err1 == nil && err2 == nil
+// header is "num gen obj" (ISO 32000-2 §7.3.10) and where it stands.
+type header struct {
+	ref      pdf.Ref
+	from, to int
+}
+
+// nextHeader finds the next header in b[from:]: the word, and before it two
+// numbers and white space, read backwards.
+func nextHeader(b []byte, from int) (header, bool) {
+	for {
+		i := bytes.Index(b[from:], []byte("obj"))
+		if i < 0 {
+			return header{}, false
+		}
+		at := from + i
+		from = at + len("obj")
+		gen, at, ok := numberBefore(b, at)
+		if !ok {
+			continue
+		}
+		if num, at, ok := numberBefore(b, at); ok {
+			return header{pdf.Ref{Num: num, Gen: gen}, at, from}, true
+		}
+	}
+}
+
+// numberBefore reads the digits that stand, with white space between, before
+// position at, and returns where they begin. A number too long is -1, which is
+// that of no object.
+func numberBefore(b []byte, at int) (n, start int, ok bool) {
+	end := at
+	for end > 0 && at-end < 32 && isPDFSpace(b[end-1]) {
+		end--
+	}
+	start = end
+	for start > 0 && end-start < 20 && b[start-1] >= '0' && b[start-1] <= '9' {
+		start--
+	}
+	if start == end || end == at {
+		return 0, 0, false
+	}
+	n, err := strconv.Atoi(string(b[start:end]))
+	if err != nil {
+		n = -1
+	}
+	return n, start, true
+}
+
+func isPDFSpace(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0
 }
 
 // packed counts the objects that lie in an object stream (§7.5.7), by the
