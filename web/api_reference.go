@@ -53,7 +53,10 @@ type refOperation struct {
 	Responses                              []refResponse
 }
 
-type refBody struct{ Media, Schema string }
+type refBody struct {
+	Media, Schema string
+	List          bool // of Schema
+}
 
 type refResponse struct {
 	Status, Text string
@@ -118,7 +121,7 @@ func refBodies(content map[string]*huma.MediaType) []refBody {
 	for media, m := range content {
 		b := refBody{Media: media}
 		if m.Schema != nil {
-			b.Schema = refName(m.Schema)
+			b.Schema, b.List = refName(m.Schema), m.Schema.Items != nil
 		}
 		out = append(out, b)
 	}
