@@ -3,7 +3,6 @@ package inspect
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -21,20 +20,19 @@ func (s *scan) html() {
 	s.htmlEncoding()
 	z := html.NewTokenizer(s.reader())
 	z.SetMaxBuf(maxTag)
-	h := htmlScan{scan: s, m: &markup{report: s.report}, chars: &characters{report: s.report, prefix: "html"}, line: 1}
+	h := htmlScan{scan: s, m: &markup{report: s.report, line: 1}, chars: &characters{s.report}}
 	for {
 		kind := z.Next()
-		h.m.where = fmt.Sprintf("line %d", h.line)
 		raw := z.Raw()
 		if kind == html.ErrorToken {
 			if err := z.Err(); !errors.Is(err, io.EOF) {
-				s.add("html.malformed", h.m.where, err.Error())
+				s.add("html.malformed", h.m.where(), err.Error())
 			}
 			return
 		}
 		lines := bytes.Count(raw, []byte("\n"))
 		h.token(kind, raw, z)
-		h.line += lines
+		h.m.line += lines
 	}
 }
 
@@ -42,7 +40,6 @@ type htmlScan struct {
 	*scan
 	m       *markup
 	chars   *characters
-	line    int
 	inStyle bool
 }
 
@@ -62,7 +59,7 @@ func (h *htmlScan) token(kind html.TokenType, raw []byte, z *html.Tokenizer) {
 		h.comment(string(raw))
 	case html.DoctypeToken:
 		if bytes.Contains(raw, []byte("[")) {
-			h.add("html.malformed", h.m.where, string(raw))
+			h.add("html.malformed", h.m.where(), string(raw))
 		}
 	}
 }
@@ -75,16 +72,16 @@ func (h *htmlScan) tag(z *html.Tokenizer) {
 		var k, v []byte
 		k, v, more = z.TagAttr()
 		if len(attrs) >= maxXMLAttributes {
-			h.add("html.malformed", h.m.where, "too many attributes: <"+element+">")
+			h.add("html.malformed", h.m.where(), "too many attributes: <"+element+">")
 			return
 		}
 		if bytes.IndexByte(k, 0) >= 0 || strings.ContainsAny(string(k), "\"'<") {
-			h.add("html.malformed", h.m.where, string(k))
+			h.add("html.malformed", h.m.where(), string(k))
 		}
 		attrs = append(attrs, attribute{string(k), string(v)})
 	}
 	if bytes.IndexByte(name, 0) >= 0 {
-		h.add("html.malformed", h.m.where, element)
+		h.add("html.malformed", h.m.where(), element)
 	}
 	// A prefixed name in HTML is only a name, but old browsers ran <x:script>.
 	if _, local, ok := strings.Cut(element, ":"); ok {
@@ -100,11 +97,11 @@ func (h *htmlScan) comment(raw string) {
 	lower := strings.ToLower(raw)
 	switch {
 	case strings.HasPrefix(lower, "<!--[if") || strings.HasPrefix(lower, "<![if"):
-		h.add("html.dynamic", h.m.where, raw)
+		h.add("html.dynamic", h.m.where(), raw)
 	case strings.HasPrefix(lower, "<?xml-stylesheet"):
-		h.add("xml.stylesheet", h.m.where, raw)
+		h.add("xml.stylesheet", h.m.where(), raw)
 	case strings.HasPrefix(lower, "<?import") || strings.HasPrefix(lower, "<?php") || strings.HasPrefix(lower, "<%"):
-		h.add("html.script", h.m.where, raw)
+		h.add("html.script", h.m.where(), raw)
 	}
 }
 

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
@@ -12,8 +13,10 @@ type attribute struct{ name, value string }
 // markup judges elements of HTML and SVG by what a browser would do with them.
 type markup struct {
 	*report
-	where string
+	line int
 }
+
+func (m *markup) where() string { return fmt.Sprintf("line %d", m.line) }
 
 // elementRules are the elements that are never inert.
 var elementRules = map[string]string{
@@ -36,7 +39,7 @@ var elementRules = map[string]string{
 func (m *markup) element(name string, attrs []attribute) {
 	name = strings.ToLower(name)
 	if rule, ok := elementRules[name]; ok {
-		m.add(rule, m.where, "<"+name+">")
+		m.add(rule, m.where(), "<"+name+">")
 	}
 	if name == "meta" {
 		m.meta(attrs)
@@ -55,7 +58,7 @@ func (m *markup) meta(attrs []attribute) {
 		switch strings.ToLower(strings.TrimSpace(a.value)) {
 		case "content-type", "content-language", "x-ua-compatible", "content-style-type", "cache-control", "pragma", "expires":
 		default:
-			m.add("html.redirect", m.where, "http-equiv="+a.value)
+			m.add("html.redirect", m.where(), "http-equiv="+a.value)
 		}
 	}
 }
@@ -70,22 +73,22 @@ var loading = map[string]bool{
 func (m *markup) attribute(element, name, value string) {
 	switch {
 	case len(name) > 2 && strings.HasPrefix(name, "on"):
-		m.add("html.script", m.where, name+"="+value)
+		m.add("html.script", m.where(), name+"="+value)
 		return
 	case name == "style":
 		m.css(value)
 		return
 	case name == "srcdoc":
-		m.add("html.embedded", m.where, "srcdoc="+value)
+		m.add("html.embedded", m.where(), "srcdoc="+value)
 		return
 	case name == "hidden":
-		m.add("html.hidden", m.where, "<"+element+" hidden>")
+		m.add("html.hidden", m.where(), "<"+element+" hidden>")
 		return
 	case name == "action" || name == "formaction":
-		m.add("html.form", m.where, name+"="+value)
+		m.add("html.form", m.where(), name+"="+value)
 		return
 	case name == "ping":
-		m.add("html.external", m.where, "ping="+value)
+		m.add("html.external", m.where(), "ping="+value)
 		return
 	case name == "href":
 		m.href(element, value)
@@ -94,9 +97,9 @@ func (m *markup) attribute(element, name, value string) {
 	scheme := urlScheme(value)
 	switch {
 	case isCodeScheme(scheme):
-		m.add("html.script", m.where, name+"="+value)
+		m.add("html.script", m.where(), name+"="+value)
 	case loading[name] && strings.TrimSpace(value) != "" && !strings.HasPrefix(strings.TrimSpace(value), "#"):
-		m.add("html.external", m.where, name+"="+value)
+		m.add("html.external", m.where(), name+"="+value)
 	case strings.Contains(strings.ToLower(value), "url("):
 		m.css(value) // SVG presentation attributes: fill, filter, mask, …
 	}
@@ -108,13 +111,13 @@ func (m *markup) href(element, value string) {
 	scheme := urlScheme(value)
 	switch {
 	case isCodeScheme(scheme):
-		m.add("html.script", m.where, "href="+value)
+		m.add("html.script", m.where(), "href="+value)
 	case strings.HasPrefix(strings.TrimSpace(value), "#"):
 	case element == "a" || element == "area":
-		m.add(linkRule(value), m.where, value)
+		m.add(linkRule(value), m.where(), value)
 	case element == "link" || element == "base": // judged as elements
 	default:
-		m.add("html.external", m.where, "href="+value)
+		m.add("html.external", m.where(), "href="+value)
 	}
 }
 
@@ -172,23 +175,23 @@ func (m *markup) css(style string) {
 	style = cssEscape.ReplaceAllStringFunc(style, cssUnescape)
 	style = strings.ToLower(cssComment.ReplaceAllString(style, ""))
 	if hit := cssCode.FindString(style); hit != "" {
-		m.add("html.script", m.where, hit)
+		m.add("html.script", m.where(), hit)
 	}
 	for _, u := range cssURL.FindAllStringSubmatch(style, -1) {
 		if u[1] != "#" {
-			m.add("html.external", m.where, u[0])
+			m.add("html.external", m.where(), u[0])
 		}
 	}
 	for _, word := range []string{"@import", "image-set(", "@font-face", "src("} {
 		if strings.Contains(style, word) {
-			m.add("html.external", m.where, word)
+			m.add("html.external", m.where(), word)
 		}
 	}
 	if hit := cssDynamic.FindString(style); hit != "" {
-		m.add("html.dynamic", m.where, hit)
+		m.add("html.dynamic", m.where(), hit)
 	}
 	if hit := cssHidden.FindString(style); hit != "" {
-		m.add("html.hidden", m.where, hit)
+		m.add("html.hidden", m.where(), hit)
 	}
 }
 

@@ -36,18 +36,15 @@ func scanEncoding(r io.Reader) (e encodings) {
 }
 
 // characters judges single characters of a text that is shown as it stands.
-type characters struct {
-	*report
-	prefix string
-}
+type characters struct{ *report }
 
-func (c *characters) text(s, where string) {
+func (c *characters) text(s string, where func() string) {
 	for i, r := range s {
 		if r < 0x7f && r >= ' ' {
 			continue
 		}
 		if rule := characterRule(r); rule != "" {
-			c.add(rule, where, fmt.Sprintf("U+%04X … %s", r, s[max(0, i-20):min(len(s), i+20)]))
+			c.add(rule, where(), fmt.Sprintf("U+%04X … %s", r, s[max(0, i-20):min(len(s), i+20)]))
 		}
 	}
 }

@@ -17,13 +17,13 @@ func (s *scan) xml(format string) {
 	line := 1
 	where := func() string { return fmt.Sprintf("line %d", line) }
 	m := &markup{report: s.report}
-	chars := &characters{report: s.report, prefix: "xml"}
+	chars := &characters{s.report}
 	inStyle := false
 	v := xmlVisitor{
 		line: &line,
 		start: func(e xml.StartElement, _ int) {
-			m.where = where()
-			s.xmlNamespaces(e, m.where)
+			m.line = line
+			s.xmlNamespaces(e, where)
 			if e.Name.Space == nsXHTML || e.Name.Space == nsSVG || format == "svg" && e.Name.Space == "" {
 				m.element(e.Name.Local, attributesOf(e))
 				inStyle = e.Name.Local == "style"
@@ -31,11 +31,11 @@ func (s *scan) xml(format string) {
 		},
 		end: func(xml.Name, int) { inStyle = false },
 		text: func(b []byte) {
-			m.where = where()
+			m.line = line
 			if inStyle {
 				m.css(string(b))
 			}
-			chars.text(string(b), m.where)
+			chars.text(string(b), where)
 		},
 		pi: func(target string, inst []byte) {
 			if target == "xml-stylesheet" {
@@ -54,12 +54,12 @@ func (s *scan) xml(format string) {
 	}
 }
 
-func (s *scan) xmlNamespaces(e xml.StartElement, where string) {
+func (s *scan) xmlNamespaces(e xml.StartElement, where func() string) {
 	switch e.Name.Space {
 	case nsXInclude:
-		s.add("xml.include", where, e.Name.Local)
+		s.add("xml.include", where(), e.Name.Local)
 	case nsXSLT:
-		s.add("xml.code", where, e.Name.Local)
+		s.add("xml.code", where(), e.Name.Local)
 	}
 }
 
