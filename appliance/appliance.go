@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sigillo/audit"
@@ -69,6 +70,7 @@ type Appliance struct {
 	sessions   *auth.Sessions
 	supervisor *supervisor // nil when the vault belongs to another process
 	strangers  strangers
+	anomaly    atomic.Int64 // minute of the last clock anomaly in the journal
 	opt        Options
 	log        *slog.Logger
 	stop       context.CancelFunc
@@ -197,9 +199,27 @@ func (a *Appliance) openTSU(ctx context.Context) (*tsa.Unit, error) {
 		a.log.Warn("the clock is believed without proof; time-stamps are for demonstration only")
 		clock = tsa.Unproven{}
 	}
+	var last store.Token
+	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		last, err = tx.LatestToken(tsu)
+		return err
+	})
+	if err != nil && store.KindOf(err) != store.NotFound {
+		return nil, err
+	}
 	return tsa.New(tsa.Config{Name: tsu, Signer: signer, Certificate: cert, Chain: a.PKI.Chain(cert), Policy: policy,
 		Accuracy: a.Config.TSA.accuracy(), Hashes: []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512},
-		Clock: clock, Serials: serials{a.DB}, Archive: archive{a.DB}})
+		Clock: clock, Serials: serials{a.DB}, Archive: archive{a.DB}, Check: true, Last: last.GenTime, OnRefusal: a.stampRefused})
+}
+
+// stampRefused logs why a time-stamp was refused, and journals a clock that
+// can't be shown to be right, once a minute at most.
+func (a *Appliance) stampRefused(ctx context.Context, account string, err error) {
+	a.log.Warn("time-stamp refused", "account", account, "err", err)
+	now := a.opt.Now().Unix() / 60
+	if tsa.KindOf(err) == tsa.TimeNotAvailable && a.anomaly.Swap(now) != now {
+		a.note(ctx, audit.Event{Actor: tsu, Event: "clock.anomaly", Subject: tsu})
+	}
 }
 
 // inspect runs the inspection in a process of its own, started from this same

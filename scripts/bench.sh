@@ -1,14 +1,60 @@
 #!/bin/sh
-# Measures and prints one tab-separated line a figure:
-# figure, ours, unit, compared with, theirs, ratio. Argument: a group, one of
-# service, hsm, vault, cms, tsa, pdf, inspect; none means all.
+# Measures, and prints one tab-separated line a figure:
+#
+#	figure, ours, unit, compared with, theirs, ratio
+#
+# The floor a figure is compared with is measured in the same run. Argument: a
+# group, one of hsm, vault, cms, tsa, service; none means all.
 set -eu
 group=${1:-}
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
 printf 'figure\tours\tunit\tcompared with\ttheirs\tratio\n'
-run() { # group package pattern
-	[ -z "$group" ] || [ "$group" = "$1" ] || return 0
-	go test -run '^$' -bench "$3" -benchtime "${4:-1s}" "./$2" >/tmp/sigillo-bench.$$ 2>&1 || { cat /tmp/sigillo-bench.$$; exit 1; }
-	grep -P '^[^\t]+\t[^\t]+\t[^\t]+\t[^\t]+\t[^\t]+\t[^\t]+$' /tmp/sigillo-bench.$$ || true
-	rm -f /tmp/sigillo-bench.$$
+
+# bench GROUP PACKAGE PATTERN TIME: run benchmarks unless another group is wanted.
+bench() {
+	[ -z "$group" ] || [ "$group" = "$1" ] || return 1
+	if ! go test -run '^$' -bench "$3" -benchtime "$4" "./$2" >"$out" 2>&1; then
+		cat "$out" >&2
+		exit 1
+	fi
 }
-run service cmd/sigillo 'BenchmarkService|BenchmarkBigPDF' 1x
+
+# value BENCHMARK UNIT: what a benchmark reported.
+value() {
+	awk -v b="$1" -v u="$2" '{ n = $1; sub(/-[0-9]+$/, "", n) }
+		n == b { for (i = 2; i <= NF; i++) if ($i == u) print $(i - 1) }' "$out"
+}
+
+# line FIGURE OURS UNIT COMPARED-WITH THEIRS
+line() {
+	if [ -z "$2" ] || [ -z "$5" ]; then
+		echo "bench: $1 was not measured" >&2
+		exit 1
+	fi
+	awk -v f="$1" -v o="$2" -v u="$3" -v c="$4" -v t="$5" 'BEGIN { printf "%s\t%.4g\t%s\t%s\t%.4g\t%.3f\n", f, o, u, c, t, o / t }'
+}
+
+if bench hsm hsm 'BenchmarkSign|BenchmarkUseWrapped' 2s; then
+	for key in p256 rsa2048; do
+		floor=$(value "BenchmarkSign/$key" signatures/s)
+		line "hsm.unwrap-sign.$key.sps" "$(value "BenchmarkUseWrapped/$key" signatures/s)" 1/s "signatures with a key that rests in the token" "$floor"
+		line "hsm.unwrap-sign100.$key.sps" "$(value "BenchmarkUseWrapped100/$key" signatures/s)" 1/s "signatures with a key that rests in the token" "$floor"
+	done
+fi
+if bench vault vault 'BenchmarkSign|BenchmarkBatch|BenchmarkRaw' 3s; then
+	floor=$(value BenchmarkRaw signatures/s)
+	line vault.sign.batch32.p256.sps "$(value BenchmarkSign signatures/s)" 1/s "signatures with a key that rests in the token" "$floor"
+	line vault.authorise-sign.batch32.p256.sps "$(value BenchmarkBatch/argon=64MiB signatures/s)" 1/s "signatures with a key that rests in the token" "$floor"
+fi
+if bench cms formats/cms 'BenchmarkSign' 2s; then
+	line cms.sign.p256.time "$(value BenchmarkSign ns/message)" ns "the bare signature" "$(value BenchmarkSign ns/bare-signature)"
+fi
+if bench tsa tsa 'BenchmarkRespond' 2s; then
+	for key in p256 rsa2048; do
+		line "tsa.respond.$key.soft.time" "$(value "BenchmarkRespond/$key" ns/answer)" ns "the bare signature" "$(value "BenchmarkRespond/$key" ns/bare-signature)"
+	done
+fi
+if bench service cmd/sigillo 'BenchmarkService|BenchmarkBigPDF' 1x; then
+	grep '^service\.' "$out"
+fi

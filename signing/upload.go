@@ -82,7 +82,10 @@ func (s *Service) receive(path string, r io.Reader) (int64, []byte, error) {
 	h := sha256.New()
 	size, err := io.Copy(io.MultiWriter(diskWriter{f}, h), io.LimitReader(r, s.cfg.MaxUpload+1))
 	var disk diskError
+	var own *Error
 	switch {
+	case errors.As(err, &own): // the reader keeps a limit of its own
+		return 0, nil, own
 	case errors.As(err, &disk):
 		return 0, nil, fromDisk(disk.error, "the upload could not be stored")
 	case err != nil:

@@ -135,12 +135,12 @@ func (s *Server) apiUpload(c *fiber.Ctx) error {
 
 func (s *Server) apiReceive(c *fiber.Ctx, r *request) (signing.Document, error) {
 	if media, _, _ := mime.ParseMediaType(c.Get(fiber.HeaderContentType)); media != fiber.MIMEMultipartForm {
-		if err := s.tooLargeAhead(r, 0); err != nil {
+		if err := s.tooLargeAhead(c.UserContext(), r, 0); err != nil {
 			return signing.Document{}, err
 		}
 		return s.store(c.UserContext(), r, c.Query("name"), r.body)
 	}
-	if err := s.tooLargeAhead(r, uploadOverhead); err != nil {
+	if err := s.tooLargeAhead(c.UserContext(), r, uploadOverhead); err != nil {
 		return signing.Document{}, err
 	}
 	parts, err := s.multipartReader(c, r)

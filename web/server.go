@@ -110,7 +110,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	err := s.Shutdown(grace)
-	if served := <-done; err == nil {
+	// A shutdown that comes before the listener is being served finds nothing
+	// to shut; closing the listener ends it all the same.
+	ln.Close()
+	if served := <-done; err == nil && !errors.Is(served, net.ErrClosed) {
 		err = served
 	}
 	return err

@@ -49,7 +49,8 @@ func (l *limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
-var errTooLarge = fail(Kind(signing.TooLarge), "upload over its limit", nil)
+// errTooLarge is of the signing room's kind, which journals it.
+var errTooLarge error = &signing.Error{Kind: signing.TooLarge, Msg: "upload over its limit"}
 
 // store streams one document to the signing room. Errors of the stream win
 // over what the room made of them.
@@ -88,12 +89,13 @@ func fileName(name string) string {
 }
 
 // tooLargeAhead refuses an upload whose announced size is over the limit
-// before a byte of it is read.
-func (s *Server) tooLargeAhead(r *request, overhead int64) error {
-	if r.body.declared > s.cfg.MaxUpload+overhead {
-		return errTooLarge
+// before a byte of it is read. The signing room is told, for its journal.
+func (s *Server) tooLargeAhead(ctx context.Context, r *request, overhead int64) error {
+	if r.body.declared <= s.cfg.MaxUpload+overhead {
+		return nil
 	}
-	return nil
+	_, _ = s.cfg.Signing.Upload(ctx, r.holder.ID, "document", &limited{over: true})
+	return errTooLarge
 }
 
 // multipartReader opens a multipart/form-data body as a stream.
@@ -140,7 +142,7 @@ type received struct {
 // is checked (check) before a byte of a document is read. An error of one file
 // does not lose the others; an error of the stream ends it.
 func (s *Server) receive(c *fiber.Ctx, r *request, check func(token string) error) ([]received, error) {
-	if err := s.tooLargeAhead(r, uploadFiles*s.cfg.MaxUpload); err != nil {
+	if err := s.tooLargeAhead(c.UserContext(), r, uploadFiles*s.cfg.MaxUpload); err != nil {
 		return nil, err
 	}
 	parts, err := s.multipartReader(c, r)

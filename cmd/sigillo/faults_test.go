@@ -18,6 +18,7 @@ import (
 	"sigillo/hsm"
 	"sigillo/signing"
 	"sigillo/store"
+	"sigillo/tsa"
 )
 
 // refusal gives the problem an operation was refused with.
@@ -401,5 +402,35 @@ func (h *house) force(t *testing.T, id, from, to string) {
 	err := h.DB.Write(t.Context(), func(tx *store.Tx) error { return tx.SetTransactionState(id, from, to, time.Now()) })
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The clock can't be shown to be right: no time-stamp is made, the anomaly is
+// journalled, and the signature waits, durable, until it can be.
+func TestClockNotShown(t *testing.T) {
+	t.Parallel()
+	if _, err := (tsa.System{Accuracy: time.Second}).Now(t.Context()); err == nil {
+		t.Skip("this machine's clock is synchronised, so the fault can't be shown on it")
+	}
+	dir := newFolder(t)
+	rewrite(t, dir, "'unproven'", "'system'")
+	h := open(t, dir)
+	c := h.signedIn(t, hsm.P256)
+	tx := c.prepared(t, signing.XAdES)
+	_, err := c.sign(t.Context(), tx.ID, c.holder.Password, c.mustOTP(t))
+	if p := refusal(t, err); p.Kind != string(signing.TimeUnavailable) {
+		t.Errorf("refused as %s: %s", p.Kind, p.Detail)
+	}
+	if _, err := stampFile(t.Context(), h.url+"/tsa", document("fattura.xml"), filepath.Join(t.TempDir(), "a.tsr")); err == nil {
+		t.Error("a time-stamp was made")
+	}
+	if !h.journalled(t, "clock.anomaly", "", "") {
+		t.Error("the anomaly is not in the journal")
+	}
+	h.stop()
+	rewrite(t, dir, "'system'", "'unproven'")
+	h = open(t, dir)
+	if state := h.lastTransaction(t, c); state != signing.Delivered {
+		t.Errorf("the transaction is %s after the clock is right again", state)
 	}
 }
