@@ -25,6 +25,7 @@ var interopPeople = []appliance.NewHolder{
 func runInterop(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "interop")
 	docs := fs.String("documents", "testdata/documents", "folder with the documents")
+	keep := fs.Bool("keep", false, "keep the throw-away appliance and the signed files")
 	if code, ok := parse(fs, args); !ok {
 		return code
 	}
@@ -32,7 +33,11 @@ func runInterop(ctx context.Context, e env, args []string) int {
 	if err != nil {
 		return failed(e, err)
 	}
-	defer os.RemoveAll(tmp)
+	if *keep {
+		defer fmt.Fprintln(e.err, "kept in", tmp)
+	} else {
+		defer os.RemoveAll(tmp)
+	}
 	d := &demonstration{e: e, docs: *docs, dir: filepath.Join(tmp, "appliance"), out: filepath.Join(tmp, "signed"), people: interopPeople}
 	if err := d.start(ctx); err != nil {
 		return failed(e, err)
