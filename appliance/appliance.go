@@ -84,6 +84,9 @@ func Open(ctx context.Context, dir string, opt Options) (*Appliance, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(Layout{dir}.Root()); err != nil {
+		return nil, fmt.Errorf("%w (%s was left by a provisioning that failed)", ErrNotProvisioned, dir)
+	}
 	if err := opt.complete(); err != nil {
 		return nil, err
 	}
@@ -196,7 +199,9 @@ func (a *Appliance) openTSU(ctx context.Context) (*tsa.Unit, error) {
 	}
 	var clock tsa.Clock = tsa.System{Accuracy: a.Config.TSA.accuracy()}
 	if a.Config.TSA.Clock == "unproven" {
-		a.log.Warn("the clock is believed without proof; time-stamps are for demonstration only")
+		if !a.opt.Unattended {
+			a.log.Warn("the clock is believed without proof; time-stamps are for demonstration only")
+		}
 		clock = tsa.Unproven{}
 	}
 	var last store.Token

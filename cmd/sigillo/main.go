@@ -66,7 +66,11 @@ func main() { os.Exit(Main()) }
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	level := slog.LevelWarn
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		level = slog.LevelInfo
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
 	return dispatch(ctx, env{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
 }
 

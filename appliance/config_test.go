@@ -1,0 +1,102 @@
+package appliance
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfigCheck(t *testing.T) {
+	t.Parallel()
+	good := DefaultConfig()
+	good.HSM.PINFile = "pin"
+	if err := good.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name, says string
+		change     func(*Config)
+	}{
+		{"network without TLS", "without TLS", func(c *Config) { c.Listen = "0.0.0.0:80" }},
+		{"a name without TLS", "without TLS", func(c *Config) { c.Listen = "sign.example.org:80" }},
+		{"half of TLS", "both", func(c *Config) { c.TLSKey = "key.pem" }},
+		{"no address", "base_url", func(c *Config) { c.BaseURL = "ftp://x" }},
+		{"no upload", "max_upload_mb", func(c *Config) { c.MaxUploadMB = 0 }},
+		{"a wished-for clock", "tsa.clock", func(c *Config) { c.TSA.Clock = "trusted" }},
+		{"a bad accuracy", "accuracy", func(c *Config) { c.TSA.AccuracyMS = 2000 }},
+		{"no PIN", "pin_file", func(c *Config) { c.HSM.PINFile = "" }},
+	} {
+		c := good
+		tc.change(&c)
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
+func TestLoadConfig(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := LoadConfig(dir); !errors.Is(err, ErrNotProvisioned) {
+		t.Errorf("empty folder: %v", err)
+	}
+	c := DefaultConfig()
+	c.HSM.PINFile = "pin"
+	if err := c.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := LoadConfig(dir)
+	if err != nil || got.BaseURL != c.BaseURL || got.TSA != c.TSA {
+		t.Errorf("read back %+v, %v", got, err)
+	}
+	path := Layout{dir}.Config()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append([]byte("listn = 'x'\n"), data...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadConfig(dir); err == nil || !strings.Contains(err.Error(), "listn") {
+		t.Errorf("a mistyped key is taken: %v", err)
+	}
+}
+
+// Unknown usernames are locked out as known ones are, one by one, and do not
+// fill memory or the journal.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	var s strangers
+	now := time.Unix(1_800_000_000, 0)
+	noted, locked := 0, false
+	for range 10 {
+		wait, first := s.failed("nobody", now)
+		if first {
+			noted++
+		}
+		locked = locked || wait > 0
+	}
+	if !locked || noted != 1 {
+		t.Errorf("locked %v, noted %d times in one moment", locked, noted)
+	}
+	if wait, _ := s.failed("somebody", now); wait > 0 {
+		t.Error("one name's failures lock another out")
+	}
+	for i := range 2 * maxStrangers {
+		s.failed(strings.Repeat("x", i%50)+time.Duration(i).String(), now)
+	}
+	if len(s.seen) > maxStrangers {
+		t.Errorf("%d names are kept", len(s.seen))
+	}
+}
+
+func TestLastLine(t *testing.T) {
+	t.Parallel()
+	var l lastLine
+	l.Write([]byte("one\ntwo\nthree\n"))
+	if got := l.String(); got != "three" {
+		t.Errorf("got %q", got)
+	}
+}
