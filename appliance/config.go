@@ -78,7 +78,7 @@ type PKI struct {
 // DefaultConfig is a demonstration on loopback with SoftHSM.
 func DefaultConfig() Config {
 	return Config{
-		Listen: "127.0.0.1:8443", BaseURL: "http://127.0.0.1:8443", MaxUploadMB: 200,
+		Listen: "127.0.0.1:8080", BaseURL: "http://127.0.0.1:8080", MaxUploadMB: 200,
 		HSM: HSM{Module: "/usr/lib/softhsm/libsofthsm2.so", Token: "sigillo"},
 		TSA: TSA{Clock: "unproven", Policy: "1.3.6.1.4.1.99999.1.3", AccuracyMS: 1000, Anonymous: true},
 		PKI: PKI{Country: "IT", Organisation: "Sigillo Dimostrazione", OrganisationID: "VATIT-00000000000",

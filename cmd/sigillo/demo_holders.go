@@ -103,7 +103,7 @@ func showDemoHolders(e env, dir string) {
 	}
 	fmt.Fprintf(e.out, "\nDemonstration sign-ins (in %s):\n", demoFile(dir))
 	for _, h := range holders {
-		fmt.Fprintf(e.out, "  %-6s password %s\n         code     sigillo otp '%s'\n", h.Username, h.Password, h.OTPURI)
+		fmt.Fprintf(e.out, "  %-6s password %s\n         code     %s otp '%s'\n", h.Username, h.Password, os.Args[0], h.OTPURI)
 	}
 	fmt.Fprintln(e.out)
 }

@@ -181,7 +181,7 @@ func readDER(path string) ([]byte, error) {
 
 func runStamp(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "stamp")
-	url := fs.String("url", "http://127.0.0.1:8443/tsa", "address of the time-stamping authority")
+	url := fs.String("url", "http://127.0.0.1:8080/tsa", "address of the time-stamping authority")
 	out := fs.String("out", "", "file for the response (default FILE.tsr)")
 	if code, ok := parse(fs, args); !ok {
 		return code

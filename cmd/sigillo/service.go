@@ -16,7 +16,7 @@ import (
 func runInit(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "init")
 	dir := dirFlag(fs)
-	listen := fs.String("listen", "", "address to listen on (default 127.0.0.1:8443)")
+	listen := fs.String("listen", "", "address to listen on (default 127.0.0.1:8080)")
 	base := fs.String("base-url", "", "address under which others reach the service; written into certificates")
 	module := fs.String("module", "", "PKCS#11 module (default SoftHSM2)")
 	token := fs.String("token", "", "label of an existing token; needs --pin-file")
