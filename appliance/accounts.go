@@ -9,10 +9,14 @@ import (
 
 	"sigillo/audit"
 	"sigillo/auth"
+	"sigillo/pki"
 	"sigillo/signing"
 	"sigillo/store"
 	"sigillo/vault"
 )
+
+// maxUsername is the longest username, in bytes.
+const maxUsername = 200
 
 // SignIn opens a session for a holder with password and OTP, both checked in
 // the vault. The password is wiped. An unknown username costs as much time as
@@ -22,9 +26,12 @@ import (
 // KeyUnavailable, Busy.
 func (a *Appliance) SignIn(ctx context.Context, username string, password []byte, otp, client string) (string, error) {
 	defer clear(password)
+	if username = strings.TrimSpace(username); len(username) > maxUsername {
+		return "", &signing.Error{Kind: signing.WrongFactors, Msg: "no username is that long"}
+	}
 	var h store.Holder
 	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		h, err = tx.HolderByUsername(strings.TrimSpace(username))
+		h, err = tx.HolderByUsername(username)
 		return err
 	})
 	if store.KindOf(err) == store.NotFound {
@@ -49,26 +56,43 @@ func (a *Appliance) SignIn(ctx context.Context, username string, password []byte
 	if err != nil {
 		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
-	return a.sessions.Start(ctx, h.ID)
+	token, err := a.sessions.Start(ctx, h.ID)
+	return token, passing(err)
+}
+
+// passing gives a session error that comes from the database the kind that
+// says so, so that nobody is signed out by a busy or full disk.
+func passing(err error) error {
+	if auth.KindOf(err) != auth.Failed {
+		return err
+	}
+	kind := signing.Busy
+	if store.KindOf(err) == store.Full {
+		kind = signing.DiskFull
+	}
+	return &signing.Error{Kind: kind, Msg: "the session is not at hand; try again", Err: err}
 }
 
 // Session gives the holder of a session token; an error when there is none.
 func (a *Appliance) Session(ctx context.Context, token string) (store.Holder, error) {
 	id, err := a.sessions.Check(ctx, token)
 	if err != nil {
-		return store.Holder{}, err
+		return store.Holder{}, passing(err)
 	}
 	var h store.Holder
 	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		h, err = tx.Holder(id)
 		return err
 	})
-	return h, err
+	if err != nil {
+		return h, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	return h, nil
 }
 
 // SignOut ends a session.
 func (a *Appliance) SignOut(ctx context.Context, token string) error {
-	return a.sessions.End(ctx, token)
+	return passing(a.sessions.End(ctx, token))
 }
 
 // reasonHold is certificateHold, RFC 5280 §5.3.1.
@@ -81,14 +105,31 @@ func (a *Appliance) SuspendOwn(ctx context.Context, holder, credential string) e
 		c, err = tx.Credential(credential)
 		return err
 	})
-	if err != nil || c.Holder != holder || c.Certificate == "" {
+	switch {
+	case err != nil && store.KindOf(err) != store.NotFound:
+		return &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	case err != nil || c.Holder != holder || c.Certificate == "":
 		return &signing.Error{Kind: signing.NotFound, Msg: "no such credential", Err: err}
 	}
-	if err := a.PKI.Suspend(ctx, c.Certificate, reasonHold, holder); err != nil {
-		return &signing.Error{Kind: signing.WrongState, Msg: "the certificate cannot be suspended", Err: err}
+	err = a.PKI.Suspend(ctx, c.Certificate, reasonHold, holder)
+	if pki.KindOf(err) == pki.Unpublished {
+		// The suspension is durable and in force; the list goes out with the
+		// next run.
+		a.log.Error("a suspension is not on the list yet", "certificate", c.Certificate, "err", err)
+		return nil
+	}
+	if err != nil {
+		kind, ok := suspendKinds[pki.KindOf(err)]
+		if !ok {
+			kind = signing.Internal
+		}
+		return &signing.Error{Kind: kind, Msg: "the certificate cannot be suspended", Err: err}
 	}
 	return nil
 }
+
+var suspendKinds = map[pki.Kind]signing.Kind{pki.Conflict: signing.WrongState, pki.NotFound: signing.NotFound,
+	pki.Busy: signing.Busy, pki.Full: signing.DiskFull, pki.KeyUnavailable: signing.KeyUnavailable}
 
 // note journals what must not hide the error being reported.
 func (a *Appliance) note(ctx context.Context, ev audit.Event) {

@@ -22,12 +22,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sigillo/audit"
 	"sigillo/auth"
 	"sigillo/formats/inspect"
 	"sigillo/formats/view"
 	"sigillo/pki"
 	"sigillo/signing"
+	"sigillo/signing/cage"
 	"sigillo/signing/worker"
 	"sigillo/store"
 	"sigillo/tsa"
@@ -46,8 +49,8 @@ const (
 // Options change how an appliance is started. The zero value is right for
 // normal use.
 type Options struct {
-	// Executable is the sigillo program started for the vault and for the
-	// inspection workers; empty means this program.
+	// Executable is the sigillo program started for the vault, the inspection
+	// workers and the page renderer's cage; empty means this program.
 	Executable string
 	Log        *slog.Logger
 	Now        func() time.Time
@@ -68,6 +71,7 @@ type Appliance struct {
 
 	journal    *audit.Journal
 	sessions   *auth.Sessions
+	lock       *os.File    // held by a service while it runs
 	supervisor *supervisor // nil when the vault belongs to another process
 	strangers  strangers
 	anomaly    atomic.Int64 // minute of the last clock anomaly in the journal
@@ -111,11 +115,15 @@ func (o *Options) complete() (err error) {
 	return err
 }
 
-func (a *Appliance) open(ctx context.Context) error {
+func (a *Appliance) open(ctx context.Context) (err error) {
+	if !a.opt.Unattended {
+		if a.lock, err = lock(a.Layout.Lock()); err != nil {
+			return err
+		}
+	}
 	if err := a.startVault(false); err != nil {
 		return err
 	}
-	var err error
 	if a.DB, err = store.Open(ctx, a.Layout.Database(), store.Appliance); err != nil {
 		return err
 	}
@@ -128,7 +136,7 @@ func (a *Appliance) open(ctx context.Context) error {
 		return err
 	}
 	a.Signing, err = signing.New(signing.Config{
-		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.TSU, Viewer: view.New(a.Layout.join("pages")),
+		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.TSU, Viewer: a.viewer(),
 		Inspect: a.inspect, Dir: a.Layout.Documents(),
 		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Now: a.opt.Now, Log: a.log,
 	})
@@ -158,16 +166,35 @@ func (a *Appliance) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.checkpoint(ctx); err != nil {
+		return fmt.Errorf("appliance: journal checkpoint: %w", err)
+	}
 	jobs, stop := context.WithCancel(context.Background())
 	a.stop = stop
 	a.startJobs(jobs)
 	return nil
 }
 
-// startVault uses a vault that already answers, else starts one.
+// lock keeps a second service off the folder: it would settle what this one
+// has under way.
+func lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("appliance: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("appliance: another service is running in this folder (%s is locked)", path)
+	}
+	return f, nil
+}
+
+// startVault starts the vault and keeps it alive. A one-shot command uses one
+// that already answers; a service has its own supervisor even then, because a
+// command's vault ends with the command.
 func (a *Appliance) startVault(provision bool) error {
 	a.Vault = vault.Dial(a.Layout.Socket())
-	if !provision && answers(a.Layout.Socket()) {
+	if a.opt.Unattended && answers(a.Layout.Socket()) {
 		return nil
 	}
 	sup, err := startVault(a.opt.Executable, a.Layout.Dir, a.Config, provision, a.log)
@@ -228,9 +255,21 @@ func (a *Appliance) stampRefused(ctx context.Context, account string, err error)
 }
 
 // inspect runs the inspection in a process of its own, started from this same
+// program. When that fails its report is a refusal, and the cause is logged.
+func (a *Appliance) inspect(ctx context.Context, path, name string) inspect.Report {
+	report, err := worker.Inspect(ctx, a.opt.Executable, path, name)
+	if err != nil {
+		a.log.Error("inspection failed; the document is refused", "err", err)
+	}
+	return report
+}
+
+// viewer renders pages in bwrap, or where that can't be, in a cage of our own
 // program.
-func (a *Appliance) inspect(ctx context.Context, path, name string) (inspect.Report, error) {
-	return worker.Inspect(ctx, a.opt.Executable, path, name)
+func (a *Appliance) viewer() *view.Renderer {
+	r := view.New(a.Layout.Pages())
+	r.Cage, r.Log = cage.Prefix(a.opt.Executable), a.log
+	return r
 }
 
 // Close stops the jobs and the vault and closes the database.
@@ -247,6 +286,9 @@ func (a *Appliance) Close() error {
 	}
 	if a.supervisor != nil {
 		a.supervisor.stop()
+	}
+	if a.lock != nil {
+		defer a.lock.Close()
 	}
 	if a.DB != nil {
 		return a.DB.Close()

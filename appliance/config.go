@@ -96,6 +96,8 @@ func (l Layout) join(parts ...string) string {
 func (l Layout) Config() string    { return l.join("sigillo.toml") }
 func (l Layout) Database() string  { return l.join("appliance.db") }
 func (l Layout) Documents() string { return l.join("documents") }
+func (l Layout) Pages() string     { return l.join("pages") }
+func (l Layout) Lock() string      { return l.join("appliance.lock") }
 func (l Layout) Record() string    { return l.join("ceremony.txt") }
 func (l Layout) Root() string      { return l.join("root.pem") }
 func (l Layout) VaultDir() string  { return l.join("vault") }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"sigillo/audit"
 	"sigillo/hsm"
@@ -22,12 +21,15 @@ type NewHolder struct {
 	MaxDigests                                              int // documents per authorisation; 0 means 50
 }
 
-// Registration is a holder half-way: the factors exist, the credential does
+// Registration is a holder half-way: the factors exist, the certificate does
 // not. The OTP address goes to the holder's authenticator and nowhere else.
 type Registration struct {
 	Holder store.Holder
 	OTPURI string
-	new    NewHolder
+
+	new        NewHolder
+	credential store.Credential // once its key is made
+	csr        []byte
 }
 
 // Register enrols a holder's factors in the vault and stores the holder. The
@@ -62,50 +64,50 @@ func (a *Appliance) Register(ctx context.Context, n NewHolder) (*Registration, e
 }
 
 // Complete makes the holder's key in the token and its certificate; otp proves
-// that the holder's authenticator works. It may be called again with another
-// OTP after a refusal.
+// that the holder's authenticator works. It may be called again after a
+// refusal: with another OTP, or, once the key is made, with none.
 func (a *Appliance) Complete(ctx context.Context, r *Registration, otp string) (store.Credential, error) {
-	var factors vault.Factors
-	if err := json.Unmarshal(r.Holder.Factors, &factors); err != nil {
-		return store.Credential{}, fmt.Errorf("appliance: %w", err)
+	if r.csr == nil {
+		if err := a.createCredential(ctx, r, otp); err != nil {
+			return store.Credential{}, err
+		}
 	}
-	id := "credential-" + randomPIN()[:16]
-	record, csr, err := a.Vault.CreateCredential(ctx, vault.NewCredential{Factors: factors,
-		Password: append([]byte(nil), r.new.Password...), OTP: otp, ID: id, Type: r.new.KeyType, MaxDigests: r.new.MaxDigests})
+	cert, err := a.PKI.Issue(ctx, pki.Request{Profile: "qualified-signature", CSR: r.csr, Holder: r.Holder,
+		Credential: r.credential.ID, Actor: "registration"})
 	if err != nil {
 		return store.Credential{}, err
 	}
-	clear(r.new.Password)
-	c := store.Credential{ID: id, Holder: r.Holder.ID, KeyType: string(record.Type), Created: a.opt.Now()}
+	r.credential.Certificate = fmt.Sprintf("%x", cert.SerialNumber)
+	return r.credential, nil
+}
+
+// createCredential has the vault make the key, and stores it.
+func (a *Appliance) createCredential(ctx context.Context, r *Registration, otp string) error {
+	var factors vault.Factors
+	if err := json.Unmarshal(r.Holder.Factors, &factors); err != nil {
+		return fmt.Errorf("appliance: %w", err)
+	}
+	c := store.Credential{ID: "credential-" + randomPIN()[:16], Holder: r.Holder.ID, Created: a.opt.Now()}
+	record, csr, err := a.Vault.CreateCredential(ctx, vault.NewCredential{Factors: factors,
+		Password: append([]byte(nil), r.new.Password...), OTP: otp, ID: c.ID, Type: r.new.KeyType, MaxDigests: r.new.MaxDigests})
+	if err != nil {
+		return err
+	}
+	c.KeyType = string(record.Type)
 	if c.Record, err = json.Marshal(record); err != nil {
-		return c, fmt.Errorf("appliance: %w", err)
+		return fmt.Errorf("appliance: %w", err)
 	}
 	err = a.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.PutCredential(c); err != nil {
 			return err
 		}
-		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: r.Holder.ID, Event: "credential.created", Subject: id,
+		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: r.Holder.ID, Event: "credential.created", Subject: c.ID,
 			Detail: map[string]string{"key": c.KeyType}})
 	})
 	if err != nil {
-		return c, err
+		return err
 	}
-	cert, err := a.PKI.Issue(ctx, pki.Request{Profile: "qualified-signature", CSR: csr, Holder: r.Holder, Credential: id, Actor: "registration"})
-	if err != nil {
-		return c, err
-	}
-	c.Certificate = fmt.Sprintf("%x", cert.SerialNumber)
-	return c, a.DB.Write(ctx, func(tx *store.Tx) error { return tx.SetCredentialCertificate(id, c.Certificate) })
-}
-
-// WaitForOTPStep waits until the current 30-second step is over: an OTP is
-// good once, so whoever needs a second one must wait for it.
-func WaitForOTPStep(ctx context.Context, now time.Time) error {
-	left := 30*time.Second - time.Duration(now.UnixNano()%int64(30*time.Second))
-	select {
-	case <-time.After(left):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	clear(r.new.Password)
+	r.credential, r.csr = c, csr
+	return nil
 }

@@ -2,7 +2,10 @@ package appliance
 
 import (
 	"context"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"time"
 
 	"sigillo/store"
@@ -23,7 +26,8 @@ func (a *Appliance) startJobs(ctx context.Context) {
 		// run does no harm.
 		{"revocation lists", 45 * time.Minute, a.PKI.PublishCRLs},
 		{"journal checkpoint", 10 * time.Minute, a.checkpoint},
-		{"unfinished signatures", time.Minute, a.finishSigned},
+		{"unfinished signatures", time.Minute, a.settle},
+		{"old page images", time.Hour, a.forgetPages},
 		{"expired sessions", time.Hour, a.forgetSessions},
 	}
 	for _, j := range jobs {
@@ -46,9 +50,27 @@ func (a *Appliance) run(ctx context.Context, j job) {
 	}
 }
 
-func (a *Appliance) finishSigned(ctx context.Context) error {
-	_, err := a.Signing.FinishSigned(ctx)
+// stuck is how long a transaction may be under way: longer than any request
+// may take.
+const stuck = 5 * time.Minute
+
+func (a *Appliance) settle(ctx context.Context) error {
+	_, err := a.Signing.Settle(ctx, stuck)
 	return err
+}
+
+// forgetPages removes what the renderer kept of documents a day ago.
+func (a *Appliance) forgetPages(context.Context) error {
+	old := a.opt.Now().Add(-24 * time.Hour)
+	return filepath.WalkDir(a.Layout.Pages(), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return nil
+		}
+		if info, err := e.Info(); err == nil && info.ModTime().Before(old) {
+			return os.Remove(path)
+		}
+		return nil
+	})
 }
 
 // checkpoint has the head of the journal signed by the token, so that its tail

@@ -87,6 +87,10 @@ func startVault(exe, dir string, cfg Config, provision bool, log *slog.Logger) (
 	}()
 	select {
 	case err := <-first:
+		if err != nil && answers(Layout{dir}.Socket()) {
+			log.Warn("another command's vault is running; ours takes over when it ends")
+			return s, nil
+		}
 		if err != nil {
 			s.stop()
 			return nil, err

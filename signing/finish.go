@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"sigillo/audit"
 	"sigillo/formats/validate"
@@ -106,14 +108,45 @@ func (s *Service) assembleItem(ctx context.Context, t store.Transaction, it *sto
 		return err
 	}
 	if it.Report, err = s.judge(ctx, tmp, it); err != nil {
-		s.note(ctx, t.Holder, "signature.not-verified", t.ID, map[string]string{"seq": strconv.Itoa(it.Seq)})
-		return err
+		return s.unverified(ctx, t, it, err)
 	}
 	if err := os.Rename(tmp, it.Output); err != nil {
 		return fromDisk(err, "the signed document could not be stored")
 	}
 	return nil
 }
+
+// unverified settles a signed file that our own validation does not accept.
+// Where it only lacks current revocation data it is tried again later, and
+// journalled once; anything else fails the transaction for good.
+func (s *Service) unverified(ctx context.Context, t store.Transaction, it *store.Item, err error) error {
+	var own *Error
+	if !errors.As(err, &own) || own.Kind != NotVerified {
+		return err
+	}
+	ev := audit.Event{Actor: t.Holder, Event: "signature.not-verified", Subject: t.ID,
+		Detail: map[string]string{"seq": strconv.Itoa(it.Seq), "again": strconv.FormatBool(errors.Is(err, errTryLater))}}
+	if errors.Is(err, errTryLater) {
+		if _, told := s.unpassed.LoadOrStore(t.ID, true); !told {
+			s.note(ctx, ev.Actor, ev.Event, ev.Subject, ev.Detail)
+		}
+		return err
+	}
+	now := s.cfg.Now()
+	failed := s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.SetTransactionFailed(t.ID, string(Signed), string(Failed), string(NotVerified), now); err != nil {
+			return err
+		}
+		return audit.Append(tx, now, ev)
+	})
+	if failed != nil {
+		return fromStore(failed)
+	}
+	return err
+}
+
+// errTryLater marks a validation that newer revocation data may change.
+var errTryLater = errors.New("the revocation data at hand do not decide; try later")
 
 // assemble streams the document and its signature into a new, synced file and
 // gives its SHA-256.
@@ -163,39 +196,57 @@ func (s *Service) judge(ctx context.Context, path string, it *store.Item) ([]byt
 	if err != nil {
 		return nil, fail(Internal, "the validation report cannot be stored", err)
 	}
-	if report.Indication != validate.TotalPassed {
-		s.cfg.Log.Error("own validation refuses a signature", "document", it.Document, "report", string(data))
-		return nil, fail(NotVerified, "our own validation does not accept the signed document", nil)
+	if report.Indication == validate.TotalPassed {
+		return data, nil
 	}
-	return data, nil
+	s.cfg.Log.Error("own validation refuses a signature", "document", it.Document, "report", string(data))
+	var cause error
+	if undecided(report) {
+		cause = errTryLater
+	}
+	return nil, fail(NotVerified, "our own validation does not accept the signed document", cause)
 }
 
-// Resolve settles what a crash left behind: authorised transactions go back to
-// prepared, signed ones are finished. Call it once at start-up, before requests
-// are served. It gives the number of transactions settled.
+// undecided says whether nothing but revocation data is missing.
+func undecided(r validate.Report) bool {
+	for _, s := range r.Signatures {
+		if s.Indication != validate.TotalPassed && s.SubIndication != validate.TryLater {
+			return false
+		}
+	}
+	return len(r.Signatures) > 0
+}
+
+// Resolve settles what a crash left behind, before requests are served. It
+// gives the number of transactions settled.
 func (s *Service) Resolve(ctx context.Context) (int, error) {
-	open, err := s.inState(ctx, Authorised)
-	if err != nil {
+	if err := s.sweep(ctx); err != nil {
 		return 0, err
 	}
-	for _, t := range open {
-		s.setBack(ctx, &t, "restart")
-	}
-	n, err := s.FinishSigned(ctx)
-	s.sweep()
-	return len(open) + n, err
+	return s.Settle(ctx, 0)
 }
 
-// FinishSigned completes the transactions whose signatures are durable but
-// whose files are not delivered, for instance because the disk was full or the
-// time could not be shown. What still can't be finished stays signed for the
-// next turn. It gives the number of transactions finished.
-func (s *Service) FinishSigned(ctx context.Context) (int, error) {
-	open, err := s.inState(ctx, Signed)
+// Settle completes the transactions whose signatures are durable but whose
+// files are not delivered, for instance because the disk was full or the time
+// could not be shown, and sets back those that were authorised longer than age
+// ago and are not under way in this process. What still can't be finished
+// stays signed for the next turn.
+func (s *Service) Settle(ctx context.Context, age time.Duration) (int, error) {
+	stuck, err := s.inState(ctx, Authorised)
 	if err != nil {
 		return 0, err
 	}
 	n := 0
+	for _, t := range stuck {
+		if _, busy := s.inFlight.Load(t.ID); !busy && s.cfg.Now().Sub(t.Updated) >= age {
+			s.setBack(ctx, &t, "interrupted")
+			n++
+		}
+	}
+	open, err := s.inState(ctx, Signed)
+	if err != nil {
+		return n, err
+	}
 	for _, t := range open {
 		if _, err := s.finished(ctx, t.Holder, t.ID); err != nil {
 			s.cfg.Log.Error("a signed transaction could not be finished", "transaction", t.ID, "err", err)
@@ -214,17 +265,26 @@ func (s *Service) inState(ctx context.Context, state State) (open []store.Transa
 	return open, fromStore(err)
 }
 
-// sweep removes uploads that broke off and signed files that were never whole.
-func (s *Service) sweep() {
-	for _, dir := range []string{"incoming", "signed"} {
+// sweep removes uploads that broke off, signed files that were never whole, and
+// documents that no row names.
+func (s *Service) sweep(ctx context.Context) error {
+	for _, dir := range []string{"incoming", "signed", "documents"} {
 		entries, err := os.ReadDir(s.path(dir))
 		if err != nil {
-			continue
+			return fromDisk(err, "the document folder cannot be read")
 		}
 		for _, e := range entries {
-			if dir == "incoming" || strings.HasSuffix(e.Name(), ".part") {
-				os.Remove(s.path(dir, e.Name()))
+			gone := dir == "incoming" || dir == "signed" && strings.HasSuffix(e.Name(), ".part")
+			if dir == "documents" {
+				err := s.cfg.DB.Read(ctx, func(tx *store.Tx) error { _, err := tx.Document(e.Name()); return err })
+				gone = store.KindOf(err) == store.NotFound
 			}
+			if !gone {
+				continue
+			}
+			s.note(ctx, "appliance", "document.swept", e.Name(), map[string]string{"folder": dir})
+			os.Remove(s.path(dir, e.Name()))
 		}
 	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"sigillo/audit"
@@ -36,25 +37,24 @@ func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transa
 	t := store.Transaction{ID: newID(), Holder: holder, Credential: r.Credential, State: string(Prepared),
 		Hash: s.cfg.Hash.String(), Created: now, Updated: now}
 	items := make([]store.Item, len(r.Documents))
-	var confirmed []string
+	confirmed := make([][]string, len(items)) // rules, by item
 	for i, o := range r.Documents {
 		it, rules, err := s.prepareItem(ctx, holder, o, r.Confirmed, cred, now)
 		if err != nil {
 			return Transaction{}, err
 		}
 		it.Transaction, it.Seq = t.ID, i
-		items[i] = it
-		confirmed = append(confirmed, rules...)
+		items[i], confirmed[i] = it, rules
 	}
 	err = s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.PutTransaction(t); err != nil {
 			return err
 		}
-		for _, it := range items {
+		for i, it := range items {
 			if err := tx.PutItem(it); err != nil {
 				return err
 			}
-			if err := audit.Append(tx, now, preparedEvent(holder, t, it, confirmed)); err != nil {
+			if err := audit.Append(tx, now, preparedEvent(holder, t, it, confirmed[i])); err != nil {
 				return err
 			}
 		}
@@ -70,7 +70,7 @@ func preparedEvent(holder string, t store.Transaction, it store.Item, confirmed 
 	d := map[string]string{"document": it.Document, "form": it.Form, "level": it.Level,
 		"digest": hex.EncodeToString(it.Digest), "seq": strconv.Itoa(it.Seq), "credential": t.Credential}
 	if len(confirmed) > 0 {
-		d["confirmed"] = fmt.Sprint(confirmed)
+		d["confirmed"] = strings.Join(confirmed, " ")
 	}
 	return audit.Event{Actor: holder, Event: "signature.prepared", Subject: t.ID, Detail: d}
 }
@@ -129,13 +129,7 @@ func consent(d store.Document, confirmed bool) ([]string, error) {
 		if err := json.Unmarshal(d.Report, &r); err != nil {
 			return nil, fail(Internal, "the stored report cannot be read", err)
 		}
-		var rules []string
-		for _, f := range r.Findings {
-			if f.Severity == inspect.Confirm && len(rules) < 50 {
-				rules = append(rules, f.Rule)
-			}
-		}
-		return rules, nil
+		return ruleNames(r, inspect.Confirm), nil
 	}
 	return nil, fail(Refused, "the inspection refuses this document", nil)
 }
@@ -195,14 +189,22 @@ func (s *Service) checkCertificate(ctx context.Context, c credential) error {
 	if err != nil {
 		return fail(Internal, "the certificate's status is unknown", err)
 	}
-	now := s.cfg.Now()
-	switch {
-	case state == store.CertSuspended:
-		return fail(CertSuspended, "the certificate is suspended", nil)
-	case state != store.CertValid:
-		return fail(CertRevoked, "the certificate is revoked", nil)
-	case now.After(c.certificate.NotAfter), now.Before(c.certificate.NotBefore):
+	if err := stateError(state); err != nil {
+		return err
+	}
+	if now := s.cfg.Now(); now.After(c.certificate.NotAfter) || now.Before(c.certificate.NotBefore) {
 		return fail(CertExpired, "the certificate is not within its validity", nil)
 	}
 	return nil
+}
+
+// stateError is nil for a valid certificate.
+func stateError(state store.CertState) error {
+	switch state {
+	case store.CertValid:
+		return nil
+	case store.CertSuspended:
+		return fail(CertSuspended, "the certificate is suspended", nil)
+	}
+	return fail(CertRevoked, "the certificate is revoked", nil)
 }

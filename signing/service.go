@@ -13,10 +13,12 @@
 // that the vault mints binds exactly their digests, so the holder types one
 // OTP for all of them and nothing else can be signed with it.
 //
-// What a crash leaves behind is settled by Resolve at start-up: a transaction
-// whose signatures are durable is finished, one that was only authorised goes
-// back to prepared (the SAD died with the process) and its holder is asked
-// again. Nothing is dropped silently; each outcome is in the journal.
+// What a crash leaves behind is settled by Resolve at start-up, and what a
+// fault leaves behind by Settle every minute: a transaction whose signatures
+// are durable is finished, one that was only authorised goes back to prepared
+// (the SAD died with the request) and its holder is asked again. One whose
+// signed file our own validation refuses is failed. Nothing is dropped
+// silently; each outcome is in the journal.
 package signing
 
 import (
@@ -28,7 +30,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -66,9 +70,9 @@ type Viewer interface {
 	Page(ctx context.Context, path, format string, n, dpi int) (png []byte, err error)
 }
 
-// Inspector looks for content that can change what a document shows. It must
-// not fail: what it can't inspect it refuses.
-type Inspector func(ctx context.Context, path, name string) (inspect.Report, error)
+// Inspector looks for content that can change what a document shows. It can't
+// fail: what it can't inspect it refuses.
+type Inspector func(ctx context.Context, path, name string) inspect.Report
 
 // Config is all that a Service needs.
 type Config struct {
@@ -96,6 +100,9 @@ const pageDPI = 110
 type Service struct {
 	cfg       Config
 	finishing singleflight.Group // by transaction
+	inFlight  sync.Map           // transactions between factors and signature, in this process
+	unpassed  sync.Map           // transactions whose validation has to be tried later
+	slots     chan struct{}      // inspections and page counts under way
 }
 
 // New prepares the folders and returns the service. Call Resolve once before
@@ -118,7 +125,7 @@ func New(cfg Config) (*Service, error) {
 			return nil, &Error{Kind: Internal, Msg: "cannot make the document folder", Err: err}
 		}
 	}
-	return &Service{cfg: cfg}, nil
+	return &Service{cfg: cfg, slots: make(chan struct{}, 2*runtime.NumCPU())}, nil
 }
 
 func (s *Service) path(parts ...string) string {

@@ -20,7 +20,8 @@ import (
 //  2. The certificate is valid now (SIG-5).
 //  3. The vault checks password and OTP and mints a SAD over exactly the
 //     prepared digests. Durable there: the OTP step is used up.
-//  4. Durable here: state "authorised", journal entry "signature.intent".
+//  4. Durable here, in one commit: the certificate is still valid, state
+//     "authorised", journal entry "signature.intent".
 //  5. The vault consumes the SAD and signs. Durable there: intent, then result.
 //  6. Durable here: the signature values, state "signed", "signature.done".
 //  7. Time-stamps, assembly, own validation, delivery: see finish.
@@ -51,14 +52,17 @@ func (s *Service) Sign(ctx context.Context, holder, id string, password []byte, 
 	// From here on the work goes on although the client may hang up: an
 	// authorised signature is finished, not left half-way.
 	ctx = context.WithoutCancel(ctx)
+	s.inFlight.Store(id, true)
+	defer s.inFlight.Delete(id)
 	sad, err := s.authorise(ctx, t, items, cred, password, otp, client) // 3
 	if err != nil {
 		return Transaction{}, err
 	}
 	err = s.advance(ctx, &t, Prepared, Authorised, audit.Event{Actor: holder, Event: "signature.intent", Subject: id, // 4
 		Detail: map[string]string{"credential": t.Credential, "certificate": cred.row.Certificate,
-			"count": strconv.Itoa(len(items)), "client": client}}, nil)
+			"count": strconv.Itoa(len(items)), "client": client}}, stillValid(cred.row.Certificate))
 	if err != nil {
+		s.note(ctx, holder, "signature.refused", id, map[string]string{"kind": string(KindOf(err))})
 		return Transaction{}, err
 	}
 	signatures, err := s.cfg.Vault.Sign(ctx, vault.Activation{SAD: sad.Token, Credential: cred.record, Hash: t.Hash, // 5
@@ -81,9 +85,22 @@ func (s *Service) Sign(ctx context.Context, holder, id string, password []byte, 
 		return nil
 	})
 	if err != nil {
+		s.setBack(ctx, &t, KindOf(err))
 		return Transaction{}, err
 	}
 	return s.finished(ctx, holder, id) // 7
+}
+
+// stillValid refuses, in the commit that records the intent, a certificate that
+// was suspended or revoked while the factors were being checked (SIG-5).
+func stillValid(serial string) func(*store.Tx) error {
+	return func(tx *store.Tx) error {
+		c, err := tx.Certificate(serial)
+		if err != nil {
+			return err
+		}
+		return stateError(c.State)
+	}
 }
 
 // authorise sends the factors to the vault. What it refuses is journalled and
@@ -138,7 +155,7 @@ func (s *Service) advance(ctx context.Context, t *store.Transaction, from, to St
 func (s *Service) setBack(ctx context.Context, t *store.Transaction, why Kind) {
 	err := s.advance(ctx, t, Authorised, Prepared, audit.Event{Actor: t.Holder, Event: "signature.interrupted",
 		Subject: t.ID, Detail: map[string]string{"kind": string(why)}}, nil)
-	if err != nil { // Resolve will do it at the next start
+	if err != nil { // Settle will do it later
 		s.cfg.Log.Error("transaction left authorised", "transaction", t.ID, "err", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,9 +36,9 @@ func (s *Service) Upload(ctx context.Context, holder, name string, r io.Reader) 
 		return Document{}, err
 	}
 	name = cleanName(name)
-	report, err := s.cfg.Inspect(ctx, tmp, name)
+	report, err := s.inspect(ctx, tmp, name)
 	if err != nil {
-		return Document{}, fail(Internal, "the inspection could not be started", err)
+		return Document{}, err
 	}
 	doc := store.Document{ID: id, Holder: holder, Name: name, Format: report.Format, MediaType: report.MediaType,
 		Size: size, SHA256: sum, Verdict: string(report.Verdict), State: "inspected", Created: s.cfg.Now()}
@@ -60,7 +61,7 @@ func (s *Service) Upload(ctx context.Context, holder, name string, r io.Reader) 
 		}
 		return audit.Append(tx, s.cfg.Now(), audit.Event{Actor: holder, Event: "document.inspected", Subject: id,
 			Detail: map[string]string{"sha256": hex.EncodeToString(sum), "format": doc.Format,
-				"verdict": doc.Verdict, "rules": ruleList(report), "ruleset": report.Ruleset}})
+				"verdict": doc.Verdict, "rules": strings.Join(ruleNames(report, ""), " "), "ruleset": report.Ruleset}})
 	})
 	if err != nil {
 		if doc.Path != "" {
@@ -69,6 +70,27 @@ func (s *Service) Upload(ctx context.Context, holder, name string, r io.Reader) 
 		return Document{}, fromStore(err)
 	}
 	return present(doc)
+}
+
+// inspect runs the inspection, a few at a time: each may take hundreds of
+// megabytes. Kind: Busy, when the client gives up waiting.
+func (s *Service) inspect(ctx context.Context, path, name string) (inspect.Report, error) {
+	release, err := s.slot(ctx)
+	if err != nil {
+		return inspect.Report{}, err
+	}
+	defer release()
+	return s.cfg.Inspect(ctx, path, name), nil
+}
+
+// slot waits for the right to run a demanding program.
+func (s *Service) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case s.slots <- struct{}{}:
+		return func() { <-s.slots }, nil
+	case <-ctx.Done():
+		return nil, fail(Busy, "too much work at once; try again", ctx.Err())
+	}
 }
 
 // receive streams r into a new file, which is durable on return, and gives its
@@ -131,6 +153,11 @@ func (s *Service) note(ctx context.Context, actor, event, subject string, detail
 func (s *Service) countPages(ctx context.Context, d store.Document) int {
 	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
 	defer cancel()
+	release, err := s.slot(ctx)
+	if err != nil {
+		return 0
+	}
+	defer release()
 	n, err := s.cfg.Viewer.Pages(ctx, d.Path, d.Format)
 	if err != nil {
 		s.cfg.Log.Warn("no page images", "document", d.ID, "format", d.Format, "err", err)
@@ -233,16 +260,16 @@ func present(d store.Document) (Document, error) {
 	return out, nil
 }
 
-func ruleList(r inspect.Report) string {
-	seen := map[string]bool{}
+// ruleNames lists the rules of a report's findings of one severity, each once,
+// at most 50; every severity when it is "".
+func ruleNames(r inspect.Report, severity inspect.Verdict) []string {
 	var rules []string
 	for _, f := range r.Findings {
-		if !seen[f.Rule] && len(rules) < 20 {
-			seen[f.Rule] = true
+		if (severity == "" || f.Severity == severity) && !slices.Contains(rules, f.Rule) && len(rules) < 50 {
 			rules = append(rules, f.Rule)
 		}
 	}
-	return strings.Join(rules, " ")
+	return rules
 }
 
 // cleanName keeps the last element of a file name, without control characters

@@ -27,6 +27,7 @@ type demonstration struct {
 	people []appliance.NewHolder
 	rows   []row
 	cells  []cell
+	files  []signedFile
 	failed int
 
 	clients []*client // one for each of people

@@ -95,16 +95,24 @@ func opensslTS(ctx context.Context, tsr, original, root string) judgement {
 	return says("openssl ts", out, err, "Verification: OK")
 }
 
-// verify has our own validator judge a file with the appliance's current
-// lists, as a relying party would fetch them.
-func (d *demonstration) verify(path, level string) judgement {
+// lists fetches the current revocation lists, as a relying party would.
+func (d *demonstration) lists() ([]string, error) {
 	var crls []string
 	for _, ca := range []string{"root-ca", "issuing-ca", "tsa-ca"} {
 		file := filepath.Join(d.out, ca+".crl")
 		if err := fetch(d.url+"/crl/"+ca+".crl", file); err != nil {
-			return judgement{err: err}
+			return nil, err
 		}
 		crls = append(crls, file)
+	}
+	return crls, nil
+}
+
+// verify has our own validator judge a file with the current lists.
+func (d *demonstration) verify(path, level string) judgement {
+	crls, err := d.lists()
+	if err != nil {
+		return judgement{err: err}
 	}
 	var out, errs bytes.Buffer
 	code := runVerify(context.Background(), env{nil, &out, &errs}, []string{"--trust", d.layout().Root(), "--crl", strings.Join(crls, ","), "--json", path})

@@ -46,6 +46,10 @@ func runInspect(ctx context.Context, e env, args []string) int {
 	if code, ok := parse(fs, args); !ok {
 		return code
 	}
+	if fs.NArg() == 0 {
+		fmt.Fprintln(e.err, "sigillo: name the files to inspect")
+		return exitUsage
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return failed(e, err)
@@ -58,8 +62,8 @@ func runInspect(ctx context.Context, e env, args []string) int {
 			continue
 		}
 		r, err := worker.Inspect(ctx, exe, path, path)
-		if err != nil {
-			return failed(e, err)
+		if err != nil { // the report is a refusal
+			fmt.Fprintln(e.err, "sigillo:", err)
 		}
 		worst = max(worst, verdictExit[r.Verdict])
 		if *asJSON {
@@ -97,6 +101,10 @@ func runVerify(ctx context.Context, e env, args []string) int {
 	asJSON := fs.Bool("json", false, "one JSON object a line")
 	if code, ok := parse(fs, args); !ok {
 		return code
+	}
+	if fs.NArg() == 0 {
+		fmt.Fprintln(e.err, "sigillo: name the files to verify")
+		return exitUsage
 	}
 	opt := validate.Options{Time: time.Now()}
 	var err error

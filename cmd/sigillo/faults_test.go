@@ -340,7 +340,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	os.Remove(fill)
 	// The signature is durable: the appliance finishes it by itself.
-	if n, err := h.Signing.FinishSigned(t.Context()); n != 1 || err != nil {
+	if n, err := h.Signing.Settle(t.Context(), time.Hour); n != 1 || err != nil {
 		t.Errorf("%d finished with room again: %v", n, err)
 	}
 	if state := h.lastTransaction(t, c); state != signing.Delivered {
@@ -391,7 +391,7 @@ func TestResolvedAtStart(t *testing.T) {
 	if b.State != signing.Prepared {
 		t.Errorf("the authorised transaction is %s", b.State)
 	}
-	if !h.journalled(t, "signature.interrupted", "kind", "restart") {
+	if !h.journalled(t, "signature.interrupted", "kind", "interrupted") {
 		t.Error("the interruption is not in the journal")
 	}
 }

@@ -25,6 +25,8 @@ var interopPeople = []appliance.NewHolder{
 func runInterop(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "interop")
 	docs := fs.String("documents", "testdata/documents", "folder with the documents")
+	dss := fs.String("dss", "", "command that judges with EU DSS; none: it is missing")
+	pyhanko := fs.String("pyhanko", "", "command that judges with pyHanko; none: it is missing")
 	keep := fs.Bool("keep", false, "keep the throw-away appliance and the signed files")
 	if code, ok := parse(fs, args); !ok {
 		return code
@@ -47,6 +49,9 @@ func runInterop(ctx context.Context, e env, args []string) int {
 		if err := d.judgeKey(ctx, d.clients[i], string(interopPeople[i].KeyType)); err != nil {
 			return failed(e, err)
 		}
+	}
+	if err := d.judgeOutside(ctx, euDSS(*dss), pyHanko(*pyhanko)); err != nil {
+		return failed(e, err)
 	}
 	d.matrix()
 	fmt.Fprintf(e.out, "\n%d passed, %d failed\n", len(d.rows)-d.failed, d.failed)
@@ -110,6 +115,7 @@ func (d *demonstration) judgeKey(ctx context.Context, c *client, key string) err
 			return err
 		}
 		what := fmt.Sprintf("%s %s %s", o.form, o.level, key)
+		d.files = append(d.files, signedFile{what: what, path: path, form: o.form, level: o.level})
 		for _, j := range d.judges(ctx, o.form, path, filepath.Join(d.docs, o.file)) {
 			d.cell(what, j.name, j.judgement)
 		}
@@ -140,17 +146,18 @@ func (d *demonstration) judges(ctx context.Context, form signing.Form, path, ori
 // cell adds a row and its place in the matrix.
 func (d *demonstration) cell(what, judge string, j judgement) {
 	d.checkErr(what+", "+judge, j.err, j.saw)
-	d.cells = append(d.cells, cell{what, judge, j.err == nil})
+	mark := "ok"
+	if j.err != nil {
+		mark = "FAILED"
+	}
+	d.cells = append(d.cells, cell{what, judge, mark})
 }
 
-type cell struct {
-	what, judge string
-	ok          bool
-}
+type cell struct{ what, judge, mark string }
 
 // matrix prints what was judged by whom.
 func (d *demonstration) matrix() {
-	judges := []string{"pdfsig", "qpdf", "openssl cms", "xmlsec1", "xmllint", "sigillo verify"}
+	judges := []string{"pdfsig", "qpdf", "openssl cms", "xmlsec1", "xmllint", "EU DSS", "pyHanko", "sigillo verify"}
 	w := tabwriter.NewWriter(d.e.out, 0, 4, 2, ' ', 0)
 	fmt.Fprint(w, "\nSIGNATURE")
 	for _, j := range judges {
@@ -174,10 +181,7 @@ func (d *demonstration) matrix() {
 func (d *demonstration) mark(what, judge string) string {
 	for _, c := range d.cells {
 		if c.what == what && c.judge == judge {
-			if c.ok {
-				return "ok"
-			}
-			return "FAILED"
+			return c.mark
 		}
 	}
 	return "-"

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"sigillo/signing/cage"
 	"sigillo/signing/worker"
 )
 
@@ -57,6 +58,7 @@ func init() { // in a function, because help itself lists the commands
 		{name: "demo", args: "", help: "the whole main job on a throw-away appliance, checked by other programs", run: runDemo},
 		{name: "interop", hidden: true, run: runInterop},
 		{name: worker.Command, hidden: true, run: runInspectWorker},
+		{name: cage.Command, hidden: true, run: runRenderCage},
 	}
 }
 

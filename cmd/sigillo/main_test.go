@@ -22,15 +22,16 @@ import (
 	"sigillo/auth"
 	"sigillo/hsm"
 	"sigillo/signing"
+	"sigillo/signing/cage"
 	"sigillo/signing/worker"
 	"sigillo/store"
 	"sigillo/web"
 )
 
-// TestMain lets the test binary be the sigillo program too: the vault and the
-// inspection workers are started from it, and scripts call it by name.
+// TestMain lets the test binary be the sigillo program too: the vault, the
+// inspection workers and the renderer's cage are started from it, and scripts call it by name.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "vault" || os.Args[1] == worker.Command) {
+	if len(os.Args) > 1 && (os.Args[1] == "vault" || os.Args[1] == worker.Command || os.Args[1] == cage.Command) {
 		os.Exit(Main())
 	}
 	testscript.Main(m, map[string]func(){

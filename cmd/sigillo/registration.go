@@ -15,6 +15,7 @@ import (
 	"sigillo/appliance"
 	"sigillo/hsm"
 	"sigillo/store"
+	"sigillo/vault"
 )
 
 func runHolder(ctx context.Context, e env, args []string) int {
@@ -75,10 +76,10 @@ func register(ctx context.Context, e env, a *appliance.Appliance, n appliance.Ne
 			fmt.Fprintf(e.out, "Registered %s; certificate %s\n", n.Username, cred.Certificate)
 			return nil
 		}
-		fmt.Fprintln(e.err, "sigillo:", err)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if kind := vault.KindOf(err); kind != vault.WrongOTP && kind != vault.ReusedOTP {
+			return err // another code would not help
 		}
+		fmt.Fprintln(e.err, "sigillo:", err)
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sigillo/appliance"
+	"sigillo/signing/cage"
 	"sigillo/signing/worker"
 	"sigillo/web"
 )
@@ -81,7 +83,7 @@ func serve(ctx context.Context, e env, dir string, demo bool) error {
 	}
 	defer a.Close()
 	srv, err := web.New(web.Config{Signing: a.Signing, Accounts: a, Timestamping: timestamping(a), Status: a, Health: a,
-		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Secure: a.Config.TLSCertificate != ""})
+		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Secure: strings.HasPrefix(a.Config.BaseURL, "https:")})
 	if err != nil {
 		return err
 	}
@@ -136,6 +138,8 @@ func runVault(ctx context.Context, e env, args []string) int {
 }
 
 func runInspectWorker(_ context.Context, _ env, args []string) int { return worker.Main(args) }
+
+func runRenderCage(_ context.Context, _ env, args []string) int { return cage.Main(args) }
 
 // openBeside opens the appliance for a one-shot command, beside a running
 // service or alone.

@@ -18,7 +18,9 @@
 // is a process of its own in bubblewrap: no network, no other processes in
 // sight, no files but the program's own and the one document, an empty
 // environment, a bound on memory, processor time and output, and a wall clock
-// after which the whole group is killed. Where that cage cannot be built, views
-// of PDF and Office documents are refused unless the operator has said
+// after which the whole group is killed. Where bubblewrap cannot build that cage,
+// as in a plain chroot and in many containers, a second one without namespaces
+// stands in if the owner has given one (Renderer.Cage). Where that fails too,
+// views of PDF and Office documents are refused unless the operator has said
 // otherwise (Renderer.AllowUnsandboxed).
 package view

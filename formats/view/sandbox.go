@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,32 +23,11 @@ type job struct {
 	args     []string // the document is "{document}", the output folder "{out}"
 	document string   // path of the document, the only foreign file in sight
 	as       string   // name the document has inside
-	out      string   // writable folder; "" for none
+	out      string   // writable folder, thrown away by its owner; "" for none
 	profile  []byte   // LibreOffice's settings; nil for none
 	memory   int64    // bytes of address space
 	time     time.Duration
 	stdout   func(io.Reader) error // reads the output; nil throws it away
-}
-
-// checkCage tries once whether bubblewrap can build the cage here.
-func (r *Renderer) checkCage(ctx context.Context) error {
-	r.cage.Do(func() {
-		if r.Bwrap == "" {
-			r.cageErr = &Error{NoSandbox, "bubblewrap (bwrap) is not installed; install it, or allow views without a sandbox in the configuration", nil}
-			return
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		args := append(cageArgs(), "--", "/usr/bin/true")
-		if out, err := exec.CommandContext(ctx, r.Bwrap, args...).CombinedOutput(); err != nil {
-			first, _, _ := strings.Cut(string(out), "\n")
-			r.cageErr = &Error{NoSandbox, "bubblewrap cannot build its sandbox here; allow unprivileged user namespaces, or allow views without a sandbox in the configuration (" + first + ")", err}
-		}
-	})
-	if r.cageErr != nil && !r.AllowUnsandboxed {
-		return r.cageErr
-	}
-	return nil
 }
 
 // cageArgs is the cage common to all programs: nothing but the programs and
@@ -72,67 +52,89 @@ var environment = [][2]string{
 	{"PATH", "/usr/bin"}, {"HOME", "/tmp"}, {"LANG", "C.UTF-8"}, {"TZ", "UTC"}, {"SAL_USE_VCLPLUGIN", "svp"},
 }
 
-// command builds the process of j, caged if a cage can be had.
+// enclosure is what one run needs of its cage.
+type enclosure struct {
+	argv   []string          // words before the program's own
+	inside *strings.Replacer // names of the files as the program sees them
+	extra  []*os.File        // descriptors 3 and following
+	done   func()
+}
+
+// command builds the process of j in the cage of this machine.
 func (r *Renderer) command(ctx context.Context, j *job) (*exec.Cmd, func(), error) {
-	if err := r.checkCage(ctx); err != nil {
+	kind, err := r.chooseCage(ctx)
+	if err != nil {
 		return nil, nil, err
 	}
 	document, err := filepath.Abs(j.document)
 	if err != nil {
 		return nil, nil, &Error{Unreadable, "the document cannot be found", err}
 	}
-	argv, done := []string(nil), func() {}
-	if r.Prlimit != "" {
-		seconds := strconv.Itoa(int(j.time / time.Second))
-		argv = append(argv, r.Prlimit, "--core=0", "--cpu="+seconds, "--fsize="+strconv.Itoa(1<<30),
-			"--as="+strconv.FormatInt(j.memory, 10), "--nofile=256", "--")
+	var e *enclosure
+	if kind == bubblewrap {
+		e, err = r.bubble(j, document)
+	} else {
+		e, err = r.folder(kind, j, document)
 	}
-	inside := func(s string) string {
-		return strings.NewReplacer("{document}", "/in/"+j.as, "{out}", "/out", "{profile}", "/tmp/profile").Replace(s)
-	}
-	var extra *os.File
-	if r.cageErr == nil {
-		argv = append(append(argv, r.Bwrap), cageArgs()...)
-		for _, e := range environment {
-			argv = append(argv, "--setenv", e[0], e[1])
-		}
-		argv = append(argv, "--ro-bind", document, "/in/"+j.as)
-		if j.out != "" {
-			argv = append(argv, "--bind", j.out, "/out")
-		}
-		if j.profile != nil {
-			if extra, err = pipeWith(j.profile); err != nil {
-				return nil, nil, err
-			}
-			argv = append(argv, "--dir", "/tmp/profile", "--dir", "/tmp/profile/user", "--file", "3", "/tmp/profile/user/registrymodifications.xcu")
-			done = func() { extra.Close() }
-		}
-		argv = append(argv, "--")
-	} else if inside, done, err = uncaged(j, document); err != nil {
+	if err != nil {
 		return nil, nil, err
 	}
-	argv = append(argv, j.program)
+	argv := append(e.argv, j.program)
 	for _, a := range j.args {
-		argv = append(argv, inside(a))
+		argv = append(argv, e.inside.Replace(a))
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	for _, e := range environment {
-		cmd.Env = append(cmd.Env, e[0]+"="+e[1])
+	for _, v := range environment {
+		cmd.Env = append(cmd.Env, v[0]+"="+v[1])
 	}
-	if extra != nil {
-		cmd.ExtraFiles = []*os.File{extra}
-	}
-	return cmd, done, nil
+	cmd.ExtraFiles = e.extra
+	return cmd, e.done, nil
 }
 
-// uncaged prepares the same paths in a folder of its own, for machines where
-// the operator accepts to do without the cage.
-func uncaged(j *job, document string) (func(string) string, func(), error) {
-	dir, err := os.MkdirTemp("", "sigillo-view-")
-	if err != nil {
-		return nil, nil, &Error{Failed, "no room for temporary files", err}
+// limits are the words that bound a program's resources.
+func (r *Renderer) limits(j *job) []string {
+	if r.Prlimit == "" {
+		return nil
 	}
-	done := func() { os.RemoveAll(dir) }
+	seconds := strconv.Itoa(int(j.time / time.Second))
+	return []string{r.Prlimit, "--core=0", "--cpu=" + seconds, "--fsize=" + strconv.Itoa(1<<30),
+		"--as=" + strconv.FormatInt(j.memory, 10), "--nofile=256", "--"}
+}
+
+// bubble puts j into bubblewrap.
+func (r *Renderer) bubble(j *job, document string) (*enclosure, error) {
+	e := &enclosure{
+		inside: strings.NewReplacer("{document}", "/in/"+j.as, "{out}", "/out", "{profile}", "/tmp/profile"),
+		done:   func() {},
+	}
+	e.argv = append(append(r.limits(j), r.Bwrap), cageArgs()...)
+	for _, v := range environment {
+		e.argv = append(e.argv, "--setenv", v[0], v[1])
+	}
+	e.argv = append(e.argv, "--ro-bind", document, "/in/"+j.as)
+	if j.out != "" {
+		e.argv = append(e.argv, "--bind", j.out, "/out")
+	}
+	if j.profile != nil {
+		profile, err := pipeWith(j.profile)
+		if err != nil {
+			return nil, err
+		}
+		e.argv = append(e.argv, "--dir", "/tmp/profile", "--dir", "/tmp/profile/user", "--file", "3", "/tmp/profile/user/registrymodifications.xcu")
+		e.extra, e.done = []*os.File{profile}, func() { profile.Close() }
+	}
+	e.argv = append(e.argv, "--")
+	return e, nil
+}
+
+// folder gives j one folder for all that it writes: that of its output, or one
+// of its own. It is the cage without namespaces, or no cage at all, for machines
+// where the operator accepts to do without.
+func (r *Renderer) folder(kind cageKind, j *job, document string) (*enclosure, error) {
+	dir, done, err := workFolder(j)
+	if err != nil {
+		return nil, &Error{Failed, "no room for temporary files", err}
+	}
 	link, profile := filepath.Join(dir, j.as), filepath.Join(dir, "profile")
 	err = os.Symlink(document, link)
 	if err == nil && j.profile != nil {
@@ -142,11 +144,30 @@ func uncaged(j *job, document string) (func(string) string, func(), error) {
 	}
 	if err != nil {
 		done()
-		return nil, nil, &Error{Failed, "no room for temporary files", err}
+		return nil, &Error{Failed, "no room for temporary files", err}
 	}
-	return func(s string) string {
-		return strings.NewReplacer("{document}", link, "{out}", j.out, "{profile}", profile).Replace(s)
-	}, done, nil
+	e := &enclosure{argv: r.limits(j), done: done}
+	if kind == landlocked {
+		e.argv = r.Cage(dir, document, j.memory, j.time)
+	}
+	profile = (&url.URL{Path: profile}).EscapedPath() // it stands in an address
+	e.inside = strings.NewReplacer("{document}", link, "{out}", dir, "{profile}", profile)
+	return e, nil
+}
+
+func workFolder(j *job) (dir string, done func(), err error) {
+	if j.out != "" {
+		dir, err = filepath.Abs(j.out)
+		return dir, func() {}, err
+	}
+	if dir, err = os.MkdirTemp("", "sigillo-view-"); err != nil {
+		return "", nil, err
+	}
+	done = func() { os.RemoveAll(dir) }
+	if dir, err = filepath.Abs(dir); err != nil {
+		done()
+	}
+	return dir, done, err
 }
 
 // pipeWith returns the reading end of a pipe that holds b, which fits a pipe.
@@ -176,7 +197,7 @@ func (r *Renderer) run(ctx context.Context, j *job) error {
 	// Pdeathsig belongs to the thread that starts the child: keep it alive.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 2 * time.Second
 	stderr := &firstLine{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"sync"
@@ -38,11 +39,21 @@ type Renderer struct {
 	// owner of the folder keeps it private and empties it.
 	Cache string
 
-	// AllowUnsandboxed lets the outside programs run without bubblewrap. It is
-	// for machines that cannot build the cage and accept documents from friends.
+	// Cage gives the words to put before an absolute command line so that the
+	// program runs without namespaces but shut in: it may write in the folder
+	// dir alone, read document ("" for none) besides the machine's programs and
+	// fonts, and use so much memory and processor time. It is for machines where
+	// bubblewrap does not work; nil for none.
+	Cage func(dir, document string, memory int64, limit time.Duration) []string
+
+	// AllowUnsandboxed lets the outside programs run without any cage. It is
+	// for machines that cannot build one and accept documents from friends.
 	AllowUnsandboxed bool
 
+	Log *slog.Logger // is told once which cage is used; nil for nobody
+
 	cage     sync.Once
+	kind     cageKind
 	cageErr  error
 	converts singleflight.Group
 	drawings chan struct{} // bounds the pages in memory at the same time

@@ -12,6 +12,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -176,6 +177,52 @@ func TestNoSandbox(t *testing.T) {
 		r.AllowUnsandboxed = true
 		if _, err := r.Page(t.Context(), path, "pdf", 1, 36); err != nil {
 			t.Errorf("%q, allowed: %v", bwrap, err)
+		}
+	}
+}
+
+// Where bubblewrap does not work the owner's cage is used, and the log is told
+// once; where bubblewrap works, it is not asked.
+func TestSecondCage(t *testing.T) {
+	t.Parallel()
+	path := write(t, "a.pdf", pdfOf(1, "0 0 1000 1000"))
+	for name, c := range map[string]struct {
+		bwrap, cage, log string
+		kind             Kind
+		asked            int // for the trial and two pages
+	}{
+		"neither":    {"/bin/false", "/bin/false", "level=WARN msg=\"pages cannot be drawn in a sandbox\"", NoSandbox, 1},
+		"the second": {"/bin/false", "/usr/bin/env", "level=WARN msg=\"pages are drawn in the cage without namespaces\"", "", 3},
+		"no bwrap":   {"", "/usr/bin/env", "level=WARN msg=\"pages are drawn in the cage without namespaces\"", "", 3},
+		"bwrap":      {"/usr/bin/bwrap", "/bin/false", "level=INFO msg=\"pages are drawn in bubblewrap\"", "", 0},
+	} {
+		r := renderer(t, false)
+		if c.bwrap == r.Bwrap && r.tryBubblewrap(t.Context()) != nil {
+			continue // this machine has no namespaces to give
+		}
+		r.Bwrap = c.bwrap
+		var folders []string
+		r.Cage = func(dir, document string, _ int64, _ time.Duration) []string {
+			folders = append(folders, dir)
+			return []string{c.cage}
+		}
+		var log bytes.Buffer
+		r.Log = slog.New(slog.NewTextHandler(&log, nil))
+		for range 2 {
+			if _, err := r.Page(t.Context(), path, "pdf", 1, 36); KindOf(err) != c.kind {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), c.log) {
+			t.Errorf("%s: the log says %q", name, &log)
+		}
+		if len(folders) != c.asked {
+			t.Errorf("%s: the cage was asked %d times", name, len(folders))
+		}
+		for _, dir := range folders {
+			if _, err := os.Stat(dir); err == nil {
+				t.Errorf("%s: %s is left", name, dir)
+			}
 		}
 	}
 }
