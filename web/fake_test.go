@@ -45,6 +45,7 @@ type rooms struct {
 	uploaded  int64            // bytes seen by the last upload
 	wiped     []byte           // the password slice of the last Sign
 	client    string
+	locale    string // of the holder
 }
 
 const (
@@ -103,7 +104,7 @@ func (r *rooms) Session(_ context.Context, token string) (store.Holder, error) {
 	if r.sessions[token] == "" {
 		return store.Holder{}, refuse(signing.NotFound)
 	}
-	return store.Holder{ID: testHolder, Username: testUser, GivenName: "Ada", Surname: "Lovelace"}, nil
+	return store.Holder{ID: testHolder, Username: testUser, GivenName: "Ada", Surname: "Lovelace", Locale: r.locale}, nil
 }
 
 func (r *rooms) SignOut(_ context.Context, token string) error {
@@ -153,7 +154,7 @@ func (r *rooms) Upload(_ context.Context, _, name string, src io.Reader) (signin
 				It: "Un campo DATE mostra ogni giorno una data diversa. Sostituiscilo con testo fisso.",
 				En: "A DATE field shows a different date every day. Replace it with fixed text."}}}
 	case strings.Contains(name, "script"):
-		d.Forms, d.Report.Verdict = nil, inspect.Refuse
+		d.Forms, d.Pages, d.Report.Verdict = nil, 0, inspect.Refuse // its bytes are not kept
 		d.Report.Findings = []inspect.Finding{{Rule: "pdf.javascript", Severity: inspect.Refuse, Where: "oggetto 12 0",
 			Quote: "app.alert('<b>ciao</b>')", Text: inspect.Text{
 				It: "Il documento contiene JavaScript che si esegue all'apertura.",

@@ -3,6 +3,7 @@ package web
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,24 +68,31 @@ func flatten(into map[string]string, prefix string, tree map[string]any) error {
 	return nil
 }
 
-// negotiate picks a language: the holder's own choice first, then the order of
-// Accept-Language (RFC 9110 §12.5.4).
+// negotiate picks a language: what was asked for, or else the first of ours.
 func negotiate(chosen, accept string) string {
-	for _, code := range languages {
-		if chosen == code {
-			return code
-		}
+	if code := asked(chosen, accept); code != "" {
+		return code
+	}
+	return languages[0]
+}
+
+// asked is the language that was asked for: the choice made in this browser
+// first, then the order of Accept-Language (RFC 9110 §12.5.4). It is empty when
+// neither names one of ours.
+func asked(chosen, accept string) string {
+	if slices.Contains(languages, chosen) {
+		return chosen
 	}
 	if len(accept) > 200 { // a list of languages that no person reads
 		accept = accept[:200]
 	}
 	tags, _, err := language.ParseAcceptLanguage(accept)
 	if err != nil || len(tags) == 0 {
-		return languages[0]
+		return ""
 	}
 	_, i, sure := languageMatcher.Match(tags...)
 	if sure == language.No {
-		return languages[0]
+		return ""
 	}
 	return languages[i]
 }

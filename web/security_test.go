@@ -168,6 +168,45 @@ func TestLocalPath(t *testing.T) {
 	}
 }
 
+// TestHolderLanguage: the registered language is spoken to a holder whose
+// browser asks for none of ours, and yields to whatever asks.
+func TestHolderLanguage(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	w.rooms.locale = "en"
+	for _, c := range []struct{ cookie, accept, want string }{
+		{"", "", "en"},
+		{"", "fr", "en"},
+		{"", "it", "it"},
+		{"it", "fr", "it"},
+	} {
+		b := w.browser()
+		b.signIn(map[string]string{"": "11111", "fr": "22222", "it": "33333"}[c.accept] + map[string]string{"": "1", "it": "2"}[c.cookie])
+		b.lang = c.accept
+		if c.cookie != "" {
+			b.cookies[languageCookie] = c.cookie
+		}
+		if r := b.get("/history"); r.Header.Get("Content-Language") != c.want {
+			t.Errorf("cookie %q, Accept-Language %q: %q, want %q", c.cookie, c.accept, r.Header.Get("Content-Language"), c.want)
+		}
+	}
+	p := w.program()
+	for accept, want := range map[string]string{"": "Not found", "fr": "Not found", "it": "Non trovato"} {
+		p.lang = accept
+		if r := p.call("GET", "/documents/d-9", nil); r.StatusCode != http.StatusNotFound || !strings.Contains(r.body, want) {
+			t.Errorf("Accept-Language %q: %d %s", accept, r.StatusCode, r.body)
+		}
+	}
+	w.rooms.mu.Lock()
+	w.rooms.locale = "xx"
+	w.rooms.mu.Unlock()
+	b := w.browser().signIn("444444")
+	b.lang = "fr"
+	if r := b.get("/history"); r.Header.Get("Content-Language") != "it" {
+		t.Errorf("a language that we do not speak: %q", r.Header.Get("Content-Language"))
+	}
+}
+
 // TestLanguageLink: the choice is kept and one comes back to where one was.
 func TestLanguageLink(t *testing.T) {
 	t.Parallel()
