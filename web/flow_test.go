@@ -116,8 +116,23 @@ func TestRefusedDocument(t *testing.T) {
 	if strings.Contains(page.body, `action="/transactions"`) {
 		t.Error("a refused document must not offer the form")
 	}
+	if strings.Contains(page.body, `id="pages"`) || strings.Contains(page.body, "Sign it only if") {
+		t.Error("a refused document is not kept, yet its pages are spoken of")
+	}
 	if !strings.Contains(page.body, "app.alert(&#39;&lt;b&gt;ciao") {
 		t.Error("the quote is missing or not escaped")
+	}
+}
+
+// TestRefusedAmongSeveral: no link to pages that are not there.
+func TestRefusedAmongSeveral(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	b := w.browser().signIn("111111")
+	b.upload(formFile{"a.pdf", "x"}, formFile{"script.pdf", "y"})
+	page := b.get("/together?document=d-1&document=d-2")
+	if !strings.Contains(page.body, `"/documents/d-1?view=all#pages"`) || !strings.Contains(page.body, `href="/documents/d-2"`) {
+		t.Error("links to the documents")
 	}
 }
 
