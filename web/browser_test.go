@@ -10,16 +10,18 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"sigillo/signing"
 )
 
 // TestBrowser walks the main job in a real browser, with the script, in both
-// languages and at two widths. Set SIGILLO_SCREENSHOTS to a folder to get
-// pictures to look at, in all four combinations.
+// languages and at two widths, and has axe-core examine every page of it. Set
+// SIGILLO_SCREENSHOTS to a folder to get pictures to look at, in all four
+// combinations.
 func TestBrowser(t *testing.T) {
-	bin, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("Debian package chromium is not installed")
-	}
+	bin := chromium(t)
+	axe := readAxe(t)
 	shots := os.Getenv("SIGILLO_SCREENSHOTS")
 	if shots == "" {
 		shots = t.TempDir()
@@ -34,8 +36,17 @@ func TestBrowser(t *testing.T) {
 	}
 	for _, c := range cases {
 		name := c.lang + "-" + map[int64]string{1280: "desktop", 390: "phone"}[c.width]
-		t.Run(name, func(t *testing.T) { walk(t, bin, filepath.Join(shots, name), c.lang, c.width) })
+		t.Run(name, func(t *testing.T) { walk(t, bin, axe, filepath.Join(shots, name), c.lang, c.width) })
 	}
+}
+
+func chromium(t *testing.T) string {
+	t.Helper()
+	bin, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("Debian package chromium is not installed")
+	}
+	return bin
 }
 
 type stroll struct {
@@ -43,22 +54,30 @@ type stroll struct {
 	ctx   context.Context
 	w     *wall
 	shots string
+	axe   string // source of axe-core; empty when it is not there
 }
 
-func walk(t *testing.T, bin, shots, lang string, width int64) {
-	w := build(t)
+// open starts a browser that ends with the test.
+func open(t *testing.T, w *wall, bin, lang string) *stroll {
+	t.Helper()
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(bin), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("accept-lang", lang))
-	alloc, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
-	defer cancel()
+	alloc, cancel := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), opts...)
+	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(alloc)
-	defer cancel()
+	t.Cleanup(cancel)
 	// The browser lives as long as the context of this first call.
 	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatal(err)
 	}
-	s := &stroll{t, ctx, w, shots}
+	return &stroll{t: t, ctx: ctx, w: w}
+}
+
+func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
+	w := build(t)
+	s := open(t, w, bin, lang)
+	s.shots, s.axe = shots, axe
 	dir := t.TempDir()
 	var files []string
 	for _, f := range []formFile{{"Contratto di locazione.pdf", "%PDF-1.7 a"}, {"Lettera con macro.docx", "PK"}, {"Modulo script.pdf", "%PDF-1.7 b"}} {
@@ -105,6 +124,98 @@ func walk(t *testing.T, bin, shots, lang string, width int64) {
 	if len(w.rooms.txs) != 1 || len(w.rooms.txs["t-1"].Items) != 2 {
 		t.Error("one transaction of two documents expected")
 	}
+	s.otherPages()
+}
+
+// otherPages are those that the main job does not lead to.
+func (s *stroll) otherPages() {
+	s.w.rooms.mu.Lock()
+	s.w.rooms.txs["t-w"] = &signing.Transaction{ID: "t-w", State: signing.Authorised, Items: []signing.Item{{Name: "a.pdf"}}}
+	s.w.rooms.txs["t-f"] = &signing.Transaction{ID: "t-f", State: signing.Failed, Error: "busy", Items: []signing.Item{{Name: "a.pdf", Document: "d-1"}}}
+	s.w.rooms.suspended = true
+	s.w.rooms.mu.Unlock()
+	for _, p := range []struct{ name, path string }{{"all", "/documents/d-1?view=all"}, {"failed", "/transactions/t-f"},
+		{"suspended", "/certificates?suspended=1"}, {"no-credential", "/documents/d-1"}, {"blocked", "/together?document=d-1&document=d-3"},
+		{"working", "/transactions/t-w"}} {
+		s.run(p.name, chromedp.Navigate(s.w.url+p.path), chromedp.WaitVisible("h1"))
+		if p.name == "working" {
+			eval[bool](s, `window.stop(); true`) // or it refreshes while it is examined
+		}
+		s.shot("12-" + p.name)
+	}
+	s.run("idle", chromedp.Navigate(s.w.url+"/"), chromedp.WaitVisible("h1"))
+	eval[bool](s, `for (const id of ["idle", "upload-progress"]) document.getElementById(id).hidden = false; true`)
+	s.shot("13-idle")
+}
+
+// TestSignByKeyboard signs in and signs with the keyboard alone: the order of
+// the focus is that of the page, and one always sees where it is.
+func TestSignByKeyboard(t *testing.T) {
+	w := build(t)
+	doc, err := w.rooms.Upload(t.Context(), testHolder, "a.pdf", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := w.rooms.Prepare(t.Context(), testHolder, signing.Request{Credential: testCred,
+		Documents: []signing.Order{{Document: doc.ID, Form: signing.PAdES, Level: signing.BT}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, w, chromium(t), "en")
+	s.run("open", chromedp.EmulateViewport(1280, 600), chromedp.Navigate(w.url+"/signin?next=/transactions/"+tx.ID), chromedp.WaitVisible("#otp"))
+	if id := s.focus().ID; id != "username" {
+		t.Fatalf("the focus begins on %q", id)
+	}
+	s.run("sign in", chromedp.KeyEvent(testUser+kb.Tab+testPassword+kb.Tab+"111111"+kb.Enter), chromedp.WaitVisible("#warning"))
+
+	s.tab()
+	if at := s.focus(); at.Name != "#main" {
+		t.Errorf("the first stop is %+v, not the link that skips to the content", at)
+	}
+	s.run("skip", chromedp.KeyEvent(kb.Enter))
+	var stops []string
+	for at := s.tab(); at.Name != "/"; at = s.tab() { // the last one cancels
+		if stops = append(stops, at.Name); len(stops) > 20 {
+			break
+		}
+	}
+	if got := strings.Join(stops, " "); got != "/documents/d-1 /documents/d-1#pages SUMMARY password otp submit" {
+		t.Errorf("stops after the skip link: %s", got)
+	}
+	back := chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift))
+	s.run("back to the password", back, back, back)
+	s.run("sign", chromedp.KeyEvent(testPassword+kb.Tab+"222222"+kb.Tab+kb.Enter), chromedp.WaitVisible(".done-head"))
+}
+
+// focused is the element that has the focus.
+type focused struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`    // of a field, address of a link, type of a button
+	Visible bool   `json:"visible"` // on the screen, not covered, with an outline
+	Why     string `json:"why"`
+}
+
+func (s *stroll) focus() focused {
+	s.t.Helper()
+	return eval[focused](s, `(() => {
+		const e = document.activeElement, r = e.getBoundingClientRect(), c = getComputedStyle(e);
+		const top = document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2);
+		const seen = r.width > 1 && r.height > 1 && r.top >= 0 && r.bottom <= innerHeight && (e.contains(top) || top && top.contains(e));
+		const ring = e.matches(":focus-visible") && c.outlineStyle !== "none" && parseFloat(c.outlineWidth) >= 2;
+		return { id: e.id, name: e.getAttribute("href") || e.name || e.type || e.tagName, visible: !!(seen && ring),
+			why: JSON.stringify([r.left, r.top, r.width, r.height, innerHeight, c.outline, top && top.outerHTML.slice(0, 80)]) };
+	})()`)
+}
+
+// tab goes on to the next stop and makes sure that one sees it.
+func (s *stroll) tab() focused {
+	s.t.Helper()
+	s.run("tab", chromedp.KeyEvent(kb.Tab), chromedp.Sleep(300*time.Millisecond)) // scrolling is smooth
+	at := s.focus()
+	if !at.Visible {
+		s.t.Errorf("the focus on %q (%q) is not to be seen: %s", at.Name, at.ID, at.Why)
+	}
+	return at
 }
 
 func (s *stroll) run(what string, actions ...chromedp.Action[chromedp.Void]) {
@@ -142,7 +253,8 @@ func (s *stroll) fill(otp, password string) {
 }
 
 // shot takes a picture of the whole page and checks what every page must
-// fulfil in a browser: no sideways scrolling, no broken image.
+// fulfil in a browser: no sideways scrolling, no broken image, nothing that
+// axe-core objects to.
 func (s *stroll) shot(name string) {
 	s.t.Helper()
 	s.run(name, chromedp.Sleep(150*time.Millisecond))
@@ -162,4 +274,5 @@ func (s *stroll) shot(name string) {
 	if err := os.WriteFile(filepath.Join(s.shots, name+".png"), png, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
+	s.audit(name)
 }
