@@ -184,7 +184,7 @@ func (s *Server) apiSessions(api huma.API) {
 		http.StatusForbidden, http.StatusTooManyRequests, http.StatusUnprocessableEntity)
 	huma.Register(api, op, func(ctx context.Context, in *sessionInput) (*sessionOutput, error) {
 		defer clear(in.Body.Password)
-		token, err := s.cfg.Accounts.SignIn(ctx, in.Body.Username, in.Body.Password, digits(in.Body.OTP), clientOf(ctx))
+		token, err := s.openSession(ctx, in.Body.Username, in.Body.Password, digits(in.Body.OTP), clientOf(ctx))
 		if err != nil {
 			return nil, apiFail(ctx, err)
 		}

@@ -27,14 +27,15 @@ const (
 // Server is the web face of one appliance. It holds no state of its own but
 // counters: sessions, documents and keys all live below.
 type Server struct {
-	cfg     Config
-	app     *fiber.App
-	locales map[string]*locale
-	pages   pages
-	assets  *assets
-	openAPI []byte
-	formKey []byte // of this process: a restart makes open forms stale, nothing worse
-	metrics *metrics
+	cfg      Config
+	attempts attempts
+	app      *fiber.App
+	locales  map[string]*locale
+	pages    pages
+	assets   *assets
+	openAPI  []byte
+	formKey  []byte // of this process: a restart makes open forms stale, nothing worse
+	metrics  *metrics
 
 	base context.Context // ends when the server has shut down
 	end  context.CancelFunc
