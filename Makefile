@@ -61,4 +61,4 @@ $(DIST): web/assets/package-lock.json web/assets/build.sh
 	@touch $@
 
 clean: ## Remove what was built
-	rm -rf bin web/assets/dist web/assets/node_modules
+	rm -rf bin web/assets/dist web/assets/node_modules .interop

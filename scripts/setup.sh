@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what building and running Sigillo needs beyond Go, git and make:
 # Debian packages, each named with its reason. Says what it does, does nothing
-# when all is there, works as root or with sudo. Usage: setup.sh run|test
+# when all is there, works as root or with sudo. Usage: setup.sh run|test|interop
 set -eu
 
 # command or file to look for : Debian package : what for
@@ -24,8 +24,16 @@ test='
 /usr/lib/python3/dist-packages/lxml:python3-lxml:a judge of canonical XML below the root
 /usr/bin/strace:strace:fault tests
 '
-want=$run
-[ "${1:-run}" = test ] && want="$run$test"
+interop='
+/usr/bin/javac:default-jdk-headless:EU DSS, a judge of all forms and their levels
+/usr/bin/mvn:maven:EU DSS, a judge of all forms and their levels
+/var/lib/dpkg/info/python3-venv.list:python3-venv:pyHanko, a judge of PDF and CMS signatures
+'
+case ${1:-run} in
+interop) want="$run$test$interop" ;;
+test) want="$run$test" ;;
+*) want=$run ;;
+esac
 
 missing=
 IFS='

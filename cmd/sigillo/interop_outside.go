@@ -176,7 +176,7 @@ func (d *demonstration) addAltered() error {
 		if err := os.WriteFile(f.path, data, 0o600); err != nil {
 			return err
 		}
-		f.what, f.altered = string(f.form)+" altered", true
+		f.what, f.altered = string(f.form)+" altered is refused", true
 		d.files = append(d.files, f)
 	}
 	return nil
