@@ -12,7 +12,7 @@ dss="java -XX:TieredStopAtLevel=1 -jar $jar"
 if [ ! -e "$jar" ] || [ -n "$(find scripts/interop/dss -type f -newer "$jar")" ]; then
 	rm -f "$jar"
 	echo "interop: building the program around EU DSS, from Maven Central"
-	scripts/retry.sh mvn -q -B -Dstyle.color=never -f scripts/interop/dss package || {
+	scripts/retry.sh mvn -q -B -f scripts/interop/dss package || {
 		echo "interop: EU DSS is missing: Maven could not build it"
 		dss=
 	}
