@@ -142,7 +142,7 @@ func (s *Service) presentCredential(ctx context.Context, holder string, r store.
 	}
 	c.MaxItems = u.record.MaxDigests
 	if u.certificate != nil {
-		c.Subject, c.NotAfter = u.certificate.Subject.CommonName, u.certificate.NotAfter
+		c.Subject, c.NotAfter = u.subject, u.certificate.NotAfter
 	}
 	return c
 }

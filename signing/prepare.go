@@ -149,6 +149,7 @@ type credential struct {
 	row         store.Credential
 	record      vault.Credential
 	certificate *x509.Certificate
+	subject     string // of the certificate, for people
 }
 
 // usable loads a holder's credential and refuses one whose certificate is not
@@ -172,6 +173,7 @@ func (s *Service) usable(ctx context.Context, holder, id string) (credential, er
 	if err != nil {
 		return c, fromStore(err)
 	}
+	c.subject = cert.Subject
 	if err := json.Unmarshal(c.row.Record, &c.record); err != nil {
 		return c, fail(Internal, "the credential record cannot be read", err)
 	}
