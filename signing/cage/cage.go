@@ -6,9 +6,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	landlocksys "github.com/landlock-lsm/go-landlock/landlock/syscall"
@@ -77,6 +79,7 @@ func (c *confines) enter() error {
 	// Capabilities and the filter belong to the thread, and the thread that
 	// calls execve is the one that the new program gets.
 	runtime.LockOSThread()
+	debug.SetGCPercent(-1)
 	if err := os.Chdir(c.dir); err != nil {
 		return err
 	}
@@ -85,7 +88,34 @@ func (c *confines) enter() error {
 			return err
 		}
 	}
-	return fmt.Errorf("%s: %w", c.argv[0], syscall.Exec(c.argv[0], c.argv, c.environment()))
+	return fmt.Errorf("%s: %w", c.argv[0], c.become())
+}
+
+// become limits the memory and becomes the renderer with nothing in between:
+// the Go runtime may have reserved more addresses than the renderer is granted,
+// and would die of the next one. Raw calls keep it from starting a thread.
+func (c *confines) become() error {
+	path, err := unix.BytePtrFromString(c.argv[0])
+	if err != nil {
+		return err
+	}
+	argv, err := syscall.SlicePtrFromStrings(c.argv)
+	if err != nil {
+		return err
+	}
+	env, err := syscall.SlicePtrFromStrings(c.environment())
+	if err != nil {
+		return err
+	}
+	memory := &unix.Rlimit{Cur: c.memory, Max: c.memory}
+	for _, resource := range [...]uintptr{unix.RLIMIT_DATA, unix.RLIMIT_AS} {
+		if _, _, errno := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, resource, uintptr(unsafe.Pointer(memory)), 0, 0, 0); errno != 0 {
+			return errno
+		}
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)),
+		uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&env[0])))
+	return errno
 }
 
 // environment is the renderer's: nothing of ours but how to draw.
@@ -136,7 +166,7 @@ func (c *confines) restrictAccess() error {
 	return nil
 }
 
-// limit sets the resource limits, which stay with the renderer. Processes are
+// limit sets the resource limits but that of memory, which stay with the renderer. Processes are
 // counted by user, over all that the user runs: their limit only ends a flood.
 func (c *confines) limit() error {
 	for _, l := range []struct {
@@ -148,8 +178,6 @@ func (c *confines) limit() error {
 		{unix.RLIMIT_FSIZE, 1 << 30},
 		{unix.RLIMIT_NOFILE, 256},
 		{unix.RLIMIT_NPROC, 2048},
-		{unix.RLIMIT_DATA, c.memory},
-		{unix.RLIMIT_AS, c.memory},
 	} {
 		if err := unix.Setrlimit(l.resource, &unix.Rlimit{Cur: l.value, Max: l.value}); err != nil {
 			return fmt.Errorf("resource limit %d: %w", l.resource, err)
