@@ -245,6 +245,34 @@ func forged(t *testing.T, b *book, seq int64) (entries []store.JournalEntry) {
 	return entries
 }
 
+// One key signs the journals of two databases: a whole journal, checkpoints and
+// all, put in the place of the other is found.
+func TestSwappedJournal(t *testing.T) {
+	t.Parallel()
+	b := newBook(t, 10, 8)
+	path := filepath.Join(t.TempDir(), "vault.db")
+	db, err := store.Open(t.Context(), path, store.Vault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if err := New(db, func() time.Time { return t0 }).Append(t.Context(), Event{Actor: "vault", Event: "vault.started"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := New(db, func() time.Time { return t0 }).Checkpoint(t.Context(), b.key, "journal"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := Verify(t.Context(), db, b.keys); err != nil || !r.OK || r.Signed != 1 {
+		t.Fatalf("the vault's own: %+v, %v", r, err)
+	}
+	b.tamper(t, `DELETE FROM journal`, `DELETE FROM checkpoints`, `ATTACH '`+path+`' AS other;
+		INSERT INTO journal SELECT * FROM other.journal; INSERT INTO checkpoints SELECT * FROM other.checkpoints`)
+	r := b.verify(t)
+	if len(r.Problems) != 1 || r.Problems[0].Kind != BadCheckpoint || r.Entries != 1 || r.Signed != 0 {
+		t.Errorf("the vault's journal in the appliance's database: %+v", r)
+	}
+}
+
 // Entries deleted together with the checkpoints behind them are found with a
 // checkpoint that was kept elsewhere.
 func TestWitnessed(t *testing.T) {
@@ -299,7 +327,7 @@ func TestManyCheckpoints(t *testing.T) {
 			}
 			for _, l := range labels {
 				c := store.Checkpoint{Seq: head.Seq, Hash: head.Hash, Time: t0, Key: l}
-				digest := sha256.Sum256(encodeCheckpoint(c))
+				digest := sha256.Sum256(encodeCheckpoint(b.db.Schema(), c))
 				if c.Signature, err = b.key.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
 					return err
 				}

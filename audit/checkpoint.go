@@ -13,20 +13,21 @@ import (
 	"sigillo/store"
 )
 
-// Checkpoint signs the head of the journal (sequence number, hash, time) with
-// SHA-256 and an ECDSA or RSA (PKCS #1 v1.5) key, and stores the signature under
-// the key's label. It does nothing when the journal is empty or its head bears
-// this key's checkpoint already. The key is used outside of any transaction.
+// Checkpoint signs the head of the journal (which journal it is, sequence number,
+// hash, time) with SHA-256 and an ECDSA or RSA (PKCS #1 v1.5) key, and stores the
+// signature under the key's label. It does nothing when the journal is empty or
+// its head bears this key's checkpoint already. The key is used outside of any
+// transaction.
 func (j *Journal) Checkpoint(ctx context.Context, signer crypto.Signer, keyID string) error {
 	c, fresh, err := j.next(ctx, keyID)
 	if err != nil || !fresh {
 		return err
 	}
-	digest := sha256.Sum256(encodeCheckpoint(c))
+	digest := sha256.Sum256(encodeCheckpoint(j.db.Schema(), c))
 	if c.Signature, err = signer.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
 		return &Error{Failed, "audit: sign the checkpoint with " + keyID, err}
 	}
-	if err := verifyCheckpoint(c, signer.Public()); err != nil {
+	if err := verifyCheckpoint(j.db.Schema(), c, signer.Public()); err != nil {
 		return err // a signer that answers with nonsense is found here, not by the auditor
 	}
 	err = j.db.Write(ctx, func(tx *store.Tx) error { return tx.PutCheckpoint(c) })
@@ -59,9 +60,9 @@ func (j *Journal) next(ctx context.Context, keyID string) (c store.Checkpoint, f
 	return c, fresh, err
 }
 
-// verifyCheckpoint checks a checkpoint's signature.
-func verifyCheckpoint(c store.Checkpoint, key crypto.PublicKey) error {
-	digest := sha256.Sum256(encodeCheckpoint(c))
+// verifyCheckpoint checks the signature of a checkpoint of this journal.
+func verifyCheckpoint(journal store.Schema, c store.Checkpoint, key crypto.PublicKey) error {
+	digest := sha256.Sum256(encodeCheckpoint(journal, c))
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
 		if !ecdsa.VerifyASN1(k, digest[:], c.Signature) {

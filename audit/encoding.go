@@ -16,7 +16,7 @@ const hashSize = sha256.Size
 // made for one purpose is ever good for another.
 const (
 	entryDomain      = "sigillo journal entry v1\x00"
-	checkpointDomain = "sigillo journal checkpoint v1\x00"
+	checkpointDomain = "sigillo journal checkpoint v2\x00"
 )
 
 // canonical writes values so that no two different sequences of values give the
@@ -62,7 +62,9 @@ func hash(e store.JournalEntry, detail map[string]string) []byte {
 	return h[:]
 }
 
-// encodeCheckpoint returns the bytes whose SHA-256 is signed.
-func encodeCheckpoint(c store.Checkpoint) []byte {
-	return canonical(checkpointDomain).number(c.Seq).time(c.Time).bytes(c.Hash).string(c.Key)
+// encodeCheckpoint returns the bytes whose SHA-256 is signed. They name the
+// journal: two journals are signed with one key, and neither may be put in the
+// place of the other.
+func encodeCheckpoint(journal store.Schema, c store.Checkpoint) []byte {
+	return canonical(checkpointDomain).string(string(journal)).number(c.Seq).time(c.Time).bytes(c.Hash).string(c.Key)
 }

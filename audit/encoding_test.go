@@ -82,10 +82,11 @@ func TestEncodingKnownAnswer(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	c := store.Checkpoint{Seq: 2, Time: time.UnixMilli(258), Hash: []byte{9}, Key: "k"}
-	want = "sigillo journal checkpoint v1\x00" +
+	want = "sigillo journal checkpoint v2\x00" +
+		"\x00\x00\x00\x00\x00\x00\x00\x05vault" +
 		"\x00\x00\x00\x00\x00\x00\x00\x02" + "\x00\x00\x00\x00\x00\x00\x01\x02" +
 		"\x00\x00\x00\x00\x00\x00\x00\x01\x09" + "\x00\x00\x00\x00\x00\x00\x00\x01k"
-	if got := encodeCheckpoint(c); string(got) != want {
+	if got := encodeCheckpoint(store.Vault, c); string(got) != want {
 		t.Errorf("got %q", got)
 	}
 }

@@ -61,7 +61,7 @@ const (
 // checkpoints behind it. The error tells that the journal could not be read; what
 // is wrong with a journal that could be is in the report.
 func Verify(ctx context.Context, db *store.DB, keys map[string]crypto.PublicKey, witnessed ...store.Checkpoint) (Report, error) {
-	v := &verifier{keys: keys, last: make([]byte, hashSize)}
+	v := &verifier{journal: db.Schema(), keys: keys, last: make([]byte, hashSize)}
 	v.r.Problems = []Problem{}
 	err := db.Read(ctx, func(tx *store.Tx) error {
 		v.tx = tx
@@ -77,6 +77,7 @@ func Verify(ctx context.Context, db *store.DB, keys map[string]crypto.PublicKey,
 
 type verifier struct {
 	tx        *store.Tx
+	journal   store.Schema
 	keys      map[string]crypto.PublicKey
 	r         Report
 	last      []byte // stored hash of the entry before
@@ -190,7 +191,7 @@ func (v *verifier) checkpoint(c store.Checkpoint, e *store.JournalEntry) {
 		v.problem(c.Seq, UnknownKey, "the checkpoint of entry %d is by the key %q, which was not given", c.Seq, c.Key)
 		return
 	}
-	if err := verifyCheckpoint(c, key); err != nil {
+	if err := verifyCheckpoint(v.journal, c, key); err != nil {
 		v.problem(c.Seq, BadCheckpoint, "the checkpoint of entry %d does not bear a good signature by %q", c.Seq, c.Key)
 		return
 	}

@@ -59,9 +59,10 @@ const readers = 8
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
-	path  string
-	write *sql.DB // exactly one connection; BEGIN means BEGIN IMMEDIATE
-	read  *sql.DB // query_only connections
+	path   string
+	schema Schema
+	write  *sql.DB // exactly one connection; BEGIN means BEGIN IMMEDIATE
+	read   *sql.DB // query_only connections
 }
 
 // Open opens the database file at path, creating it (mode 0600) if needed, and
@@ -79,7 +80,7 @@ func open(ctx context.Context, path string, s Schema, busy time.Duration) (*DB, 
 	if err := create(abs); err != nil {
 		return nil, err
 	}
-	db := &DB{path: abs}
+	db := &DB{path: abs, schema: s}
 	db.write, err = sql.Open("sqlite", dsn(abs, busy, "immediate", "query_only(0)"))
 	if err == nil {
 		db.read, err = sql.Open("sqlite", dsn(abs, busy, "deferred", "query_only(1)"))
@@ -131,6 +132,9 @@ func dsn(path string, busy time.Duration, lock, mode string) string {
 
 // Path returns the absolute path of the database file.
 func (db *DB) Path() string { return db.path }
+
+// Schema returns which of the two databases this is; Open has made sure of it.
+func (db *DB) Schema() Schema { return db.schema }
 
 // Close closes all connections. Transactions that are still open fail.
 func (db *DB) Close() error {

@@ -242,6 +242,16 @@ func TestBusy(t *testing.T) {
 	write(t, ours, func(tx *Tx) error { return tx.PutSetting("k", []byte("ours")) })
 }
 
+// A database knows which of the two it is.
+func TestSchema(t *testing.T) {
+	t.Parallel()
+	for _, s := range []Schema{Appliance, Vault} {
+		if got := openTest(t, s).Schema(); got != s {
+			t.Errorf("%q, want %q", got, s)
+		}
+	}
+}
+
 // A full disk (here: a full database) is Full, nothing of the transaction
 // stays, not even when the caller goes on after the error, and what was there
 // can be read.

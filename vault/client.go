@@ -22,7 +22,9 @@ import (
 )
 
 const (
-	poolSize    = 16               // connections a client has at most
+	poolSize    = 16               // requests under way at most, without sign-ins
+	guestSlots  = 4                // sign-ins under way at most
+	guestWait   = 5 * time.Second  // how long a sign-in waits for one of them
 	dialWait    = 10 * time.Second // how long a socket may be away
 	dialPause   = 50 * time.Millisecond
 	callTimeout = 90 * time.Second // for a context without a deadline
@@ -30,7 +32,9 @@ const (
 )
 
 // Client speaks to the vault. It may be used by many goroutines at once; each
-// request has a connection to itself, at most sixteen are open.
+// request has a connection to itself, at most twenty are open. Four of them are
+// for Authenticate, which anybody on the network can cause and which is slow by
+// design: however many sign in, the other sixteen are left to those who sign.
 //
 // When a connection breaks under a request, the request is sent once more, with
 // the same identifier, over a fresh connection, for which the client waits up to
@@ -39,6 +43,9 @@ const (
 type Client struct {
 	socket string
 	slots  chan struct{} // one taken for each request under way
+	guests chan struct{} // instead of slots for Authenticate
+
+	guestWait time.Duration
 
 	mu     sync.Mutex
 	idle   []*net.UnixConn // guarded by mu
@@ -47,7 +54,8 @@ type Client struct {
 
 // Dial returns a client of the vault at socket. It connects at the first request.
 func Dial(socket string) *Client {
-	return &Client{socket: socket, slots: make(chan struct{}, poolSize)}
+	return &Client{socket: socket, slots: make(chan struct{}, poolSize), guests: make(chan struct{}, guestSlots),
+		guestWait: guestWait}
 }
 
 // Close closes the idle connections; requests under way end by themselves.
@@ -119,7 +127,8 @@ func (c *Client) CreateCredential(ctx context.Context, n NewCredential) (Credent
 	return a.Credential, a.CSR, err
 }
 
-// Authenticate checks both factors and consumes the OTP. a.Password is wiped.
+// Authenticate checks both factors and consumes the OTP. Busy when too many sign
+// in at the same time. a.Password is wiped.
 func (c *Client) Authenticate(ctx context.Context, a Authentication) error {
 	defer clear(a.Password)
 	return c.call(ctx, opAuthenticate, a, nil)
@@ -196,12 +205,11 @@ func (c *Client) call(ctx context.Context, op string, body, out any) error {
 		return err
 	}
 	defer clear(f)
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return &Error{Kind: Busy, Msg: "too many requests wait for the vault; try again", Err: ctx.Err()}
+	leave, err := c.enter(ctx, op)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	b, err := c.send(ctx, f)
 	if err != nil {
 		return err
@@ -222,6 +230,23 @@ func (c *Client) call(ctx context.Context, op string, body, out any) error {
 		return &Error{Kind: Failed, Msg: "the vault gave an answer that cannot be read", Err: err}
 	}
 	return nil
+}
+
+// enter waits for a slot of the operation's kind.
+func (c *Client) enter(ctx context.Context, op string) (leave func(), err error) {
+	slots := c.slots
+	if op == opAuthenticate {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.guestWait)
+		defer cancel()
+		slots = c.guests
+	}
+	select {
+	case slots <- struct{}{}:
+		return func() { <-slots }, nil
+	case <-ctx.Done():
+		return nil, &Error{Kind: Busy, Msg: "too many requests wait for the vault; try again", Err: ctx.Err()}
+	}
 }
 
 // send delivers a frame and returns the answering one, with one repetition when

@@ -192,6 +192,82 @@ func TestOneRepetition(t *testing.T) {
 	}
 }
 
+// TestSignInFlood: however many sign in, those who sign have slots; whoever
+// finds no slot to sign in learns so soon.
+func TestSignInFlood(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	defer close(hang)
+	var waiting atomic.Int32
+	socket := impostor(t, func(_ int, c net.Conn) {
+		hold, err := dup(c)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		go func() {
+			defer hold.Close()
+			b, err := readFrame(hold)
+			if err != nil {
+				return
+			}
+			q, _ := parseRequest(b)
+			if q.Op == opAuthenticate {
+				waiting.Add(1)
+				<-hang
+				return
+			}
+			if f, err := frame(answer{ID: q.ID, Body: json.RawMessage(`{"node":"n"}`)}); err == nil {
+				hold.Write(f)
+			}
+		}()
+	})
+	c := Dial(socket)
+	defer c.Close()
+	c.guestWait = 100 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	refused := make(chan error)
+	for i := range 3 * poolSize {
+		a := Authentication{Client: "test"}
+		if i%2 == 0 {
+			a.Factors.Holder = "h"
+		}
+		go func() { refused <- c.Authenticate(ctx, a) }()
+	}
+	for range 3*poolSize - guestSlots {
+		want(t, <-refused, Busy)
+	}
+	if n := waiting.Load(); n != guestSlots {
+		t.Errorf("%d sign-ins under way, want %d", n, guestSlots)
+	}
+	var wg sync.WaitGroup
+	for range 2 * poolSize {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			if s, err := c.Status(ctx); err != nil || s.Node != "n" {
+				t.Errorf("beside the flood: %+v, %v", s, err)
+			}
+		})
+	}
+	wg.Wait()
+	cancel()
+	for range guestSlots {
+		<-refused
+	}
+}
+
+// dup gives a connection that stays open when c is closed.
+func dup(c net.Conn) (net.Conn, error) {
+	f, err := c.(*net.UnixConn).File()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return net.FileConn(f)
+}
+
 func TestStrangeAnswers(t *testing.T) {
 	t.Parallel()
 	for name, a := range map[string]any{

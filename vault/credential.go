@@ -14,7 +14,6 @@ import (
 	"sigillo/audit"
 	"sigillo/auth"
 	"sigillo/hsm"
-	"sigillo/store"
 )
 
 func credentialMessage(c *Credential) message {
@@ -90,8 +89,7 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 	}
 	ev := audit.Event{Actor: c.Holder, Event: "credential.created", Subject: c.ID,
 		Detail: map[string]string{"key": hex.EncodeToString(thumbprint(c.PublicKey))}}
-	err = v.db.Write(ctx, func(tx *store.Tx) error { return audit.Append(tx, v.now(), ev) })
-	if err != nil {
+	if err := v.journal(ctx, ev); err != nil {
 		return nil, because(err, "the journal cannot be written")
 	}
 	return &credentialAnswer{Credential: *c, CSR: csr}, nil // 5

@@ -27,6 +27,9 @@ const (
 	// retryFor is how long after its step a code may be repeated by the same
 	// request: its window, and the time to start the vault again.
 	retryFor = 3 * time.Minute
+	// tamperedEvery is how often the journal hears that one holder's record was
+	// tampered with: who sends such records must not fill the disk.
+	tamperedEvery = 10 * time.Minute
 )
 
 func factorsMessage(f *Factors) message {
@@ -86,35 +89,35 @@ func (u use) binding() string { return hex.EncodeToString(u.content) + ":" + u.n
 
 func (u use) name() string { return u.op + ":" + u.request }
 
-// checkFactors is the one place where a holder is recognised.
-//
-//  1. The record is the vault's own (MAC by the token) and the current one
-//     (MAC of the state row), and the holder is not locked out.
-//  2. Password and OTP are both evaluated, whatever the first gave: the time
-//     does not tell which was wrong.
-//  3. In one transaction, on the state as it is now: the verdict. Good: the step
-//     is consumed and the event journalled; of two requests with one code, one
-//     gets here first. Bad: the failure is counted and journalled. Durable
-//     after it, and before anybody knows: the step or the failure.
-//  4. The answer.
-//
-// It returns the stretched password, which the caller wipes, and the step.
+// checkFactors is the one place where a holder is recognised. It returns the
+// stretched password, which the caller wipes, and the OTP's step. Whatever it
+// refuses of a holder is journalled, what can be repeated without end by the
+// period.
 func (v *server) checkFactors(ctx context.Context, f *Factors, password []byte, otp string, u use) (stretched [32]byte, step int64, err error) {
 	if f.Version == 0 && f.Holder == "" {
 		return stretched, 0, v.decoy(ctx, password)
 	}
+	if stretched, step, err = v.weigh(ctx, f, password, otp, u); err != nil {
+		return stretched, 0, v.noteRefusal(ctx, f, u, err)
+	}
+	return stretched, step, nil
+}
+
+// weigh is checkFactors for a holder who exists.
+//
+//  1. The record is the vault's own (MAC by the token).
+//  2. Password and OTP are both evaluated, whatever the first gave and whether
+//     or not the holder is locked out: the time tells neither which was wrong
+//     nor, beside an invented name, that the holder exists.
+//  3. In one transaction, on the state as it is now: the record is the current
+//     one (MAC of the state row), the holder is not locked out, the verdict.
+//     Good: the step is consumed and the event journalled; of two requests with
+//     one code, one gets here first. Bad: the failure is counted and journalled.
+//     Durable after it, and before anybody knows: the step or the failure.
+//  4. The answer.
+func (v *server) weigh(ctx context.Context, f *Factors, password []byte, otp string, u use) (stretched [32]byte, step int64, err error) {
 	if err := v.ownFactors(ctx, f); err != nil { // 1
 		return stretched, 0, err
-	}
-	err = v.db.Read(ctx, func(tx *store.Tx) error {
-		s, err := v.otpState(tx, f)
-		if err != nil {
-			return err
-		}
-		return v.locked(s)
-	})
-	if err != nil {
-		return stretched, 0, because(err, "the vault's state cannot be read")
 	}
 	if len(password) > maxPassword {
 		password = nil // counted as wrong
@@ -166,12 +169,40 @@ func (v *server) locked(s store.OTPState) error {
 	return nil
 }
 
+// noteRefusal journals a refusal that came before a verdict, and gives the error
+// to answer with. A lock-out is journalled once, however often somebody knocks
+// while it lasts.
+func (v *server) noteRefusal(ctx context.Context, f *Factors, u use, cause error) error {
+	now, holder := v.now(), f.Holder
+	if checkName("the holder", holder, maxName) != nil {
+		holder = "" // not the vault's own record: anything may stand there
+	}
+	n, until, actor := &v.tampered, now.Add(tamperedEvery), "vault"
+	switch KindOf(cause) {
+	case Locked:
+		n, until, actor = &v.lockouts, now.Add(retryAfter(cause)), holder
+	case Tampered:
+	default:
+		return cause
+	}
+	key, first := n.first(holder, now, until)
+	if !first {
+		return cause
+	}
+	err := v.journal(ctx, audit.Event{Actor: actor, Event: "factors.refused", Subject: holder,
+		Detail: map[string]string{"operation": u.op, "reason": string(KindOf(cause))}})
+	if err != nil {
+		n.forget(key)
+		v.log.Error("a refusal could not be journalled", "err", err, "cause", cause)
+	}
+	return firstError(because(err, "the journal cannot be written"), cause)
+}
+
 // verdict is what the factors are worth.
 type verdict struct {
 	kind     Kind // "": good
 	step     int64
 	repeated bool // the repetition of a request whose answer was lost
-	wait     time.Duration
 }
 
 // judge evaluates the factors on a state. The work is the same for every
@@ -209,8 +240,8 @@ func (v *server) record(tx *store.Tx, s store.OTPState, f *Factors, u use, r *ve
 		s.Step, s.Request, s.Failures, s.LockedUntil = r.step, u.binding(), 0, time.Time{}
 	case WrongPassword, WrongOTP:
 		s.Failures++
-		if r.wait = auth.Delay(s.Failures); r.wait > 0 {
-			s.LockedUntil = now.Add(r.wait)
+		if wait := auth.Delay(s.Failures); wait > 0 {
+			s.LockedUntil = now.Add(wait)
 		}
 		fallthrough
 	default:
@@ -224,6 +255,8 @@ func (v *server) record(tx *store.Tx, s store.OTPState, f *Factors, u use, r *ve
 	return because(audit.Append(tx, now, ev), "the journal cannot be written")
 }
 
+// err is the answer. That a failure has locked the holder out it does not say:
+// only a name that exists can be.
 func (r verdict) err() error {
 	switch r.kind {
 	case "":
@@ -233,7 +266,7 @@ func (r verdict) err() error {
 	case NotAllowed:
 		return fail(NotAllowed, "a request of this name with other content was made before; start a new one")
 	}
-	return &Error{Kind: r.kind, Msg: "the password or the code is wrong", RetryAfter: r.wait}
+	return fail(r.kind, "the password or the code is wrong")
 }
 
 // decoy does the work of a check for a holder who does not exist, all but the

@@ -2,6 +2,8 @@ package vault
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,7 +86,7 @@ func TestLockout(t *testing.T) {
 		wait(h.authenticate(goodPassword, "000000"), WrongOTP, 0)
 	}
 	for _, d := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute} {
-		wait(h.authenticate("wrong", "000000"), WrongPassword, d)
+		wait(h.authenticate("wrong", "000000"), WrongPassword, 0)                         // no word of the lock-out
 		wait(h.authenticate(goodPassword, auth.TOTP(h.secret, r.clock.now())), Locked, d) // right or not
 		r.clock.move(d - time.Second)
 		r.restart() // a restart does not help
@@ -95,6 +97,106 @@ func TestLockout(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait(h.authenticate("wrong", "000000"), WrongPassword, 0) // counted from the start again
+}
+
+// TestLockedCostsTheSame: the answer to a holder who is locked out takes an
+// Argon2id, as that to an invented name does.
+func TestLockedCostsTheSame(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.enrol("h")
+	for range auth.FreeFailures + 1 {
+		want(t, h.authenticate("wrong", "000000"), WrongPassword)
+	}
+	want(t, h.authenticate("wrong", "000000"), Locked)
+	v, done := r.direct()
+	defer done()
+	for range cap(v.stretching) {
+		v.stretching <- struct{}{} // no Argon2id can begin
+	}
+	for name, f := range map[string]Factors{"locked out": h.factors, "unknown": {}} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		err := v.authenticate(ctx, "id", &Authentication{Factors: f, Password: []byte("wrong"), OTP: "000000", Client: "test"})
+		if KindOf(err) != Busy {
+			t.Errorf("%s: %v without an Argon2id", name, err)
+		}
+		cancel()
+	}
+}
+
+// TestRefusalsJournalled: a lock-out is in the journal once, a tampered record
+// now and then, however often somebody knocks.
+func TestRefusalsJournalled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.enrol("h")
+	for range auth.FreeFailures {
+		want(t, h.authenticate("wrong", "000000"), WrongPassword)
+	}
+	for round := 1; round <= 2; round++ {
+		want(t, h.authenticate("wrong", "000000"), WrongPassword)
+		for range 10 {
+			want(t, h.authenticate("wrong", "000000"), Locked)
+		}
+		if n := r.refusals(); n[Locked] != round || n[WrongPassword] != auth.FreeFailures+round {
+			t.Errorf("locked out %d times: %v", round, n)
+		}
+		r.clock.move(time.Minute)
+	}
+	knock := func(holder string) {
+		t.Helper()
+		f := h.factors
+		f.Holder, f.MAC = holder, nil
+		want(t, r.c.Authenticate(t.Context(), Authentication{Factors: f, Password: []byte("x"), OTP: "1", Client: "test"}), Tampered)
+	}
+	for range 10 {
+		knock("h")
+		knock("a name with a line end\n")
+	}
+	if n := r.refusals(); n[Tampered] != 2 {
+		t.Errorf("two records tampered with: %v", n)
+	}
+	for i := range 2 * maxTampered {
+		knock(fmt.Sprint("invented-", i))
+	}
+	if n := r.refusals(); n[Tampered] != maxTampered {
+		t.Errorf("many records: %v", n)
+	}
+	r.clock.move(tamperedEvery)
+	knock("h")
+	if n := r.refusals(); n[Tampered] != maxTampered+1 {
+		t.Errorf("in the next period: %v", n)
+	}
+}
+
+// refusals counts the refusals in the vault's journal by their reason.
+func (r *rig) refusals() map[Kind]int {
+	n := map[Kind]int{}
+	for _, e := range r.entries("factors.refused") {
+		n[Kind(e["reason"])]++
+	}
+	return n
+}
+
+// TestFull: a full database is told from other faults, at the other end too.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	act := h.authorised("tx", 1)
+	// No row fits behind the last number: SQLite says what it says of a full disk.
+	for _, s := range []string{`CREATE TABLE brim (n INTEGER PRIMARY KEY AUTOINCREMENT)`,
+		`INSERT INTO brim VALUES (9223372036854775807)`,
+		`CREATE TRIGGER full BEFORE INSERT ON journal BEGIN INSERT INTO brim VALUES (NULL); END`} {
+		execRaw(t, r.cfg.StateDB, s)
+	}
+	want(t, h.authenticate(goodPassword, h.otp()), Full)
+	_, err := r.c.Sign(t.Context(), act)
+	want(t, err, Full)
+	execRaw(t, r.cfg.StateDB, `DROP TRIGGER full`)
+	want(t, h.authenticate(goodPassword, auth.TOTP(h.secret, r.clock.now())), "")
+	_, err = r.c.Sign(t.Context(), act)
+	want(t, err, "")
 }
 
 // TestUnknownHolder: the zero Factors cost the same and say nothing.

@@ -125,7 +125,9 @@ func (v *server) closeKey(ctx context.Context, row store.Spent, ev audit.Event) 
 
 // signDigest uses an infrastructure key. What the digest is of the vault cannot
 // know; it sees to it that it is a digest of an allowed hash function, and not
-// structured data that the key's owner would not sign.
+// structured data that the key's owner would not sign. Each signature is counted,
+// and the counts are journalled: one that the service's own records do not
+// account for shows.
 func (v *server) signDigest(ctx context.Context, q *digestRequest) (*signatureAnswer, error) {
 	if err := checkLabel(q.Label); err != nil {
 		return nil, err
@@ -149,6 +151,7 @@ func (v *server) signDigest(ctx context.Context, q *digestRequest) (*signatureAn
 	if err != nil {
 		return nil, because(err, "the token did not sign")
 	}
+	v.uses.add(q.Label)
 	if !verified(k.Public(), q.Digest, s, signerOpts(scheme, h)) {
 		return nil, fail(Failed, "the token made a wrong signature; nothing was released, have the token checked")
 	}

@@ -2,11 +2,14 @@ package vault
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
+	"reflect"
 	"testing"
+	"time"
 
 	"sigillo/hsm"
 )
@@ -73,6 +76,59 @@ func TestInfrastructureKeys(t *testing.T) {
 	want(t, err, NotAllowed)
 	if rep, err := r.c.SelfTest(ctx); err != nil {
 		t.Errorf("self-test: %+v, %v", rep, err)
+	}
+}
+
+// TestUsesAreJournalled: the uses of infrastructure keys are in the journal, by
+// the number, every ten minutes and at the end.
+func TestUsesAreJournalled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, label := range []string{"tsu-1", "tsa-ca"} {
+		if _, err := r.c.CreateKey(t.Context(), label, "p256"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := r.clock.now().Format(time.RFC3339)
+	for range 3 {
+		if err := signLabel(r, "tsu-1", make([]byte, 32)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := signLabel(r, "tsa-ca", make([]byte, 32)); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.events()["key.used"]; n != 0 {
+		t.Errorf("%d entries at once", n)
+	}
+	r.clock.move(time.Hour)
+	v, done := r.direct() // the vault is stopped
+	defer done()
+	want := []map[string]string{{"label": "tsa-ca", "count": "1", "since": begin}, {"label": "tsu-1", "count": "3", "since": begin}}
+	if got := r.entries("key.used"); !reflect.DeepEqual(got, want) {
+		t.Errorf("at the end: %v", got)
+	}
+	begin = r.clock.now().Format(time.RFC3339)
+	use := func() {
+		t.Helper()
+		if _, err := v.signDigest(t.Context(), &digestRequest{Label: "tsu-1", Hash: "SHA-256", Digest: make([]byte, 32)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	use()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	v.minute(over, 10) // fails: the use is not forgotten
+	use()
+	v.minute(t.Context(), 19) // too early
+	if n := r.events()["key.used"]; n != 2 {
+		t.Errorf("%d entries, want 2", n)
+	}
+	v.minute(t.Context(), 20)
+	v.minute(t.Context(), 30) // nothing to say
+	want = append(want, map[string]string{"label": "tsu-1", "count": "2", "since": begin})
+	if got := r.entries("key.used"); !reflect.DeepEqual(got, want) {
+		t.Errorf("after ten minutes: %v", got)
 	}
 }
 

@@ -208,7 +208,7 @@ func (v *server) serveFrame(ctx context.Context, conn *net.UnixConn, b []byte) b
 	out, err := v.handle(ctx, q)
 	if err != nil {
 		switch KindOf(err) {
-		case Failed, TokenGone, Tampered, Busy:
+		case Failed, TokenGone, Tampered, Busy, Full:
 			v.log.Error("a request failed", "op", q.Op, "err", err)
 		}
 	}

@@ -14,10 +14,10 @@ type (
 	reader = io.Reader
 )
 
-// rawExec writes to a database behind the store's back.
-func rawExec(t *testing.T, path, query string) {
+// execRaw runs SQL behind the store's back, also beside a running vault.
+func execRaw(t *testing.T, path, query string) sql.Result {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,6 +26,13 @@ func rawExec(t *testing.T, path, query string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return res
+}
+
+// rawExec writes to a database behind the store's back.
+func rawExec(t *testing.T, path, query string) {
+	t.Helper()
+	res := execRaw(t, path, query)
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
 		t.Fatalf("%s changed nothing: %v", query, err)
 	}

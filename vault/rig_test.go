@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base32"
+	"encoding/json"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -149,6 +150,29 @@ func (r *rig) events() map[string]int {
 		r.t.Fatal(err)
 	}
 	return n
+}
+
+// entries returns the details of the entries of a name in the vault's journal.
+func (r *rig) entries(name string) (details []map[string]string) {
+	r.t.Helper()
+	err := r.db().Read(context.Background(), func(tx *store.Tx) error {
+		es, err := tx.Journal(1, 0)
+		for _, e := range es {
+			if e.Event != name {
+				continue
+			}
+			d := map[string]string{}
+			if err := json.Unmarshal(e.Detail, &d); err != nil {
+				return err
+			}
+			details = append(details, d)
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return details
 }
 
 // holder is somebody enrolled, with what only they have.

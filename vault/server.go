@@ -54,6 +54,9 @@ type server struct {
 
 	stretching chan struct{} // one taken for each Argon2id under way
 	creating   sync.Mutex    // held while an infrastructure key is made
+	lockouts   notes         // of holders who are locked out
+	tampered   notes         // of records that were changed
+	uses       uses          // of infrastructure keys
 	memoryLock bool
 
 	mu    sync.Mutex
@@ -74,8 +77,8 @@ type server struct {
 //  4. The keys of this process are derived from the token.
 //  5. Durable: "vault.started" and the unfinished intents, in the journal.
 //  6. The socket is opened.
-//  7. At the end: no new requests, those under way are finished, "vault.stopped"
-//     is journalled, everything is closed.
+//  7. At the end: no new requests, those under way are finished, the uses of
+//     keys not journalled yet and "vault.stopped" are, everything is closed.
 func Serve(ctx context.Context, cfg Config, ready func()) error {
 	return serve(ctx, cfg, ready, func(string) {})
 }
@@ -116,6 +119,7 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	v := &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
 		log:        slog.Default().With("room", "vault", "node", cfg.Node),
 		stretching: make(chan struct{}, runtime.GOMAXPROCS(0)), conns: make(map[*net.UnixConn]bool)}
+	v.tampered.most, v.uses.since = maxTampered, v.since
 	v.memoryLock = harden(v.log) // 1
 	release, err := lock(cfg.StateDB + ".lock")
 	if err != nil { // 2
@@ -214,15 +218,23 @@ func (v *server) tick(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if err := v.settle(ctx, false); err != nil && ctx.Err() == nil {
-			v.log.Error("unfinished intents could not be settled", "err", err)
-		}
-		if n%10 != 0 {
-			continue
-		}
-		if err := v.checkpoint(ctx); err != nil && ctx.Err() == nil {
-			v.log.Error("the journal could not be signed", "err", err)
-		}
+		v.minute(ctx, n)
+	}
+}
+
+// minute is what is done in the nth minute.
+func (v *server) minute(ctx context.Context, n int) {
+	if err := v.settle(ctx, false); err != nil && ctx.Err() == nil {
+		v.log.Error("unfinished intents could not be settled", "err", err)
+	}
+	if n%10 != 0 {
+		return
+	}
+	if err := v.journalUses(ctx); err != nil && ctx.Err() == nil {
+		v.log.Error("the uses of keys could not be journalled", "err", err)
+	}
+	if err := v.checkpoint(ctx); err != nil && ctx.Err() == nil {
+		v.log.Error("the journal could not be signed", "err", err)
 	}
 }
 
@@ -230,9 +242,7 @@ func (v *server) tick(ctx context.Context) {
 func (v *server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
-	err := v.db.Write(ctx, func(tx *store.Tx) error {
-		return audit.Append(tx, v.now(), audit.Event{Actor: "vault", Event: "vault.stopped", Subject: v.cfg.Node})
-	})
+	err := v.journalUses(ctx, audit.Event{Actor: "vault", Event: "vault.stopped", Subject: v.cfg.Node})
 	if err == nil {
 		err = v.checkpoint(ctx)
 	}

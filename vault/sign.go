@@ -28,10 +28,11 @@ const keepResults = 10 * time.Minute
 //     record. (EN 419 241-1 SRA_SKM: a signing key is used under the signer's
 //     control only.)
 //  2. Durable: the SAD is consumed and the intent journalled, in one
-//     transaction. A SAD consumed by another request is refused; the same
-//     request goes on where it stopped: if the result is durable it is the
-//     answer, else the same digests are signed again. Only a first use and an
-//     unfinished one want the SAD to be unexpired.
+//     transaction. A SAD consumed by another request is refused, and so is one
+//     that the journal knows but whose row is gone or changed; the same request
+//     goes on where it stopped: if the result is durable it is the answer, else
+//     the same digests are signed again. Only a first use and an unfinished one
+//     want the SAD to be unexpired.
 //  3. The token derives the KEK, unwraps the key and signs all digests.
 //  4. Every signature is verified with the public key before it is released: a
 //     wrong one, of a faulty token, can give the key away (Boneh, DeMillo,
@@ -112,6 +113,9 @@ func (v *server) consume(ctx context.Context, a *Activation, sad *claims) (row s
 			return fail(ExpiredSAD, "the authorisation is too old; authorise again")
 		}
 		if old.JTI == "" {
+			if err := v.unheardOf(tx, sad); err != nil {
+				return err
+			}
 			if err := v.putSpent(tx, row, content); err != nil {
 				return err
 			}
@@ -123,7 +127,41 @@ func (v *server) consume(ctx context.Context, a *Activation, sad *claims) (row s
 		ev.Detail["resumed"] = strconv.FormatBool(old.JTI != "")
 		return audit.Append(tx, now, ev)
 	})
+	if KindOf(err) == Tampered {
+		v.noteTampered(ctx, a, sad, err)
+	}
 	return row, stored, because(err, "the intent to sign could not be written")
+}
+
+// unheardOf refuses a SAD that has no row although the journal speaks of it.
+// Every entry about a SAD, the one of noteTampered too, is made when it has been
+// consumed; so one suffices. Rows that are forgotten in good order are of SADs
+// that have expired.
+func (v *server) unheardOf(tx *store.Tx, sad *claims) error {
+	about, err := tx.JournalOf(sad.ID, 1)
+	if err != nil || len(about) == 0 {
+		return err
+	}
+	return fail(Tampered, "the vault's record of this activation data was removed; nothing is signed with it")
+}
+
+// noteTampered journals that the record of a SAD is not as the vault left it:
+// once for as long as nothing else happens to it, however often somebody tries.
+func (v *server) noteTampered(ctx context.Context, a *Activation, sad *claims, cause error) {
+	const name = "sad.tampered"
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	err := v.db.Write(ctx, func(tx *store.Tx) error {
+		last, err := tx.JournalOf(sad.ID, 1)
+		if err != nil || len(last) == 1 && last[0].Event == name {
+			return err
+		}
+		return audit.Append(tx, v.now(), audit.Event{Actor: "vault", Event: name, Subject: sad.ID,
+			Detail: map[string]string{"request": a.Request, "holder": sad.Subject, "credential": sad.Credential}})
+	})
+	if err != nil {
+		v.log.Error("a tampered record could not be journalled", "err", err, "cause", cause)
+	}
 }
 
 // resume says what is left to do for a SAD that was consumed before.
@@ -208,9 +246,11 @@ func (v *server) finish(ctx context.Context, a *Activation, row store.Spent, sig
 	return answer, nil
 }
 
+// signatureEvent is about the SAD, not the request: whoever uses it again under
+// another name must find it there.
 func (v *server) signatureEvent(name string, a *Activation, sad *claims) audit.Event {
-	return audit.Event{Actor: sad.Subject, Event: name, Subject: a.Request, Detail: map[string]string{
-		"sad": sad.ID, "credential": sad.Credential, "scheme": a.Scheme, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)),
+	return audit.Event{Actor: sad.Subject, Event: name, Subject: sad.ID, Detail: map[string]string{
+		"request": a.Request, "credential": sad.Credential, "scheme": a.Scheme, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)),
 	}}
 }
 
@@ -219,10 +259,7 @@ func (v *server) signatureEvent(name string, a *Activation, sad *claims) audit.E
 func (v *server) journalFailure(ctx context.Context, a *Activation, sad *claims, cause error) {
 	ev := v.signatureEvent("signature.failed", a, sad)
 	ev.Detail["reason"] = string(KindOf(cause))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	defer cancel()
-	err := v.db.Write(ctx, func(tx *store.Tx) error { return audit.Append(tx, v.now(), ev) })
-	if err != nil {
+	if err := v.journal(ctx, ev); err != nil {
 		v.log.Error("the failure of a signature could not be journalled", "err", err, "cause", cause)
 	}
 }

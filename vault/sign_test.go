@@ -260,6 +260,7 @@ func TestSpentRowTampered(t *testing.T) {
 		{"binding gone", "UPDATE spent SET binding = zeroblob(0)"},
 		{"holder", "UPDATE spent SET holder = 'x'"},
 		{"later", "UPDATE spent SET expires = expires + 1"},
+		{"gone", "DELETE FROM spent WHERE request = 'tx'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -275,6 +276,9 @@ func TestSpentRowTampered(t *testing.T) {
 			act.Request = "other"
 			_, err = r.c.Sign(t.Context(), act)
 			want(t, err, Tampered)
+			if n := r.events(); n["sad.tampered"] != 1 || n["signature.intent"] != 1 {
+				t.Errorf("journal: %v", n)
+			}
 			r.clock.move(time.Hour)
 			r.restart() // what was edited must not keep the vault from starting
 		})

@@ -69,6 +69,8 @@ const (
 	TokenGone Kind = "TokenGone"
 	// Busy: too much to do at the moment; try again.
 	Busy Kind = "Busy"
+	// Full: there is no space left for the vault's state. Nothing was done.
+	Full Kind = "Full"
 	// Unavailable: the vault does not answer on its socket.
 	Unavailable Kind = "Unavailable"
 	// BadRequest: the request makes no sense.
@@ -79,8 +81,8 @@ const (
 
 var kinds = map[Kind]bool{
 	WrongPassword: true, WrongOTP: true, ReusedOTP: true, Locked: true, BadSAD: true, SpentSAD: true,
-	ExpiredSAD: true, Tampered: true, NotAllowed: true, TokenGone: true, Busy: true, Unavailable: true,
-	BadRequest: true, Failed: true,
+	ExpiredSAD: true, Tampered: true, NotAllowed: true, TokenGone: true, Busy: true, Full: true,
+	Unavailable: true, BadRequest: true, Failed: true,
 }
 
 // Error is the error of this package. Msg tells the user what to do and holds
@@ -115,6 +117,15 @@ func KindOf(err error) Kind {
 	return Failed
 }
 
+// retryAfter is how long err says to wait.
+func retryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}
+
 func fail(k Kind, msg string) error { return &Error{Kind: k, Msg: msg} }
 
 func failf(k Kind, format string, args ...any) error {
@@ -141,8 +152,11 @@ func because(err error, msg string) error {
 			kind = NotAllowed
 		}
 	case errors.As(err, &se):
-		if se.Kind == store.Busy {
+		switch se.Kind {
+		case store.Busy:
 			kind = Busy
+		case store.Full:
+			kind = Full
 		}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		kind = Busy
