@@ -47,8 +47,12 @@ func (a *Appliance) SignIn(ctx context.Context, username string, password []byte
 	err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Password: password, OTP: otp, Client: client})
 	if err != nil {
 		err = signing.FromVault(err)
-		a.note(ctx, audit.Event{Actor: h.ID, Event: "holder.sign-in-refused", Subject: h.ID,
-			Detail: map[string]string{"kind": string(signing.KindOf(err)), "client": client}})
+		// The vault's journal has every lock-out; here they are told once a
+		// second, so that guessing does not fill the journal.
+		if signing.KindOf(err) != signing.Locked || a.strangers.tell(a.opt.Now()) {
+			a.note(ctx, audit.Event{Actor: h.ID, Event: "holder.sign-in-refused", Subject: h.ID,
+				Detail: map[string]string{"kind": string(signing.KindOf(err)), "client": client}})
+		}
 		return "", err
 	}
 	err = a.journal.Append(ctx, audit.Event{Actor: h.ID, Event: "holder.signed-in", Subject: h.ID,
@@ -146,8 +150,8 @@ func (a *Appliance) refuseStranger(ctx context.Context, username string, passwor
 	if kind := signing.KindOf(err); kind != signing.WrongFactors {
 		return err
 	}
-	wait, first := a.strangers.failed(username, a.opt.Now())
-	if first {
+	wait := a.strangers.failed(username, a.opt.Now())
+	if a.strangers.tell(a.opt.Now()) {
 		a.note(ctx, audit.Event{Actor: "unknown", Event: "holder.sign-in-refused", Detail: map[string]string{"client": client}})
 	}
 	if wait > 0 {
@@ -172,15 +176,22 @@ type stranger struct {
 
 const maxStrangers = 10_000
 
-// failed counts a failure and gives the time to wait, 0 when the attempt was
-// allowed. first is true once a second: whoever invents names must not fill
-// the journal.
-func (s *strangers) failed(name string, now time.Time) (wait time.Duration, first bool) {
+// tell is true once a second: whoever guesses must not fill the journal.
+func (s *strangers) tell(now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if first = now.Sub(s.noted) >= time.Second; first {
-		s.noted = now
+	if now.Sub(s.noted) < time.Second {
+		return false
 	}
+	s.noted = now
+	return true
+}
+
+// failed counts a failure and gives the time to wait, 0 when the attempt was
+// allowed.
+func (s *strangers) failed(name string, now time.Time) (wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.seen == nil || len(s.seen) >= maxStrangers {
 		s.seen = map[string]*stranger{}
 	}
@@ -190,11 +201,11 @@ func (s *strangers) failed(name string, now time.Time) (wait time.Duration, firs
 		s.seen[name] = e
 	}
 	if now.Before(e.until) {
-		return e.until.Sub(now), first
+		return e.until.Sub(now)
 	}
 	e.failures++
 	e.until = now.Add(auth.Delay(e.failures))
-	return 0, first
+	return 0
 }
 
 // sessionStore keeps sessions in the database.

@@ -47,6 +47,7 @@ var vaultKinds = map[vault.Kind]Kind{
 	vault.TokenGone:     KeyUnavailable,
 	vault.Unavailable:   KeyUnavailable,
 	vault.Busy:          Busy,
+	vault.Full:          DiskFull,
 	vault.NotAllowed:    BadRequest,
 	vault.SpentSAD:      WrongState,
 	vault.ExpiredSAD:    WrongState,
