@@ -7,7 +7,7 @@ export GOFLAGS := -buildvcs=false
 DIST    := web/assets/dist/.built
 GOFILES := $(shell find . -name '*.go' -not -path './web/assets/*') go.mod go.sum
 
-.PHONY: help demo test build run bench lint interop setup setup-test modules fuzz clean
+.PHONY: help demo test race build run bench lint interop setup setup-test modules fuzz clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,8 +19,10 @@ test: setup-test modules $(DIST) ## Set up, then run all tests
 	go vet ./...
 	go test ./...
 
-race: setup-test modules $(DIST) ## The tests under the race detector
-	go test -race ./...
+RACY := ./vault ./signing/... ./appliance ./store ./audit ./auth ./tsa ./hsm ./pki ./cmd/sigillo
+
+race: setup-test modules $(DIST) ## The tests of the rooms that share state, under the race detector
+	go test -race -timeout 20m $(RACY)
 
 build: setup bin/sigillo ## Build bin/sigillo
 

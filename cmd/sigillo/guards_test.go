@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -302,5 +303,25 @@ func TestJournalOfAWorkingHouse(t *testing.T) {
 	var out strings.Builder
 	if code := runJournal(t.Context(), env{nil, &out, &out}, []string{"verify", "--dir", filepath.Clean(dir)}); code != exitGood {
 		t.Error(out.String())
+	}
+}
+
+// Only the vault's process has the token's module in its memory.
+func TestOnlyTheVaultLoadsTheModule(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.signedIn(t, hsm.P256)
+	tx := c.prepared(t, signing.CAdES)
+	if _, err := c.sign(t.Context(), tx.ID, c.holder.Password, c.mustOTP(t)); err != nil {
+		t.Fatal(err)
+	}
+	for who, pid := range map[string]int{"the service": os.Getpid(), "the vault": h.VaultPID()} {
+		maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if loaded := strings.Contains(string(maps), "libsofthsm2"); loaded != (who == "the vault") {
+			t.Errorf("%s has the module loaded: %v", who, loaded)
+		}
 	}
 }

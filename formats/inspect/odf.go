@@ -113,20 +113,14 @@ func (o *odfScan) part(f *zip.File) error {
 			return nil
 		}
 	}
-	rc, err := o.a.open(f)
+	part, err := o.a.peek(f)
 	if err != nil {
 		return err
 	}
-	defer rc.Close()
-	head := make([]byte, 512)
-	n, err := io.ReadFull(rc, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	head = head[:n]
-	whole := io.MultiReader(bytes.NewReader(head), rc)
+	defer part.Close()
+	head, whole := part.head, part.whole
 	switch {
-	case n == 0:
+	case len(head) == 0:
 		return nil // LibreOffice writes empty configuration files
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")), strings.HasPrefix(lower, "object ") && strings.Contains(lower, "/content.xml"):
 		o.add("odf.object", f.Name, "")

@@ -139,18 +139,12 @@ var partRules = []struct{ contains, rule string }{
 func (o *ooxmlScan) part(f *zip.File) error {
 	kind := o.contentType(f.Name)
 	o.partType(f.Name, kind)
-	rc, err := o.a.open(f)
+	part, err := o.a.peek(f)
 	if err != nil {
 		return err
 	}
-	defer rc.Close()
-	head := make([]byte, 512)
-	n, err := io.ReadFull(rc, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return err
-	}
-	head = head[:n]
-	whole := io.MultiReader(bytes.NewReader(head), rc)
+	defer part.Close()
+	head, whole := part.head, part.whole
 	if o.foreign(f.Name, head, whole) {
 		return nil
 	}

@@ -202,6 +202,28 @@ func (a *zipArchive) open(f *zip.File) (io.ReadCloser, error) {
 	return &zipPart{ReadCloser: rc, a: a}, nil
 }
 
+// opened is one file of an archive: its first bytes, to tell what it is, and
+// the whole of it.
+type opened struct {
+	io.Closer
+	head  []byte // at most 512 bytes
+	whole io.Reader
+}
+
+func (a *zipArchive) peek(f *zip.File) (*opened, error) {
+	rc, err := a.open(f)
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, 512)
+	n, err := io.ReadFull(rc, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		rc.Close()
+		return nil, err
+	}
+	return &opened{rc, head[:n], io.MultiReader(bytes.NewReader(head[:n]), rc)}, nil
+}
+
 type zipPart struct {
 	io.ReadCloser
 	a *zipArchive
