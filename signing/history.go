@@ -44,11 +44,7 @@ func (s *Service) presentTransaction(ctx context.Context, t store.Transaction, i
 	out := Transaction{ID: t.ID, State: State(t.State), Credential: t.Credential, Hash: t.Hash, Error: t.Error,
 		Created: t.Created, Updated: t.Updated, Items: make([]Item, 0, len(items))}
 	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) error {
-		c, err := tx.Credential(t.Credential)
-		if err != nil {
-			return err
-		}
-		cert, err := tx.Certificate(c.Certificate)
+		cert, err := tx.Certificate(t.Certificate)
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transa
 	}
 	now := s.cfg.Now().UTC()
 	t := store.Transaction{ID: newID(), Holder: holder, Credential: r.Credential, State: string(Prepared),
-		Hash: s.cfg.Hash.String(), Created: now, Updated: now}
+		Certificate: cred.row.Certificate, Hash: s.cfg.Hash.String(), Created: now, Updated: now}
 	items := make([]store.Item, len(r.Documents))
 	confirmed := make([][]string, len(items)) // rules, by item
 	for i, o := range r.Documents {

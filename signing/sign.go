@@ -45,6 +45,9 @@ func (s *Service) Sign(ctx context.Context, holder, id string, password []byte, 
 		return Transaction{}, fail(WrongState, "the transaction is "+t.State, nil)
 	}
 	cred, err := s.usable(ctx, holder, t.Credential) // 2
+	if err == nil && cred.row.Certificate != t.Certificate {
+		err = fail(WrongState, "the certificate was replaced since; prepare the signature again", nil)
+	}
 	if err != nil {
 		s.note(ctx, holder, "signature.refused", id, map[string]string{"kind": string(KindOf(err))})
 		return Transaction{}, err

@@ -103,7 +103,7 @@ func TestTransitions(t *testing.T) {
 		if err := tx.PutCertificate(Certificate{Serial: "01", Issuer: "ca", State: CertIntent, Intent: t0}); err != nil {
 			return err
 		}
-		if err := tx.PutTransaction(Transaction{ID: "t", Holder: "h", Credential: "c", State: "prepared"}); err != nil {
+		if err := tx.PutTransaction(Transaction{ID: "t", Holder: "h", Credential: "c", Certificate: "0a", State: "prepared"}); err != nil {
 			return err
 		}
 		return tx.PutItem(Item{Transaction: "t", Document: "d"})
@@ -117,7 +117,7 @@ func TestTransitions(t *testing.T) {
 	}, "d")
 	transitions(t, db, func(tx *Tx, id string) error { return tx.SetDocumentState(id, "inspected", "gone") }, "d")
 	transitions(t, db, func(tx *Tx, id string) error {
-		return tx.SetTransactionSAD(id, "prepared", "authorised", "sad", t0)
+		return tx.SetTransactionState(id, "prepared", "authorised", t0)
 	}, "t")
 	transitions(t, db, func(tx *Tx, id string) error { return tx.SetTransactionState(id, "authorised", "signed", t0) }, "t")
 	transitions(t, db, func(tx *Tx, id string) error { return tx.SetTransactionFailed(id, "signed", "failed", "why", t0) }, "t")
@@ -129,7 +129,7 @@ func TestTransitions(t *testing.T) {
 			t.Errorf("certificate %+v", c)
 		}
 		tr, _ := tx.Transaction("t")
-		if tr.State != "failed" || tr.Error != "why" || tr.SAD != "sad" || !tr.Updated.Equal(t0) {
+		if tr.State != "failed" || tr.Error != "why" || tr.Certificate != "0a" || !tr.Updated.Equal(t0) {
 			t.Errorf("transaction %+v", tr)
 		}
 		return nil

@@ -7,28 +7,28 @@ import (
 
 // Transaction is one act of signing: one authorisation, one or more items.
 type Transaction struct {
-	ID         string
-	Holder     string
-	Credential string
-	State      string // "prepared", "authorised", "signed", "delivered", "failed"
-	Hash       string // "SHA-256", …
-	SAD        string // as the vault minted it; of no use once spent
-	Error      string // why it failed
-	Created    time.Time
-	Updated    time.Time
+	ID          string
+	Holder      string
+	Credential  string
+	State       string // "prepared", "authorised", "signed", "delivered", "failed"
+	Hash        string // "SHA-256", …
+	Certificate string // serial of the certificate that the prepared signatures name
+	Error       string // why it failed
+	Created     time.Time
+	Updated     time.Time
 }
 
-const transactionColumns = `id, holder, credential, state, hash, sad, error, created, updated`
+const transactionColumns = `id, holder, credential, state, hash, certificate, error, created, updated`
 
 func transactionRow(t *Transaction) []any {
-	return []any{&t.ID, &t.Holder, &t.Credential, &t.State, &t.Hash, &t.SAD, &t.Error, at(&t.Created), at(&t.Updated)}
+	return []any{&t.ID, &t.Holder, &t.Credential, &t.State, &t.Hash, &t.Certificate, &t.Error, at(&t.Created), at(&t.Updated)}
 }
 
 // PutTransaction stores a new transaction; Conflict if the ID is taken or the
 // holder or credential does not exist.
 func (tx *Tx) PutTransaction(t Transaction) error {
 	return tx.put("put transaction", `INSERT INTO transactions (`+transactionColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		t.ID, t.Holder, t.Credential, t.State, t.Hash, t.SAD, t.Error, ms(t.Created), ms(t.Updated))
+		t.ID, t.Holder, t.Credential, t.State, t.Hash, t.Certificate, t.Error, ms(t.Created), ms(t.Updated))
 }
 
 // Transaction returns the transaction with this ID.
@@ -49,14 +49,6 @@ func (tx *Tx) SetTransactionFailed(id, from, to, why string, when time.Time) err
 	return tx.transition("set transaction failed", from, tx.transactionState(id),
 		`UPDATE transactions SET state = ?, error = ?, updated = ? WHERE id = ? AND state = ?`,
 		to, why, ms(when), id, from)
-}
-
-// SetTransactionSAD moves a transaction from one state to another, as
-// [Tx.SetTransactionState], and keeps the signature activation data with it.
-func (tx *Tx) SetTransactionSAD(id, from, to, sad string, when time.Time) error {
-	return tx.transition("set transaction's SAD", from, tx.transactionState(id),
-		`UPDATE transactions SET state = ?, sad = ?, updated = ? WHERE id = ? AND state = ?`,
-		to, sad, ms(when), id, from)
 }
 
 func (tx *Tx) transactionState(id string) func() (string, error) {

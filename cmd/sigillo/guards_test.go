@@ -18,6 +18,7 @@ import (
 	"sigillo/hsm"
 	"sigillo/signing"
 	"sigillo/signing/worker"
+	"sigillo/store"
 	"sigillo/vault"
 )
 
@@ -323,5 +324,29 @@ func TestOnlyTheVaultLoadsTheModule(t *testing.T) {
 		if loaded := strings.Contains(string(maps), "libsofthsm2"); loaded != (who == "the vault") {
 			t.Errorf("%s has the module loaded: %v", who, loaded)
 		}
+	}
+}
+
+// A signature prepared for one certificate is not made when the credential has
+// another by then: the prepared bytes name the old one.
+func TestCertificateReplaced(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := h.signedIn(t, hsm.P256)
+	tx := c.prepared(t, signing.XAdES)
+	other := h.holder(t, hsm.P256)
+	err := h.DB.Write(t.Context(), func(w *store.Tx) error {
+		row, err := w.Credential(other.holder.Credential)
+		if err != nil {
+			return err
+		}
+		return w.SetCredentialCertificate(c.holder.Credential, row.Certificate)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.sign(t.Context(), tx.ID, c.holder.Password, c.mustOTP(t))
+	if p := refusal(t, err); p.Kind != string(signing.WrongState) {
+		t.Errorf("refused as %s: %s", p.Kind, p.Detail)
 	}
 }

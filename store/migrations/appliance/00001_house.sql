@@ -83,7 +83,7 @@ CREATE TABLE transactions (
     credential TEXT   NOT NULL REFERENCES credentials (id),
     state      TEXT   NOT NULL,
     hash       TEXT   NOT NULL,
-    sad        TEXT   NOT NULL,
+    certificate TEXT  NOT NULL,
     error      TEXT   NOT NULL,
     created    BIGINT NOT NULL,
     updated    BIGINT NOT NULL
