@@ -9,7 +9,9 @@ run='
 /usr/lib/softhsm/libsofthsm2.so:softhsm2:the token that holds the keys
 /usr/bin/pdftoppm:poppler-utils:page images of PDF documents, and pdfsig as a judge
 /usr/bin/bwrap:bubblewrap:the sandbox around page rendering
-/usr/bin/soffice:libreoffice-writer-nogui:page images of word processor documents
+/usr/lib/libreoffice/share/registry/writer.xcd:libreoffice-writer-nogui:page images of word processor documents
+/usr/lib/libreoffice/share/registry/calc.xcd:libreoffice-calc-nogui:page images of spreadsheets
+/usr/lib/libreoffice/share/registry/impress.xcd:libreoffice-impress-nogui:page images of presentations
 /usr/share/fonts/truetype/liberation:fonts-liberation:fonts for page images
 /usr/bin/gcc:gcc:building the PKCS#11 binding (cgo)
 /usr/include/stdlib.h:libc6-dev:building the PKCS#11 binding (cgo)

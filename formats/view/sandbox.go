@@ -208,7 +208,11 @@ func (r *Renderer) run(ctx context.Context, j *job) error {
 			return &Error{Failed, "no pipe to be had", err}
 		}
 	}
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return &Error{TimedOut, "given up by the caller", ctx.Err()}
+	case err != nil:
 		return &Error{Failed, "the renderer does not start", err}
 	}
 	var readErr error
