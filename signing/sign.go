@@ -55,7 +55,9 @@ func (s *Service) Sign(ctx context.Context, holder, id string, password []byte, 
 	// From here on the work goes on although the client may hang up: an
 	// authorised signature is finished, not left half-way.
 	ctx = context.WithoutCancel(ctx)
-	s.inFlight.Store(id, true)
+	if _, busy := s.inFlight.LoadOrStore(id, true); busy {
+		return Transaction{}, fail(WrongState, "the transaction is being signed", nil)
+	}
 	defer s.inFlight.Delete(id)
 	sad, err := s.authorise(ctx, t, items, cred, password, otp, client) // 3
 	if err != nil {
