@@ -80,7 +80,7 @@ const (
 	Encrypted Kind = "encrypted"
 	// Limit: too large.
 	Limit Kind = "limit"
-	// BadOptions: the options make no sense: no time, or a revocation list that cannot be read.
+	// BadOptions: the options make no sense: no time, a revocation list that cannot be read, content for a file that has its own.
 	BadOptions Kind = "bad-options"
 	// Failed: the file could not be read from its storage.
 	Failed Kind = "failed"

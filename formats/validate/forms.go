@@ -122,6 +122,9 @@ func (v *validation) asn1(r io.ReaderAt, size int64, report *Report) ([]*candida
 		return v.token(der)
 	}
 	report.Format = "cms"
+	if sd.HasContent() && v.o.Content != nil {
+		return nil, fail(BadOptions, nil, "content was given for a file that holds its own")
+	}
 	digest := sd.ContentDigest()
 	missing := !sd.HasContent() && v.o.Content == nil
 	if !sd.HasContent() && v.o.Content != nil {

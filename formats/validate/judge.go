@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	"sigillo/formats/cms"
@@ -189,10 +190,10 @@ func (v *validation) claim(c *candidate, poe time.Time) []finding {
 func (v *validation) certificate(c *candidate, poe time.Time) []finding {
 	var out []finding
 	const usages = x509.KeyUsageContentCommitment | x509.KeyUsageDigitalSignature
-	if c.cert.KeyUsage&usages == 0 {
+	if c.cert.KeyUsage&usages == 0 || c.genTime.IsZero() && !signsDocuments(c.cert) {
 		out = append(out, doubt(ChainConstraintsFailure, "key-usage", name(c.cert)))
 	}
-	s := search{anchors: v.o.Anchors, pool: append(c.pool[:len(c.pool):len(c.pool)], v.o.Intermediates...), at: poe}
+	s := search{anchors: v.o.Anchors, pool: append(c.pool[:len(c.pool):len(c.pool)], v.o.Intermediates...), at: poe, checks: &v.checks}
 	path, fs := s.path(c.cert)
 	if out = append(out, fs...); path == nil {
 		return out
@@ -203,6 +204,30 @@ func (v *validation) certificate(c *candidate, poe time.Time) []finding {
 	}
 	return out
 }
+
+// signsDocuments looks at what a certificate that names purposes names: one
+// that is only for servers, time-stamps or status answers is not for documents
+// (RFC 5280 §4.2.1.12), nor is an authority's.
+func signsDocuments(c *x509.Certificate) bool {
+	if c.IsCA {
+		return false
+	}
+	for _, u := range c.ExtKeyUsage {
+		if u == x509.ExtKeyUsageAny || u == x509.ExtKeyUsageEmailProtection || u == x509.ExtKeyUsageClientAuth {
+			return true
+		}
+	}
+	for _, oid := range c.UnknownExtKeyUsage {
+		if slices.Contains(documentPurposes, oid.String()) {
+			return true
+		}
+	}
+	return len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) == 0
+}
+
+// documentPurposes: id-kp-documentSigning (RFC 9336), and the older ones of
+// Microsoft and Adobe.
+var documentPurposes = []string{"1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.311.10.3.12", "1.2.840.113583.1.1.5"}
 
 func issuerName(c *x509.Certificate) string {
 	if c.Issuer.CommonName != "" {

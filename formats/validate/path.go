@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	maxPath       = 10  // certificates of a path, anchor included
-	maxSignatures = 300 // signature checks while searching paths of one certificate
+	maxPath       = 10    // certificates of a path, anchor included
+	maxSignatures = 300   // signature checks while searching the paths of one file's certificates
+	maxModulus    = 16384 // bits of an RSA key: checking a longer one takes seconds
 )
 
 // Extensions whose rules of RFC 5280 §6.1 are not carried out here; a
@@ -32,7 +33,7 @@ type search struct {
 	anchors, pool []*x509.Certificate
 	at            time.Time // time at which the path must be valid
 
-	checks int
+	checks *int      // signature checks so far, of all searches of a validation
 	weak   bool      // a path was given up for its signature algorithm
 	first  []finding // why the first complete path was refused
 }
@@ -85,7 +86,7 @@ func mayIssue(issuer, c *x509.Certificate) bool {
 
 // signed checks the signature of c by issuer, within the budget.
 func (s *search) signed(c, issuer *x509.Certificate) bool {
-	if s.checks++; s.checks > maxSignatures {
+	if *s.checks++; *s.checks > maxSignatures || oversize(issuer.PublicKey) {
 		return false
 	}
 	err := issuer.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
@@ -94,6 +95,12 @@ func (s *search) signed(c, issuer *x509.Certificate) bool {
 		s.weak = true
 	}
 	return err == nil
+}
+
+// oversize keeps keys made to cost time from being used at all.
+func oversize(key any) bool {
+	k, ok := key.(*rsa.PublicKey)
+	return ok && k.N.BitLen() > maxModulus
 }
 
 // complete judges a path that ends at an anchor.
@@ -122,9 +129,9 @@ func (s *search) member(path []*x509.Certificate, i int, c *x509.Certificate) (o
 	if why := weakKey(c.PublicKey); why != "" {
 		out = append(out, doubt(CryptoConstraintsFailure, "weak-key", name(c), why))
 	}
-	if anchor {
+	if anchor && i > 0 {
 		return out // its dates and extensions are the business of who trusts it (RFC 5280 §6.1.1)
-	}
+	} // a signer's own certificate that is trusted directly must be valid itself
 	if len(c.UnhandledCriticalExtensions) > 0 {
 		out = append(out, doubt(ChainConstraintsFailure, "chain", name(c), "unknown critical extension "+c.UnhandledCriticalExtensions[0].String()))
 	}

@@ -2,11 +2,17 @@ package validate
 
 import (
 	"bytes"
+	"crypto"
+	_ "crypto/sha1" // names issuers in OCSP answers
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
+	"math/big"
 	"slices"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 	"golang.org/x/crypto/ocsp"
 )
 
@@ -58,9 +64,13 @@ func (s sources) revocation(c, issuer *x509.Certificate, ca bool, poe, now time.
 		best = st
 	}
 	late := false
+	var final *status // the earliest revocation, whatever newer or older lists leave out
 	for _, st := range s.all(c, issuer, now) {
-		if st.revoked && st.reason != onHold && st.reason != removeFromCRL {
-			return st.judge(c, ca, poe) // final, whatever newer or older lists leave out
+		if st.final() {
+			if final == nil || st.at.Before(final.at) {
+				final = st
+			}
+			continue
 		}
 		if st.thisUpdate.After(c.NotAfter) && !st.coversExpired && !st.revoked {
 			late = true
@@ -69,6 +79,8 @@ func (s sources) revocation(c, issuer *x509.Certificate, ca bool, poe, now time.
 		keep(st)
 	}
 	switch {
+	case final != nil:
+		return final.judge(c, ca, poe)
 	case best == nil && late:
 		return []finding{doubt(TryLater, "late-revocation", name(c))}
 	case best == nil && seen:
@@ -77,6 +89,11 @@ func (s sources) revocation(c, issuer *x509.Certificate, ca bool, poe, now time.
 		return []finding{doubt(TryLater, "no-revocation", name(c))}
 	}
 	return best.judge(c, ca, poe)
+}
+
+// final reports a revocation that nothing takes back.
+func (st *status) final() bool {
+	return st.revoked && st.reason != onHold && st.reason != removeFromCRL
 }
 
 // judge follows EN 319 102-1 §5.2.6.4 and §5.5.4: a revocation counts unless
@@ -112,13 +129,17 @@ func fresh(st *status, poe, now time.Time) bool {
 // all collects what is said about c by lists and answers that its issuer signed.
 func (s sources) all(c, issuer *x509.Certificate, now time.Time) (out []*status) {
 	for _, l := range s.crls {
-		if bytes.Equal(l.RawIssuer, c.RawIssuer) && l.CheckSignatureFrom(issuer) == nil && inScope(l, c) {
-			out = append(out, listed(l, c))
+		if !bytes.Equal(l.RawIssuer, c.RawIssuer) || l.CheckSignatureFrom(issuer) != nil {
+			continue
+		}
+		// A partial list proves no certificate good, but what it revokes is revoked.
+		if st := listed(l, c); inScope(l, c) || st.final() && ownEntries(l) {
+			out = append(out, st)
 		}
 	}
 	for _, der := range s.ocsp {
 		r, err := ocsp.ParseResponseForCert(der, c, issuer)
-		if err != nil || !s.mayAnswer(r, issuer, now) {
+		if err != nil || !answersFor(r, issuer) || !s.mayAnswer(r, issuer, now) {
 			continue
 		}
 		out = append(out, &status{thisUpdate: r.ThisUpdate, nextUpdate: r.NextUpdate, revoked: r.Status == ocsp.Revoked,
@@ -131,11 +152,26 @@ func (s sources) all(c, issuer *x509.Certificate, now time.Time) (out []*status)
 func listed(l *x509.RevocationList, c *x509.Certificate) *status {
 	st := &status{thisUpdate: l.ThisUpdate, nextUpdate: l.NextUpdate, coversExpired: keepsExpired(l, c.NotAfter)}
 	for _, e := range l.RevokedCertificateEntries {
-		if e.SerialNumber.Cmp(c.SerialNumber) == 0 {
-			st.revoked, st.at, st.reason = true, e.RevocationTime, e.ReasonCode
+		if e.SerialNumber.Cmp(c.SerialNumber) != 0 {
+			continue
+		}
+		// Should a list name a certificate twice, the worse entry counts.
+		n := &status{revoked: true, at: e.RevocationTime, reason: e.ReasonCode}
+		if !st.revoked || n.weight() > st.weight() || n.weight() == st.weight() && n.at.Before(st.at) {
+			st.revoked, st.at, st.reason = true, n.at, n.reason
 		}
 	}
 	return st
+}
+
+func (st *status) weight() int {
+	switch st.reason {
+	case removeFromCRL:
+		return 0
+	case onHold:
+		return 1
+	}
+	return 2
 }
 
 // keepsExpired reads expiredCertsOnCRL (ISO/IEC 9594-8 §9.5.2.8).
@@ -164,10 +200,17 @@ func inScope(l *x509.RevocationList, c *x509.Certificate) bool {
 			return false
 		}
 	}
+	return ownEntries(l)
+}
+
+// ownEntries reports whether all entries of a list are about certificates of
+// its issuer: none has a critical extension but the reason, as the
+// certificateIssuer of an indirect list would be.
+func ownEntries(l *x509.RevocationList) bool {
 	for _, entry := range l.RevokedCertificateEntries {
 		for _, e := range entry.Extensions {
 			if e.Critical && !e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 21}) {
-				return false // certificateIssuer of an indirect list, or unknown
+				return false
 			}
 		}
 	}
@@ -210,6 +253,58 @@ func uniformResource(uri string) []byte {
 		return nil
 	}
 	return der
+}
+
+// answersFor checks that an OCSP answer is about a certificate of issuer: the
+// library compares the serial number alone, and a responder may speak for
+// several authorities (RFC 6960 §4.1.1).
+func answersFor(r *ocsp.Response, issuer *x509.Certificate) bool {
+	var key struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Bits      asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(issuer.RawSubjectPublicKeyInfo, &key); err != nil {
+		return false
+	}
+	tbs := cryptobyte.String(r.TBSResponseData)
+	var answers cryptobyte.String
+	if !tbs.ReadASN1(&tbs, cbasn1.SEQUENCE) || !tbs.SkipOptionalASN1(cbasn1.Tag(0).ContextSpecific().Constructed()) ||
+		!tbs.ReadAnyASN1(&answers, new(cbasn1.Tag)) || !tbs.SkipASN1(cbasn1.GeneralizedTime) || !tbs.ReadASN1(&answers, cbasn1.SEQUENCE) {
+		return false
+	}
+	for !answers.Empty() {
+		var answer, id cryptobyte.String
+		if !answers.ReadASN1(&answer, cbasn1.SEQUENCE) || !answer.ReadASN1Element(&id, cbasn1.SEQUENCE) {
+			return false
+		}
+		var certID struct {
+			Hash      pkix.AlgorithmIdentifier
+			Name, Key []byte
+			Serial    *big.Int
+		}
+		if _, err := asn1.Unmarshal(id, &certID); err != nil {
+			return false
+		}
+		if certID.Serial.Cmp(r.SerialNumber) != 0 {
+			continue
+		}
+		h, ok := certIDHashes[certID.Hash.Algorithm.String()]
+		if !ok || !bytes.Equal(certID.Name, sumOf(h, issuer.RawSubject)) || !bytes.Equal(certID.Key, sumOf(h, key.Bits.RightAlign())) {
+			return false
+		}
+	}
+	return true
+}
+
+// certIDHashes are the digests that name an issuer in an OCSP answer; no
+// security rests on them, so SHA-1 is one.
+var certIDHashes = map[string]crypto.Hash{"1.3.14.3.2.26": crypto.SHA1, "2.16.840.1.101.3.4.2.1": crypto.SHA256,
+	"2.16.840.1.101.3.4.2.2": crypto.SHA384, "2.16.840.1.101.3.4.2.3": crypto.SHA512}
+
+func sumOf(h crypto.Hash, b []byte) []byte {
+	d := h.New()
+	d.Write(b)
+	return d.Sum(nil)
 }
 
 // mayAnswer checks that an OCSP answer comes from the issuer itself or from a

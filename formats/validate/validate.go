@@ -32,6 +32,7 @@ type Options struct {
 type validation struct {
 	o       Options
 	sources sources
+	checks  int // certificate signatures checked so far
 }
 
 // maxInMemory bounds files that have to be in memory as a whole: XML, PEM,
@@ -60,6 +61,9 @@ func Validate(r io.ReaderAt, size int64, name string, o Options) (Report, error)
 	found, err := v.read(r, size, &report)
 	if err != nil {
 		return Report{}, err
+	}
+	if o.Content != nil && (report.Format == "xml" || report.Format == "pdf") {
+		return Report{}, fail(BadOptions, nil, "content was given for a file that is its own content")
 	}
 	report.Indication = NoSignature
 	for i, c := range found {
@@ -116,7 +120,10 @@ func unwrap(r io.ReaderAt, size int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if block, _ := pem.Decode(text); block != nil {
+	if block, rest := pem.Decode(text); block != nil {
+		if len(bytes.TrimSpace(rest)) > 0 {
+			return nil, fail(Unreadable, nil, "something follows the first PEM block")
+		}
 		return block.Bytes, nil
 	}
 	der, err := base64.StdEncoding.DecodeString(string(bytes.Map(func(c rune) rune {

@@ -266,7 +266,7 @@ func TestPathSearchEnds(t *testing.T) {
 		c := issue(by, of.key, "A", func(c *x509.Certificate) { ca(c); c.SerialNumber = big.NewInt(int64(1000 + i)) })
 		pool = append(pool, c.cert)
 	}
-	s := search{anchors: []*x509.Certificate{pki().root.cert}, pool: pool, at: signedAt}
+	s := search{anchors: []*x509.Certificate{pki().root.cert}, pool: pool, at: signedAt, checks: new(int)}
 	leaf := issue(keys[0], newKey(), "Leaf", nil)
 	begin := time.Now()
 	if path, fs := s.path(leaf.cert); path != nil || fs[0].sub != NoCertificateChain {
