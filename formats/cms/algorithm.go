@@ -248,10 +248,21 @@ func (a Algorithm) Verify(pub crypto.PublicKey, message, signature []byte) error
 	return a.verifyDigest(pub, digestOf(a.Hash, message), signature)
 }
 
+// The size of an RSA key is its owner's choice, and the time of a verification
+// grows with its square and with the exponent: one certificate with a key of
+// megabits would keep the reader busy for minutes.
+const (
+	maxRSABits     = 16384
+	maxRSAExponent = 1<<31 - 1
+)
+
 func (a Algorithm) verifyDigest(pub crypto.PublicKey, digest, signature []byte) error {
 	var err error
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
+		if k.N.BitLen() > maxRSABits || int64(k.E) > maxRSAExponent {
+			return fail(Unsupported, "an RSA key of more than %d bits, or with an exponent of more than 31, is not supported", maxRSABits)
+		}
 		switch a.Scheme {
 		case PKCS1:
 			err = rsa.VerifyPKCS1v15(k, a.Hash, digest, signature)

@@ -126,6 +126,9 @@ func (p *Prepared) check(signature, token []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := checkImprintHash(t.Info.Hash); err != nil {
+		return err
+	}
 	if !bytes.Equal(digestOf(t.Info.Hash, signature), t.Info.Imprint) {
 		return fail(Mismatch, "the time-stamp is not over this signature value")
 	}

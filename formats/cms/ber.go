@@ -69,6 +69,10 @@ func readHeader(b []byte) (header, error) {
 			return h, fail(Malformed, "an element has an impossible length")
 		}
 	}
+	if h.endOfContents() && h.size != 2 {
+		// Those who walk over them count on two octets; so does X.690 §8.1.5.
+		return h, fail(Malformed, "the end-of-contents octets are not 00 00")
+	}
 	return h, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -173,5 +174,110 @@ func TestSignedAttributesAreHeldTo(t *testing.T) {
 	}
 	if err := si.Verify(nil); KindOf(err) != Unsupported {
 		t.Errorf("no signed attributes: got %v", err)
+	}
+}
+
+// An RSA key of a size that would keep the reader busy is not tried.
+func TestHugeRSAKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	odd := func(bits uint) *big.Int { n := new(big.Int).Lsh(big.NewInt(1), bits-1); return n.SetBit(n, 0, 1) }
+	for _, c := range []struct {
+		name string
+		key  *rsa.PublicKey
+		want Kind
+	}{
+		{"largest", &rsa.PublicKey{N: odd(16384), E: 65537}, BadSignature},
+		{"modulus", &rsa.PublicKey{N: odd(16385), E: 65537}, Unsupported},
+		{"exponent", &rsa.PublicKey{N: odd(2048), E: 1<<31 + 1}, Unsupported},
+	} {
+		for _, s := range []Scheme{PKCS1, PSS} {
+			err := Algorithm{s, crypto.SHA256, 32}.Verify(c.key, nil, make([]byte, c.key.Size()))
+			if KindOf(err) != c.want {
+				t.Errorf("%s, %s: got %v, want %s", c.name, s, err, c.want)
+			}
+		}
+	}
+}
+
+// A token over a digest that cannot be computed is refused, not computed.
+func TestTokenWithUnknownImprintHash(t *testing.T) {
+	t.Parallel()
+	known := HashOID(crypto.SHA256)
+	for name, c := range map[string]struct {
+		hash crypto.Hash
+		oid  asn1.ObjectIdentifier
+		want Kind
+	}{
+		"unknown": {crypto.SHA256, asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 99}, Unsupported},
+		"SHA-224": {crypto.SHA224, HashOID(crypto.SHA224), Weak},
+		"other":   {crypto.SHA256, known, Mismatch},
+	} {
+		info := &TSTInfo{Policy: asn1.ObjectIdentifier{1, 2, 3}, Hash: c.hash, Imprint: make([]byte, c.hash.Size()),
+			HashAlgorithmRaw: algorithm(c.oid, nil), SerialNumber: big.NewInt(1), GenTime: time.Now()}
+		content, err := info.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &Prepared{
+			Hash: "SHA-256", Scheme: Ed25519, ContentType: OIDTSTInfo, MaxSignature: 64, Content: content,
+			SignerIdentifier: tlv(tagContext0, []byte("key")),
+			SignedAttributes: setOf(tagSet, attribute(OIDContentType, derOID(OIDTSTInfo)),
+				attribute(OIDMessageDigest, tlv(tagOctets, digestOf(crypto.SHA256, content)))),
+		}
+		token, err := p.Assemble(make([]byte, 64), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Content = nil
+		if _, err := p.Assemble(make([]byte, 64), token); KindOf(err) != c.want {
+			t.Errorf("%s: got %v, want %s", name, err, c.want)
+		}
+	}
+}
+
+// What a signer may cost its reader is bounded: time-stamps and signed attributes.
+func TestSignerLimits(t *testing.T) {
+	t.Parallel()
+	signer := func(signed []byte, tokens [][]byte) (*SignerInfo, error) {
+		e, _, err := next(tlv(tagSequence, derSmall(3), tlv(tagContext0, []byte("key")), algorithm(HashOID(crypto.SHA256), nil),
+			tlv(tagContext0Con, signed), algorithm(oidEd25519, nil), tlv(tagOctets, make([]byte, 64)),
+			tlv(tagContext0Con|1, tlv(tagSequence, derOID(OIDSignatureTimeStamp), tlv(tagSet, tokens...)))), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parseSigner(e, DefaultLimits)
+	}
+	var tokens [][]byte
+	for i := range byte(16) {
+		tokens = append(tokens, derSmall(i), derSmall(i/2))
+	}
+	if si, err := signer(nil, tokens); err != nil || len(si.Tokens) != 16 {
+		t.Errorf("16 time-stamps, some twice: %v", err)
+	}
+	if _, err := signer(nil, append(tokens, derSmall(16))); KindOf(err) != Limit {
+		t.Errorf("17 time-stamps: got %v", err)
+	}
+	large := func(n int) []byte { return attribute(asn1.ObjectIdentifier{1, 2, 3}, tlv(tagOctets, make([]byte, n))) }
+	if _, err := signer(large(255<<10), nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := signer(large(256<<10), nil); KindOf(err) != Limit {
+		t.Errorf("large signed attributes: got %v", err)
+	}
+}
+
+// End-of-contents octets have one form (X.690 §8.1.5): in any other, what follows
+// would be read from the wrong place.
+func TestEndOfContentsOctets(t *testing.T) {
+	t.Parallel()
+	for end, want := range map[string]Kind{"\x00\x00": "", "\x00\x81\x00": Malformed, "\x00\x82\x00\x00": Malformed, "\x1f\x00\x00": Malformed} {
+		ber := []byte("\x30\x80\x02\x01\x05" + end)
+		if e, _, err := next(ber, 5); KindOf(err) != want || err == nil && !bytes.Equal(e.body, []byte{2, 1, 5}) {
+			t.Errorf("% x in memory: got %v", end, err)
+		}
+		f := &frame{src: newSource(bytes.NewReader(ber), int64(len(ber)), 100), end: int64(len(ber)), depth: 5}
+		if err := f.skip(); KindOf(err) != want || err == nil && f.pos != f.end {
+			t.Errorf("% x in a file: got %v", end, err)
+		}
 	}
 }

@@ -43,12 +43,21 @@ type SignerInfo struct {
 	MessageDigest      []byte
 	SigningTime        time.Time
 	SigningCertificate *CertificateID
-	// Tokens are the signature time-stamps, raw.
+	// Tokens are the signature time-stamps, raw, each once.
 	Tokens [][]byte
 
 	contentType asn1.ObjectIdentifier // of the message
 	derSigned   []byte                // the signed attributes as DER SET OF
 }
+
+const (
+	// maxTokens bounds the signature time-stamps of a signer: each is a message of
+	// its own that costs its reader a verification.
+	maxTokens = 16
+	// maxSigned bounds the signed attributes of a signer, which are copied once for
+	// each level of nesting when they are normalised.
+	maxSigned = 256 << 10
+)
 
 func parseSigner(e element, l Limits) (*SignerInfo, error) {
 	if !e.is(tagSequence) {
@@ -148,6 +157,9 @@ func parseAttributes(e element, l Limits) ([]Attribute, error) {
 // parseSigned reads the signed attributes and makes their DER form, which is what
 // RFC 5652 §5.4 says is signed, whatever form they travel in.
 func (si *SignerInfo) parseSigned(e element, l Limits) error {
+	if len(e.raw) > maxSigned {
+		return fail(Limit, "the signed attributes have more than %d bytes", maxSigned)
+	}
 	var err error
 	si.RawSignedAttributes = e.raw
 	if si.SignedAttributes, err = parseAttributes(e, l); err != nil {
@@ -224,8 +236,17 @@ func (si *SignerInfo) parseUnsigned(e element, l Limits) error {
 		return err
 	}
 	for _, a := range si.UnsignedAttributes {
-		if a.Type.Equal(OIDSignatureTimeStamp) {
-			si.Tokens = append(si.Tokens, a.Values...)
+		if !a.Type.Equal(OIDSignatureTimeStamp) {
+			continue
+		}
+		for _, token := range a.Values {
+			if slices.ContainsFunc(si.Tokens, func(t []byte) bool { return bytes.Equal(t, token) }) {
+				continue
+			}
+			if len(si.Tokens) == maxTokens {
+				return fail(Limit, "the signature has more than %d time-stamps", maxTokens)
+			}
+			si.Tokens = append(si.Tokens, token)
 		}
 	}
 	return nil

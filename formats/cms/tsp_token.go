@@ -82,11 +82,8 @@ func ParseToken(der []byte) (*Token, error) {
 //
 // imprintDigest is asked for the digest of the stamped data.
 func (t *Token) Verify(imprintDigest func(crypto.Hash) ([]byte, error)) error {
-	switch t.Info.Hash {
-	case 0:
-		return fail(Unsupported, "the digest algorithm of the imprint is not supported")
-	case crypto.SHA1, crypto.SHA224:
-		return fail(Weak, "the imprint relies on %v, which is no longer safe", t.Info.Hash)
+	if err := checkImprintHash(t.Info.Hash); err != nil {
+		return err
 	}
 	sum, err := imprintDigest(t.Info.Hash)
 	if err != nil {
@@ -96,6 +93,17 @@ func (t *Token) Verify(imprintDigest func(crypto.Hash) ([]byte, error)) error {
 		return fail(Mismatch, "the time-stamp is over other data")
 	}
 	return t.VerifySignature()
+}
+
+// checkImprintHash refuses an imprint that cannot be recomputed, or proves nothing.
+func checkImprintHash(h crypto.Hash) error {
+	switch {
+	case h == crypto.SHA1 || h == crypto.SHA224:
+		return fail(Weak, "the imprint relies on %v, which is no longer safe", h)
+	case !strong(h):
+		return fail(Unsupported, "the digest algorithm of the imprint is not supported")
+	}
+	return nil
 }
 
 // VerifySignature is Verify without the look at the stamped data.

@@ -185,8 +185,23 @@ func xmlValue(pub crypto.PublicKey, signature []byte) ([]byte, error) {
 	return out, nil
 }
 
-// check verifies a signature value in XMLDSig form over a digest.
-func (a Algorithm) check(pub crypto.PublicKey, digest, value []byte) bool {
+// The size of an RSA key is its owner's choice, and the time of a verification
+// grows with its square and with the exponent.
+const (
+	maxRSABits     = 16384
+	maxRSAExponent = 1<<31 - 1
+)
+
+// check verifies a signature value in XMLDSig form over a digest. The error, of
+// kind Unsupported, is about a key that is not tried.
+func (a Algorithm) check(pub crypto.PublicKey, digest, value []byte) (bool, error) {
+	if key, ok := pub.(*rsa.PublicKey); ok && (key.N.BitLen() > maxRSABits || int64(key.E) > maxRSAExponent) {
+		return false, fail(Unsupported, "an RSA key of more than %d bits, or with an exponent of more than 31, is not supported", maxRSABits)
+	}
+	return a.matches(pub, digest, value), nil
+}
+
+func (a Algorithm) matches(pub crypto.PublicKey, digest, value []byte) bool {
 	switch key := pub.(type) {
 	case *rsa.PublicKey:
 		if a.Key != RSA {

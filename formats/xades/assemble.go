@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"sigillo/formats/c14n"
+	"sigillo/formats/cms"
 )
 
 const closeSignature = "</ds:Signature>"
@@ -124,7 +125,9 @@ func (p *Prepared) valueXML(signature []byte) (string, error) {
 	} else if _, ok := cert.PublicKey.(*ecdsa.PublicKey); !ok {
 		return "", fail(BadOptions, "the certificate's key is neither RSA nor ECDSA")
 	}
-	if !a.check(cert.PublicKey, digest, value) {
+	if ok, err := a.check(cert.PublicKey, digest, value); err != nil {
+		return "", err
+	} else if !ok {
 		return "", fail(WrongSignature, "the signature value was not made over this document with the key of this certificate")
 	}
 	return `<ds:SignatureValue Id="` + p.ID + `-value">` + base64.StdEncoding.EncodeToString(value) + `</ds:SignatureValue>`, nil
@@ -152,8 +155,8 @@ func (p *Prepared) StampDigest(signature []byte, h crypto.Hash) ([]byte, error) 
 
 // Assemble writes the signed document. signature is as crypto.Signer gives it
 // (ECDSA as DER); token is a DER TimeStampToken over StampDigest, or nil for
-// level B-B. Nothing is written when the document is not the prepared one or
-// the signature value does not verify. Kinds: Changed, WrongSignature,
+// level B-B. Nothing is written when the document is not the prepared one, the
+// signature value does not verify or the token stamps something else. Kinds: Changed, WrongSignature,
 // BadOptions, Failed.
 func (p *Prepared) Assemble(w io.Writer, doc io.ReaderAt, size int64, signature, token []byte) error {
 	if err := p.unchanged(doc, size); err != nil {
@@ -168,6 +171,9 @@ func (p *Prepared) Assemble(w io.Writer, doc io.ReaderAt, size int64, signature,
 	}
 	stamp := ""
 	if len(token) > 0 {
+		if err := p.checkToken(signature, token); err != nil {
+			return err
+		}
 		stamp = `<xades:SignatureTimeStamp><ds:CanonicalizationMethod Algorithm="` + string(c14n.Exclusive) + `"/>` +
 			`<xades:EncapsulatedTimeStamp>` + base64.StdEncoding.EncodeToString(token) + `</xades:EncapsulatedTimeStamp></xades:SignatureTimeStamp>`
 	}
@@ -183,6 +189,23 @@ func (p *Prepared) Assemble(w io.Writer, doc io.ReaderAt, size int64, signature,
 		if _, err := io.Copy(w, part); err != nil {
 			return &Error{Kind: Failed, Msg: "the signed document cannot be written", Err: err}
 		}
+	}
+	return nil
+}
+
+// checkToken refuses a token that does not stamp this signature value: the file
+// would look like level B-T and have no provable time.
+func (p *Prepared) checkToken(signature, token []byte) error {
+	t, err := cms.ParseToken(token)
+	if err != nil {
+		return &Error{Kind: BadOptions, Msg: "the time-stamp token cannot be read", Err: err}
+	}
+	imprint, err := p.StampDigest(signature, t.Info.Hash)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(imprint, t.Info.Imprint) {
+		return fail(BadOptions, "the time-stamp is not over this signature value")
 	}
 	return nil
 }

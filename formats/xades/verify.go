@@ -205,7 +205,9 @@ func (s *Signature) Verify() error {
 	if err := s.infoMethod.write(h, s.info, nil); err != nil {
 		return err
 	}
-	if !s.Algorithm.check(s.Certificate.PublicKey, h.Sum(nil), s.Value) {
+	if ok, err := s.Algorithm.check(s.Certificate.PublicKey, h.Sum(nil), s.Value); err != nil {
+		return err
+	} else if !ok {
 		return fail(SignatureFailure, "the signature value does not fit the signed data and the certificate")
 	}
 	if !s.CoversDocument {

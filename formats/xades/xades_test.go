@@ -307,6 +307,9 @@ func TestAssembleRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	value := p.sign(t, prepared)
+	withStamp := *prepared
+	withStamp.Stamped = true
+	stamped := &withStamp
 	damaged := *prepared
 	damaged.SignedInfo = strings.Replace(damaged.SignedInfo, "ecdsa-sha256", "ecdsa-sha384", 1)
 	for _, c := range []struct {
@@ -322,6 +325,8 @@ func TestAssembleRefuses(t *testing.T) {
 		{"nonsense", prepared, doc, []byte{1, 2, 3}, nil, WrongSignature},
 		{"token for B-B", prepared, doc, value, []byte{0x30, 0}, BadOptions},
 		{"damaged", &damaged, doc, value, nil, WrongSignature},
+		{"token of something else", stamped, doc, value, stamp(t, make([]byte, 32)), BadOptions},
+		{"no token at all", stamped, doc, value, []byte("token"), BadOptions},
 	} {
 		var out bytes.Buffer
 		err := c.prepared.Assemble(&out, strings.NewReader(c.doc), int64(len(c.doc)), c.value, c.token)
