@@ -10,28 +10,45 @@ import (
 // maxFields bounds the fields and widgets of a form.
 const maxFields = 100_000
 
+// maxSignatures bounds the fields that have a signature: each may ask for a digest of the whole file.
+const maxSignatures = 1000
+
+// maxNames bounds the fully qualified names of all fields together, in bytes: a kid repeats the name of its parent.
+const maxNames = 8 << 20
+
+// maxFormText bounds the text of the objects that are read for the form and its signatures, in bytes. Objects that lie in each
+// other's strings have more of it than the file.
+const maxFormText = 128 << 20
+
 // maxFieldDepth bounds their nesting.
 const maxFieldDepth = 64
 
-// field is a terminal field of the form with what it inherits (ISO 32000-1 §12.7.3.1).
+// field is a terminal field of the form with what it inherits (ISO 32000-1 §12.7.3.1). It holds no object of the file, only
+// where its objects are: there may be many fields, and objects may be large.
 type field struct {
-	name  string // fully qualified
-	ref   pdf.Ref
-	dict  pdf.Dict
-	kind  pdf.Name   // /FT
-	value pdf.Object // /V as it is written: a reference or a direct object
-	owner pdf.Ref    // the field whose dictionary holds /V
+	name   string // fully qualified
+	ref    pdf.Ref
+	kind   pdf.Name // /FT
+	signed bool     // it has a /V
+	value  pdf.Ref  // what /V refers to; zero if /V is a direct object
+	owner  pdf.Ref  // the field whose dictionary holds /V
 }
 
 // form is the interactive form of a document (§12.7.2).
 type form struct {
-	f       *pdf.File
-	catalog pdf.Dict
-	dict    pdf.Dict // nil if the document has no form
-	at      place    // of dict
-	fields  []field
-	names   map[string]bool // fully qualified names, of inner fields too
-	seen    map[pdf.Ref]bool
+	f        *pdf.File
+	catalog  pdf.Dict
+	dict     pdf.Dict        // nil if the document has no form
+	at       place           // of dict
+	signed   []field         // the terminal fields of type /Sig that have a value
+	names    map[string]bool // fully qualified names, of inner fields too
+	seen     map[pdf.Ref]bool
+	visited  int              // elements of /Fields and of every /Kids
+	named    int              // bytes in names
+	before   int64            // what f had parsed before
+	values   map[pdf.Ref]bool // what a /V refers to: whether it is missing or null
+	dangling string           // name of a field whose /V refers to nothing
+	dangles  bool
 }
 
 // place tells how an object is written: directly in its holder, or as an object of its own.
@@ -65,7 +82,7 @@ func readForm(f *pdf.File) (*form, error) {
 	if err != nil {
 		return nil, err
 	}
-	fm := &form{f: f, catalog: catalog, names: map[string]bool{}, seen: map[pdf.Ref]bool{}}
+	fm := &form{f: f, catalog: catalog, names: map[string]bool{}, seen: map[pdf.Ref]bool{}, values: map[pdf.Ref]bool{}, before: f.Parsed()}
 	at, o, err := locate(f, catalog["AcroForm"])
 	if err != nil {
 		return nil, err
@@ -82,20 +99,50 @@ func readForm(f *pdf.File) (*form, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range fields {
-		if err := fm.walk(o, field{}, 0); err != nil {
+	refs, err := fm.list(fields)
+	if err != nil {
+		return nil, err
+	}
+	if len(refs) != len(fields) {
+		return nil, failure(Malformed, "the form has a field that is not a reference")
+	}
+	for _, ref := range refs {
+		if err := fm.walk(ref, field{}, 0); err != nil {
 			return nil, err
 		}
 	}
 	return fm, nil
 }
 
-// walk visits a field and those below it. A kid without a name of its own is a widget of its parent.
-func (fm *form) walk(o pdf.Object, parent field, depth int) error {
-	ref, ok := o.(pdf.Ref)
-	if !ok {
-		return failure(Malformed, "the form has a field that is not a reference")
+// list counts the elements of a /Fields or /Kids and gives those that are references, so that nothing else is kept alive
+// while they are visited. A direct field is refused; other direct objects are no fields.
+func (fm *form) list(a pdf.Array) ([]pdf.Ref, error) {
+	if fm.visited += len(a); fm.visited > maxFields {
+		return nil, failure(Limit, "the form has more than %d fields and widgets", maxFields)
 	}
+	out := make([]pdf.Ref, 0, len(a))
+	for _, o := range a {
+		if ref, ok := o.(pdf.Ref); ok {
+			out = append(out, ref)
+		} else if isField, err := fm.hasName(o); err != nil {
+			return nil, err
+		} else if isField {
+			return nil, failure(Malformed, "the form has a field that is not a reference")
+		}
+	}
+	return out, nil
+}
+
+// withinText stops reading a form whose objects have too much text.
+func (fm *form) withinText() error {
+	if fm.f.Parsed()-fm.before > maxFormText {
+		return failure(Limit, "the form and its signatures have more than %d bytes of text", maxFormText)
+	}
+	return nil
+}
+
+// walk visits a field and those below it. A kid without a name of its own is a widget of its parent.
+func (fm *form) walk(ref pdf.Ref, parent field, depth int) error {
 	if fm.seen[ref] {
 		return failure(Malformed, "the form comes to field %s twice", ref)
 	}
@@ -103,34 +150,15 @@ func (fm *form) walk(o pdf.Object, parent field, depth int) error {
 	if depth > maxFieldDepth || len(fm.seen) > maxFields {
 		return failure(Limit, "the form has more than %d fields, or fields nested more than %d deep", maxFields, maxFieldDepth)
 	}
-	d, ok, err := pdf.As[pdf.Dict](fm.f, ref)
-	if err != nil || !ok {
-		return err // a missing object is null: no field
-	}
-	fd := parent
-	fd.ref, fd.dict = ref, d
-	if kind, ok, err := pdf.As[pdf.Name](fm.f, d["FT"]); err != nil {
-		return err
-	} else if ok {
-		fd.kind = kind
-	}
-	if v, ok := d["V"]; ok {
-		fd.value, fd.owner = v, ref
-	}
-	title, named, err := pdf.As[pdf.String](fm.f, d["T"])
-	if err != nil {
-		return err
-	}
-	if named {
-		fd.name = qualified(parent.name, title.Text())
-		fm.names[fd.name] = true
-	}
-	kids, _, err := pdf.As[pdf.Array](fm.f, d["Kids"])
+	fd, kids, err := fm.read(ref, parent)
 	if err != nil {
 		return err
 	}
 	inner := false
 	for _, kid := range kids {
+		if err := fm.withinText(); err != nil {
+			return err
+		}
 		isField, err := fm.hasName(kid)
 		if err != nil {
 			return err
@@ -141,10 +169,80 @@ func (fm *form) walk(o pdf.Object, parent field, depth int) error {
 			}
 		}
 	}
-	if !inner {
-		fm.fields = append(fm.fields, fd)
+	if !inner && fd.kind == "Sig" && fd.signed {
+		if len(fm.signed) == maxSignatures {
+			return failure(Limit, "the form has more than %d signatures", maxSignatures)
+		}
+		fm.signed = append(fm.signed, fd)
 	}
-	return nil
+	return fm.withinText()
+}
+
+// read reads a field and lists its kids. A missing object is null: no field.
+func (fm *form) read(ref pdf.Ref, parent field) (field, []pdf.Ref, error) {
+	d, ok, err := pdf.As[pdf.Dict](fm.f, ref)
+	if err != nil || !ok {
+		return field{}, nil, err
+	}
+	fd := parent
+	fd.ref = ref
+	if kind, ok, err := pdf.As[pdf.Name](fm.f, d["FT"]); err != nil {
+		return fd, nil, err
+	} else if ok {
+		fd.kind = pdf.Name(strings.Clone(string(kind)))
+	}
+	title, named, err := pdf.As[pdf.String](fm.f, d["T"])
+	if err != nil {
+		return fd, nil, err
+	}
+	if named {
+		fd.name = qualified(parent.name, title.Text())
+		if fm.named += len(fd.name); fm.named > maxNames {
+			return fd, nil, failure(Limit, "the names of the form's fields have more than %d bytes", maxNames)
+		}
+		fm.names[fd.name] = true
+	}
+	if v, ok := d["V"]; ok {
+		fd.signed, fd.owner = true, ref
+		if fd.value, ok = v.(pdf.Ref); ok && fm.refersToNothing(fd.value) && !fm.dangles {
+			fm.dangles, fm.dangling = true, fd.name
+		}
+	}
+	kids, _, err := pdf.As[pdf.Array](fm.f, d["Kids"])
+	if err != nil {
+		return fd, nil, err
+	}
+	refs, err := fm.list(kids)
+	return fd, refs, err
+}
+
+// refersToNothing tells whether ref leads to no object. One that cannot be read is something; whoever needs it finds out.
+func (fm *form) refersToNothing(ref pdf.Ref) bool {
+	nothing, ok := fm.values[ref]
+	if !ok {
+		o, err := fm.f.Resolve(ref)
+		_, null := o.(pdf.Null)
+		nothing = err == nil && null
+		fm.values[ref] = nothing
+	}
+	return nothing
+}
+
+// entry reads an entry of the dictionary of a field.
+func (fm *form) entry(ref pdf.Ref, key pdf.Name) (pdf.Object, error) {
+	if err := fm.withinText(); err != nil {
+		return nil, err
+	}
+	d, _, err := pdf.As[pdf.Dict](fm.f, ref)
+	return d[key], err
+}
+
+// valueOf is the /V of a field as it is written: a reference or a direct object.
+func (fm *form) valueOf(fd field) (pdf.Object, error) {
+	if fd.value != (pdf.Ref{}) {
+		return fd.value, fm.withinText()
+	}
+	return fm.entry(fd.owner, "V")
 }
 
 func (fm *form) hasName(o pdf.Object) (bool, error) {
@@ -188,11 +286,23 @@ func (fm *form) mayChange() error {
 	if err := fm.checkCertification(perms["DocMDP"]); err != nil {
 		return err
 	}
-	for _, fd := range fm.signatureFields() {
-		if err := fm.checkCertification(fd.value); err != nil {
+	// The number of an object that is not there may be given to the new signature: the field would then show it as its own.
+	if fm.dangles {
+		return failure(Malformed, "the value of the field %q is an object that the document does not have", printable(fm.dangling))
+	}
+	for _, fd := range fm.signed {
+		value, err := fm.valueOf(fd)
+		if err != nil {
 			return err
 		}
-		lock, _, err := pdf.As[pdf.Dict](fm.f, fd.dict["Lock"])
+		if err := fm.checkCertification(value); err != nil {
+			return err
+		}
+		o, err := fm.entry(fd.ref, "Lock")
+		if err != nil {
+			return err
+		}
+		lock, _, err := pdf.As[pdf.Dict](fm.f, o)
 		if err != nil {
 			return err
 		}
@@ -336,17 +446,6 @@ func appendTo(f *pdf.File, u *pdf.Update, changed map[pdf.Ref]pdf.Dict, holder p
 	}
 	own(changed, holder, d)[key] = list
 	return nil
-}
-
-// signatureFields are the fields of type /Sig that have a value.
-func (fm *form) signatureFields() []field {
-	var out []field
-	for _, fd := range fm.fields {
-		if fd.kind == "Sig" && fd.value != nil {
-			out = append(out, fd)
-		}
-	}
-	return out
 }
 
 // printable keeps control characters of a document out of reports.

@@ -353,6 +353,11 @@ func TestPrepareRefuses(t *testing.T) {
 		{"no PDF", read(t, "lettera.docx"), nil, pades.Malformed},
 		{"fields in a circle", pdftest.Table(formDocument(pdftest.Objects{5: "<</T(a)/Kids[5 0 R]>>"}), ""), nil, pades.Malformed},
 		{"fields no array", pdftest.Table(formDocument(pdftest.Objects{4: "<</Fields 3>>"}), ""), nil, pades.Malformed},
+		{"value missing", pdftest.Table(formDocument(pdftest.Objects{5: "<</FT/Sig/T(a)/V 8 0 R>>"}), ""), nil, pades.Malformed},
+		{"value missing, inherited", pdftest.Table(formDocument(pdftest.Objects{
+			5: "<</FT/Sig/T(a)/V 10 0 R/Kids[8 0 R]>>", 8: "<</T(b)/Parent 5 0 R>>"}), ""), nil, pades.Malformed},
+		{"value missing, behind a reference", pdftest.Table(formDocument(pdftest.Objects{
+			5: "<</FT/Sig/T(a)/V 8 0 R>>", 8: "9 0 R"}), ""), nil, pades.Malformed},
 		{"no pages", pdftest.Table(minimal.With(pdftest.Objects{2: "<</Type/Pages/Kids[]/Count 0>>"}), ""), nil, pades.Malformed},
 		{"no certificate", good, func(o *pades.Options) { o.Certificate = nil }, pades.BadOptions},
 		{"no time", good, func(o *pades.Options) { o.SigningTime = time.Time{} }, pades.BadOptions},

@@ -1,9 +1,11 @@
 package pades
 
 import (
+	"bytes"
 	"crypto"
 	"encoding/hex"
 	"io"
+	"sync"
 	"time"
 
 	"sigillo/formats/cms"
@@ -39,7 +41,19 @@ type Signature struct {
 	// looked into.
 	Err error
 
-	r io.ReaderAt
+	r       io.ReaderAt
+	digests *digests
+}
+
+// digests remembers what [Signature.ContentDigest] computed, for all signatures of a file.
+type digests struct {
+	sync.Mutex
+	m map[digested][]byte
+}
+
+type digested struct {
+	ranges [4]int64
+	hash   crypto.Hash
 }
 
 // Signatures lists the signature fields that have a value, in the order of the form. A field whose value is broken is in
@@ -57,12 +71,42 @@ func Signatures(r io.ReaderAt, size int64) ([]Signature, error) {
 		return nil, fromPDF(err)
 	}
 	var out []Signature
-	for _, fd := range form.signatureFields() {
-		s := Signature{Field: printable(fd.name), Covers: Part, r: r}
-		s.Err = fromPDF(s.read(f, fd))
+	known := &digests{m: map[digested][]byte{}}
+	values := map[place][]int{}   // by the object of the value; a direct one by the field that holds it
+	contents := map[int64][]int{} // by the place of /Contents
+	for i, fd := range form.signed {
+		s := Signature{Field: printable(fd.name), Covers: Part, r: r, digests: known}
+		at, span, err := s.read(form, fd)
+		if KindOf(err) == Limit {
+			return nil, err
+		}
+		s.Err = fromPDF(err)
 		out = append(out, s)
+		values[at] = append(values[at], i)
+		if span.To > 0 {
+			contents[span.From] = append(contents[span.From], i)
+		}
+	}
+	for _, same := range values {
+		refuseShared(out, same)
+	}
+	for _, same := range contents {
+		refuseShared(out, same)
 	}
 	return out, nil
+}
+
+// refuseShared takes the proof from signatures that are one and the same: nothing tells which field was signed.
+func refuseShared(list []Signature, same []int) {
+	if len(same) < 2 {
+		return
+	}
+	for _, i := range same {
+		list[i].Covers, list[i].Revision, list[i].Later = Part, 0, 0
+		if list[i].Err == nil {
+			list[i].Err = failure(Malformed, "the signature is the value of %d fields at once", len(same))
+		}
+	}
 }
 
 // Content gives the signed bytes: the two ranges one after the other.
@@ -79,6 +123,13 @@ func (s *Signature) ContentDigest(h crypto.Hash) ([]byte, error) {
 	if !h.Available() {
 		return nil, failure(BadOptions, "this digest algorithm is not available")
 	}
+	key := digested{s.ByteRange, h}
+	s.digests.Lock()
+	known := s.digests.m[key]
+	s.digests.Unlock()
+	if known != nil {
+		return bytes.Clone(known), nil
+	}
 	d := h.New()
 	n, err := io.CopyBuffer(struct{ io.Writer }{d}, struct{ io.Reader }{s.Content()}, make([]byte, 128<<10))
 	if err != nil {
@@ -87,42 +138,54 @@ func (s *Signature) ContentDigest(h crypto.Hash) ([]byte, error) {
 	if n != s.ByteRange[1]+s.ByteRange[3] {
 		return nil, failure(Changed, "the document is shorter than it was")
 	}
-	return d.Sum(nil), nil
+	sum := d.Sum(nil)
+	s.digests.Lock()
+	s.digests.m[key] = bytes.Clone(sum)
+	s.digests.Unlock()
+	return sum, nil
 }
 
-// read fills s from the signature dictionary of fd.
-func (s *Signature) read(f *pdf.File, fd field) error {
-	at, o, err := locate(f, fd.value)
+// read fills s from the signature dictionary of fd, and tells where that and its /Contents are.
+func (s *Signature) read(form *form, fd field) (at place, span pdf.Span, err error) {
+	at = place{ref: fd.owner}
+	f := form.f
+	value, err := form.valueOf(fd)
 	if err != nil {
-		return err
+		return at, span, err
+	}
+	found, o, err := locate(f, value)
+	if found.indirect {
+		at = found
+	}
+	if err != nil {
+		return at, span, err
 	}
 	d, ok := o.(pdf.Dict)
 	if !ok {
-		return failure(Malformed, "the value of the field is not a dictionary")
+		return at, span, failure(Malformed, "the value of the field is not a dictionary")
 	}
 	s.describe(f, d)
 	contents, ok := d["Contents"].(pdf.String)
 	if !ok {
-		return failure(Malformed, "the signature has no /Contents that is a direct string")
+		return at, span, failure(Malformed, "the signature has no /Contents that is a direct string")
 	}
 	if s.CMS, err = cms.TrimPadding(contents); err != nil {
-		return &Error{Kind: Malformed, Msg: "the /Contents of the signature are no CMS message", Err: err}
+		return at, span, &Error{Kind: Malformed, Msg: "the /Contents of the signature are no CMS message", Err: err}
 	}
 	path := []pdf.Name{"Contents"}
 	if !at.indirect {
-		at.ref, path = fd.owner, []pdf.Name{"V", "Contents"}
+		path = []pdf.Name{"V", "Contents"}
 	}
-	span, err := f.Span(at.ref, path...)
-	if err != nil {
-		return err
+	if span, err = f.Span(at.ref, path...); err != nil {
+		return at, span, err
 	}
 	if err := s.readRange(f, d); err != nil {
-		return err
+		return at, span, err
 	}
 	if err := s.checkGap(f, span, contents); err != nil {
-		return err
+		return at, span, err
 	}
-	return s.cover(f)
+	return at, span, s.cover(f)
 }
 
 // describe takes over what the dictionary tells; an entry of the wrong type is left out, it proves nothing anyway.

@@ -149,6 +149,152 @@ func TestOddFields(t *testing.T) {
 	}
 }
 
+// TestSharedValue: a signature that is the value of two fields proves nothing about either.
+func TestSharedValue(t *testing.T) {
+	t.Parallel()
+	id := cmstest.New(t).Signer(t, "p256")
+	one := sign(t, pdftest.Table(pdftest.Minimal(), ""), id, nil, nil)
+	f, err := pdf.Open(bytes.NewReader(one), int64(len(one)), pdf.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := pdf.NewUpdate(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := f.Catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	form, _, err := pdf.As[pdf.Dict](f, catalog["AcroForm"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields, _, err := pdf.As[pdf.Array](f, form["Fields"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, err := pdf.As[pdf.Dict](f, fields[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := u.Add(pdf.Dict{"FT": pdf.Name("Sig"), "T": pdf.String("other"), "V": first["V"]})
+	form = form.Clone()
+	form["Fields"] = pdf.Array{fields[0], second}
+	catalog = catalog.Clone()
+	catalog["AcroForm"] = form
+	u.Set(f.Root(), catalog)
+	tail, err := u.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := signatures(t, append(one, tail...))
+	if len(list) != 2 {
+		t.Fatalf("%d signatures", len(list))
+	}
+	for _, s := range list {
+		if pades.KindOf(s.Err) != pades.Malformed || s.Covers != pades.Part {
+			t.Errorf("%s: covers %s, error %v", s.Field, s.Covers, s.Err)
+		}
+	}
+}
+
+// counting counts the bytes that are read.
+type counting struct {
+	*bytes.Reader
+	n int
+}
+
+func (c *counting) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.Reader.ReadAt(p, off)
+	c.n += n
+	return n, err
+}
+
+func TestDigestOnce(t *testing.T) {
+	t.Parallel()
+	doc := sign(t, pdftest.Table(pdftest.Minimal(), ""), cmstest.New(t).Signer(t, "p256"), nil, nil)
+	r := &counting{Reader: bytes.NewReader(doc)}
+	list, err := pades.Signatures(r, int64(len(doc)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := list[0].ContentDigest(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := r.n
+	again, err := list[0].ContentDigest(crypto.SHA256)
+	if err != nil || !bytes.Equal(first, again) || r.n != before {
+		t.Errorf("asked again: %x and %x, %d more bytes read, %v", first, again, r.n-before, err)
+	}
+	other, err := list[0].ContentDigest(crypto.SHA512)
+	if err != nil || len(other) != 64 {
+		t.Errorf("another hash: %x, %v", other, err)
+	}
+}
+
+// TestFormLimits: forms that cost more than they have bytes.
+func TestFormLimits(t *testing.T) {
+	t.Parallel()
+	many := pdftest.Objects{}
+	list := func(n int, field func(i int) string) string {
+		var kids strings.Builder
+		for i := range n {
+			fmt.Fprintf(&kids, "%d 0 R ", 10+i)
+			many[10+i] = field(i)
+		}
+		return kids.String()
+	}
+	refused := func(name string, doc []byte, kind pades.Kind) {
+		t.Helper()
+		if _, err := pades.Signatures(bytes.NewReader(doc), int64(len(doc))); pades.KindOf(err) != kind {
+			t.Errorf("%s: %v, want %q", name, err, kind)
+		}
+	}
+	signed := func(i int) string { return fmt.Sprintf("<</FT/Sig/T(s%d)/V<<>>>>", i) }
+	for n, kind := range map[int]pades.Kind{1000: "", 1001: pades.Limit} {
+		clear(many)
+		fields := list(n, signed)
+		refused(fmt.Sprint(n, " signatures"), pdftest.Table(formDocument(many).With(pdftest.Objects{4: "<</Fields[" + fields + "]>>"}), ""), kind)
+	}
+	clear(many)
+	kids := list(10, func(i int) string { return fmt.Sprintf("<</T(%d)>>", i) })
+	refused("names", pdftest.Table(formDocument(many).With(pdftest.Objects{
+		5: "<</T(" + strings.Repeat("a", 1<<20) + ")/Kids[" + kids + "]>>"}), ""), pades.Limit)
+	refused("widgets", pdftest.Table(formDocument(pdftest.Objects{
+		5: "<</T(a)/Kids[" + strings.Repeat("8 0 R ", 100_001) + "]>>", 8: "<<>>"}), ""), pades.Limit)
+	refused("nested in strings", nestedFields(40, 4<<20), pades.Limit)
+}
+
+// nestedFields is a document of n fields, each in a string of the one before, the innermost with size bytes.
+func nestedFields(n, size int) []byte {
+	var inner strings.Builder
+	fields := ""
+	for i := range n {
+		fields += fmt.Sprintf("%d 0 R ", 6+i)
+		fmt.Fprintf(&inner, "\n%d 0 obj<</FT/Tx/T(f%d)/X(", 6+i, i)
+	}
+	text := inner.String() + strings.Repeat("a", size) + strings.Repeat(")>>endobj ", n)
+	doc := []byte("%PDF-1.7\n")
+	at := []int{}
+	for i, o := range []string{"<</Type/Catalog/Pages 2 0 R/AcroForm 4 0 R>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+		"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Resources<<>>>>", "<</Fields[" + fields + "]>>", "null"} {
+		at = append(at, len(doc))
+		doc = fmt.Appendf(doc, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	for i := range n {
+		at = append(at, len(doc)+strings.Index(text, fmt.Sprintf("\n%d 0 obj", 6+i))+1)
+	}
+	doc = append(doc, text...)
+	xref := len(doc) + 1
+	doc = fmt.Appendf(doc, "\nxref\n0 %d\n0000000000 65535 f \n", len(at)+1)
+	for _, off := range at {
+		doc = fmt.Appendf(doc, "%010d 00000 n \n", off)
+	}
+	return fmt.Appendf(doc, "trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(at)+1, xref)
+}
+
 // FuzzSignatures: whatever the bytes, reading signatures ends without a panic, and a signature without an error
 // has a gap that is its own hexadecimal string.
 func FuzzSignatures(f *testing.F) {

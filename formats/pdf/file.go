@@ -72,6 +72,11 @@ func (f *File) Get(ref Ref) (Object, error) {
 	return o, nil
 }
 
+// Parsed is the text in bytes of all objects that were read so far, those that the cache gave not counted. It tells a
+// caller that follows references what a file costs: objects may lie in each other's strings, and have far more text
+// together than the file has bytes.
+func (f *File) Parsed() int64 { return f.parsed }
+
 // maxHops bounds references that resolve to references, and objects that are needed to read another one: a stream's
 // /Length in an object stream with a /Length of its own is the longest honest chain.
 const maxHops = 16
@@ -97,6 +102,7 @@ func (f *File) readAt(e entry) (Object, int64, error) {
 	defer f.release(l)
 	ref, o, err := f.indirect(l, f.lengthOf)
 	if err != nil {
+		f.parsed += l.pos - e.off
 		return nil, 0, err
 	}
 	if ref.Num != int(e.num) || ref.Gen != int(e.aux) {
@@ -106,6 +112,7 @@ func (f *File) readAt(e entry) (Object, int64, error) {
 	if s, ok := o.(*Stream); ok {
 		cost -= s.Length
 	}
+	f.parsed += cost
 	return o, cost, nil
 }
 
@@ -201,6 +208,7 @@ func (f *File) readCompressed(e entry) (Object, int64, error) {
 	name := fmt.Sprintf("object stream %d", e.off)
 	l := newLexerSized(os.data[from:to], name)
 	o, err := f.parser(l).object()
+	f.parsed += l.pos
 	if err != nil {
 		return nil, 0, err
 	}
@@ -241,7 +249,8 @@ func (f *File) Span(ref Ref, path ...Name) (Span, error) {
 			span = Span{from, to}
 		}
 	}
-	if _, err := p.object(); err != nil {
+	_, err := p.object()
+	if f.parsed += l.pos - e.off; err != nil {
 		return Span{}, err
 	}
 	if span.To == 0 {

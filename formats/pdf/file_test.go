@@ -356,3 +356,20 @@ func TestInheritedPageAttributes(t *testing.T) {
 		break // stopping early must not call back again
 	}
 }
+
+// TestTrailersTogether: trailers that are small enough one by one are refused when there are too many of them.
+func TestTrailersTogether(t *testing.T) {
+	t.Parallel()
+	more := "/X(" + strings.Repeat("a", maxTrailers/2) + ")"
+	doc := pdftest.Table(pdftest.Minimal(), more)
+	open(t, doc)
+	prev, at := bytes.LastIndex(doc, []byte("xref\n0 4")), len(doc)
+	doc = fmt.Appendf(doc, "xref\n0 0\ntrailer\n<</Size 4/Root 1 0 R/Prev %d%s>>\nstartxref\n%d\n%%%%EOF\n", prev, more, at)
+	if _, err := Open(bytes.NewReader(doc), int64(len(doc)), Limits{}); KindOf(err) != Limit {
+		t.Errorf("two tables: %v", err)
+	}
+	doc = pdftest.Hybrid(pdftest.Minimal(), more, 2)
+	if _, err := Open(bytes.NewReader(doc), int64(len(doc)), Limits{}); KindOf(err) != Limit {
+		t.Errorf("hybrid: %v", err)
+	}
+}

@@ -81,6 +81,9 @@ func (l Limits) withDefaults() Limits {
 
 // File is an open PDF. It is not safe for concurrent use: open the reader twice instead.
 type File struct {
+	parsed   int64 // see Parsed
+	trailers int64 // text of the trailers, see countTrailer
+
 	r      io.ReaderAt
 	size   int64
 	limits Limits

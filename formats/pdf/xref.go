@@ -190,8 +190,12 @@ func (f *File) readTable(l *lexer, s *section, room int) error {
 		}
 	}
 	l.stop = min(l.size, l.pos+f.limits.ObjectBytes)
+	from := l.pos
 	var err error
 	if s.trailer, err = f.dictAt(l); err != nil {
+		return err
+	}
+	if err = f.countTrailer(l, from, l.pos); err != nil {
 		return err
 	}
 	if s.entries, err = s.entries.ordered(l); err != nil {
@@ -210,6 +214,18 @@ func (f *File) readTable(l *lexer, s *section, room int) error {
 		return err
 	}
 	s.entries = s.entries.over(hidden)
+	return nil
+}
+
+// maxTrailers bounds the text of the trailers of all sections together. They are all kept, and sections that lie in each
+// other's strings would make far more of them than the file has bytes.
+const maxTrailers = 8 << 20
+
+// countTrailer takes the text of a trailer, or of the dictionary of a cross-reference stream, from the budget.
+func (f *File) countTrailer(l *lexer, from, to int64) error {
+	if f.trailers += to - from; f.trailers > maxTrailers {
+		return failure(Limit, "the trailers of the file have more than %d bytes, at %s", maxTrailers, l.where(from))
+	}
 	return nil
 }
 

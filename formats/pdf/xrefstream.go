@@ -18,6 +18,9 @@ func (f *File) readXRefStream(l *lexer, room int) (table, Dict, error) {
 	if !ok || s.Dict["Type"] != Name("XRef") {
 		return nil, nil, malformed("a cross-reference stream is expected at %s", l.where(from))
 	}
+	if err := f.countTrailer(l, from, s.Offset); err != nil {
+		return nil, nil, err
+	}
 	size, ok := s.Dict["Size"].(Integer)
 	if !ok || size < 1 {
 		return nil, nil, l.fail("a cross-reference stream has no valid /Size")
