@@ -10,7 +10,6 @@ package appliance
 import (
 	"context"
 	"crypto"
-	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -386,17 +385,4 @@ func (a *Appliance) Certificate(_ context.Context, label string) ([]byte, error)
 		return nil, &signing.Error{Kind: signing.NotFound, Msg: "no such certificate"}
 	}
 	return c.Raw, nil
-}
-
-// HolderCertificate gives an issued certificate by its serial number in hex.
-func (a *Appliance) HolderCertificate(ctx context.Context, serial string) (*x509.Certificate, error) {
-	var row store.Certificate
-	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		row, err = tx.Certificate(strings.ToLower(serial))
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return x509.ParseCertificate(row.DER)
 }

@@ -181,3 +181,8 @@ func waitSuspended(t *testing.T, h *house, holder string) {
 	}
 	t.Error("the certificate was not suspended")
 }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -149,9 +148,4 @@ func openBeside(ctx context.Context, dir string) (*appliance.Appliance, error) {
 		return nil, err
 	}
 	return appliance.Open(ctx, abs, appliance.Options{Unattended: true})
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }

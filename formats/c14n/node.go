@@ -187,13 +187,3 @@ func (n *Node) Walk(visit func(*Node) bool) {
 		c.Walk(visit)
 	}
 }
-
-// Contains reports whether other is n or below n.
-func (n *Node) Contains(other *Node) bool {
-	for ; other != nil; other = other.Parent {
-		if other == n {
-			return true
-		}
-	}
-	return false
-}

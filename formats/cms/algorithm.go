@@ -324,15 +324,3 @@ func RawECDSA(signature []byte, pub *ecdsa.PublicKey) ([]byte, error) {
 	s.FillBytes(out[size:])
 	return out, nil
 }
-
-// DERECDSA turns r ‖ s into a DER ECDSA-Sig-Value.
-func DERECDSA(raw []byte) ([]byte, error) {
-	if len(raw) == 0 || len(raw)%2 != 0 || len(raw) > 1024 {
-		return nil, fail(Malformed, "the ECDSA signature value is not two numbers of one length")
-	}
-	half := len(raw) / 2
-	return tlv(tagSequence,
-		derInt(new(big.Int).SetBytes(raw[:half])),
-		derInt(new(big.Int).SetBytes(raw[half:])),
-	), nil
-}

@@ -11,9 +11,8 @@ import (
 	"strconv"
 	"strings"
 
-	"encoding/asn1"
-
 	"sigillo/formats/c14n"
+	"sigillo/formats/cms"
 )
 
 // digestURIs names the digests of XMLDSig §6.2 and RFC 9231 §2.1.
@@ -173,16 +172,11 @@ func xmlValue(pub crypto.PublicKey, signature []byte) ([]byte, error) {
 	if !ok {
 		return signature, nil
 	}
-	var v struct{ R, S *big.Int }
-	rest, err := asn1.Unmarshal(signature, &v)
-	size := (key.Curve.Params().N.BitLen() + 7) / 8
-	if err != nil || len(rest) > 0 || v.R.Sign() <= 0 || v.S.Sign() <= 0 || v.R.BitLen() > 8*size || v.S.BitLen() > 8*size {
+	raw, err := cms.RawECDSA(signature, key)
+	if err != nil {
 		return nil, fail(WrongSignature, "the signature value is not an ECDSA-Sig-Value")
 	}
-	out := make([]byte, 2*size)
-	v.R.FillBytes(out[:size])
-	v.S.FillBytes(out[size:])
-	return out, nil
+	return raw, nil
 }
 
 // The size of an RSA key is its owner's choice, and the time of a verification
