@@ -147,7 +147,7 @@ func TestOpenSSLText(t *testing.T) {
 		t.Errorf("%s", list)
 	}
 	wantText(t, list, `Version 2`, `X509v3 CRL Number`, `X509v3 Authority Key Identifier`, `Certificate Hold`,
-		fmt.Sprintf("Serial Number: %X", cert.SerialNumber))
+		fmt.Sprintf("Serial Number: %X", cert.SerialNumber.Bytes()))
 }
 
 // openssl ocsp asks over HTTP, with a nonce, and checks the answer.
