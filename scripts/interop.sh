@@ -9,18 +9,18 @@ scripts/setup.sh interop || echo "interop: Debian packages are missing; going on
 
 jar=.interop/dss/judge.jar
 dss="java -XX:TieredStopAtLevel=1 -jar $jar"
-if [ ! -e "$jar" ] || [ -n "$(find scripts/interop/dss -type f -newer "$jar")" ]; then
+if [ ! -e "$jar" ] || [ -n "$(find interop/dss -type f -newer "$jar")" ]; then
 	rm -f "$jar"
 	echo "interop: building the program around EU DSS, from Maven Central"
-	scripts/retry.sh mvn -q -B -f scripts/interop/dss package || {
+	scripts/retry.sh mvn -q -B -f interop/dss package || {
 		echo "interop: EU DSS is missing: Maven could not build it"
 		dss=
 	}
 fi
 
 venv=.interop/pyhanko
-pyhanko="$venv/bin/python scripts/interop/pyhanko/judge.py"
-wanted=scripts/interop/pyhanko/requirements.txt
+pyhanko="$venv/bin/python interop/pyhanko/judge.py"
+wanted=interop/pyhanko/requirements.txt
 if ! cmp -s "$wanted" "$venv/requirements.txt"; then
 	rm -rf "$venv"
 	echo "interop: installing pyHanko, from PyPI"
