@@ -103,7 +103,11 @@ func Prepare(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
 // DTBS gives the data to be signed.
 func (p *Prepared) DTBS() []byte { return p.CMS.DTBS() }
 
-// DTBSR gives the digest of the data to be signed, what the key is asked to sign.
+// Algorithm tells how the key must sign: [cms.Algorithm.Input] of DTBS.
+func (p *Prepared) Algorithm() cms.Algorithm { return p.CMS.Algorithm() }
+
+// DTBSR gives the digest of the data to be signed, what the key is asked to sign
+// unless it is an Ed25519 key, which signs DTBS.
 func (p *Prepared) DTBSR() []byte { return p.CMS.DTBSR() }
 
 // HashAlgorithm gives the digest algorithm of DTBSR.

@@ -17,24 +17,28 @@ import (
 // Scheme names a way of signing, in the spelling the key's keeper uses.
 type Scheme string
 
-// The schemes. Ed25519 is verified only.
+// The schemes. With all but Ed25519 the key signs the digest of the data to be
+// signed; with Ed25519 it signs the data itself (RFC 8032 §5.1, RFC 8419 §3.1).
 const (
 	PKCS1   Scheme = "pkcs1"   // RSASSA-PKCS1-v1_5
 	PSS     Scheme = "pss"     // RSASSA-PSS, salt as long as the digest
 	ECDSA   Scheme = "ecdsa"   // value is the DER ECDSA-Sig-Value
-	Ed25519 Scheme = "ed25519" // RFC 8419
+	Ed25519 Scheme = "ed25519" // pure EdDSA
 )
 
 // Algorithm is a signature algorithm with all its parameters.
 type Algorithm struct {
 	Scheme     Scheme
-	Hash       crypto.Hash
-	SaltLength int // PSS only, in octets
+	Hash       crypto.Hash // with Ed25519 that of the document only
+	SaltLength int         // PSS only, in octets
 }
 
 // AlgorithmFor chooses the algorithm for a key. It refuses keys and digests that
 // should not sign any more: RSA below 2048 bits, digests below SHA-256, curves
 // other than P-256, P-384 and P-521.
+//
+// An Ed25519 key does not care about h, which is the digest of the document then;
+// in CMS it must be SHA-512 (RFC 8419 §3.1).
 func AlgorithmFor(pub crypto.PublicKey, h crypto.Hash, pss bool) (Algorithm, error) {
 	if !strong(h) {
 		return Algorithm{}, fail(BadOptions, "digest algorithm %v cannot be used to sign; use SHA-256, SHA-384 or SHA-512", h)
@@ -56,16 +60,37 @@ func AlgorithmFor(pub crypto.PublicKey, h crypto.Hash, pss bool) (Algorithm, err
 			return Algorithm{}, fail(BadOptions, "curve %s cannot be used; use P-256, P-384 or P-521", k.Params().Name)
 		}
 		return Algorithm{Scheme: ECDSA, Hash: h}, nil
+	case ed25519.PublicKey:
+		if pss {
+			return Algorithm{}, fail(BadOptions, "PSS is for RSA keys; this certificate has an Ed25519 key")
+		}
+		return Algorithm{Scheme: Ed25519, Hash: h}, nil
 	}
-	return Algorithm{}, fail(BadOptions, "a key of type %T cannot be used to sign; use RSA or ECDSA", pub)
+	return Algorithm{}, fail(BadOptions, "a key of type %T cannot be used to sign; use RSA, ECDSA or Ed25519", pub)
 }
 
-// SignerOpts gives what crypto.Signer.Sign wants beside the digest.
+// SignerOpts gives what crypto.Signer.Sign wants beside the digest, or beside the
+// data themselves for Ed25519.
 func (a Algorithm) SignerOpts() crypto.SignerOpts {
-	if a.Scheme == PSS {
+	switch a.Scheme {
+	case PSS:
 		return &rsa.PSSOptions{SaltLength: a.SaltLength, Hash: a.Hash}
+	case Ed25519:
+		return crypto.Hash(0)
 	}
 	return a.Hash
+}
+
+// Input gives what the key is given to sign: the data to be signed themselves for
+// Ed25519, their digest for all others; nil if the digest is not available.
+func (a Algorithm) Input(dtbs []byte) []byte {
+	switch {
+	case a.Scheme == Ed25519:
+		return dtbs
+	case !a.Hash.Available():
+		return nil
+	}
+	return digestOf(a.Hash, dtbs)
 }
 
 // Identifier gives the AlgorithmIdentifier in DER: for RSA PKCS#1 v1.5 with NULL

@@ -26,6 +26,7 @@ var keyCases = []struct {
 	{"p256", crypto.SHA256, false},
 	{"p384", crypto.SHA384, false},
 	{"p521", crypto.SHA512, false},
+	{"ed25519", crypto.SHA512, false},
 }
 
 func openssl(t *testing.T, args ...string) (string, error) {
@@ -54,6 +55,9 @@ func TestOpenSSLVerifies(t *testing.T) {
 	pki := cmstest.New(t)
 	content := []byte("Contratto di prova\r\nart. 1\r\n")
 	for _, c := range keyCases {
+		if c.key == "ed25519" { // OpenSSL 3.0 does not do RFC 8419
+			continue
+		}
 		t.Run(c.key+"/"+c.hash.String()+map[bool]string{true: "/pss"}[c.pss], func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()

@@ -15,7 +15,8 @@ type SignerOptions struct {
 	Certificate *x509.Certificate
 	// Chain is put beside it in the message: the issuers, in any order.
 	Chain []*x509.Certificate
-	// Hash is the digest of the content and of the signed attributes.
+	// Hash is the digest of the content and of the signed attributes: SHA-256,
+	// SHA-384 or SHA-512, with an Ed25519 key SHA-512 only (RFC 8419 §3.1).
 	Hash crypto.Hash
 	// PSS signs with RSASSA-PSS instead of PKCS#1 v1.5.
 	PSS bool
@@ -57,6 +58,9 @@ func Prepare(contentDigest []byte, o SignerOptions) (*Prepared, error) {
 	alg, err := AlgorithmFor(o.Certificate.PublicKey, o.Hash, o.PSS)
 	if err != nil {
 		return nil, err
+	}
+	if alg.Scheme == Ed25519 && o.Hash != crypto.SHA512 {
+		return nil, fail(BadOptions, "with an Ed25519 key the digest algorithm must be SHA-512 (RFC 8419)")
 	}
 	if len(contentDigest) != o.Hash.Size() {
 		return nil, fail(BadOptions, "the digest has %d bytes; %v gives %d", len(contentDigest), o.Hash, o.Hash.Size())
@@ -120,7 +124,8 @@ func bundle(signer *x509.Certificate, chain []*x509.Certificate) [][]byte {
 // DTBS gives the data to be signed: the DER encoding of the signed attributes.
 func (p *Prepared) DTBS() []byte { return p.SignedAttributes }
 
-// DTBSR gives the digest of the data to be signed, what the key is asked to sign.
+// DTBSR gives the digest of the data to be signed, what the key is asked to sign
+// unless it is an Ed25519 key, which signs DTBS: see [Algorithm.Input].
 func (p *Prepared) DTBSR() []byte {
 	h := p.HashAlgorithm()
 	if !h.Available() {

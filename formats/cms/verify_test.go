@@ -164,7 +164,7 @@ func TestPrepareRefuses(t *testing.T) {
 		"SHA-1":              {make([]byte, 20), p256.Options(crypto.SHA1)},
 		"digest of no hash":  {digest[1:], p256.Options(crypto.SHA256)},
 		"RSA with 1024 bits": {digest, weak.Options(crypto.SHA256)},
-		"Ed25519":            {digest, ed.Options(crypto.SHA256)},
+		"Ed25519, SHA-256":   {digest, ed.Options(crypto.SHA256)},
 		"impossible time": {digest, cms.SignerOptions{Certificate: p256.Certificate, Hash: crypto.SHA256,
 			SigningTime: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}},
 	} {

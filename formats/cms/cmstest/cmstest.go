@@ -16,6 +16,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ type Identity struct {
 	Key         crypto.Signer
 	Certificate *x509.Certificate
 	Chain       []*x509.Certificate
+	PSS         bool // an RSA key that signs with RSASSA-PSS
 }
 
 // New makes the two authorities, valid from a year before now to ten years after.
@@ -55,23 +57,33 @@ func New(t testing.TB) *PKI {
 	return p
 }
 
-// Signer makes a signer with keyUsage nonRepudiation.
+// Signer makes a signer with keyUsage nonRepudiation. The type of key is one of
+// [Key]; "-pss" after an RSA one makes it sign with RSASSA-PSS.
 func (p *PKI) Signer(t testing.TB, keyType string) *Identity {
 	t.Helper()
-	return p.Identity(t, Key(t, keyType), &x509.Certificate{
+	return p.typed(t, keyType, &x509.Certificate{
 		Subject:  pkix.Name{Country: []string{"IT"}, CommonName: "Ada Test"},
 		KeyUsage: x509.KeyUsageContentCommitment,
 	})
 }
 
-// TSU makes a time-stamping unit as RFC 3161 §2.3 wants its certificate.
+// TSU makes a time-stamping unit as RFC 3161 §2.3 wants its certificate; key types
+// as for Signer.
 func (p *PKI) TSU(t testing.TB, keyType string) *Identity {
 	t.Helper()
-	return p.Identity(t, Key(t, keyType), &x509.Certificate{
+	return p.typed(t, keyType, &x509.Certificate{
 		Subject:         pkix.Name{Country: []string{"IT"}, CommonName: "Test TSU"},
 		KeyUsage:        x509.KeyUsageDigitalSignature,
 		ExtraExtensions: []pkix.Extension{TimeStampingEKU(true)},
 	})
+}
+
+func (p *PKI) typed(t testing.TB, keyType string, template *x509.Certificate) *Identity {
+	t.Helper()
+	bare, pss := strings.CutSuffix(keyType, "-pss")
+	id := p.Identity(t, Key(t, bare), template)
+	id.PSS = pss
+	return id
 }
 
 // TimeStampingEKU gives the extended key usage of a time-stamping certificate.
@@ -87,7 +99,7 @@ func TimeStampingEKU(critical bool) pkix.Extension {
 func (p *PKI) Identity(t testing.TB, key crypto.Signer, template *x509.Certificate) *Identity {
 	t.Helper()
 	c := p.issue(t, template, p.CA, key.Public(), p.caKey)
-	return &Identity{key, c, []*x509.Certificate{p.CA}}
+	return &Identity{Key: key, Certificate: c, Chain: []*x509.Certificate{p.CA}}
 }
 
 func (p *PKI) issue(t testing.TB, c, issuer *x509.Certificate, pub crypto.PublicKey, key crypto.Signer) *x509.Certificate {
@@ -149,15 +161,32 @@ func Key(t testing.TB, keyType string) crypto.Signer {
 	return key
 }
 
-// Options gives the options to sign with this identity and digest.
-func (id *Identity) Options(h crypto.Hash) cms.SignerOptions {
-	return cms.SignerOptions{Certificate: id.Certificate, Chain: id.Chain, Hash: h}
+// Hash gives the digest this identity signs with when nobody asks for another:
+// SHA-512 for Ed25519, which takes no other in CMS, SHA-256 for all others.
+func (id *Identity) Hash() crypto.Hash {
+	if _, ok := id.Key.(ed25519.PrivateKey); ok {
+		return crypto.SHA512
+	}
+	return crypto.SHA256
 }
 
-// Sign signs what was prepared.
-func (id *Identity) Sign(t testing.TB, p *cms.Prepared) []byte {
+// Options gives the options to sign with this identity and digest.
+func (id *Identity) Options(h crypto.Hash) cms.SignerOptions {
+	return cms.SignerOptions{Certificate: id.Certificate, Chain: id.Chain, Hash: h, PSS: id.PSS}
+}
+
+// Prepared is what all forms of signature have in common when they lack only the
+// value.
+type Prepared interface {
+	DTBS() []byte
+	Algorithm() cms.Algorithm
+}
+
+// Sign signs what was prepared, as its algorithm says.
+func (id *Identity) Sign(t testing.TB, p Prepared) []byte {
 	t.Helper()
-	sig, err := id.Key.Sign(rand.Reader, p.DTBSR(), p.Algorithm().SignerOpts())
+	alg := p.Algorithm()
+	sig, err := id.Key.Sign(rand.Reader, alg.Input(p.DTBS()), alg.SignerOpts())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +199,7 @@ func (id *Identity) Stamp(t testing.TB, h crypto.Hash, imprint []byte, at time.T
 	p, err := cms.PrepareToken(&cms.TSTInfo{
 		Policy: []int{1, 3, 6, 1, 4, 1, 99999, 1}, Hash: h, Imprint: imprint,
 		SerialNumber: big.NewInt(time.Now().UnixNano()), GenTime: at, Accuracy: time.Second,
-	}, id.Options(crypto.SHA256))
+	}, id.Options(id.Hash()))
 	if err != nil {
 		t.Fatal(err)
 	}
