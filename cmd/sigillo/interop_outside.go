@@ -27,7 +27,7 @@ type signedFile struct {
 // --crl LIST for each list, and the files, fetches nothing, and prints one
 // line a file, tab-separated:
 //
-//	path, what it found, indication, subindication, remarks
+//	path, what it found, indication, subindication, remarks, perhaps more
 type outsider struct {
 	name    string
 	command []string // none: the judge could not be set up
@@ -116,7 +116,7 @@ func (o outsider) ask(ctx context.Context, root string, crls []string, files []s
 	said := map[string]verdict{}
 	for line := range strings.Lines(string(out)) {
 		col := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(col) == 5 {
+		if len(col) >= 5 {
 			said[col[0]] = verdict{col[1], col[2], col[3], col[4]}
 		}
 	}

@@ -1,82 +1,112 @@
-import eu.europa.esig.dss.jaxb.object.Message;
-import eu.europa.esig.dss.model.DSSDocument;
-import eu.europa.esig.dss.model.FileDocument;
-import eu.europa.esig.dss.simplereport.SimpleReport;
-import eu.europa.esig.dss.spi.DSSUtils;
-import eu.europa.esig.dss.spi.validation.CommonCertificateVerifier;
-import eu.europa.esig.dss.spi.x509.CommonTrustedCertificateSource;
-import eu.europa.esig.dss.spi.x509.revocation.crl.ExternalResourcesCRLSource;
-import eu.europa.esig.dss.validation.SignedDocumentValidator;
+import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
-import java.io.File;
+import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
- * Judges signed files with the European Commission's DSS and prints one
- * tab-separated line a file:
+ * Judges signed files with the European Commission's DSS. Usage:
  *
- * <pre>path, format and level, indication, subindication, remarks</pre>
+ * <pre>
+ * Judge [option]... [option of a file]... FILE...
+ * Judge [option]... --serve
  *
- * Usage: Judge --trust ROOT.pem [--crl FILE.crl]... FILE...
+ *   --trust FILE     certificates trusted without a path above them, PEM or DER
+ *   --cert FILE      further certificates, not trusted
+ *   --crl FILE       a revocation list
+ *   --ocsp FILE      an OCSP answer
+ *   --policy ID=FILE the text of a signature policy, by its identifier
  *
- * Only the given root is trusted, only the given lists tell revocation, and
- * nothing is fetched. One run judges many files, because starting DSS is what
- * costs.
+ *   of the next file:
+ *   --detached FILE  signed content outside of it; repeatable
+ *   --at TIME        the time to judge at, such as 2026-01-31T12:00:00Z; else now
+ *   --password TEXT  opens an encrypted PDF
+ * </pre>
+ *
+ * For each file it prints one tab-separated line:
+ *
+ * <pre>path, formats and levels, indication, subindication, remarks, signatures, time-stamps</pre>
+ *
+ * The second column has the format and level of each signature, with commas
+ * between; the third and fourth are of the worst of them. The sixth has, for
+ * each signature, {@code level/indication/subindication/best time/scope}, with
+ * {@code counter:} before that of a counter-signature; the seventh, for each
+ * time-stamp, {@code kind/indication/subindication/time/scope}. A dash is
+ * "none". A file without a signature that is, or has, time-stamps alone is told
+ * as {@code TIMESTAMP} and by their indication.
+ *
+ * With {@code --serve} it reads requests from standard input, one a line and
+ * tab-separated, and answers each with its line at once:
+ *
+ * <pre>file, content or -, time or -, password or -</pre>
+ *
+ * where several contents have colons between them. One run judges many files,
+ * because starting DSS is what costs. Nothing is fetched.
  */
 public final class Judge {
     /** DSS tells only its log why a signature is not of a baseline level. */
-    private static final ByteArrayOutputStream LOG = new ByteArrayOutputStream();
+    static final ByteArrayOutputStream LOG = new ByteArrayOutputStream();
 
-    public static void main(String[] args) {
-        PrintStream out = System.out;
-        System.setErr(new PrintStream(LOG, true)); // before the first logger is made
-        System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
-
-        CommonTrustedCertificateSource trusted = new CommonTrustedCertificateSource();
-        List<DSSDocument> crls = new ArrayList<>();
-        List<String> files = new ArrayList<>();
+    public static void main(String[] args) throws IOException {
+        PrintStream out = quietly();
+        World world = new World();
+        List<Case> cases = new ArrayList<>();
+        Case next = new Case();
+        boolean serve = false;
         for (int i = 0; i < args.length; i++) {
             switch (args[i]) {
-                case "--trust": trusted.addCertificate(DSSUtils.loadCertificate(new File(args[++i]))); break;
-                case "--crl": crls.add(new FileDocument(args[++i])); break;
-                default: files.add(args[i]);
+                case "--serve": serve = true; break;
+                case "--detached": next.contents.add(args[++i]); break;
+                case "--at": next.at = Case.time(args[++i]); break;
+                case "--password": next.password = args[++i]; break;
+                default:
+                    if (args[i].startsWith("--")) {
+                        world.option(args[i], args[++i]);
+                        break;
+                    }
+                    next.file = args[i];
+                    cases.add(next);
+                    next = new Case();
             }
         }
-        CommonCertificateVerifier verifier = new CommonCertificateVerifier();
-        verifier.setTrustedCertSources(trusted);
-        verifier.setCrlSource(new ExternalResourcesCRLSource(crls.toArray(new DSSDocument[0])));
-        verifier.setAIASource(null); // else it fetches issuers
-        for (String file : files) {
-            LOG.reset();
-            String row;
-            try {
-                row = judge(file, verifier);
-            } catch (Exception e) { // one bad file must not hide the verdicts on the others
-                row = "-\tTOTAL_FAILED\t-\t" + line(e.toString());
-            }
-            out.println(file + "\t" + row);
+        for (Case c : cases) {
+            out.println(judge(c, world));
+        }
+        if (serve) {
+            serve(out, world);
         }
     }
 
-    private static String judge(String file, CommonCertificateVerifier verifier) {
-        SignedDocumentValidator validator = SignedDocumentValidator.fromDocument(new FileDocument(file));
-        validator.setCertificateVerifier(verifier);
-        SimpleReport report = validator.validateDocument().getSimpleReport();
-        if (report.getSignaturesCount() != 1) {
-            return "-\tTOTAL_FAILED\t-\t" + report.getSignaturesCount() + " signatures";
-        }
-        String id = report.getFirstSignatureId();
-        String remarks = Stream.of(report.getAdESValidationErrors(id), report.getAdESValidationWarnings(id))
-                .flatMap(List::stream).map(Message::getValue).collect(Collectors.joining("; "));
-        return String.join("\t", String.valueOf(report.getSignatureFormat(id)), String.valueOf(report.getIndication(id)),
-                report.getSubIndication(id) == null ? "-" : report.getSubIndication(id).toString(), line(remarks + " " + LOG));
+    /** Takes the log in, before the first logger is made, and gives what to print to. */
+    static PrintStream quietly() {
+        System.setErr(new PrintStream(LOG, true));
+        System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
+        return new PrintStream(System.out, true, StandardCharsets.UTF_8);
     }
 
-    private static String line(String s) {
+    private static void serve(PrintStream out, World world) throws IOException {
+        BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            if (!line.isEmpty()) {
+                out.println(judge(Case.parse(line), world));
+            }
+        }
+    }
+
+    private static String judge(Case c, World world) {
+        LOG.reset();
+        try {
+            return c.file + "\t" + c.judge(world);
+        } catch (Exception | StackOverflowError | OutOfMemoryError e) { // one bad file must not hide the verdicts on the others
+            return c.file + "\t-\tTOTAL_FAILED\t-\t" + line(e.toString()) + "\t-\t-";
+        }
+    }
+
+    /** Text that fits into a column. */
+    static String line(String s) {
         s = s.replaceAll("\\s+", " ").trim();
         return s.isEmpty() ? "-" : s;
     }
