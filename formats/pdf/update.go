@@ -30,6 +30,9 @@ func NewUpdate(f *File) (*Update, error) {
 	return u, nil
 }
 
+// File is the file that is updated.
+func (u *Update) File() *File { return u.f }
+
 // Set replaces the object of ref, which keeps its number and generation.
 func (u *Update) Set(ref Ref, o Object) {
 	u.objects[ref] = o
