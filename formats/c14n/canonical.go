@@ -1,10 +1,9 @@
 package c14n
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -48,9 +47,10 @@ func (a Algorithm) WithoutComments() Algorithm {
 
 // Options say what else to observe.
 type Options struct {
-	// Exclude is left out with all below it: the Signature element in the
-	// enveloped-signature transform.
-	Exclude *Node
+	// Exclude, if not nil, says of each element whether it is left out with all
+	// below it: the one Signature of the enveloped-signature transform, or all
+	// of them where an XPath filter takes them away.
+	Exclude func(*Node) bool
 	// InclusivePrefixes is the PrefixList of InclusiveNamespaces for the
 	// exclusive algorithms; "#default" stands for the default namespace.
 	InclusivePrefixes []string
@@ -71,7 +71,8 @@ func Canonicalize(w io.Writer, n *Node, a Algorithm, o Options) error {
 		return &Error{Kind: Unsupported, Msg: "only a document or an element has a canonical form here"}
 	}
 	c := &canon{
-		w:         bufio.NewWriterSize(w, 16<<10),
+		w:         w,
+		buf:       make([]byte, 0, bufferSize+1024),
 		exclusive: a.WithoutComments() == Exclusive,
 		v11:       a.WithoutComments() == C14N11,
 		comments:  a != a.WithoutComments(),
@@ -98,7 +99,8 @@ func Canonicalize(w io.Writer, n *Node, a Algorithm, o Options) error {
 	if c.err != nil {
 		return c.err
 	}
-	return c.w.Flush()
+	c.flush()
+	return c.err
 }
 
 // absolute reports whether a URI has a scheme (RFC 3986 §3.1).
@@ -118,8 +120,15 @@ func absolute(uri string) bool {
 }
 
 // relativeNamespace finds a relative namespace URI declared on n, its
-// ancestors or below.
+// ancestors or below. The parser knows whether the document has any.
 func relativeNamespace(n *Node) (uri string) {
+	top := n
+	for top.Parent != nil {
+		top = top.Parent
+	}
+	if !top.relative {
+		return ""
+	}
 	look := func(e *Node) bool {
 		for _, ns := range e.Namespaces {
 			if ns.URI != "" && !absolute(ns.URI) {
@@ -136,26 +145,51 @@ func relativeNamespace(n *Node) (uri string) {
 }
 
 type canon struct {
-	w       *bufio.Writer
-	written int
+	w       io.Writer
+	buf     []byte // not written yet
+	written int    // and flushed
 	err     error
 
 	exclusive, v11, comments bool
 
-	exclude  *Node
+	exclude  func(*Node) bool
 	listed   map[string]bool   // prefixes treated inclusively by the exclusive algorithm
 	rendered map[string]string // prefix: URI, as the nearest ancestors in the output declare it
 }
 
+// bufferSize is how much is collected before it is written.
+const bufferSize = 32 << 10
+
 func (c *canon) write(s string) {
-	if c.err != nil {
-		return
+	if len(c.buf)+len(s) > bufferSize {
+		c.flush()
+		if len(s) > bufferSize {
+			c.put(s)
+			return
+		}
 	}
-	if c.written += len(s); c.written > maxOutput {
-		c.err = &Error{Kind: Limit, Msg: fmt.Sprintf("the canonical form is longer than %d bytes", maxOutput)}
-		return
+	c.buf = append(c.buf, s...)
+}
+
+// put writes a long piece around the buffer.
+func (c *canon) put(s string) {
+	for s != "" && c.err == nil {
+		n := min(len(s), bufferSize)
+		c.buf = append(c.buf[:0], s[:n]...)
+		s = s[n:]
+		c.flush()
 	}
-	_, c.err = c.w.WriteString(s)
+}
+
+func (c *canon) flush() {
+	if c.err == nil {
+		if c.written += len(c.buf); c.written > maxOutput {
+			c.err = &Error{Kind: Limit, Msg: fmt.Sprintf("the canonical form is longer than %d bytes", maxOutput)}
+		} else {
+			_, c.err = c.w.Write(c.buf)
+		}
+	}
+	c.buf = c.buf[:0]
 }
 
 // document writes the root and what stands beside it, each comment and
@@ -206,7 +240,7 @@ func (c *canon) leaf(n *Node) {
 // element writes an element; apex is true for the one whose parent is not in
 // the node-set, which inherits from it.
 func (c *canon) element(n *Node, apex bool) {
-	if n == c.exclude || c.err != nil {
+	if c.err != nil || c.exclude != nil && c.exclude(n) {
 		return
 	}
 	declared := n.Namespaces
@@ -291,10 +325,12 @@ func (c *canon) declare(n *Node, declared []Namespace) (undo, fresh []Namespace)
 				show(n.Attrs[i].Prefix, n.Attrs[i].Space)
 			}
 		}
-		sort.Slice(fresh, func(i, j int) bool { return fresh[i].Prefix < fresh[j].Prefix })
+		slices.SortFunc(fresh, byPrefix)
 	}
 	return undo, fresh
 }
+
+func byPrefix(a, b Namespace) int { return strings.Compare(a.Prefix, b.Prefix) }
 
 // inScope gives the namespaces in scope at n, in order of prefix.
 func inScope(n *Node) []Namespace {
@@ -311,7 +347,7 @@ func inScope(n *Node) []Namespace {
 			}
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Prefix < out[j].Prefix })
+	slices.SortFunc(out, byPrefix)
 	return out
 }
 
@@ -341,39 +377,27 @@ func (c *canon) inherited(n *Node) []Attr {
 	if c.v11 {
 		out = fixBase(n, out)
 	}
-	sort.Slice(out, func(i, j int) bool { return before(out[i], out[j]) })
+	slices.SortFunc(out, order)
 	return out
 }
 
-// escaped writes text or an attribute value (Canonical XML §2.3).
+// Which bytes are not written as they are, and how (Canonical XML §2.3).
+var textEscapes, attributeEscapes = [256]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '\r': "&#xD;"},
+	[256]string{'&': "&amp;", '<': "&lt;", '"': "&quot;", '\t': "&#x9;", '\n': "&#xA;", '\r': "&#xD;"}
+
+// escaped writes text or an attribute value.
 func (c *canon) escaped(s string, attribute bool) {
-	special := "&<>\r"
+	escapes := &textEscapes
 	if attribute {
-		special = "&<\"\t\n\r"
+		escapes = &attributeEscapes
 	}
-	for {
-		i := strings.IndexAny(s, special)
-		if i < 0 {
-			c.write(s)
-			return
+	from := 0
+	for i := 0; i < len(s); i++ {
+		if e := escapes[s[i]]; e != "" {
+			c.write(s[from:i])
+			c.write(e)
+			from = i + 1
 		}
-		c.write(s[:i])
-		switch s[i] {
-		case '&':
-			c.write("&amp;")
-		case '<':
-			c.write("&lt;")
-		case '>':
-			c.write("&gt;")
-		case '"':
-			c.write("&quot;")
-		case '\t':
-			c.write("&#x9;")
-		case '\n':
-			c.write("&#xA;")
-		case '\r':
-			c.write("&#xD;")
-		}
-		s = s[i+1:]
 	}
+	c.write(s[from:])
 }

@@ -42,6 +42,28 @@ func isNamePart(r rune) bool {
 // ncName takes a name without a colon.
 func (p *parser) ncName() (string, error) {
 	start := p.pos
+	for p.pos < len(p.src) && nameBytes[p.src[p.pos]] {
+		p.pos++
+	}
+	if p.pos == start || p.src[start] == '-' || p.src[start] == '.' || p.src[start] >= '0' && p.src[start] <= '9' ||
+		p.pos < len(p.src) && p.src[p.pos] >= utf8.RuneSelf || p.pos-start > p.lim.Name {
+		p.pos = start
+		return p.unusualName()
+	}
+	return p.src[start:p.pos], nil
+}
+
+// nameBytes are the ASCII characters of names.
+var nameBytes = func() (t [256]bool) {
+	for c := range utf8.RuneSelf {
+		t[c] = isNamePart(rune(c))
+	}
+	return t
+}()
+
+// unusualName takes a name character by character and knows what is wrong.
+func (p *parser) unusualName() (string, error) {
+	start := p.pos
 	for p.pos < len(p.src) {
 		r, size := utf8.DecodeRuneInString(p.rest())
 		if r == utf8.RuneError && size == 1 {
@@ -107,12 +129,13 @@ func lineEnds(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 }
 
-// add appends a leaf to the tree.
-func (p *parser) add(parent *Node, n *Node) error {
+// add appends a leaf to the tree, which ends where the parser stands.
+func (p *parser) add(parent *Node, kind NodeKind, value string, start int) error {
 	if err := p.count(); err != nil {
 		return err
 	}
-	n.Parent, n.End = parent, p.pos
+	n := p.node(kind, parent)
+	n.Value, n.Start, n.End = value, start, p.pos
 	parent.Children = append(parent.Children, n)
 	return nil
 }
@@ -140,7 +163,7 @@ func (p *parser) characters(parent *Node) error {
 		return err
 	}
 	p.pos += end
-	return p.add(parent, &Node{Kind: TextNode, Value: value, Start: start})
+	return p.add(parent, TextNode, value, start)
 }
 
 // attributeValue parses a quoted value and normalises it (XML 1.0 §3.3.3):
@@ -245,7 +268,7 @@ func (p *parser) comment(parent *Node) error {
 		return err
 	}
 	p.pos += len("<!--") + end + len("-->")
-	return p.add(parent, &Node{Kind: CommentNode, Value: lineEnds(s[:end]), Start: start})
+	return p.add(parent, CommentNode, lineEnds(s[:end]), start)
 }
 
 func (p *parser) cdata(parent *Node) error {
@@ -265,7 +288,7 @@ func (p *parser) cdata(parent *Node) error {
 	if end == 0 {
 		return nil
 	}
-	return p.add(parent, &Node{Kind: TextNode, Value: lineEnds(s[:end]), Start: start})
+	return p.add(parent, TextNode, lineEnds(s[:end]), start)
 }
 
 // instruction parses a processing instruction, productions [16] and [17]; its
@@ -293,5 +316,9 @@ func (p *parser) instruction(parent *Node) error {
 	}
 	p.pos += end + len("?>")
 	data := strings.TrimLeft(lineEnds(s[:end]), " \t\n")
-	return p.add(parent, &Node{Kind: PINode, Local: target, Value: data, Start: start})
+	if err := p.add(parent, PINode, data, start); err != nil {
+		return err
+	}
+	parent.Children[len(parent.Children)-1].Local = target
+	return nil
 }

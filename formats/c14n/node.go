@@ -8,7 +8,9 @@
 // that loses nothing the canonical form needs, and writes the canonical form
 // of a document or of one element of it.
 //
-// Parse is a strict, namespace-aware XML 1.0 parser for UTF-8. It refuses
+// Parse is a strict, namespace-aware XML 1.0 parser for UTF-8, and for the
+// encodings that invoices in the wild come in: ISO-8859-1 and -15,
+// windows-1252 and UTF-16 with a byte order mark, declared as such. It refuses
 // what has no place in a signed document or can be used against the reader:
 // document type declarations (and with them every entity other than the five
 // predefined ones), other encodings, XML 1.1, undeclared prefixes, and
@@ -20,10 +22,12 @@
 // Canonicalize implements Canonical XML 1.0 and 1.1 and Exclusive XML
 // Canonicalization 1.0, each with and without comments, for a whole document
 // or for the subtree of an element seen in its context (inherited namespaces
-// and, for the inclusive forms, inherited xml: attributes). One subtree may
-// be left out, which is the whole of the enveloped-signature transform.
+// and, for the inclusive forms, inherited xml: attributes). Subtrees may be
+// left out, which is the whole of the enveloped-signature transform and of the
+// XPath filters that signatures use.
 //
-// The tree keeps byte offsets into the source, so that a signature can be
+// The tree keeps byte offsets into the source, in whatever encoding it is, and
+// Document.Encode gives text in that encoding, so that a signature can be
 // inserted into a document without writing any other byte of it anew.
 package c14n
 
@@ -38,7 +42,7 @@ const (
 	Malformed Kind = "malformed"
 	// DTD: the document has a document type declaration or uses an entity that would need one.
 	DTD Kind = "dtd"
-	// Encoding: the document is not UTF-8.
+	// Encoding: the document is in an encoding that is not supported, or not in the one it declares.
 	Encoding Kind = "encoding"
 	// Limit: the document or its canonical form exceeds a limit.
 	Limit Kind = "limit"
@@ -116,6 +120,8 @@ type Node struct {
 	// of an empty-element tag (then Empty is true).
 	CloseStart int
 	Empty      bool
+
+	relative bool // of the document node: some namespace URI in it is relative
 }
 
 // Document is a parsed document.
@@ -125,6 +131,8 @@ type Document struct {
 	Node *Node
 	// Root is the document element.
 	Root *Node
+
+	encoding *encoding // nil for UTF-8
 }
 
 // Is reports whether n is an element of that namespace and local name.

@@ -1,11 +1,10 @@
 package c14n
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -44,10 +43,11 @@ func ParseLimits(doc []byte, l Limits) (*Document, error) {
 	if len(doc) > l.Size {
 		return nil, &Error{Kind: Limit, Msg: fmt.Sprintf("the document has %d bytes, more than the %d allowed", len(doc), l.Size)}
 	}
-	if err := checkEncoding(doc); err != nil {
+	text, enc, err := decode(doc)
+	if err != nil {
 		return nil, err
 	}
-	p := &parser{src: string(doc), lim: l, scope: map[string][]string{"xml": {xmlNamespace}}}
+	p := &parser{src: text, lim: l, encoding: enc, scope: map[string][]string{"xml": {xmlNamespace}}}
 	d, err := p.document()
 	if err != nil {
 		var e *Error
@@ -56,27 +56,35 @@ func ParseLimits(doc []byte, l Limits) (*Document, error) {
 		}
 		return nil, err
 	}
+	if enc != nil {
+		d.encoding = enc
+		enc.place(text, d.Node)
+	}
 	return d, nil
 }
 
-// checkEncoding refuses what starts like UTF-16 or UTF-32 (XML 1.0 Appendix F)
-// and anything that is not UTF-8.
-func checkEncoding(doc []byte) error {
-	for _, mark := range []string{"\xfe\xff", "\xff\xfe", "\x00\x00\xfe\xff", "<\x00", "\x00<", "\x00\x00\x00<"} {
-		if bytes.HasPrefix(doc, []byte(mark)) {
-			return &Error{Kind: Encoding, Msg: "the document is in UTF-16 or UTF-32; convert it to UTF-8"}
-		}
-	}
-	return nil
+type parser struct {
+	src      string
+	pos      int
+	lim      Limits
+	encoding *encoding // of the source, which src is the text of; nil for UTF-8
+	nodes    int
+	open     []*Node             // elements whose end tag is awaited, innermost last
+	scope    map[string][]string // prefix: URIs bound to it, innermost last
+	slab     []Node              // nodes not given out yet
+	relative bool
 }
 
-type parser struct {
-	src   string
-	pos   int
-	lim   Limits
-	nodes int
-	open  []*Node             // elements whose end tag is awaited, innermost last
-	scope map[string][]string // prefix: URIs bound to it, innermost last
+// node gives a new node. They are made many at a time, because a document has
+// a great number of them.
+func (p *parser) node(kind NodeKind, parent *Node) *Node {
+	if len(p.slab) == 0 {
+		p.slab = make([]Node, min(256, 16+p.nodes))
+	}
+	n := &p.slab[0]
+	p.slab = p.slab[1:]
+	n.Kind, n.Parent = kind, parent
+	return n
 }
 
 func (p *parser) fail(k Kind, format string, a ...any) error {
@@ -116,6 +124,7 @@ func (p *parser) document() (*Document, error) {
 	if d.Root == nil {
 		return nil, p.bad("the document has no element")
 	}
+	d.Node.relative = p.relative
 	return d, nil
 }
 
@@ -197,8 +206,8 @@ func (p *parser) declared(name, value string) error {
 				return p.fail(Encoding, "the document declares US-ASCII but has other characters; convert it to UTF-8")
 			}
 		}
-	case name == "encoding" && !strings.EqualFold(value, "UTF-8"):
-		return p.fail(Encoding, "the document is encoded in %q; convert it to UTF-8", value)
+	case name == "encoding" && !p.encoding.alias(value):
+		return p.fail(Encoding, "the document says that it is encoded in %q, which is not supported or not true; convert it to UTF-8", value)
 	case name == "standalone" && value != "yes" && value != "no":
 		return p.bad("standalone in the XML declaration must be yes or no")
 	}
@@ -234,7 +243,8 @@ func (p *parser) startTag(parent *Node) (*Node, error) {
 	if err := p.count(); err != nil {
 		return nil, err
 	}
-	n := &Node{Kind: ElementNode, Parent: parent, Start: p.pos}
+	n := p.node(ElementNode, parent)
+	n.Start = p.pos
 	p.pos++
 	var err error
 	if n.Prefix, n.Local, err = p.qualifiedName(); err != nil {
@@ -334,6 +344,7 @@ func (p *parser) declare(n *Node, prefix, uri string) error {
 	case prefix != "" && uri == "":
 		return p.bad("the prefix %s cannot be undeclared in XML 1.0", prefix)
 	}
+	p.relative = p.relative || uri != "" && !absolute(uri)
 	n.Namespaces = append(n.Namespaces, Namespace{Prefix: prefix, URI: uri})
 	return nil
 }
@@ -341,7 +352,7 @@ func (p *parser) declare(n *Node, prefix, uri string) error {
 // resolve finds the namespaces of the element and its attributes, puts them
 // in canonical order and refuses duplicates.
 func (p *parser) resolve(n *Node) error {
-	sort.Slice(n.Namespaces, func(i, j int) bool { return n.Namespaces[i].Prefix < n.Namespaces[j].Prefix })
+	slices.SortFunc(n.Namespaces, byPrefix)
 	for i := 1; i < len(n.Namespaces); i++ {
 		if n.Namespaces[i].Prefix == n.Namespaces[i-1].Prefix {
 			return p.bad("<%s> declares a namespace prefix twice", n.Local)
@@ -360,7 +371,7 @@ func (p *parser) resolve(n *Node) error {
 			return p.bad("the prefix %s of the attribute %s is not declared", a.Prefix, a.Local)
 		}
 	}
-	sort.Slice(n.Attrs, func(i, j int) bool { return before(n.Attrs[i], n.Attrs[j]) })
+	slices.SortFunc(n.Attrs, order)
 	for i := 1; i < len(n.Attrs); i++ {
 		if n.Attrs[i].Space == n.Attrs[i-1].Space && n.Attrs[i].Local == n.Attrs[i-1].Local {
 			return p.bad("<%s> has the attribute %s twice", n.Local, n.Attrs[i].Local)
@@ -369,13 +380,10 @@ func (p *parser) resolve(n *Node) error {
 	return nil
 }
 
-// before is the canonical order of attributes (Canonical XML §2.2): namespace
+// order is the canonical order of attributes (Canonical XML §2.2): namespace
 // URI first, then local name, both by code point, which is byte order in UTF-8.
-func before(a, b Attr) bool {
-	if a.Space != b.Space {
-		return a.Space < b.Space
-	}
-	return a.Local < b.Local
+func order(a, b Attr) int {
+	return cmp.Or(strings.Compare(a.Space, b.Space), strings.Compare(a.Local, b.Local))
 }
 
 // lookup gives the namespace a prefix is bound to here.

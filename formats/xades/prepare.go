@@ -74,6 +74,9 @@ func Prepare(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
 	if err != nil {
 		return nil, fromXML(err)
 	}
+	if tree.Encoding() != "UTF-8" {
+		return nil, fail(Unsupported, "the document is encoded in %s; convert it to UTF-8", tree.Encoding())
+	}
 	if err := unsigned(tree); err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (m method) bytes(n *c14n.Node) ([]byte, error) {
 }
 
 func (m method) write(w io.Writer, n, exclude *c14n.Node) error {
-	if err := c14n.Canonicalize(w, n, m.algorithm, c14n.Options{Exclude: exclude, InclusivePrefixes: m.prefixes}); err != nil {
+	if err := c14n.Canonicalize(w, n, m.algorithm, c14n.Options{Exclude: func(e *c14n.Node) bool { return e == exclude }, InclusivePrefixes: m.prefixes}); err != nil {
 		return fromXML(err)
 	}
 	return nil
