@@ -212,4 +212,7 @@ type Extension struct {
 	ContentSize int64
 	// Password opens an encrypted document.
 	Password []byte
+	// VRI also says of each signature which evidence belongs to it (PAdES only,
+	// EN 319 142-1 §5.4.2.3); no validator needs it.
+	VRI bool
 }
