@@ -13,10 +13,11 @@ const (
 	NotPDF      Kind = "NotPDF"      // the file does not begin with a PDF header
 	Truncated   Kind = "Truncated"   // the end of the file is missing
 	Malformed   Kind = "Malformed"   // the file departs from ISO 32000-1 and is not repaired
-	Encrypted   Kind = "Encrypted"   // a key would be needed
+	Encrypted   Kind = "Encrypted"   // a password would be needed, or another one
 	Unsupported Kind = "Unsupported" // well formed, but outside of what this package does
 	Limit       Kind = "Limit"       // more than Limits allow
 	Unreadable  Kind = "Unreadable"  // the underlying reader failed
+	Unwritable  Kind = "Unwritable"  // the underlying writer failed
 )
 
 // Error is the error of every function of this package.

@@ -113,6 +113,11 @@ func (f *File) readAt(e entry) (Object, int64, error) {
 		cost -= s.Length
 	}
 	f.parsed += cost
+	if f.security != nil && ref != f.encryptRef {
+		if o, err = f.security.decryptStrings(ref, o); err != nil {
+			return nil, 0, err
+		}
+	}
 	return o, cost, nil
 }
 

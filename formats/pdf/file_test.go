@@ -11,7 +11,7 @@ import (
 	"sigillo/formats/pdf/pdftest"
 )
 
-func open(t testing.TB, data []byte) *File {
+func openFile(t testing.TB, data []byte) *File {
 	t.Helper()
 	f, err := Open(bytes.NewReader(data), int64(len(data)), Limits{})
 	if err != nil {
@@ -52,7 +52,7 @@ func forms() map[string][]byte {
 func TestForms(t *testing.T) {
 	t.Parallel()
 	for name, data := range forms() {
-		f := open(t, data)
+		f := openFile(t, data)
 		if err := readAll(f); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -84,7 +84,7 @@ func TestHybridThatAddsIsARevision(t *testing.T) {
 	with = append(with, data[at:]...)
 	last := bytes.LastIndex(with, []byte("startxref"))
 	with = append(with[:last], fmt.Sprintf("startxref\n%d\n%%%%EOF\n", bytes.LastIndex(with, []byte("xref\n0 0")))...)
-	if n := len(open(t, with).Revisions()); n != 2 {
+	if n := len(openFile(t, with).Revisions()); n != 2 {
 		t.Errorf("%d revisions, want 2", n)
 	}
 }
@@ -299,7 +299,7 @@ func TestReaderFailures(t *testing.T) {
 func TestSpan(t *testing.T) {
 	t.Parallel()
 	data := pdftest.Table(pdftest.Minimal().With(pdftest.Objects{4: "<</A[<</V 1>>]/V <</Contents <AB CD>>>/B 2>>"}), "")
-	f := open(t, data)
+	f := openFile(t, data)
 	s, err := f.Span(Ref{4, 0}, "V", "Contents")
 	if err != nil || string(data[s.From:s.To]) != "<AB CD>" {
 		t.Errorf("span %v is %q, %v", s, data[s.From:s.To], err)
@@ -307,34 +307,37 @@ func TestSpan(t *testing.T) {
 	if _, err := f.Span(Ref{4, 0}, "Contents"); KindOf(err) != Malformed {
 		t.Errorf("an entry that is not there: %v", err)
 	}
-	packed := open(t, pdftest.Streams(pdftest.Minimal(), "", 2, 3))
+	packed := openFile(t, pdftest.Streams(pdftest.Minimal(), "", 2, 3))
 	if _, err := packed.Span(Ref{3, 0}, "Type"); KindOf(err) != Malformed {
 		t.Errorf("an object in an object stream: %v", err)
 	}
 }
 
-func TestEncrypted(t *testing.T) {
+func TestPublicKeyHandler(t *testing.T) {
 	t.Parallel()
-	data := pdftest.Table(pdftest.Minimal().With(pdftest.Objects{4: pdftest.Stream("", []byte("x"))}), "/Encrypt<</Filter/Standard>>")
-	f := open(t, data)
-	if !f.Encrypted() {
-		t.Fatal("not recognised")
+	data := pdftest.Table(pdftest.Minimal().With(pdftest.Objects{4: pdftest.Stream("", []byte("x"))}), "/Encrypt<</Filter/Adobe.PubSec/V 4>>")
+	f := openFile(t, data)
+	if !f.Encrypted() || KindOf(f.Locked()) != Unsupported {
+		t.Fatalf("not recognised: %v", f.Locked())
 	}
 	o, err := f.Get(Ref{4, 0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Decoded(o.(*Stream), 10); KindOf(err) != Encrypted {
+	if _, err := f.Decoded(o.(*Stream), 10); KindOf(err) != Unsupported {
 		t.Errorf("a stream was decoded: %v", err)
 	}
-	if _, err := NewUpdate(f); KindOf(err) != Encrypted {
+	if _, err := NewUpdate(f); KindOf(err) != Unsupported {
 		t.Errorf("an update was begun: %v", err)
+	}
+	if _, err := OpenWith(bytes.NewReader(data), int64(len(data)), Limits{}, "x"); KindOf(err) != Unsupported {
+		t.Errorf("opened with a password: %v", err)
 	}
 }
 
 func TestInheritedPageAttributes(t *testing.T) {
 	t.Parallel()
-	f := open(t, pdftest.Table(pdftest.Objects{
+	f := openFile(t, pdftest.Table(pdftest.Objects{
 		1: "<</Type/Catalog/Pages 2 0 R>>",
 		2: "<</Type/Pages/Kids[3 0 R 5 0 R]/Count 2/Rotate 90/MediaBox[0 0 1 1]>>",
 		3: "<</Type/Pages/Kids[4 0 R]/Count 1/Rotate 180>>",
@@ -362,7 +365,7 @@ func TestTrailersTogether(t *testing.T) {
 	t.Parallel()
 	more := "/X(" + strings.Repeat("a", maxTrailers/2) + ")"
 	doc := pdftest.Table(pdftest.Minimal(), more)
-	open(t, doc)
+	openFile(t, doc)
 	prev, at := bytes.LastIndex(doc, []byte("xref\n0 4")), len(doc)
 	doc = fmt.Appendf(doc, "xref\n0 0\ntrailer\n<</Size 4/Root 1 0 R/Prev %d%s>>\nstartxref\n%d\n%%%%EOF\n", prev, more, at)
 	if _, err := Open(bytes.NewReader(doc), int64(len(doc)), Limits{}); KindOf(err) != Limit {

@@ -35,7 +35,7 @@ func (f *File) filter(r io.Reader, name Name, parms Dict, ref Ref) (io.Reader, e
 	case "DCTDecode", "JPXDecode", "CCITTFaxDecode", "JBIG2Decode":
 		return nil, failure(Unsupported, "stream %s is an image (%s)", ref, name)
 	case "Crypt":
-		return nil, failure(Unsupported, "stream %s has a filter of its own for encryption", ref)
+		return nil, malformed("stream %s has a filter /Crypt that is not its first, or that the file's encryption does not have", ref)
 	}
 	return nil, malformed("stream %s has the filter /%s, which does not exist", ref, name)
 }
@@ -58,14 +58,18 @@ func (f *File) parm(d Dict, key Name, def int) (int, error) {
 	return int(v), nil
 }
 
-// flate opens the zlib stream at the first read, so that building a chain of filters does no work.
+// flate opens the zlib stream at the first read, so that building a chain of filters does no work. No data at all is read as
+// empty, as everybody does: several programs compress nothing to nothing.
 type flate struct {
-	src io.Reader
+	src *bufio.Reader
 	z   io.ReadCloser
 }
 
 func (f *flate) Read(p []byte) (int, error) {
 	if f.z == nil {
+		if _, err := f.src.Peek(1); err == io.EOF {
+			return 0, io.EOF
+		}
 		z, err := zlib.NewReader(f.src)
 		if err != nil {
 			return 0, whole(err)

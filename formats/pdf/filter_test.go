@@ -18,7 +18,7 @@ import (
 // decodeOne puts data into a stream with the given dictionary and decodes it.
 func decodeOne(t *testing.T, dict string, data []byte) ([]byte, error) {
 	t.Helper()
-	f := open(t, pdftest.Table(pdftest.Minimal().With(pdftest.Objects{4: pdftest.Stream(dict, data)}), ""))
+	f := openFile(t, pdftest.Table(pdftest.Minimal().With(pdftest.Objects{4: pdftest.Stream(dict, data)}), ""))
 	o, err := f.Get(Ref{4, 0})
 	if err != nil {
 		t.Fatal(err)

@@ -23,8 +23,11 @@
 // such as poppler's pdfunite with its wrong /Size. They are refused here; saving the document again with another
 // program helps.
 //
-// What it does not do: decrypt (an encrypted file is recognised and its strings and streams are refused),
-// decode images, interpret page contents.
+// A file encrypted by the standard security handler (§7.6) is read and updated with its user or owner password, see
+// [OpenWith]; every key length and algorithm that was ever in the standard is known. Files encrypted for certificates are
+// refused.
+//
+// What it does not do: decode images, interpret page contents.
 package pdf
 
 import (
@@ -94,7 +97,12 @@ type File struct {
 	revisions []Revision
 	table     table // all sections merged, as the newest revision sees the objects
 	trailer   Dict
-	encrypted bool
+
+	encrypted  bool
+	encryptRef Ref       // of the encryption dictionary, if it is an object of its own
+	security   *security // nil: not encrypted, or locked
+	locked     error     // why an encrypted file has no key
+	password   string
 
 	cache    objectCache
 	streams  streamCache
@@ -106,10 +114,25 @@ type File struct {
 // Open reads the structure of a PDF of size bytes; objects are read later, on demand. The reader must give
 // the same bytes for as long as the File is used.
 //
-// Kinds of errors: NotPDF, Truncated, Malformed, Limit, Unreadable. An encrypted file opens, see
-// [File.Encrypted].
-func Open(r io.ReaderAt, size int64, l Limits) (*File, error) {
-	f := &File{r: r, size: size, limits: l.withDefaults(), loading: map[int]bool{}}
+// Kinds of errors: NotPDF, Truncated, Malformed, Limit, Unreadable. A file that needs a password to be read opens all the
+// same, and stays locked: see [File.Locked].
+func Open(r io.ReaderAt, size int64, l Limits) (*File, error) { return open(r, size, l, "") }
+
+// OpenWith is [Open] for a file that may be encrypted; the password is the user's or the owner's. Beside Open's kinds of
+// errors, Encrypted says that it is neither, and Unsupported that the file is encrypted in a way that has no password.
+//
+// The password of a file that is not encrypted does not matter. The empty one is that of files which everybody may read
+// and only the owner may change, and which [Open] therefore reads too.
+func OpenWith(r io.ReaderAt, size int64, l Limits, password string) (*File, error) {
+	f, err := open(r, size, l, password)
+	if err == nil && f.locked != nil {
+		return nil, f.locked
+	}
+	return f, err
+}
+
+func open(r io.ReaderAt, size int64, l Limits, password string) (*File, error) {
+	f := &File{r: r, size: size, limits: l.withDefaults(), loading: map[int]bool{}, password: password}
 	if err := f.readHeader(); err != nil {
 		return nil, err
 	}
@@ -123,8 +146,10 @@ func Open(r io.ReaderAt, size int64, l Limits) (*File, error) {
 	}
 	f.table = mergeSections(f.sections)
 	f.trailer = f.sections[0].trailer
-	_, f.encrypted = f.trailer["Encrypt"]
 	if err := f.buildRevisions(); err != nil {
+		return nil, err
+	}
+	if err := f.unlock(password); err != nil {
 		return nil, err
 	}
 	if err := f.checkRoot(); err != nil {
@@ -139,7 +164,7 @@ func (f *File) checkRoot() error {
 	if !ok {
 		return malformed("the trailer has no /Root reference")
 	}
-	if f.encrypted {
+	if f.locked != nil {
 		return nil // the catalog may lie in an object stream that only a key opens
 	}
 	catalog, err := f.Catalog()
@@ -158,9 +183,13 @@ func (f *File) Version() string { return f.version }
 // Size is the number of bytes of the file.
 func (f *File) Size() int64 { return f.size }
 
-// Encrypted tells whether the trailer names an encryption dictionary. Strings then stay as they are in the file
-// and streams cannot be decoded: those calls fail with the kind Encrypted.
+// Encrypted tells whether the trailer names an encryption dictionary, whether or not it was opened.
 func (f *File) Encrypted() bool { return f.encrypted }
+
+// Locked is why an encrypted file cannot be read, an error of kind Encrypted (no password, or not the right one) or
+// Unsupported; nil if it can. Strings of a locked file are as they are in the file, still encrypted; to decode a stream or to
+// begin an update fails with this error.
+func (f *File) Locked() error { return f.locked }
 
 // Trailer is the dictionary of the newest cross-reference section. Treat it as read-only.
 func (f *File) Trailer() Dict { return f.trailer }

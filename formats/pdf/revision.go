@@ -1,6 +1,9 @@
 package pdf
 
-import "io"
+import (
+	"io"
+	"reflect"
+)
 
 // Revision is one saved state of the document: the bytes up to End are a whole PDF file of their own
 // (ISO 32000-1 §7.5.6).
@@ -25,7 +28,7 @@ func (f *File) At(i int) (*File, error) {
 		return nil, failure(Malformed, "the file has no revision %d", i)
 	}
 	end := f.revisions[i].End
-	return Open(io.NewSectionReader(f.r, 0, end), end, f.limits)
+	return open(io.NewSectionReader(f.r, 0, end), end, f.limits, f.password)
 }
 
 // buildRevisions orders the sections and checks that the chain of /Prev only leads back, but for the two parts of a
@@ -56,8 +59,14 @@ func (f *File) buildRevisions() error {
 		}
 		f.revisions = append(f.revisions, rev)
 	}
-	if last := f.revisions[len(f.revisions)-1]; last.End != f.size {
+	last := f.revisions[len(f.revisions)-1]
+	if last.End != f.size {
 		return malformed("the newest cross-reference section ends at offset %d, not at the end of the file", last.End)
+	}
+	for _, r := range f.revisions {
+		if !reflect.DeepEqual(r.Trailer["Encrypt"], last.Trailer["Encrypt"]) {
+			return malformed("the trailer at offset %d names another encryption than the newest one", r.XRef)
+		}
 	}
 	return nil
 }

@@ -5,13 +5,13 @@ import (
 	"io"
 )
 
-// Raw reads the data of a stream as it is in the file.
+// Raw reads the data of a stream as it is in the file, with its filters and its encryption.
 func (f *File) Raw(s *Stream) io.Reader { return io.NewSectionReader(f.r, s.Offset, s.Length) }
 
 // Decoded applies all filters of a stream and returns its data if it is at most max bytes.
 //
 // Kinds of errors: Limit, Malformed, Encrypted, and Unsupported for image filters (DCTDecode, JPXDecode,
-// CCITTFaxDecode, JBIG2Decode), for /Crypt and for data in another file (/F).
+// CCITTFaxDecode, JBIG2Decode) and for data in another file (/F).
 func (f *File) Decoded(s *Stream, max int64) ([]byte, error) {
 	r, err := f.Decode(s)
 	if err != nil {
@@ -29,8 +29,11 @@ func (f *File) Decoded(s *Stream, max int64) ([]byte, error) {
 
 // Decode is [File.Decoded] as a reader, with no bound but [Limits].Inflated.
 func (f *File) Decode(s *Stream) (io.Reader, error) {
-	if f.encrypted && s.Dict["Type"] != Name("XRef") {
-		return nil, failure(Encrypted, "stream %s is encrypted", s.Ref)
+	if f.encrypted && f.security == nil && s.Dict["Type"] != Name("XRef") {
+		if f.locked == nil {
+			return nil, malformed("the encryption dictionary lies in stream %s, which is encrypted", s.Ref)
+		}
+		return nil, f.locked
 	}
 	return f.decode(s, false)
 }
@@ -46,6 +49,15 @@ func (f *File) decode(s *Stream, direct bool) (io.Reader, error) {
 		return nil, err
 	}
 	r := io.Reader(&stored{f.Raw(s)})
+	if f.security != nil && !direct {
+		if r, err = f.security.openStream(s, names, parms, r); err != nil {
+			return nil, err
+		}
+		if len(names) > 0 && names[0] == "Crypt" {
+			names, parms = names[1:], parms[1:]
+		}
+		r = &counted{r: r, s: s}
+	}
 	for i, name := range names {
 		if r, err = f.filter(r, name, parms[i], s.Ref); err != nil {
 			return nil, err
@@ -66,7 +78,7 @@ func (s *stored) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// counted adds what a filter gives out to the File's account and names the stream in errors.
+// counted adds what a filter gives out to the File's account, if there is one, and names the stream in errors.
 type counted struct {
 	r io.Reader
 	f *File
@@ -75,9 +87,11 @@ type counted struct {
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.f.inflated += int64(n)
-	if c.f.inflated > c.f.limits.Inflated {
-		return 0, failure(Limit, "the streams of the file are more than %d bytes when decoded", c.f.limits.Inflated)
+	if c.f != nil {
+		c.f.inflated += int64(n)
+		if c.f.inflated > c.f.limits.Inflated {
+			return 0, failure(Limit, "the streams of the file are more than %d bytes when decoded", c.f.limits.Inflated)
+		}
 	}
 	if err != nil && err != io.EOF {
 		var known *Error

@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -51,6 +52,29 @@ func (s String) Text() string {
 		}
 	}
 	return b.String()
+}
+
+// docEncode encodes s in PDFDocEncoding; ok is false if it has a character that is not in it.
+func docEncode(s string) (out []byte, ok bool) {
+	for _, r := range s {
+		c, ok := docByte(r)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, c)
+	}
+	return out, true
+}
+
+func docByte(r rune) (byte, bool) {
+	if i := slices.Index(docAccents, r); i >= 0 {
+		return byte(0x18 + i), true
+	}
+	if i := slices.Index(docSymbols, r); i >= 0 && r != utf8.RuneError {
+		return byte(0x80 + i), true
+	}
+	plain := r < 0x18 || r >= ' ' && r < 0x7F || r > 0xA0 && r <= 0xFF && r != 0xAD
+	return byte(r), plain
 }
 
 // PDFDocEncoding where it departs from ISO 8859-1 (Annex D.2).

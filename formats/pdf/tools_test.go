@@ -59,7 +59,7 @@ func TestProducers(t *testing.T) {
 			dir := t.TempDir()
 			run(t, dir, tool(t, test.program, test.pkg), test.args...)
 			data := readFile(t, filepath.Join(dir, "out.pdf"))
-			f := open(t, data)
+			f := openFile(t, data)
 			if err := readAll(f); err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func TestProducers(t *testing.T) {
 				t.Fatal(err)
 			}
 			data = append(data, tail...)
-			f = open(t, data)
+			f = openFile(t, data)
 			if err := readAll(f); err != nil || len(f.Revisions()) != 2 {
 				t.Errorf("after an update: %v, %d revisions", err, len(f.Revisions()))
 			}
@@ -107,7 +107,7 @@ func TestDocuments(t *testing.T) {
 		}
 	}
 	data := readFile(t, documents+"contratto-javascript.pdf")
-	catalog, err := open(t, data).Catalog()
+	catalog, err := openFile(t, data).Catalog()
 	if err != nil {
 		t.Fatal(err)
 	}

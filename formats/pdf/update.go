@@ -1,9 +1,11 @@
 package pdf
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"hash"
 	"io"
 	"slices"
 )
@@ -17,10 +19,11 @@ type Update struct {
 	next    int
 }
 
-// NewUpdate begins an update of f. An encrypted file is refused: new strings would have to be encrypted too.
+// NewUpdate begins an update of f. What is added to an encrypted file is encrypted as the file is, so one that is locked
+// is refused with [File.Locked].
 func NewUpdate(f *File) (*Update, error) {
-	if f.encrypted {
-		return nil, failure(Encrypted, "the file is encrypted; save it without a password first")
+	if f.locked != nil {
+		return nil, f.locked
 	}
 	size, _ := f.trailer["Size"].(Integer)
 	u := &Update{f: f, objects: map[Ref]Object{}, next: int(min(size, maxObjectNumber+1))}
@@ -53,54 +56,96 @@ type written struct {
 	at  int64
 }
 
-// Bytes encodes the update: the bytes that come after the last byte of the file.
+// Bytes encodes the update: the bytes that come after the last byte of the file. The same update always gives the same
+// bytes.
 func (u *Update) Bytes() ([]byte, error) {
+	var b bytes.Buffer
+	if _, err := u.WriteTo(&b); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// WriteTo is [Update.Bytes] written to w object by object. It returns how many bytes w got, even after an error.
+func (u *Update) WriteTo(w io.Writer) (int64, error) {
+	refs, err := u.order()
+	if err != nil {
+		return 0, err
+	}
+	h, err := u.fingerprint()
+	if err != nil {
+		return 0, err
+	}
+	e := &encoder{base: u.f.size, sink: io.MultiWriter(w, h)}
+	if err := u.newLine(e); err != nil {
+		return 0, err
+	}
+	var list []written
+	for _, ref := range refs {
+		e.security = u.f.security
+		if ref == u.f.encryptRef {
+			e.security = nil
+		}
+		at, err := e.indirect(ref, u.objects[ref])
+		if err == nil {
+			err = e.flush()
+		}
+		if err != nil {
+			return e.base - u.f.size, err
+		}
+		list = append(list, written{ref, at})
+	}
+	e.security = nil
+	trailer := u.trailer(h.Sum(nil))
+	var at int64
+	if u.f.sections[0].kind == XRefStream {
+		at, err = u.xrefStream(e, trailer, list)
+	} else {
+		at, err = u.xrefTable(e, trailer, list)
+	}
+	if err == nil {
+		e.out = fmt.Appendf(e.out, "startxref\n%d\n%%%%EOF\n", at)
+		err = e.flush()
+	}
+	return e.base - u.f.size, err
+}
+
+// order lists the objects by number and checks that each can be what it says.
+func (u *Update) order() ([]Ref, error) {
 	if u.next > maxObjectNumber {
 		return nil, failure(Limit, "the file has no object numbers left")
-	}
-	e := &encoder{base: u.f.size}
-	if err := u.newLine(e); err != nil {
-		return nil, err
 	}
 	refs := make([]Ref, 0, len(u.objects))
 	for ref := range u.objects {
 		refs = append(refs, ref)
 	}
 	slices.SortFunc(refs, func(a, b Ref) int { return cmp.Compare(a.Num, b.Num) })
-	var list []written
 	for i, ref := range refs {
 		if i > 0 && refs[i-1].Num == ref.Num {
 			return nil, malformed("an update has object %d twice", ref.Num)
 		}
-		at, err := e.indirect(ref, u.objects[ref])
-		if err != nil {
-			return nil, err
+		e, ok := u.f.table.find(ref.Num)
+		if ok && (e.kind == inUse && int(e.aux) != ref.Gen || e.kind == compressed && ref.Gen != 0) {
+			return nil, malformed("an update has object %s, and the file has another generation of it", ref)
 		}
-		list = append(list, written{ref, at})
 	}
-	trailer := u.trailer(e.out)
-	var at int64
-	var err error
-	if u.f.sections[0].kind == XRefStream {
-		at, err = u.xrefStream(e, trailer, list)
-	} else {
-		at, err = u.xrefTable(e, trailer, list)
-	}
+	return refs, nil
+}
+
+// fingerprint begins the second part of /ID.
+func (u *Update) fingerprint() (hash.Hash, error) {
+	h := sha256.New()
+	id, _, err := As[Array](u.f, u.f.trailer["ID"])
 	if err != nil {
 		return nil, err
 	}
-	e.out = fmt.Appendf(e.out, "startxref\n%d\n%%%%EOF\n", at)
-	return e.out, nil
-}
-
-// WriteTo writes [Update.Bytes] to w.
-func (u *Update) WriteTo(w io.Writer) (int64, error) {
-	b, err := u.Bytes()
-	if err != nil {
-		return 0, err
+	if len(id) == 2 {
+		if second, ok := id[1].(String); ok {
+			h.Write(second)
+		}
 	}
-	n, err := w.Write(b)
-	return int64(n), err
+	fmt.Fprintf(h, "%d ", u.f.size)
+	return h, nil
 }
 
 // newLine separates the update from a file that does not end with an end-of-line mark.
@@ -116,8 +161,9 @@ func (u *Update) newLine(e *encoder) error {
 }
 
 // trailer keeps all entries of the newest trailer, as §7.5.6 asks, but those that belong to its own section. The second part
-// of /ID changes with the contents (§14.4); it is made from them, so that no clock or chance is needed.
-func (u *Update) trailer(body []byte) Dict {
+// of /ID changes with the contents (§14.4); it is made from them, so that no clock or chance is needed. The first stays:
+// the key of an encrypted file depends on it.
+func (u *Update) trailer(sum []byte) Dict {
 	t := u.f.trailer.Clone()
 	for _, key := range []Name{"XRefStm", "Type", "W", "Index", "Filter", "DecodeParms", "Length", "DL"} {
 		delete(t, key)
@@ -125,13 +171,7 @@ func (u *Update) trailer(body []byte) Dict {
 	t["Prev"] = Integer(u.f.startXRef)
 	t["Size"] = Integer(u.next)
 	if id, ok, err := As[Array](u.f, t["ID"]); err == nil && ok && len(id) == 2 {
-		h := sha256.New()
-		if second, ok := id[1].(String); ok {
-			h.Write(second)
-		}
-		fmt.Fprintf(h, "%d ", u.f.size)
-		h.Write(body)
-		t["ID"] = Array{id[0], String(h.Sum(nil)[:16])}
+		t["ID"] = Array{id[0], String(sum[:16])}
 	}
 	return t
 }

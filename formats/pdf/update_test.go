@@ -38,11 +38,11 @@ func qpdfCheck(t testing.TB, qpdf string, data []byte) {
 // update changes object 4, adds one and returns the new file.
 func update(t testing.TB, data []byte, text string) ([]byte, Ref) {
 	t.Helper()
-	u, err := NewUpdate(open(t, data))
+	u, err := NewUpdate(openFile(t, data))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := u.Add(&NewStream{Dict{"Kind": Name("new")}, []byte(text)})
+	ref := u.Add(&NewStream{Dict: Dict{"Kind": Name("new")}, Data: []byte(text)})
 	u.Set(Ref{4, 0}, Array{String(text), ref})
 	tail, err := u.Bytes()
 	if err != nil {
@@ -60,13 +60,13 @@ func TestUpdate(t *testing.T) {
 	for name, data := range forms() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			first := open(t, data)
+			first := openFile(t, data)
 			one, ref1 := update(t, data, "uno")
 			two, ref2 := update(t, one, "due")
 			if !bytes.HasPrefix(two, one) || !bytes.HasPrefix(one, data) {
 				t.Fatal("earlier bytes have changed")
 			}
-			f := open(t, two)
+			f := openFile(t, two)
 			if err := readAll(f); err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +112,7 @@ func TestUpdateOfFileWithoutLineEnd(t *testing.T) {
 	t.Parallel()
 	data := bytes.TrimRight(forms()["table"], "\n")
 	out, _ := update(t, data, "x")
-	if err := readAll(open(t, out)); err != nil {
+	if err := readAll(openFile(t, out)); err != nil {
 		t.Error(err)
 	}
 }
@@ -123,7 +123,7 @@ func TestUpdateKeepsGenerations(t *testing.T) {
 	data = bytes.Replace(data, []byte("4 0 obj"), []byte("4 3 obj"), 1)
 	at := bytes.LastIndex(data, []byte("00000 n"))
 	copy(data[at:], "00003 n")
-	u, err := NewUpdate(open(t, data))
+	u, err := NewUpdate(openFile(t, data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestUpdateKeepsGenerations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := open(t, append(data, tail...))
+	f := openFile(t, append(data, tail...))
 	if o, err := f.Get(Ref{4, 3}); err != nil || string(o.(String)) != "new" {
 		t.Errorf("object 4 3 is %v, %v", o, err)
 	}
@@ -145,7 +145,7 @@ func TestUpdateKeepsGenerations(t *testing.T) {
 func TestVerbatimOffsets(t *testing.T) {
 	t.Parallel()
 	data := pdftest.Table(pdftest.Minimal(), "")
-	u, err := NewUpdate(open(t, data))
+	u, err := NewUpdate(openFile(t, data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestVerbatimOffsets(t *testing.T) {
 	if string(data[at:at+6]) != "<0000>" {
 		t.Errorf("offset %d holds %q", at, data[at:at+6])
 	}
-	if o, err := open(t, data).Get(ref); err != nil || !reflect.DeepEqual(o, Dict{"A": Array{String{0, 0}}}) {
+	if o, err := openFile(t, data).Get(ref); err != nil || !reflect.DeepEqual(o, Dict{"A": Array{String{0, 0}}}) {
 		t.Errorf("read %v, %v", o, err)
 	}
 }
