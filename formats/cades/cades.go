@@ -1,103 +1,204 @@
 package cades
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"io"
 	"time"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/cms"
 )
-
-// Kind says what sort of thing went wrong. The kinds of package cms come through
-// unchanged.
-type Kind = cms.Kind
-
-// Error is the error of this package.
-type Error struct {
-	Kind Kind
-	Msg  string
-	Err  error
-}
-
-func (e *Error) Error() string {
-	if e.Err != nil {
-		return "cades: " + e.Msg + ": " + e.Err.Error()
-	}
-	return "cades: " + e.Msg
-}
-
-// Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// KindOf gives the Kind of an error of this package or of cms, and "" for others.
-func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Kind
-	}
-	return cms.KindOf(err)
-}
-
-func fail(k Kind, format string, a ...any) error {
-	return &Error{Kind: k, Msg: fmt.Sprintf(format, a...)}
-}
 
 // Options says who signs and how.
 type Options struct {
 	Certificate *x509.Certificate
 	Chain       []*x509.Certificate // the issuers, to be embedded
-	Hash        crypto.Hash         // SHA-256, SHA-384 or SHA-512
+	Hash        crypto.Hash         // SHA-256, SHA-384 or SHA-512; with an Ed25519 key SHA-512
 	PSS         bool                // RSASSA-PSS in place of PKCS#1 v1.5
 	SigningTime time.Time           // the time the signer claims; mandatory in CAdES
 	// Timestamp, if greater than 0, asks for level B-T: it is the greatest size in
 	// bytes of the token to come. 0 is level B-B.
 	Timestamp int
+	// Properties are what the signer signs beside the document.
+	Properties ades.Properties
+	// MIMEType says what the document is (EN 319 122-1 §5.2.5.2); empty: not said.
+	MIMEType string
+	// Detached makes a .p7s, which the document stands beside, in place of a .p7m,
+	// which it stands in.
+	Detached bool
+	// Plain makes a PKCS#7 signature for programs older than CAdES: with
+	// content-type, message-digest and, if it is given, signing-time alone, and the
+	// algorithms named as those programs expect. It does not say by signature which
+	// certificate signed, so it has no level of CAdES.
+	Plain bool
+	// Content is the document of a detached signature that [PrepareParallel] adds a
+	// signer to; nil otherwise.
+	Content     io.ReaderAt
+	ContentSize int64
+}
+
+// signer checks the options and gives those of package cms.
+func (o Options) signer() (cms.SignerOptions, error) {
+	none := cms.SignerOptions{}
+	if o.SigningTime.IsZero() && !o.Plain {
+		return none, fail(cms.BadOptions, "a CAdES baseline signature needs a signing time (EN 319 122-1 §6.3)")
+	}
+	if o.Certificate == nil {
+		return none, fail(cms.BadOptions, "a signature needs the signer's certificate")
+	}
+	if t := o.SigningTime; !t.IsZero() && (t.Before(o.Certificate.NotBefore) || t.After(o.Certificate.NotAfter)) {
+		return none, fail(cms.BadOptions, "the certificate is not valid at the signing time")
+	}
+	if o.Timestamp < 0 {
+		return none, fail(cms.BadOptions, "sizes cannot be negative")
+	}
+	if !o.Hash.Available() {
+		return none, fail(cms.BadOptions, "the digest algorithm is not available; use SHA-256, SHA-384 or SHA-512")
+	}
+	return cms.SignerOptions{
+		Certificate: o.Certificate, Chain: o.Chain, Hash: o.Hash, PSS: o.PSS, SigningTime: o.SigningTime,
+		Properties: o.Properties, MIMEType: o.MIMEType, Plain: o.Plain,
+	}, nil
 }
 
 // Prepared is a signature that lacks its value and, for B-T, its time-stamp. It
 // may be stored as JSON.
 type Prepared struct {
 	CMS       cms.Prepared `json:"cms"`
-	Size      int64        `json:"size"`      // of the document, in bytes
+	Size      int64        `json:"size"`      // of the document or, for those that are added, of the signed file; -1: not known
 	Timestamp int          `json:"timestamp"` // as in Options
 	NotAfter  time.Time    `json:"notAfter"`  // of the signer's certificate
+	Packaging Packaging    `json:"packaging,omitempty"`
+	// Of a signature that is added to a signed file: a digest of all in it but the
+	// content and, for a counter-signature, the way to the signature it signs.
+	Fingerprint []byte `json:"fingerprint,omitempty"`
+	Path        []int  `json:"path,omitempty"`
 }
 
-// Prepare reads the document and makes the attributes to be signed.
+// Packaging says where the signature goes.
+type Packaging string
+
+// The packagings.
+const (
+	Attached Packaging = ""         // a new file with the document inside
+	Detached Packaging = "detached" // a new file beside the document
+	Parallel Packaging = "parallel" // into a signed file, over the same document
+	Counter  Packaging = "counter"  // into a signed file, over the value of a signature
+)
+
+// Prepare reads the document and makes the attributes to be signed. The document
+// may be a signed file itself: it is signed as the octets it is.
 func Prepare(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
-	if o.SigningTime.IsZero() {
-		return nil, fail(cms.BadOptions, "a CAdES baseline signature needs a signing time (EN 319 122-1 §6.3)")
+	so, err := o.signer()
+	if err != nil {
+		return nil, err
 	}
-	if o.Certificate == nil {
-		return nil, fail(cms.BadOptions, "a signature needs the signer's certificate")
-	}
-	if o.SigningTime.Before(o.Certificate.NotBefore) || o.SigningTime.After(o.Certificate.NotAfter) {
-		return nil, fail(cms.BadOptions, "the certificate is not valid at the signing time")
-	}
-	if size < 0 || o.Timestamp < 0 {
+	if size < 0 {
 		return nil, fail(cms.BadOptions, "sizes cannot be negative")
 	}
-	if !o.Hash.Available() {
-		return nil, fail(cms.BadOptions, "the digest algorithm is not available; use SHA-256, SHA-384 or SHA-512")
-	}
-	d := o.Hash.New()
-	n, err := io.Copy(d, io.NewSectionReader(doc, 0, size))
+	digest, checksum, n, err := cms.DigestContent(io.NewSectionReader(doc, 0, size), o.Hash)
 	if err != nil {
-		return nil, &Error{cms.Failed, "reading the document", err}
+		return nil, err
 	}
 	if n != size {
 		return nil, fail(cms.Mismatch, "the document has %d bytes, not the %d it was said to have", n, size)
 	}
-	p, err := cms.Prepare(d.Sum(nil), cms.SignerOptions{
-		Certificate: o.Certificate, Chain: o.Chain, Hash: o.Hash, PSS: o.PSS, SigningTime: o.SigningTime,
-	})
+	p, err := cms.Prepare(digest, so)
 	if err != nil {
 		return nil, err
 	}
-	return &Prepared{CMS: *p, Size: size, Timestamp: o.Timestamp, NotAfter: o.Certificate.NotAfter}, nil
+	out := o.prepared(p, size, Attached)
+	if o.Detached {
+		out.Packaging = Detached
+	} else {
+		out.CMS.Checksum = &checksum
+	}
+	return out, nil
+}
+
+// PrepareDigest makes the attributes of a detached signature over a document of
+// which only the digest is known, by the algorithm of o.
+func PrepareDigest(digest []byte, o Options) (*Prepared, error) {
+	so, err := o.signer()
+	if err != nil {
+		return nil, err
+	}
+	p, err := cms.Prepare(digest, so)
+	if err != nil {
+		return nil, err
+	}
+	return o.prepared(p, -1, Detached), nil
+}
+
+// PrepareParallel makes the attributes of one more signature over the document
+// that a signed file is about, whoever made it. The document is taken from inside
+// the file, or from o.Content if the file is detached.
+func PrepareParallel(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
+	so, err := o.signer()
+	if err != nil {
+		return nil, err
+	}
+	sd, err := cms.Parse(doc, size, cms.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	sum, err := contentDigest(sd, o.Content, o.ContentSize)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := sum(o.Hash)
+	if err != nil {
+		return nil, err
+	}
+	for _, si := range sd.Signers {
+		if si.Hash == o.Hash && !bytes.Equal(si.MessageDigest, digest) && si.MessageDigest != nil {
+			return nil, fail(cms.Mismatch, "the document is not the one that is signed already")
+		}
+	}
+	so.ContentType = sd.ContentType
+	p, err := cms.Prepare(digest, so)
+	if err != nil {
+		return nil, err
+	}
+	out := o.prepared(p, size, Parallel)
+	out.Fingerprint = sd.Fingerprint()
+	return out, nil
+}
+
+// PrepareCounter makes the attributes of a counter-signature: one that signs the
+// value of the signature that path leads to (see [cms.SignedData.Signature]).
+//
+// A signature under an archive time-stamp cannot get one below its first level:
+// the time-stamp covers its counter-signatures as they are.
+func PrepareCounter(doc io.ReaderAt, size int64, path []int, o Options) (*Prepared, error) {
+	so, err := o.signer()
+	if err != nil {
+		return nil, err
+	}
+	sd, err := cms.Parse(doc, size, cms.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	si, err := sd.Signature(path)
+	if err != nil {
+		return nil, err
+	}
+	if top := sd.Signers[path[0]]; len(path) > 1 && has(top.UnsignedAttributes, cms.OIDArchiveTimeStampV3) {
+		return nil, fail(cms.Unsupported, "an archive time-stamp covers the counter-signature: to counter-sign it would break that")
+	}
+	p, err := cms.PrepareCounter(si, so)
+	if err != nil {
+		return nil, err
+	}
+	out := o.prepared(p, size, Counter)
+	out.Fingerprint, out.Path = sd.Fingerprint(), path
+	return out, nil
+}
+
+func (o Options) prepared(p *cms.Prepared, size int64, k Packaging) *Prepared {
+	return &Prepared{CMS: *p, Size: size, Timestamp: o.Timestamp, NotAfter: o.Certificate.NotAfter, Packaging: k}
 }
 
 // DTBS gives the data to be signed.
@@ -119,22 +220,94 @@ func (p *Prepared) StampDigest(signature []byte, h crypto.Hash) ([]byte, error) 
 	return p.CMS.StampDigest(signature, h)
 }
 
-// MaxSize gives the greatest size in bytes of the signed file; -1 if the Prepared
-// is broken.
-func (p *Prepared) MaxSize() int64 { return p.CMS.MaxSizeAttached(p.Size, p.Timestamp) }
-
-// Assemble writes the signed file: the document inside a SignedData, in DER.
-// signature is the value as crypto.Signer returns it. token is the time-stamp over
-// it for B-T and nil for B-B. If the document has changed since it was prepared an
-// error comes and what was written must be thrown away.
-func (p *Prepared) Assemble(w io.Writer, doc io.ReaderAt, size int64, signature, token []byte) error {
-	if size != p.Size {
-		return fail(cms.Mismatch, "the document has %d bytes; the one that was prepared has %d", size, p.Size)
+// MaxSize gives a bound in bytes of the signed file; -1 if the Prepared is
+// broken. It is reached for a new file; for one that a signature is added to it
+// is a little more than needed.
+func (p *Prepared) MaxSize() int64 {
+	const growth = 256 // of the lengths around what is there
+	switch own := int64(p.CMS.MaxSize(p.Timestamp)); {
+	case own < 0:
+		return -1
+	case p.Packaging == Attached:
+		return p.CMS.MaxSizeAttached(p.Size, p.Timestamp)
+	case p.Packaging == Detached:
+		return own
+	default:
+		return p.Size + own + growth
 	}
+}
+
+// Assemble writes the signed file. doc is what was prepared: the document of a
+// new file, which a detached one does not need and may be nil, or the signed file
+// that the signature is added to. signature is the value as crypto.Signer returns
+// it. token is the time-stamp over it for B-T and nil for B-B. If doc has changed
+// since it was prepared an error comes and what was written must be thrown away.
+func (p *Prepared) Assemble(w io.Writer, doc io.ReaderAt, size int64, signature, token []byte) error {
 	if err := p.checkLevel(token); err != nil {
 		return err
 	}
-	return p.CMS.AssembleAttached(w, io.NewSectionReader(doc, 0, size), size, signature, token)
+	switch p.Packaging {
+	case Attached, Parallel, Counter:
+	case Detached:
+		der, err := p.CMS.Assemble(signature, token)
+		if err != nil {
+			return err
+		}
+		if _, err = w.Write(der); err != nil {
+			return &Error{cms.Failed, "writing the signature", err}
+		}
+		return nil
+	default:
+		return fail(cms.BadOptions, "the prepared signature does not say where it goes")
+	}
+	if size != p.Size {
+		return fail(cms.Mismatch, "the document has %d bytes; the one that was prepared has %d", size, p.Size)
+	}
+	if p.Packaging == Attached {
+		return p.CMS.AssembleAttached(w, io.NewSectionReader(doc, 0, size), size, signature, token)
+	}
+	return p.add(w, doc, signature, token)
+}
+
+// add puts the signature into a signed file.
+func (p *Prepared) add(w io.Writer, doc io.ReaderAt, signature, token []byte) error {
+	sd, err := parseSame(doc, p.Size, p.Fingerprint)
+	if err != nil {
+		return err
+	}
+	info, err := p.CMS.SignerInfo(signature, token)
+	if err != nil {
+		return err
+	}
+	var more cms.Additions
+	for _, der := range p.CMS.Certificates {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return &Error{cms.Malformed, "the prepared signature holds a broken certificate", err}
+		}
+		more.Evidence.Certificates = append(more.Evidence.Certificates, c)
+	}
+	if p.Packaging == Parallel {
+		more.Signers = [][]byte{info}
+	} else {
+		more.Attributes = []cms.Unsigned{{Path: p.Path, Type: cms.OIDCounterSignature, Value: info}}
+	}
+	if sd, err = sd.Add(more); err != nil {
+		return err
+	}
+	return sd.Write(w)
+}
+
+// parseSame reads a signed file and checks that it is the one that was prepared.
+func parseSame(doc io.ReaderAt, size int64, fingerprint []byte) (*cms.SignedData, error) {
+	sd, err := cms.Parse(doc, size, cms.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(sd.Fingerprint(), fingerprint) {
+		return nil, fail(cms.Mismatch, "the signed file is not the one that was prepared")
+	}
+	return sd, nil
 }
 
 // checkLevel holds the caller to the level that was prepared (EN 319 122-1 §6.3:
@@ -150,11 +323,15 @@ func (p *Prepared) checkLevel(token []byte) error {
 	case len(token) > p.Timestamp:
 		return fail(cms.BadOptions, "the time-stamp has %d bytes; at most %d were announced", len(token), p.Timestamp)
 	}
+	return checkExpiry(token, p.NotAfter)
+}
+
+func checkExpiry(token []byte, notAfter time.Time) error {
 	t, err := cms.ParseToken(token)
 	if err != nil {
 		return err
 	}
-	if t.Info.GenTime.After(p.NotAfter) {
+	if t.Info.GenTime.After(notAfter) {
 		return fail(cms.Mismatch, "the signer's certificate had expired when the signature was stamped")
 	}
 	return nil

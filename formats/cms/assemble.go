@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/subtle"
+	"encoding/binary"
+	"hash"
+	"hash/crc32"
 	"io"
+	"sync"
 )
 
 // Assemble gives the finished ContentInfo in DER: detached, or with the content
@@ -28,8 +32,13 @@ func (p *Prepared) Assemble(signature, token []byte) ([]byte, error) {
 }
 
 // AssembleAttached writes the finished ContentInfo with the content inside. The
-// content is copied through, not held; it must have exactly size bytes and the
-// digest that was prepared. If it has not, what was written must be thrown away.
+// content is copied through, not held; it must have exactly size bytes and be the
+// one that was prepared. If it is not, what was written must be thrown away.
+//
+// That it is the same is seen by the checksum if there is one, since a digest
+// would cost as much again as all the rest; else by the digest. The checksum
+// finds what changes by accident. A content that was changed on purpose to keep
+// it gives a signature that does not verify, and nothing worse.
 func (p *Prepared) AssembleAttached(w io.Writer, content io.Reader, size int64, signature, token []byte) error {
 	if err := p.check(signature, token); err != nil {
 		return err
@@ -44,8 +53,14 @@ func (p *Prepared) AssembleAttached(w io.Writer, content io.Reader, size int64, 
 	if _, err := w.Write(head); err != nil {
 		return wrap(Failed, err, "writing the signed file")
 	}
-	d := p.HashAlgorithm().New()
-	n, err := io.Copy(io.MultiWriter(w, d), io.LimitReader(content, size))
+	var sum hash.Hash = crc32.New(castagnoli)
+	want := p.ContentDigest
+	if p.Checksum == nil {
+		sum = p.HashAlgorithm().New()
+	} else {
+		want = binary.BigEndian.AppendUint32(nil, *p.Checksum)
+	}
+	n, err := copyContent(w, io.LimitReader(content, size), sum)
 	if err != nil {
 		return wrap(Failed, err, "copying the document into the signed file")
 	}
@@ -53,13 +68,54 @@ func (p *Prepared) AssembleAttached(w io.Writer, content io.Reader, size int64, 
 	if k, _ := io.ReadFull(content, more[:]); n != size || k > 0 {
 		return fail(Mismatch, "the document does not have the %d bytes it was said to have", size)
 	}
-	if subtle.ConstantTimeCompare(d.Sum(nil), p.ContentDigest) != 1 {
+	if subtle.ConstantTimeCompare(sum.Sum(nil), want) != 1 {
 		return fail(Mismatch, "the document is not the one that was prepared for signing")
 	}
 	if _, err := w.Write(tail); err != nil {
 		return wrap(Failed, err, "writing the signed file")
 	}
 	return nil
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// DigestContent reads a content to its end and gives its digest, and the
+// checksum that [Prepared.AssembleAttached] compares.
+func DigestContent(r io.Reader, h crypto.Hash) (digest []byte, checksum uint32, size int64, err error) {
+	if !h.Available() {
+		return nil, 0, 0, fail(BadOptions, "digest algorithm %v is not available; use SHA-256, SHA-384 or SHA-512", h)
+	}
+	d, crc := h.New(), crc32.New(castagnoli)
+	size, err = copyContent(d, r, crc)
+	if err != nil {
+		return nil, 0, size, wrap(Failed, err, "reading the document")
+	}
+	return d.Sum(nil), crc.Sum32(), size, nil
+}
+
+var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+
+// copyContent copies r to w and to sum, through one small buffer.
+func copyContent(w io.Writer, r io.Reader, sum hash.Hash) (int64, error) {
+	b := buffers.Get().(*[64 << 10]byte)
+	defer buffers.Put(b)
+	var total int64
+	for {
+		n, err := r.Read(b[:])
+		if n > 0 {
+			sum.Write(b[:n])
+			if _, err := w.Write(b[:n]); err != nil {
+				return total, err
+			}
+			total += int64(n)
+		}
+		if err == io.EOF {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+	}
 }
 
 // MaxSize gives the size of the largest output of [Prepared.Assemble] with a token
@@ -137,46 +193,51 @@ func (p *Prepared) check(signature, token []byte) error {
 
 // around gives what stands before and after the content; size -1 is detached.
 func (p *Prepared) around(size int64, signature, token []byte) (head, tail []byte, err error) {
-	signatureAlgorithm, err := p.Algorithm().Identifier()
+	signer, err := p.signerInfo(signature, token)
 	if err != nil {
 		return nil, nil, err
 	}
-	version := byte(1)
-	if !p.ContentType.Equal(OIDData) {
-		version = 3 // RFC 5652 §5.1
+	m := &message{
+		contentType: p.ContentType, digestAlgorithms: [][]byte{p.digestAlgorithm()},
+		certificates: p.Certificates, signers: [][]byte{signer},
 	}
-	digestAlgorithm := algorithm(HashOID(p.HashAlgorithm()), nil) // RFC 5754 §2
+	inner := encapsulatedHead(p.ContentType, size)
+	head, tail = m.around(int64(len(inner)) + max(size, 0))
+	return append(head, inner...), tail, nil
+}
+
+// SignerInfo gives the finished signature itself, to be put into a message that
+// exists: see [Additions]. The arguments are those of [Prepared.Assemble].
+func (p *Prepared) SignerInfo(signature, token []byte) ([]byte, error) {
+	if err := p.check(signature, token); err != nil {
+		return nil, err
+	}
+	return p.signerInfo(signature, token)
+}
+
+func (p *Prepared) signerInfo(signature, token []byte) ([]byte, error) {
+	signatureAlgorithm, err := p.Algorithm().Identifier()
+	if err != nil {
+		return nil, err
+	}
+	if p.Plain && p.Scheme == PKCS1 {
+		signatureAlgorithm = algorithm(oidRSA, derNull)
+	}
 	var unsigned []byte
 	if token != nil {
 		unsigned = tlv(tagContext0Con|1, attribute(OIDSignatureTimeStamp, token))
 	}
 	signed := bytes.Clone(p.SignedAttributes)
 	signed[0] = tagContext0Con // IMPLICIT [0] in place of SET OF
-	signer := tlv(tagSequence, derSmall(1), p.SignerIdentifier, digestAlgorithm, signed,
-		signatureAlgorithm, tlv(tagOctets, signature), unsigned)
-	if len(p.Certificates) > 0 {
-		tail = tlv(tagContext0Con, p.Certificates...)
-	}
-	tail = append(tail, tlv(tagSet, signer)...)
-
-	// From the content outwards: each header needs the size of what it holds.
-	contentType := derOID(p.ContentType)
-	front, inner := []byte(nil), int64(len(contentType))
-	if size >= 0 {
-		octets := tlvSize(size)
-		inner += tlvSize(octets)
-		front = appendHeader(appendHeader(nil, tagContext0Con, octets), tagOctets, size)
-	}
-	before := append(derSmall(version), tlv(tagSet, digestAlgorithm)...)
-	data := int64(len(before)) + tlvSize(inner) + int64(len(tail))
-	head = appendHeader(nil, tagSequence, int64(len(derSignedData))+tlvSize(tlvSize(data)))
-	head = append(head, derSignedData...)
-	head = appendHeader(head, tagContext0Con, tlvSize(data))
-	head = appendHeader(head, tagSequence, data)
-	head = append(head, before...)
-	head = appendHeader(head, tagSequence, inner)
-	head = append(head, contentType...)
-	return append(head, front...), tail, nil
+	return tlv(tagSequence, derSmall(1), p.SignerIdentifier, p.digestAlgorithm(), signed,
+		signatureAlgorithm, tlv(tagOctets, signature), unsigned), nil
 }
 
-var derSignedData = derOID(OIDSignedData)
+// digestAlgorithm is written without parameters (RFC 5754 §2), but as older
+// programs write it in a plain signature.
+func (p *Prepared) digestAlgorithm() []byte {
+	if p.Plain {
+		return algorithm(HashOID(p.HashAlgorithm()), derNull)
+	}
+	return algorithm(HashOID(p.HashAlgorithm()), nil)
+}

@@ -13,8 +13,13 @@ const (
 	tagInteger     = 0x02
 	tagBitString   = 0x03
 	tagOctets      = 0x04
+	tagNull        = 0x05
 	tagOID         = 0x06
 	tagUTF8        = 0x0c
+	tagPrintable   = 0x13
+	tagTeletex     = 0x14
+	tagIA5         = 0x16
+	tagBMP         = 0x1e
 	tagUTCTime     = 0x17
 	tagGenTime     = 0x18
 	tagSequence    = 0x30

@@ -124,7 +124,7 @@ func TestUnsortedAttributes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		si, err := parseSigner(e, DefaultLimits)
+		si, err := parseSignerAlone(e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,7 @@ func TestSignedAttributesAreHeldTo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return parseSigner(e, DefaultLimits)
+		return parseSignerAlone(e)
 	}
 	for name, attrs := range map[string][][]byte{
 		"content-type twice":    {typ, typ, md},
@@ -245,7 +245,7 @@ func TestSignerLimits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return parseSigner(e, DefaultLimits)
+		return parseSignerAlone(e)
 	}
 	var tokens [][]byte
 	for i := range byte(16) {
@@ -280,4 +280,9 @@ func TestEndOfContentsOctets(t *testing.T) {
 			t.Errorf("% x in a file: got %v", end, err)
 		}
 	}
+}
+
+func parseSignerAlone(e element) (*SignerInfo, error) {
+	left := DefaultLimits.Signers
+	return parseSigner(e, DefaultLimits, maxCounterDepth, &left)
 }

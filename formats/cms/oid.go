@@ -21,6 +21,27 @@ var (
 	OIDSigningCertificate   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}
 	OIDSigningCertificateV2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}
 	OIDSignatureTimeStamp   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 14}
+	OIDCounterSignature     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 6}
+	OIDContentTimeStamp     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 20}
+	OIDArchiveTimeStampV3   = asn1.ObjectIdentifier{0, 4, 0, 1733, 2, 4}
+
+	OIDCommitmentType    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 16}
+	OIDSignerLocation    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 17}
+	OIDSignaturePolicy   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 15}
+	OIDSignerAttributes  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 18} // before EN 319 122-1
+	OIDSignerAttributeV2 = asn1.ObjectIdentifier{0, 4, 0, 19122, 1, 1}
+	OIDMIMEType          = asn1.ObjectIdentifier{0, 4, 0, 1733, 2, 1}
+
+	// Attributes of the extended forms that the baseline profiles leave out
+	// (EN 319 122-1 Annex A).
+	OIDCertificateValues     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 23}
+	OIDRevocationValues      = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 24}
+	OIDCertificateReferences = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 21}
+	OIDRevocationReferences  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 22}
+	OIDCompleteTimeStamp     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 25} // CAdES-C-timestamp
+	OIDReferencesTimeStamp   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 26}
+	OIDArchiveTimeStamp      = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 27}
+	OIDArchiveTimeStampV2    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 48}
 
 	OIDTimeStamping = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}
 )
@@ -30,6 +51,16 @@ var (
 	oidPSS       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 	oidMGF1      = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 8}
 	oidEd25519   = asn1.ObjectIdentifier{1, 3, 101, 112}
+	oidRole      = asn1.ObjectIdentifier{2, 5, 4, 72}
+	oidPolicyURI = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 5, 1}
+
+	oidHashIndexV1 = asn1.ObjectIdentifier{0, 4, 0, 1733, 2, 5}
+	oidHashIndexV2 = asn1.ObjectIdentifier{0, 4, 0, 19122, 1, 4}
+	oidHashIndexV3 = asn1.ObjectIdentifier{0, 4, 0, 19122, 1, 5}
+
+	oidOCSPResponse = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 16, 2}
+	oidBasicOCSP    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
+
 	oidExtKeyUse = asn1.ObjectIdentifier{2, 5, 29, 37}
 )
 

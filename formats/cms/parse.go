@@ -62,19 +62,24 @@ type SignedData struct {
 	// Certificates are those of them that are X.509 and could be parsed.
 	RawCertificates [][]byte
 	Certificates    []*x509.Certificate
-	// CRLs are the X.509 CRLs, OCSP the OCSP responses (RFC 5940), both DER.
-	CRLs, OCSP [][]byte
-	Signers    []*SignerInfo
+	// RawRevocation are all RevocationInfoChoices as they stand in the message.
+	// CRLs are those of them that are X.509 CRLs, OCSP the OCSP responses, both
+	// DER; a bare BasicOCSPResponse is given as the OCSPResponse around it.
+	RawRevocation [][]byte
+	CRLs, OCSP    [][]byte
+	Signers       []*SignerInfo
 	// Size is the size of the message itself, without padding.
 	Size int64
 
-	content *content
+	limits           Limits
+	r                io.ReaderAt
+	encapsulated     span // the EncapsulatedContentInfo in r
+	digestAlgorithms [][]byte
+	content          *content
 }
 
-var (
-	oidRIOCSPResponse = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 16, 2}
-	oidBasicOCSP      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
-)
+// span is a stretch of octets.
+type span struct{ from, to int64 }
 
 // ParseBytes reads a message that is in memory. The result refers to b.
 func ParseBytes(b []byte, l Limits) (*SignedData, error) {
@@ -94,7 +99,7 @@ func Parse(r io.ReaderAt, size int64, l Limits) (*SignedData, error) {
 	if err != nil {
 		return nil, err
 	}
-	sd := &SignedData{}
+	sd := &SignedData{r: r, limits: l}
 	if err := sd.parse(data, l); err != nil {
 		return nil, err
 	}
@@ -182,15 +187,20 @@ func (sd *SignedData) parse(f *frame, l Limits) error {
 	if sd.Version, err = readSmall(e); err != nil {
 		return err
 	}
-	if e, err = f.take(); err != nil { // digestAlgorithms: each signer repeats its own
+	if e, err = f.take(); err != nil {
 		return err
 	}
 	if !e.is(tagSet) {
 		return fail(Malformed, "the set of digest algorithms was expected")
 	}
+	if sd.digestAlgorithms, err = members(e, l.Depth, l.Signers); err != nil {
+		return err
+	}
+	sd.encapsulated.from = f.pos
 	if err := sd.parseContent(f, l); err != nil {
 		return err
 	}
+	sd.encapsulated.to = f.pos
 	for {
 		if e, err = f.take(); err != nil {
 			return err
@@ -243,43 +253,30 @@ func (sd *SignedData) parseContent(f *frame, l Limits) error {
 	return f.leave(in)
 }
 
-func (sd *SignedData) parseCertificates(e element, l Limits) error {
-	all, err := fields(e.body, l.Depth, l.Certificates)
+// members gives the members of a constructed element as they stand.
+func members(e element, depth, limit int) ([][]byte, error) {
+	all, err := fields(e.body, depth, limit)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, c := range all {
-		sd.RawCertificates = append(sd.RawCertificates, c.raw)
-		if !c.is(tagSequence) {
-			continue // attribute certificates and other formats are kept, not read
-		}
-		if cert, err := x509.ParseCertificate(c.raw); err == nil {
-			sd.Certificates = append(sd.Certificates, cert)
-		}
+	out := make([][]byte, len(all))
+	for i, m := range all {
+		out[i] = m.raw
 	}
-	return nil
+	return out, nil
 }
 
-// parseRevocation sorts the RevocationInfoChoices (RFC 5652 §10.2.1, RFC 5940 §2).
-func (sd *SignedData) parseRevocation(e element, l Limits) error {
-	all, err := fields(e.body, l.Depth, l.Certificates)
-	if err != nil {
+func (sd *SignedData) parseCertificates(e element, l Limits) error {
+	var err error
+	if sd.RawCertificates, err = members(e, l.Depth, l.Certificates); err != nil {
 		return err
 	}
-	for _, c := range all {
-		if c.is(tagSequence) {
-			sd.CRLs = append(sd.CRLs, c.raw)
-			continue
+	for _, raw := range sd.RawCertificates {
+		if raw[0] != tagSequence {
+			continue // attribute certificates and other formats are kept, not read
 		}
-		f, err := fields(c.body, l.Depth, 2)
-		if err != nil {
-			return err
-		}
-		if len(f) != 2 {
-			continue
-		}
-		if oid, err := readOID(f[0]); err == nil && (oid.Equal(oidRIOCSPResponse) || oid.Equal(oidBasicOCSP)) {
-			sd.OCSP = append(sd.OCSP, f[1].raw)
+		if cert, err := x509.ParseCertificate(raw); err == nil {
+			sd.Certificates = append(sd.Certificates, cert)
 		}
 	}
 	return nil
@@ -290,13 +287,14 @@ func (sd *SignedData) parseSigners(e element, l Limits) error {
 	if err != nil {
 		return err
 	}
+	left := l.Signers
 	for _, s := range all {
-		si, err := parseSigner(s, l)
+		si, err := parseSigner(s, l, maxCounterDepth, &left)
 		if err != nil {
 			return err
 		}
 		si.contentType = sd.ContentType
-		si.Certificate = si.find(sd.Certificates)
+		si.within(sd)
 		sd.Signers = append(sd.Signers, si)
 	}
 	return nil

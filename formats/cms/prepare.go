@@ -7,6 +7,8 @@ import (
 	"encoding/asn1"
 	"slices"
 	"time"
+
+	"sigillo/formats/ades"
 )
 
 // SignerOptions says who signs and how.
@@ -25,6 +27,14 @@ type SignerOptions struct {
 	SigningTime time.Time
 	// ContentType is the type of the content; zero means id-data.
 	ContentType asn1.ObjectIdentifier
+	// Properties are signed beside the content (EN 319 122-1 §5.2).
+	Properties ades.Properties
+	// MIMEType says what the content is (§5.2.5.2); empty: not said.
+	MIMEType string
+	// Plain leaves out what only CAdES has, the signed reference to the
+	// certificate, and names the algorithms as PKCS#7 programs of old expect them:
+	// rsaEncryption for RSA, and digests with NULL parameters.
+	Plain bool
 	// OmitCertificates leaves all certificates out of the message, as RFC 3161
 	// wants for a request without certReq.
 	OmitCertificates bool
@@ -33,10 +43,13 @@ type SignerOptions struct {
 // Prepared is a signature that lacks only its value. It is plain data and may be
 // stored as JSON; it holds nothing secret.
 type Prepared struct {
-	Hash          string                `json:"hash"`   // "SHA-256", …
-	Scheme        Scheme                `json:"scheme"` // how the key must sign
-	ContentType   asn1.ObjectIdentifier `json:"contentType"`
+	Hash          string                `json:"hash"`                  // "SHA-256", …
+	Scheme        Scheme                `json:"scheme"`                // how the key must sign
+	ContentType   asn1.ObjectIdentifier `json:"contentType,omitempty"` // none in a counter-signature
 	ContentDigest []byte                `json:"contentDigest"`
+	// Checksum is the CRC-32C of the content, if whoever read it took that too: see
+	// [Prepared.AssembleAttached].
+	Checksum *uint32 `json:"checksum,omitempty"`
 	// Content is the encapsulated content when it is part of the signature
 	// itself, as the TSTInfo of a time-stamp is.
 	Content []byte `json:"content,omitempty"`
@@ -46,12 +59,37 @@ type Prepared struct {
 	SignerIdentifier []byte   `json:"signerIdentifier"`       // DER IssuerAndSerialNumber
 	Certificates     [][]byte `json:"certificates,omitempty"` // what is embedded, DER
 	MaxSignature     int      `json:"maxSignature"`           // octets of the longest signature value
+	Plain            bool     `json:"plain,omitempty"`        // as in SignerOptions
 }
 
 // Prepare makes the signed attributes over the digest of a content: content-type,
 // message-digest, signing-certificate-v2 and, if a time is given, signing-time
-// (EN 319 122-1 §5.1, §5.2).
+// (EN 319 122-1 §5.1, §5.2), and those of the properties.
 func Prepare(contentDigest []byte, o SignerOptions) (*Prepared, error) {
+	if len(o.ContentType) == 0 {
+		o.ContentType = OIDData
+	}
+	for _, token := range o.Properties.ContentStamps {
+		if err := checkContentStamp(token, o.Hash, contentDigest); err != nil {
+			return nil, err
+		}
+	}
+	return prepare(contentDigest, o)
+}
+
+// PrepareCounter makes the signed attributes of a counter-signature, which signs
+// the value of a signature and has no content type (RFC 5652 §11.4).
+func PrepareCounter(signature *SignerInfo, o SignerOptions) (*Prepared, error) {
+	if o.MIMEType != "" || len(o.Properties.ContentStamps) > 0 || len(o.ContentType) > 0 {
+		return nil, fail(BadOptions, "a counter-signature signs another signature: it has no content type, no MIME type and no content time-stamp")
+	}
+	if !o.Hash.Available() {
+		return nil, fail(BadOptions, "digest algorithm %v cannot be used to sign; use SHA-256, SHA-384 or SHA-512", o.Hash)
+	}
+	return prepare(digestOf(o.Hash, signature.SignatureValue), o)
+}
+
+func prepare(contentDigest []byte, o SignerOptions) (*Prepared, error) {
 	if o.Certificate == nil {
 		return nil, fail(BadOptions, "a signature needs the signer's certificate")
 	}
@@ -68,19 +106,29 @@ func Prepare(contentDigest []byte, o SignerOptions) (*Prepared, error) {
 	p := &Prepared{
 		Hash:             o.Hash.String(),
 		Scheme:           alg.Scheme,
-		ContentType:      OIDData,
+		ContentType:      o.ContentType,
 		ContentDigest:    bytes.Clone(contentDigest),
 		Certificate:      o.Certificate.Raw,
 		SignerIdentifier: issuerAndSerial(o.Certificate),
 		MaxSignature:     MaxSignatureSize(o.Certificate.PublicKey),
+		Plain:            o.Plain,
 	}
+	if p.SignedAttributes, err = signedAttributes(contentDigest, o); err != nil {
+		return nil, err
+	}
+	if !o.OmitCertificates {
+		p.Certificates = bundle(o.Certificate, o.Chain)
+	}
+	return p, nil
+}
+
+func signedAttributes(contentDigest []byte, o SignerOptions) ([]byte, error) {
+	attrs := [][]byte{attribute(OIDMessageDigest, tlv(tagOctets, contentDigest))}
 	if len(o.ContentType) > 0 {
-		p.ContentType = o.ContentType
+		attrs = append(attrs, attribute(OIDContentType, derOID(o.ContentType)))
 	}
-	attrs := [][]byte{
-		attribute(OIDContentType, derOID(p.ContentType)),
-		attribute(OIDMessageDigest, tlv(tagOctets, contentDigest)),
-		attribute(OIDSigningCertificateV2, signingCertificateV2(o.Certificate, o.Hash)),
+	if !o.Plain {
+		attrs = append(attrs, attribute(OIDSigningCertificateV2, signingCertificateV2(o.Certificate, o.Hash)))
 	}
 	if !o.SigningTime.IsZero() {
 		t, err := derTime(o.SigningTime)
@@ -89,11 +137,14 @@ func Prepare(contentDigest []byte, o SignerOptions) (*Prepared, error) {
 		}
 		attrs = append(attrs, attribute(OIDSigningTime, t))
 	}
-	p.SignedAttributes = setOf(tagSet, attrs...)
-	if !o.OmitCertificates {
-		p.Certificates = bundle(o.Certificate, o.Chain)
+	if o.MIMEType != "" {
+		attrs = append(attrs, attribute(OIDMIMEType, tlv(tagUTF8, []byte(o.MIMEType))))
 	}
-	return p, nil
+	properties, err := propertyAttributes(o.Properties)
+	if err != nil {
+		return nil, err
+	}
+	return setOf(tagSet, append(attrs, properties...)...), nil
 }
 
 // derTime gives a Time: UTCTime for the years 1950 to 2049, GeneralizedTime for

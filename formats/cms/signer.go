@@ -15,6 +15,8 @@ import (
 type Attribute struct {
 	Type   asn1.ObjectIdentifier
 	Values [][]byte
+
+	raw []byte
 }
 
 // SignerInfo is one signature of a message (RFC 5652 §5.3).
@@ -45,21 +47,32 @@ type SignerInfo struct {
 	SigningCertificate *CertificateID
 	// Tokens are the signature time-stamps, raw, each once.
 	Tokens [][]byte
+	// CounterSignatures are signatures over this one's value (RFC 5652 §11.4).
+	CounterSignatures []*SignerInfo
 
-	contentType asn1.ObjectIdentifier // of the message
+	raw         []byte
+	fixed       [][]byte              // its members before the unsigned attributes, as they stand
+	contentType asn1.ObjectIdentifier // of the message; nil for a counter-signature
 	derSigned   []byte                // the signed attributes as DER SET OF
+	message     *SignedData
+	parent      *SignerInfo // what a counter-signature signs
 }
 
 const (
-	// maxTokens bounds the signature time-stamps of a signer: each is a message of
-	// its own that costs its reader a verification.
-	maxTokens = 16
+	// maxStamps bounds the time-stamps among the unsigned attributes of a signer:
+	// each is a message of its own that costs its reader a verification.
+	maxStamps = 32
 	// maxSigned bounds the signed attributes of a signer, which are copied once for
 	// each level of nesting when they are normalised.
 	maxSigned = 256 << 10
 )
 
-func parseSigner(e element, l Limits) (*SignerInfo, error) {
+// parseSigner reads a SignerInfo. depth is how many levels of counter-signatures
+// may follow, left how many SignerInfos may still come altogether.
+func parseSigner(e element, l Limits, depth int, left *int) (*SignerInfo, error) {
+	if *left--; *left < 0 {
+		return nil, fail(Limit, "there are more than %d signatures", l.Signers)
+	}
 	if !e.is(tagSequence) {
 		return nil, fail(Malformed, "a SignerInfo was expected")
 	}
@@ -70,7 +83,12 @@ func parseSigner(e element, l Limits) (*SignerInfo, error) {
 	if len(f) < 5 {
 		return nil, fail(Malformed, "a SignerInfo is incomplete")
 	}
-	si := &SignerInfo{}
+	si := &SignerInfo{raw: e.raw}
+	for _, m := range f {
+		if !m.is(tagContext0 | 1) {
+			si.fixed = append(si.fixed, m.raw)
+		}
+	}
 	if si.Version, err = readSmall(f[0]); err != nil {
 		return nil, err
 	}
@@ -100,7 +118,7 @@ func parseSigner(e element, l Limits) (*SignerInfo, error) {
 	if len(f) > 1 || !f[0].is(tagContext0|1) {
 		return nil, fail(Malformed, "a SignerInfo has a member that it may not have")
 	}
-	return si, si.parseUnsigned(f[0], l)
+	return si, si.parseUnsigned(f[0], l, depth, left)
 }
 
 func (si *SignerInfo) parseIdentifier(e element, l Limits) error {
@@ -145,7 +163,7 @@ func parseAttributes(e element, l Limits) ([]Attribute, error) {
 		if err != nil {
 			return nil, err
 		}
-		at := Attribute{Type: oid}
+		at := Attribute{Type: oid, raw: a.raw}
 		for _, v := range values {
 			at.Values = append(at.Values, v.raw)
 		}
@@ -230,21 +248,30 @@ func readTime(e element) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-func (si *SignerInfo) parseUnsigned(e element, l Limits) error {
+func (si *SignerInfo) parseUnsigned(e element, l Limits, depth int, left *int) error {
 	var err error
 	if si.UnsignedAttributes, err = parseAttributes(e, l); err != nil {
 		return err
 	}
+	stamps := 0
 	for _, a := range si.UnsignedAttributes {
+		if a.Type.Equal(OIDCounterSignature) {
+			if err := si.parseCounters(a, l, depth-1, left); err != nil {
+				return err
+			}
+		}
+		if stampKinds[a.Type.String()] != "" {
+			stamps += len(a.Values)
+		}
+		if stamps > maxStamps {
+			return fail(Limit, "the signature has more than %d time-stamps", maxStamps)
+		}
 		if !a.Type.Equal(OIDSignatureTimeStamp) {
 			continue
 		}
 		for _, token := range a.Values {
 			if slices.ContainsFunc(si.Tokens, func(t []byte) bool { return bytes.Equal(t, token) }) {
 				continue
-			}
-			if len(si.Tokens) == maxTokens {
-				return fail(Limit, "the signature has more than %d time-stamps", maxTokens)
 			}
 			si.Tokens = append(si.Tokens, token)
 		}
@@ -288,8 +315,9 @@ func (si *SignerInfo) Algorithm() (Algorithm, error) {
 // and the signature value over them is of that certificate's key.
 //
 // contentDigest is asked once for the digest of the content; for an attached
-// signature [SignedData.ContentDigest] gives such a function. The trust in the
-// certificate is not looked at.
+// signature [SignedData.ContentDigest] gives such a function. For a
+// counter-signature it is not asked: what that signs is in the message. The trust
+// in the certificate is not looked at.
 func (si *SignerInfo) Verify(contentDigest func(crypto.Hash) ([]byte, error)) error {
 	if si.RawSignedAttributes == nil {
 		return fail(Unsupported, "the signature has no signed attributes")
@@ -303,6 +331,9 @@ func (si *SignerInfo) Verify(contentDigest func(crypto.Hash) ([]byte, error)) er
 	}
 	if si.Hash == crypto.SHA1 || si.Hash == crypto.SHA224 {
 		return fail(Weak, "the signature relies on %v, which is no longer safe", si.Hash)
+	}
+	if si.parent != nil {
+		contentDigest = si.parent.digest
 	}
 	if !si.contentType.Equal(si.ContentType) {
 		return fail(Mismatch, "the signed content type is %v, the content has %v", si.ContentType, si.contentType)
