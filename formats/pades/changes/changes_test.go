@@ -1,0 +1,191 @@
+package changes_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigillo/formats/pades/changes"
+	"sigillo/formats/pdf"
+	"sigillo/formats/pdf/pdftest"
+)
+
+// signedForm is a document with two pages, a text field, an annotation, a
+// signature, an empty signature field and a dangling reference.
+var signedForm = pdftest.Objects{
+	1:  "<</Type/Catalog/Pages 2 0 R/AcroForm 5 0 R/Names<</Dests<</Names[(one)[3 0 R/Fit]]>>>>>>",
+	2:  "<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2/MediaBox[0 0 600 800]>>",
+	3:  "<</Type/Page/Parent 2 0 R/Resources<</XObject<</X 10 0 R/Y 30 0 R>>>>/Contents 9 0 R/Annots[6 0 R 8 0 R 11 0 R]>>",
+	4:  "<</Type/Page/Parent 2 0 R/Resources<<>>/Annots 12 0 R>>",
+	5:  "<</Fields[6 0 R 7 0 R 11 0 R]/SigFlags 3/DR<<>>>>",
+	6:  "<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Ada)/Rect[10 10 90 30]/P 3 0 R/AP<</N 13 0 R>>>>",
+	7:  "<</FT/Sig/T(first)/V 14 0 R/Type/Annot/Subtype/Widget/Rect[0 0 0 0]/P 3 0 R>>",
+	8:  "<</Type/Annot/Subtype/Text/Rect[300 300 320 320]/Contents(note)/P 3 0 R>>",
+	9:  pdftest.Stream("", []byte("/X Do")),
+	10: pdftest.Stream("/Type/XObject/Subtype/Form/BBox[0 0 1 1]", []byte("0 0 1 1 re f")),
+	11: "<</Type/Annot/Subtype/Widget/FT/Sig/T(second)/Rect[10 50 90 80]/P 3 0 R>>",
+	12: "[]",
+	13: pdftest.Stream("/Type/XObject/Subtype/Form/BBox[0 0 80 20]", []byte("q Q")),
+	14: "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Contents<00>/ByteRange[0 1 2 3]>>",
+}
+
+const (
+	page1  = "<</Type/Page/Parent 2 0 R/Resources<</XObject<</X 10 0 R/Y 30 0 R>>>>/Contents 9 0 R/Annots[6 0 R 8 0 R 11 0 R %]>>"
+	form   = "<</Fields[6 0 R 7 0 R 11 0 R %]/SigFlags 3/DR<<>>>>"
+	sig    = "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Contents<01>/ByteRange[0 1 2 3]>>"
+	widget = "<</Type/Annot/Subtype/Widget/FT/Sig/T(third)/V 21 0 R/P 3 0 R/Rect[%]>>"
+)
+
+func fill(template, with string) string { return strings.Replace(template, "%", with, 1) }
+
+// newSignature adds a signature field with a widget of the given rectangle.
+func newSignature(rect string) pdftest.Objects {
+	return pdftest.Objects{3: fill(page1, "20 0 R"), 5: fill(form, "20 0 R"), 20: fill(widget, rect), 21: sig}
+}
+
+var cases = []struct {
+	name    string
+	later   pdftest.Objects
+	want    []changes.Kind
+	allowed bool // by a signature that says nothing
+}{
+	{"nothing", pdftest.Objects{40: "(unused)"}, nil, true},
+	{"the same again", pdftest.Objects{9: signedForm[9], 8: signedForm[8], 1: signedForm[1]}, nil, true},
+	{"evidence", pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/DSS<</CRLs[]>>/Pages", 1)}, []changes.Kind{changes.Evidence}, true},
+	{"metadata", pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/Metadata 40 0 R/Pages", 1), 40: pdftest.Stream("", nil)}, []changes.Kind{changes.Metadata}, true},
+	{"second signature", newSignature("0 0 0 0"), []changes.Kind{changes.Signature}, true},
+	{"visible second signature", newSignature("400 10 500 60"), []changes.Kind{changes.Signature}, true},
+	{"document time-stamp", newSignature("0 0 0 0").With(pdftest.Objects{21: strings.Replace(sig, "ETSI.CAdES.detached", "ETSI.RFC3161", 1)}),
+		[]changes.Kind{changes.Timestamp}, true},
+	{"empty field signed", pdftest.Objects{11: strings.Replace(signedForm[11], "/Rect", "/V 21 0 R/AP<</N 22 0 R>>/Rect", 1), 21: sig, 22: signedForm[10]},
+		[]changes.Kind{changes.Signature}, true},
+	{"field filled in", pdftest.Objects{6: strings.Replace(signedForm[6], "(Ada)", "(Eva)", 1)}, []changes.Kind{changes.FormFill}, true},
+	{"appearance of a field", pdftest.Objects{13: pdftest.Stream("/Type/XObject/Subtype/Form/BBox[0 0 80 20]", []byte("Q q"))}, []changes.Kind{changes.FormFill}, true},
+
+	{"annotation added", pdftest.Objects{12: "[23 0 R]", 23: "<</Type/Annot/Subtype/Square/Rect[0 0 600 800]>>"}, []changes.Kind{changes.Annotation}, false},
+	{"annotation changed", pdftest.Objects{8: strings.Replace(signedForm[8], "note", "nothing", 1)}, []changes.Kind{changes.Annotation}, false},
+
+	{"signature over a page", newSignature("0 0 600 800"), []changes.Kind{changes.Signature, changes.Other}, false},
+	{"signature over a field", newSignature("50 20 100 60"), []changes.Kind{changes.Signature, changes.Other}, false},
+	{"signature shown nowhere it can be seen", newSignature("0 0 0 0").With(pdftest.Objects{4: strings.Replace(signedForm[4], "12 0 R", "[20 0 R]", 1)}),
+		[]changes.Kind{changes.Signature, changes.Other}, false},
+	{"unsigned signature field", newSignature("400 10 500 60").With(pdftest.Objects{20: "<</Type/Annot/Subtype/Widget/FT/Sig/T(third)/P 3 0 R/Rect[400 10 500 60]>>"}),
+		[]changes.Kind{changes.Other, changes.Annotation}, false},
+	{"new text field", newSignature("400 10 500 60").With(pdftest.Objects{20: "<</Type/Annot/Subtype/Widget/FT/Tx/V(paid)/T(third)/P 3 0 R/Rect[400 10 500 60]>>"}),
+		[]changes.Kind{changes.Other, changes.Annotation}, false},
+	{"contents replaced", pdftest.Objects{9: pdftest.Stream("", []byte("/Y Do"))}, []changes.Kind{changes.Other}, false},
+	{"contents pointed elsewhere", pdftest.Objects{3: strings.Replace(fill(page1, ""), "9 0 R", "40 0 R", 1), 40: signedForm[9]}, []changes.Kind{changes.Other}, false},
+	{"resource replaced", pdftest.Objects{10: signedForm[13]}, []changes.Kind{changes.Other}, false},
+	{"resource freed", pdftest.Objects{10: "null"}, []changes.Kind{changes.Other}, false},
+	{"dangling resource filled", pdftest.Objects{30: signedForm[10]}, []changes.Kind{changes.Other}, false},
+	{"page size", pdftest.Objects{2: strings.Replace(signedForm[2], "800", "80", 1)}, []changes.Kind{changes.Other}, false},
+	{"page added", pdftest.Objects{2: strings.Replace(signedForm[2], "4 0 R]/Count 2", "4 0 R 40 0 R]/Count 3", 1), 40: signedForm[4]}, []changes.Kind{changes.Other}, false},
+	{"action", pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/OpenAction<</S/JavaScript/JS(x)>>/Pages", 1)}, []changes.Kind{changes.Other}, false},
+	{"certification later", pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/Perms<</DocMDP 14 0 R>>/Pages", 1)}, []changes.Kind{changes.Other}, false},
+	{"signature value replaced", pdftest.Objects{14: sig}, []changes.Kind{changes.Other}, false},
+	{"signature moved", pdftest.Objects{7: strings.Replace(signedForm[7], "[0 0 0 0]", "[0 0 9 9]", 1)}, []changes.Kind{changes.Other}, false},
+	{"signature pointed elsewhere", pdftest.Objects{7: strings.Replace(signedForm[7], "14 0 R", "21 0 R", 1), 21: signedForm[14]}, []changes.Kind{changes.Other}, false},
+	{"field moved", pdftest.Objects{6: strings.Replace(signedForm[6], "[10", "[20", 1)}, []changes.Kind{changes.Other}, false},
+	{"field removed", pdftest.Objects{5: "<</Fields[7 0 R 11 0 R]/SigFlags 3/DR<<>>>>"}, []changes.Kind{changes.Other}, false},
+	{"widget removed", pdftest.Objects{3: strings.Replace(fill(page1, ""), "6 0 R 8", "8", 1)}, []changes.Kind{changes.Other}, false},
+	{"field gets an action", pdftest.Objects{6: strings.Replace(signedForm[6], "/P", "/AA<<>>/P", 1)}, []changes.Kind{changes.Other}, false},
+	{"appearances to be made anew", pdftest.Objects{5: strings.Replace(fill(form, ""), "/DR", "/NeedAppearances true/DR", 1)}, []changes.Kind{changes.Other}, false},
+	{"destination", pdftest.Objects{1: strings.Replace(signedForm[1], "3 0 R", "4 0 R", 1)}, []changes.Kind{changes.Other}, false},
+}
+
+// kinds are those of a list of changes, in order, neighbours of one kind once.
+func kinds(list []changes.Change) []changes.Kind {
+	var out []changes.Kind
+	for _, c := range list {
+		out = append(out, c.Kind)
+	}
+	return slices.Compact(out)
+}
+
+func analyse(t *testing.T, base, later pdftest.Objects) []changes.Change {
+	t.Helper()
+	doc := appended(t, pdftest.Table(base, ""), later)
+	f, err := pdf.Open(bytes.NewReader(doc), int64(len(doc)), pdf.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := changes.Analyse(f, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestAnalyse(t *testing.T) {
+	t.Parallel()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			list := analyse(t, signedForm, c.later)
+			if !slices.Equal(kinds(list), c.want) {
+				t.Errorf("%v, want %v", list, c.want)
+			}
+			if allowed := !slices.ContainsFunc(list, func(ch changes.Change) bool { return !(changes.Permissions{}).Allow(ch) }); allowed != c.allowed {
+				t.Errorf("allowed: %v, want %v", allowed, c.allowed)
+			}
+		})
+	}
+}
+
+// An object that is an exception in one place is none in another.
+func TestTwoRoles(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ base, later pdftest.Objects }{
+		"appearance of a field is part of a page": {
+			signedForm.With(pdftest.Objects{6: strings.Replace(signedForm[6], "13 0 R", "10 0 R", 1)}), pdftest.Objects{10: signedForm[13]}},
+		"field is a page's resources": {
+			signedForm.With(pdftest.Objects{4: "<</Type/Page/Parent 2 0 R/Resources<</XObject 6 0 R>>/Annots 12 0 R>>"}),
+			pdftest.Objects{6: strings.Replace(signedForm[6], "(Ada)", "(Eva)", 1)}},
+		"annotation's appearance is part of a page": {
+			signedForm.With(pdftest.Objects{8: "<</Type/Annot/Subtype/Stamp/Rect[300 300 320 320]/AP<</N 10 0 R>>>>"}), pdftest.Objects{10: signedForm[13]}},
+		"security store is a page's contents": {
+			signedForm.With(pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/DSS<</CRLs[9 0 R]>>/Pages", 1)}), pdftest.Objects{9: signedForm[13]}},
+		"form's fields are a page's contents": {
+			signedForm.With(pdftest.Objects{5: "<</Fields 12 0 R/SigFlags 3>>", 3: strings.Replace(fill(page1, ""), "/Contents 9 0 R", "/Contents 12 0 R", 1)}),
+			pdftest.Objects{12: "[20 0 R]", 20: fill(widget, "0 0 0 0"), 21: sig}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if list := analyse(t, c.base, c.later); !slices.Contains(kinds(list), changes.Other) {
+				t.Errorf("only %v", list)
+			}
+		})
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	locked := func(name string) bool { return name == "name" }
+	for _, c := range []struct {
+		p    changes.Permissions
+		yes  []changes.Kind
+		no   []changes.Kind
+		lock bool
+	}{
+		{changes.Permissions{}, []changes.Kind{changes.Evidence, changes.Timestamp, changes.Metadata, changes.Signature, changes.FormFill}, []changes.Kind{changes.Annotation, changes.Other}, true},
+		{changes.Permissions{DocMDP: 1}, []changes.Kind{changes.Evidence, changes.Timestamp}, []changes.Kind{changes.Metadata, changes.Signature, changes.FormFill, changes.Annotation, changes.Other}, false},
+		{changes.Permissions{DocMDP: 2}, []changes.Kind{changes.Signature, changes.FormFill}, []changes.Kind{changes.Annotation, changes.Other}, true},
+		{changes.Permissions{DocMDP: 3}, []changes.Kind{changes.Signature, changes.FormFill, changes.Annotation}, []changes.Kind{changes.Other}, true},
+		{changes.Permissions{Locked: locked}, []changes.Kind{changes.Evidence}, []changes.Kind{changes.FormFill, changes.Signature}, false},
+	} {
+		for _, k := range c.yes {
+			if !c.p.Allow(changes.Change{Kind: k, Field: "name"}) {
+				t.Errorf("%+v refuses %s", c.p, k)
+			}
+		}
+		for _, k := range c.no {
+			if c.p.Allow(changes.Change{Kind: k, Field: "name"}) {
+				t.Errorf("%+v allows %s", c.p, k)
+			}
+		}
+		if got := c.p.Allow(changes.Change{Kind: changes.FormFill, Field: "name"}); got != c.lock {
+			t.Errorf("%+v: filling in %v", c.p, got)
+		}
+	}
+}
