@@ -3,6 +3,7 @@ package cms
 import (
 	"bufio"
 	"crypto"
+	"encoding/asn1"
 	"io"
 )
 
@@ -13,6 +14,7 @@ type content struct {
 	size  int64 // of the message
 	at    frame // positioned on the OCTET STRING
 	bytes int64 // of the content
+	whole *span // where the content is if it is in one piece
 }
 
 // pieces walks the primitive parts of an OCTET STRING.
@@ -73,13 +75,19 @@ func measure(f *frame, l Limits) (*content, error) {
 	}
 	one := &frame{src: f.src, pos: start, end: f.pos, depth: f.depth}
 	p := &pieces{stack: []*frame{one}, left: l.Pieces}
+	count := 0
 	for {
-		_, n, err := p.next()
+		off, n, err := p.next()
 		if err != nil {
 			return nil, err
 		}
 		if n < 0 {
 			break
+		}
+		if count++; count == 1 {
+			c.whole = &span{off, off + n}
+		} else {
+			c.whole = nil
 		}
 		if c.bytes += n; c.bytes > l.Content {
 			return nil, fail(Limit, "the content is larger than %d bytes", l.Content)
@@ -143,6 +151,41 @@ func (sd *SignedData) Content() io.Reader {
 		return nil
 	}
 	return bufio.NewReaderSize(sd.content.reader(), int(min(sd.content.bytes, 64<<10)))
+}
+
+// ContentAt gives random access to the content, nil when the signature is detached
+// or the content is cut into pieces, as BER allows; see [SignedData.Content] then.
+func (sd *SignedData) ContentAt() io.ReaderAt {
+	if sd.content == nil || sd.content.whole == nil {
+		return nil
+	}
+	return io.NewSectionReader(sd.r, sd.content.whole.from, sd.content.bytes)
+}
+
+// InnerType gives the content type of the message that the content is itself, as
+// in a .p7m inside a .p7m: OIDSignedData, or that of encrypted data and so on. It
+// is nil if the content is something else.
+func (sd *SignedData) InnerType() asn1.ObjectIdentifier {
+	if sd.content == nil {
+		return nil
+	}
+	start := make([]byte, min(sd.content.bytes, 64))
+	if _, err := io.ReadFull(sd.content.reader(), start); err != nil {
+		return nil
+	}
+	info, err := readHeader(start)
+	if err != nil || !info.is(tagSequence) || !info.constructed {
+		return nil
+	}
+	e, rest, err := next(start[info.size:], 1)
+	if err != nil || len(rest) < 2 || rest[0] != tagContext0Con {
+		return nil
+	}
+	oid, err := readOID(e)
+	if err != nil {
+		return nil
+	}
+	return oid
 }
 
 // ContentDigest gives the function that [SignerInfo.Verify] asks for the digest
