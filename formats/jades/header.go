@@ -154,7 +154,7 @@ func (h *header) addPolicy(p *ades.Policy) error {
 	if p == nil {
 		return nil
 	}
-	if len(p.OID) == 0 || len(p.Digest) != p.Hash.Size() || digestName(p.Hash) == "" {
+	if len(p.OID) == 0 || digestName(p.Hash) == "" || len(p.Digest) != p.Hash.Size() {
 		return fail(cms.BadOptions, "a signature policy needs its object identifier and the SHA-2 digest of its text")
 	}
 	h.SigPId = &policy{ID: objectID{"urn:oid:" + p.OID.String()}, DigAlg: digestName(p.Hash), DigVal: b64.EncodeToString(p.Digest)}
