@@ -34,9 +34,9 @@ type Kind string
 const (
 	// BadOptions: the caller asked for something that cannot be made.
 	BadOptions Kind = "bad-options"
-	// Encrypted: the document is encrypted.
+	// Encrypted: the document is encrypted, and the password is missing or not the right one.
 	Encrypted Kind = "encrypted"
-	// NotPermitted: an earlier signature forbids any change of the document.
+	// NotPermitted: an earlier signature, the field's seed values or the document's author forbid it.
 	NotPermitted Kind = "not-permitted"
 	// Unsupported: the document has a form that cannot be kept correct, such as XFA.
 	Unsupported Kind = "unsupported"
@@ -94,10 +94,15 @@ func fromPDF(err error) error {
 		kind = Unsupported
 	case pdf.Limit:
 		kind = Limit
-	case pdf.Unreadable:
+	case pdf.Unreadable, pdf.Unwritable:
 		kind = Failed
 	}
 	return &Error{Kind: kind, Msg: "the document cannot be used", Err: err}
+}
+
+// fromAppearance does the same for package appearance.
+func fromAppearance(err error) error {
+	return &Error{Kind: BadOptions, Msg: "the visible signature cannot be made", Err: err}
 }
 
 // fromCMS does the same for package cms.

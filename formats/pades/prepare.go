@@ -1,19 +1,21 @@
 package pades
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/x509"
-	"fmt"
 	"io"
+	"strings"
 	"time"
 	"unicode/utf8"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/cms"
 	"sigillo/formats/pdf"
+	"sigillo/formats/pdf/appearance"
 )
 
-// Options says who signs and what the signature dictionary tells.
+// Options says who signs, what the signature dictionary tells, and where in the document the signature is. The zero values
+// make an approval signature in a new field that is not seen.
 type Options struct {
 	// Certificate is the signer's; its key decides the algorithm.
 	Certificate *x509.Certificate
@@ -28,51 +30,114 @@ type Options struct {
 	// Timestamp is an upper bound in bytes of the time-stamp token that [Prepared.Assemble] will get; 0 means
 	// that there will be none, level B-B.
 	Timestamp int
-	// Reason, Location and Name go into the dictionary as text strings; empty ones are left out.
-	Reason, Location, Name string
+	// Reason, Location, Contact and Name go into the dictionary as text strings; empty ones are left out.
+	Reason, Location, Contact, Name string
+
+	// Properties are signed beside the document (EN 319 142-1 §6.3). A commitment type or a policy cannot stand beside
+	// Reason. Place is said as Location, if that is "". ContentStamps must be over [ContentImprint], and ContentStamp
+	// is an upper bound of their bytes, the same in both calls.
+	Properties   ades.Properties
+	ContentStamp int
+	// Password opens an encrypted document, which stays encrypted.
+	Password []byte
+
+	// Field is the fully qualified name of the signature field. An empty field of the document that is called so
+	// is signed in its place, as its seed values and lock ask. Else a new field gets this name, or Signature1,
+	// Signature2 … when it is "".
+	Field string
+	// Lock is what a new field locks once it is signed; nil: nothing.
+	Lock *Lock
+	// Certify makes it a certification signature, which must be the first of the document, and says what may be
+	// changed afterwards (ISO 32000-2 §12.8.2.2). 0: an approval signature.
+	Certify Permission
+
+	// Appearance is what is seen of the signature; nil: nothing. Its Width, Height and Rotate are set here.
+	Appearance *appearance.Appearance
+	// Page, counted from 1, and Rect say where a new field is: left, bottom, right and top in points, from the
+	// lower left corner of the page as it is shown, turned and cropped. Page 0 is the first.
+	Page int
+	Rect [4]float64
 }
 
-// maxText bounds Reason, Location and Name, in bytes of UTF-8.
+// maxText bounds Reason, Location, Contact and Name, in bytes of UTF-8.
 const maxText = 4096
 
 // maxTimestamp bounds what may be reserved for a token.
 const maxTimestamp = 1 << 20
 
 func (o Options) check() error {
-	if o.Certificate == nil {
+	switch {
+	case o.Certificate == nil:
 		return failure(BadOptions, "a signature needs the signer's certificate")
-	}
-	if o.SigningTime.IsZero() || o.SigningTime.UTC().Year() < 1970 || o.SigningTime.UTC().Year() > 9999 {
+	case o.SigningTime.IsZero() || o.SigningTime.UTC().Year() < 1970 || o.SigningTime.UTC().Year() > 9999:
 		return failure(BadOptions, "a PAdES signature needs a signing time")
-	}
-	if o.Timestamp < 0 || o.Timestamp > maxTimestamp {
+	case o.Timestamp < 0 || o.Timestamp > maxTimestamp:
 		return failure(BadOptions, "no time-stamp has %d bytes", o.Timestamp)
+	case o.ContentStamp < 0 || o.ContentStamp > maxTimestamp:
+		return failure(BadOptions, "no content time-stamps have %d bytes", o.ContentStamp)
+	case o.Reason != "" && (len(o.Properties.Commitments) > 0 || o.Properties.Policy != nil):
+		return failure(BadOptions, "a PAdES signature says its reason or its commitment type and policy, not both (EN 319 142-1 §6.3)")
+	case o.Location != "" && o.Properties.Place != nil:
+		return failure(BadOptions, "a PAdES signature says its place once: give the location or the place")
+	case o.Certify < 0 || o.Certify > FillFormsAnnotate:
+		return failure(BadOptions, "a certification permits 1, 2 or 3, not %d", o.Certify)
+	case !o.Hash.Available():
+		return failure(BadOptions, "this digest algorithm is not available")
 	}
-	for _, s := range []string{o.Reason, o.Location, o.Name} {
+	for _, s := range []string{o.Reason, o.Location, o.Contact, o.Name, o.Field} {
 		if len(s) > maxText || !utf8.ValidString(s) {
-			return failure(BadOptions, "reason, location and name must be UTF-8 of at most %d bytes", maxText)
+			return failure(BadOptions, "reason, location, contact, name and field must be UTF-8 of at most %d bytes", maxText)
 		}
+	}
+	if err := o.Lock.check(); err != nil {
+		return err
+	}
+	return o.widget().check()
+}
+
+func (l *Lock) check() error {
+	switch {
+	case l == nil:
+	case l.Action != "All" && l.Action != "Include" && l.Action != "Exclude":
+		return failure(BadOptions, "a lock's action is All, Include or Exclude, not %q", l.Action)
+	case l.Permission < 0 || l.Permission > FillFormsAnnotate:
+		return failure(BadOptions, "a lock permits 1, 2 or 3, not %d", l.Permission)
+	case len(l.Fields) > maxLocked:
+		return failure(BadOptions, "a lock names at most %d fields", maxLocked)
 	}
 	return nil
 }
 
+func (o Options) widget() widget { return widget{o.Page, o.Rect, o.Appearance} }
+
+// signer gives the options of the CMS message. What the dictionary says is not said in it: the time and the place.
 func (o Options) signer() cms.SignerOptions {
-	return cms.SignerOptions{Certificate: o.Certificate, Chain: o.Chain, Hash: o.Hash, PSS: o.PSS}
+	p := o.Properties
+	p.Place = nil
+	return cms.SignerOptions{Certificate: o.Certificate, Chain: o.Chain, Hash: o.Hash, PSS: o.PSS, Properties: p}
+}
+
+// location is the /Location of the dictionary.
+func (o Options) location() string {
+	p := o.Properties.Place
+	if o.Location != "" || p == nil {
+		return o.Location
+	}
+	var parts []string
+	for _, s := range []string{p.Street, strings.TrimSpace(p.PostalCode + " " + p.City), p.Province, p.Country} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Prepared is a signed document that lacks the document and the signature value. It is plain data, may be stored
 // as JSON, and holds nothing secret.
 type Prepared struct {
-	// Size and Digest (with the hash of CMS) are those of the document before signing.
-	Size   int64  `json:"size"`
-	Digest []byte `json:"digest"`
-	// Field is the name of the new signature field.
+	appendix // Size, Digest (with the hash of CMS), Tail, Contents, Room
+	// Field is the name of the signature field.
 	Field string `json:"field"`
-	// Tail is what is appended to the document; the hexadecimal digits of /Contents are zeros still.
-	Tail []byte `json:"tail"`
-	// Contents is where these digits begin in Tail, Room how many bytes of CMS they hold.
-	Contents int `json:"contents"`
-	Room     int `json:"room"`
 	// Timestamp is that of [Options].
 	Timestamp int           `json:"timestamp,omitempty"`
 	CMS       *cms.Prepared `json:"cms"`
@@ -81,107 +146,191 @@ type Prepared struct {
 // Prepare builds everything of a signature but its value. The document is read through a small window, then once from
 // end to end for the digest; only the appended part, some kilobytes, is kept.
 //
-// It refuses an encrypted document, one that a certification or lock forbids to change, one with an XFA form,
+// It refuses an encrypted document, one whose earlier signatures forbid this one (NotPermitted), one with an XFA form,
 // and one that is not well formed (see package pdf).
 func Prepare(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	// The message has the same size for every digest: a first one of zeros tells how much room to keep.
-	if !o.Hash.Available() {
-		return nil, failure(BadOptions, "this digest algorithm is not available")
-	}
-	blank, err := cms.Prepare(make([]byte, o.Hash.Size()), o.signer())
+	p := &Prepared{Timestamp: o.Timestamp}
+	sum, err := p.layout(doc, size, o)
 	if err != nil {
-		return nil, fromCMS(err)
-	}
-	p := &Prepared{Size: size, Room: blank.MaxSize(o.Timestamp), Timestamp: o.Timestamp}
-	if err := p.buildTail(doc, o); err != nil {
 		return nil, err
 	}
-	h := o.Hash.New()
-	if err := stream(h, doc, size); err != nil {
-		return nil, err
-	}
-	p.Digest = h.Sum(nil) // the state goes on: what follows is the digest of the ranges
-	h.Write(p.Tail[:p.Contents-1])
-	h.Write(p.Tail[p.Contents+2*p.Room+1:])
-	if p.CMS, err = cms.Prepare(h.Sum(nil), o.signer()); err != nil {
+	if p.CMS, err = cms.Prepare(sum, o.signer()); err != nil {
 		return nil, fromCMS(err)
+	}
+	if p.CMS.MaxSize(p.Timestamp) > p.Room {
+		return nil, failure(BadOptions, "the content time-stamps have more than the %d bytes that were reserved", o.ContentStamp)
 	}
 	return p, nil
 }
 
-// buildTail encodes the update of the document with an empty /Contents and fills in /ByteRange.
-func (p *Prepared) buildTail(doc io.ReaderAt, o Options) error {
-	f, err := pdf.Open(doc, p.Size, pdf.Limits{})
-	if err != nil {
-		return fromPDF(err)
+// ContentImprint gives what a content time-stamp of the signature with these options must be over (EN 319 122-1 §5.2.8): the
+// digest of the ranges that will be signed. With o.ContentStamp and all the rest the same, [Prepare] signs the same ranges.
+// The digest algorithm is o.Hash.
+func ContentImprint(doc io.ReaderAt, size int64, o Options) ([]byte, error) {
+	if err := o.check(); err != nil {
+		return nil, err
 	}
-	u, err := pdf.NewUpdate(f)
-	if err != nil {
-		return fromPDF(err)
-	}
-	form, err := readForm(f)
-	if err != nil {
-		return fromPDF(err)
-	}
-	if err := form.mayChange(); err != nil {
-		return fromPDF(err)
-	}
-	var rangeAt, contentsAt int64
-	sig := u.Add(dictionary(o, p.Room, &rangeAt, &contentsAt))
-	p.Field = form.freeName()
-	if err := form.addField(u, p.Field, sig); err != nil {
-		return fromPDF(err)
-	}
-	if p.Tail, err = u.Bytes(); err != nil {
-		return fromPDF(err)
-	}
-	p.Contents = int(contentsAt-p.Size) + 1 // after <
-	end := contentsAt + 2*int64(p.Room) + 2
-	ranges := fmt.Sprintf("[0 %d %d %d", contentsAt, end, p.Size+int64(len(p.Tail))-end)
-	if len(ranges) >= rangeRoom {
-		return failure(Limit, "the document is too large")
-	}
-	at := p.Tail[rangeAt-p.Size:][:rangeRoom]
-	copy(at, ranges)
-	at[rangeRoom-1] = ']'
-	return nil
+	return new(Prepared).layout(doc, size, o)
 }
 
-// rangeRoom is the space kept for /ByteRange: the brackets and four numbers of up to 19 digits.
-const rangeRoom = 64
+// stampRoom is more than the headers that content time-stamps need beside their own bytes.
+const stampRoom = 64
 
-// dictionary is the signature dictionary (ISO 32000-1 §12.8.1 table 252, EN 319 142-1 §6.3). Where its /ByteRange and
-// /Contents come to stand is told when the update is encoded.
-func dictionary(o Options, room int, rangeAt, contentsAt *int64) pdf.Dict {
-	contents := bytes.Repeat([]byte{'0'}, 2*room+2)
-	contents[0], contents[len(contents)-1] = '<', '>'
+// layout builds the revision and gives the digest of the ranges.
+func (p *Prepared) layout(doc io.ReaderAt, size int64, o Options) ([]byte, error) {
+	// The message has the same size for every digest: a first one of zeros tells how much room to keep.
+	blank := o.signer()
+	blank.Properties.ContentStamps = nil
+	m, err := cms.Prepare(make([]byte, o.Hash.Size()), blank)
+	if err != nil {
+		return nil, fromCMS(err)
+	}
+	room := m.MaxSize(o.Timestamp)
+	if o.ContentStamp > 0 {
+		room += o.ContentStamp + stampRoom
+	}
+	if err := p.build(doc, size, o, room); err != nil {
+		return nil, fromPDF(err)
+	}
+	return p.sum(doc, o.Hash)
+}
+
+// build encodes the revision with the signature, without its message.
+func (p *Prepared) build(doc io.ReaderAt, size int64, o Options, room int) error {
+	f, err := open(doc, size, o.Password)
+	if err != nil {
+		return err
+	}
+	fm, err := readForm(f)
+	if err != nil {
+		return err
+	}
+	e, err := newEdit(f, fm)
+	if err != nil {
+		return err
+	}
+	t, err := e.plan(o)
+	if err != nil {
+		return err
+	}
+	p.Field = t.name
+	g := &gap{room: room}
+	sig, err := e.add(g.fill(t.dictionary(o, f.Root())))
+	if err != nil {
+		return err
+	}
+	if err := e.sign(t.target, sig, o.widget()); err != nil {
+		return err
+	}
+	if o.Certify != 0 {
+		if err := e.certify(sig); err != nil {
+			return err
+		}
+	}
+	tail, err := e.bytes()
+	if err != nil {
+		return err
+	}
+	p.appendix, err = newAppendix(size, tail, g)
+	return err
+}
+
+// plan is the field to be signed, with the restrictions that its signature will state.
+type plan struct {
+	target
+	docMDP Permission
+}
+
+// plan finds the field and asks whether the document's form, its earlier signatures and the field's seed values permit it
+// to be signed so.
+func (e *edit) plan(o Options) (plan, error) {
+	var p plan
+	err := e.form.mayGetFields()
+	if err != nil {
+		return p, err
+	}
+	if p.target, err = e.form.target(o.Field, o.Lock); err != nil {
+		return p, err
+	}
+	if err := e.mayWrite(p.target); err != nil {
+		return p, err
+	}
+	earlier, err := e.form.restricted()
+	if err != nil {
+		return p, err
+	}
+	if err := earlier.maySign(p.name); err != nil {
+		return p, err
+	}
+	if o.Certify != 0 && (earlier.certified || len(e.form.signed) > 0) {
+		return p, failure(NotPermitted, "only the first signature of a document can certify it, and this one has signatures")
+	}
+	if err := e.form.checkSeed(p.seed, o); err != nil {
+		return p, err
+	}
+	p.docMDP = o.Certify
+	if p.lock == nil || p.lock.Permission == 0 {
+		return p, nil
+	}
+	// A lock can only permit less than what came before (ISO 32000-2 §12.7.5.5, table 236).
+	p.docMDP = p.lock.Permission
+	for _, limit := range []Permission{o.Certify, earlier.docMDP} {
+		if limit != 0 {
+			p.docMDP = min(p.docMDP, limit)
+		}
+	}
+	return p, nil
+}
+
+// dictionary is the signature dictionary (ISO 32000-1 §12.8.1 table 252, EN 319 142-1 §6.3) without what the gap fills in.
+func (p plan) dictionary(o Options, root pdf.Ref) pdf.Dict {
 	d := pdf.Dict{
 		"Type":      pdf.Name("Sig"),
 		"Filter":    pdf.Name("Adobe.PPKLite"),
 		"SubFilter": pdf.Name("ETSI.CAdES.detached"),
-		"ByteRange": pdf.Verbatim{Text: bytes.Repeat([]byte{' '}, rangeRoom), Offset: rangeAt},
-		"Contents":  pdf.Verbatim{Text: contents, Offset: contentsAt},
 		"M":         pdf.Date(o.SigningTime),
 	}
-	for key, text := range map[pdf.Name]string{"Reason": o.Reason, "Location": o.Location, "Name": o.Name} {
+	for key, text := range map[pdf.Name]string{"Reason": o.Reason, "Location": o.location(), "ContactInfo": o.Contact, "Name": o.Name} {
 		if text != "" {
 			d[key] = pdf.TextString(text)
 		}
 	}
+	var refs pdf.Array
+	if p.docMDP != 0 {
+		refs = append(refs, pdf.Dict{"Type": pdf.Name("SigRef"), "TransformMethod": pdf.Name("DocMDP"),
+			"TransformParams": pdf.Dict{"Type": pdf.Name("TransformParams"), "P": pdf.Integer(p.docMDP), "V": pdf.Name("1.2")}})
+	}
+	if p.lock != nil {
+		parms := p.lock.dict("TransformParams")
+		parms["V"] = pdf.Name("1.2")
+		refs = append(refs, pdf.Dict{"Type": pdf.Name("SigRef"), "TransformMethod": pdf.Name("FieldMDP"), "Data": root,
+			"TransformParams": parms})
+	}
+	if refs != nil {
+		d["Reference"] = refs
+	}
 	return d
 }
 
-// stream copies the document to w in pieces.
-func stream(w io.Writer, doc io.ReaderAt, size int64) error {
-	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.NewSectionReader(doc, 0, size)}, make([]byte, 128<<10))
+// certify names the signature in the /Perms of the catalog (§12.8.4, table 258).
+func (e *edit) certify(sig pdf.Ref) error {
+	at, o, err := locate(e.f, e.form.catalog["Perms"])
 	if err != nil {
-		return &Error{Kind: Failed, Msg: "the document cannot be copied", Err: err}
+		return err
 	}
-	if n != size {
-		return failure(Changed, "the document is shorter than the %d bytes it should have", size)
+	d, _ := o.(pdf.Dict)
+	if at.indirect && d != nil {
+		e.own(at.ref, d)["DocMDP"] = sig
+		return nil
 	}
+	c := pdf.Dict{}
+	for k, v := range d {
+		c[k] = v
+	}
+	c["DocMDP"] = sig
+	e.catalog()["Perms"] = c
 	return nil
 }

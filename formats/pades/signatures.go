@@ -1,11 +1,9 @@
 package pades
 
 import (
-	"bytes"
 	"crypto"
 	"encoding/hex"
 	"io"
-	"sync"
 	"time"
 
 	"sigillo/formats/cms"
@@ -35,84 +33,35 @@ type Signature struct {
 	// after it. A WholeFile signature has none.
 	Revision, Later int
 	// Time is /M, the time that the signer claims; zero if there is none.
-	Time                   time.Time
-	Reason, Location, Name string
+	Time                            time.Time
+	Reason, Location, Contact, Name string
+	// Certification is what the author permits after a certification signature; 0: it is an approval signature, or
+	// a document time-stamp (ISO 32000-2 §12.8.2.2).
+	Certification Permission
+	// DocMDP and FieldMDP are the restrictions that the signature itself states, whether it certifies or approves.
+	DocMDP   Permission
+	FieldMDP *Lock
+	// Lock is the field's own lock dictionary; what was signed is in FieldMDP.
+	Lock *Lock
 	// Err is why the dictionary is not a signature over a whole revision; nil when it is. The CMS message was not
 	// looked into.
 	Err error
 
-	r       io.ReaderAt
-	digests *digests
+	doc  *Document
+	once *message
+	dict facts
 }
 
-// digests remembers what [Signature.ContentDigest] computed, for all signatures of a file.
-type digests struct {
-	sync.Mutex
-	m map[digested][]byte
-}
-
-type digested struct {
-	ranges [4]int64
-	hash   crypto.Hash
-}
-
-// Signatures lists the signature fields that have a value, in the order of the form. A field whose value is broken is in
-// the list with its Err; an error is returned only if the file cannot be read as PDF.
-func Signatures(r io.ReaderAt, size int64) ([]Signature, error) {
-	f, err := pdf.Open(r, size, pdf.Limits{})
-	if err != nil {
-		return nil, fromPDF(err)
-	}
-	if f.Encrypted() {
-		return nil, failure(Encrypted, "the document is encrypted, its signatures cannot be read")
-	}
-	form, err := readForm(f)
-	if err != nil {
-		return nil, fromPDF(err)
-	}
-	var out []Signature
-	known := &digests{m: map[digested][]byte{}}
-	values := map[place][]int{}   // by the object of the value; a direct one by the field that holds it
-	contents := map[int64][]int{} // by the place of /Contents
-	for i, fd := range form.signed {
-		s := Signature{Field: printable(fd.name), Covers: Part, r: r, digests: known}
-		at, span, err := s.read(form, fd)
-		if KindOf(err) == Limit {
-			return nil, err
-		}
-		s.Err = fromPDF(err)
-		out = append(out, s)
-		values[at] = append(values[at], i)
-		if span.To > 0 {
-			contents[span.From] = append(contents[span.From], i)
-		}
-	}
-	for _, same := range values {
-		refuseShared(out, same)
-	}
-	for _, same := range contents {
-		refuseShared(out, same)
-	}
-	return out, nil
-}
-
-// refuseShared takes the proof from signatures that are one and the same: nothing tells which field was signed.
-func refuseShared(list []Signature, same []int) {
-	if len(same) < 2 {
-		return
-	}
-	for _, i := range same {
-		list[i].Covers, list[i].Revision, list[i].Later = Part, 0, 0
-		if list[i].Err == nil {
-			list[i].Err = failure(Malformed, "the signature is the value of %d fields at once", len(same))
-		}
-	}
+// facts are what [Signature.Missing] asks of the dictionary.
+type facts struct {
+	hasTime, hasCert, hasReason bool
+	kind                        pdf.Name // /Type
 }
 
 // Content gives the signed bytes: the two ranges one after the other.
 func (s *Signature) Content() io.Reader {
 	b := s.ByteRange
-	return io.MultiReader(io.NewSectionReader(s.r, b[0], b[1]), io.NewSectionReader(s.r, b[2], b[3]))
+	return io.MultiReader(io.NewSectionReader(s.doc.r, b[0], b[1]), io.NewSectionReader(s.doc.r, b[2], b[3]))
 }
 
 // ContentDigest is the digest of [Signature.Content]. It fails with the signature's own Err if that is set.
@@ -123,30 +72,27 @@ func (s *Signature) ContentDigest(h crypto.Hash) ([]byte, error) {
 	if !h.Available() {
 		return nil, failure(BadOptions, "this digest algorithm is not available")
 	}
-	key := digested{s.ByteRange, h}
-	s.digests.Lock()
-	known := s.digests.m[key]
-	s.digests.Unlock()
-	if known != nil {
-		return bytes.Clone(known), nil
-	}
-	d := h.New()
-	n, err := io.CopyBuffer(struct{ io.Writer }{d}, struct{ io.Reader }{s.Content()}, make([]byte, 128<<10))
-	if err != nil {
+	return s.doc.digests.sum(s.ByteRange, h)
+}
+
+// IsTimestamp tells whether it is a document time-stamp: CMS is a time-stamp token then (EN 319 142-1 §5.4.3).
+func (s *Signature) IsTimestamp() bool { return s.SubFilter == "ETSI.RFC3161" }
+
+// contents reads the whole value of /Contents, with the zeros after the message.
+func (s *Signature) contents() ([]byte, error) {
+	text := make([]byte, s.ByteRange[2]-s.ByteRange[1])
+	if n, err := s.doc.r.ReadAt(text, s.ByteRange[1]); n != len(text) {
 		return nil, &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
 	}
-	if n != s.ByteRange[1]+s.ByteRange[3] {
-		return nil, failure(Changed, "the document is shorter than it was")
+	out := make([]byte, hex.DecodedLen(len(text)-2))
+	if _, err := hex.Decode(out, text[1:len(text)-1]); err != nil {
+		return nil, failure(Malformed, "/Contents is not a hexadecimal string without gaps")
 	}
-	sum := d.Sum(nil)
-	s.digests.Lock()
-	s.digests.m[key] = bytes.Clone(sum)
-	s.digests.Unlock()
-	return sum, nil
+	return out, nil
 }
 
 // read fills s from the signature dictionary of fd, and tells where that and its /Contents are.
-func (s *Signature) read(form *form, fd field) (at place, span pdf.Span, err error) {
+func (s *Signature) read(form *form, fd field, certification place) (at place, span pdf.Span, err error) {
 	at = place{ref: fd.owner}
 	f := form.f
 	value, err := form.valueOf(fd)
@@ -165,6 +111,9 @@ func (s *Signature) read(form *form, fd field) (at place, span pdf.Span, err err
 		return at, span, failure(Malformed, "the value of the field is not a dictionary")
 	}
 	s.describe(f, d)
+	if err := s.restrict(form, fd, d, at == certification && at.indirect); err != nil {
+		return at, span, err
+	}
 	contents, ok := d["Contents"].(pdf.String)
 	if !ok {
 		return at, span, failure(Malformed, "the signature has no /Contents that is a direct string")
@@ -199,10 +148,30 @@ func (s *Signature) describe(f *pdf.File, d pdf.Dict) {
 		return printable(t.Text())
 	}
 	s.Filter, s.SubFilter = name("Filter"), name("SubFilter")
-	s.Reason, s.Location, s.Name = text("Reason"), text("Location"), text("Name")
+	s.Reason, s.Location, s.Contact, s.Name = text("Reason"), text("Location"), text("ContactInfo"), text("Name")
 	if m, ok, _ := pdf.As[pdf.String](f, d["M"]); ok {
-		s.Time, _ = pdf.ParseDate(m)
+		s.Time, s.dict.hasTime = pdf.ParseDate(m)
 	}
+	s.dict.kind, _, _ = pdf.As[pdf.Name](f, d["Type"])
+	_, s.dict.hasCert = d["Cert"]
+	_, s.dict.hasReason = d["Reason"]
+}
+
+// restrict reads what the signature and its field say about later changes.
+func (s *Signature) restrict(form *form, fd field, d pdf.Dict, certifies bool) error {
+	r, err := readRestrictions(form.f, d)
+	if err != nil {
+		return err
+	}
+	s.DocMDP, s.FieldMDP = r.docMDP, r.fieldMDP
+	if certifies {
+		s.Certification = r.docMDP
+	}
+	o, err := form.entry(fd.ref, "Lock")
+	if err == nil {
+		s.Lock, err = readLock(form.f, o)
+	}
+	return err
 }
 
 // readRange reads /ByteRange: two ranges, the first from the beginning of the file (EN 319 142-1 §5.3, ISO 32000-1
@@ -241,7 +210,7 @@ func (s *Signature) checkGap(f *pdf.File, span pdf.Span, contents pdf.String) er
 			s.ByteRange[1], s.ByteRange[2], span.From, span.To)
 	}
 	text := make([]byte, span.To-span.From)
-	if n, err := s.r.ReadAt(text, span.From); n != len(text) {
+	if n, err := s.doc.r.ReadAt(text, span.From); n != len(text) {
 		return &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
 	}
 	// Only digits: white space in between could carry a second meaning for another reader.
