@@ -233,4 +233,3 @@ func ExampleCanonicalize() {
 	fmt.Println(b.String())
 	// Output: <note id="7" lang="it">A &amp; B<br></br></note>
 }
-

@@ -15,13 +15,10 @@ import (
 // encoding is how the octets of a document that is not UTF-8 stand for its
 // text, and where each part of the text was.
 type encoding struct {
-	names []string // of the XML declaration, the usual one first
+	names []string // that an XML declaration may use; the first is ours
 
 	table *charmap.Charmap // of an encoding with one byte a character; nil: UTF-16
-	order interface {      // of UTF-16
-		binary.ByteOrder
-		binary.AppendByteOrder
-	}
+	order binary.ByteOrder // of UTF-16
 
 	marks []int // source offset of the character at text offset i*markEvery, or of the one it is inside
 }
@@ -50,17 +47,14 @@ func (e *encoding) alias(name string) bool {
 // decode gives the text of a document and its encoding, nil for UTF-8 (XML 1.0
 // Appendix F). What the XML declaration says is checked by the parser.
 func decode(doc []byte) (string, *encoding, error) {
-	utf16s := &encoding{names: []string{"UTF-16"}}
 	switch {
 	case bytes.HasPrefix(doc, []byte("\xff\xfe\x00\x00")), bytes.HasPrefix(doc, []byte("\x00\x00\xfe\xff")),
 		bytes.HasPrefix(doc, []byte("<\x00")), bytes.HasPrefix(doc, []byte("\x00<")), bytes.HasPrefix(doc, []byte("\x00\x00\x00<")):
 		return "", nil, &Error{Kind: Encoding, Msg: "the document is in UTF-32, or in UTF-16 without a byte order mark; convert it to UTF-8"}
 	case bytes.HasPrefix(doc, []byte("\xfe\xff")):
-		utf16s.order = binary.BigEndian
-		return utf16s.wide(doc)
+		return (&encoding{names: []string{"UTF-16BE", "UTF-16"}, order: binary.BigEndian}).wide(doc)
 	case bytes.HasPrefix(doc, []byte("\xff\xfe")):
-		utf16s.order = binary.LittleEndian
-		return utf16s.wide(doc)
+		return (&encoding{names: []string{"UTF-16LE", "UTF-16"}, order: binary.LittleEndian}).wide(doc)
 	}
 	name := declaredEncoding(doc)
 	for i := range singleByte {
@@ -178,37 +172,51 @@ func (e *encoding) source(text string, at int) int {
 	return source
 }
 
-// Encode gives text in the encoding of the document, to be put into it. It
-// fails for characters that the encoding does not have; a character reference
-// says them too.
-func (d *Document) Encode(text string) ([]byte, error) {
-	e := d.encoding
-	if e == nil {
-		return []byte(text), nil
-	}
-	out := make([]byte, 0, 2*len(text))
-	for _, r := range text {
-		switch {
-		case e.table == nil && r >= 0x10000:
-			high, low := utf16.EncodeRune(r)
-			out = e.order.AppendUint16(e.order.AppendUint16(out, uint16(high)), uint16(low))
-		case e.table == nil:
-			out = e.order.AppendUint16(out, uint16(r))
-		default:
-			c, ok := e.table.EncodeRune(r)
-			if !ok {
-				return nil, &Error{Kind: Encoding, Msg: fmt.Sprintf("the character U+%04X is not in %s", r, e.names[0])}
-			}
-			out = append(out, c)
-		}
-	}
-	return out, nil
-}
-
-// Encoding gives the name of the encoding of the document.
+// Encoding gives the name of the encoding of the document: UTF-8, ISO-8859-1,
+// ISO-8859-15, windows-1252, UTF-16LE or UTF-16BE.
 func (d *Document) Encoding() string {
 	if d.encoding == nil {
 		return "UTF-8"
 	}
 	return d.encoding.names[0]
+}
+
+// Encode gives text in one of the encodings that Document.Encoding names, to be
+// put into such a document. It fails for characters that the encoding does not
+// have; a character reference says them too.
+func Encode(encoding, text string) ([]byte, error) {
+	switch encoding {
+	case "UTF-8":
+		return []byte(text), nil
+	case "UTF-16LE":
+		return widen(binary.LittleEndian, text), nil
+	case "UTF-16BE":
+		return widen(binary.BigEndian, text), nil
+	}
+	for i := range singleByte {
+		if e := &singleByte[i]; e.names[0] == encoding {
+			return e.narrow(text)
+		}
+	}
+	return nil, &Error{Kind: Encoding, Msg: fmt.Sprintf("the encoding %q is not supported", encoding)}
+}
+
+func widen(order binary.AppendByteOrder, text string) []byte {
+	out := make([]byte, 0, 2*len(text))
+	for _, u := range utf16.Encode([]rune(text)) {
+		out = order.AppendUint16(out, u)
+	}
+	return out
+}
+
+func (e *encoding) narrow(text string) ([]byte, error) {
+	out := make([]byte, 0, len(text))
+	for _, r := range text {
+		c, ok := e.table.EncodeRune(r)
+		if !ok {
+			return nil, &Error{Kind: Encoding, Msg: fmt.Sprintf("the character U+%04X is not in %s", r, e.names[0])}
+		}
+		out = append(out, c)
+	}
+	return out, nil
 }

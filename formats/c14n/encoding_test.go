@@ -37,9 +37,9 @@ func TestEncodings(t *testing.T) {
 		{"latin 1, other name", "ISO-8859-1", narrow(t, charmap.ISO8859_1, declare("Latin1", body)), body},
 		{"latin 9", "ISO-8859-15", narrow(t, charmap.ISO8859_15, declare("ISO-8859-15", "<a>€</a>")), "<a>€</a>"},
 		{"windows-1252", "windows-1252", narrow(t, charmap.Windows1252, declare("windows-1252", "<a>“€”</a>")), "<a>“€”</a>"},
-		{"utf-16", "UTF-16", wide("\ufeff" + declare("UTF-16", body+"<!--𝄞-->")), body},
-		{"utf-16 without declaration", "UTF-16", wide("\ufeff<a>𝄞€</a>"), "<a>𝄞€</a>"},
-		{"utf-16, big-endian", "UTF-16", "\xfe\xff\x00<\x00a\x00>\x20\xac\x00<\x00/\x00a\x00>", "<a>€</a>"},
+		{"utf-16", "UTF-16LE", wide("\ufeff" + declare("UTF-16", body+"<!--𝄞-->")), body},
+		{"utf-16 without declaration", "UTF-16LE", wide("\ufeff<a>𝄞€</a>"), "<a>𝄞€</a>"},
+		{"utf-16, big-endian", "UTF-16BE", "\xfe\xff\x00<\x00a\x00>\x20\xac\x00<\x00/\x00a\x00>", "<a>€</a>"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +63,7 @@ func TestEncodings(t *testing.T) {
 					"whole": {c.text[n.Start:n.End], c.doc[again.Start:again.End]},
 					"end":   {c.text[n.CloseStart:n.End], c.doc[again.CloseStart:again.End]},
 				} {
-					if enc, err := d.Encode(pair[0]); err != nil || string(enc) != pair[1] {
+					if enc, err := Encode(c.encoding, pair[0]); err != nil || string(enc) != pair[1] {
 						t.Errorf("%s of element %d is at %q, want %q, %v", what, i, pair[1], pair[0], err)
 					}
 				}
@@ -84,11 +84,9 @@ func elements(d *Document) (out []*Node) {
 
 func TestEncodeRefuses(t *testing.T) {
 	t.Parallel()
-	d, err := Parse([]byte("<?xml version='1.0' encoding='ISO-8859-1'?><a/>"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := d.Encode("€"); KindOf(err) != Encoding {
-		t.Errorf("got %v", err)
+	for encoding, text := range map[string]string{"ISO-8859-1": "€", "windows-1252": "𝄞", "EBCDIC": "a"} {
+		if _, err := Encode(encoding, text); KindOf(err) != Encoding {
+			t.Errorf("%s: got %v", encoding, err)
+		}
 	}
 }

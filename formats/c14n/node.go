@@ -27,7 +27,7 @@
 // XPath filters that signatures use.
 //
 // The tree keeps byte offsets into the source, in whatever encoding it is, and
-// Document.Encode gives text in that encoding, so that a signature can be
+// Encode gives text in that encoding, so that a signature can be
 // inserted into a document without writing any other byte of it anew.
 package c14n
 

@@ -3,6 +3,7 @@ package xades
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	_ "crypto/sha1" // old signatures are verified, then judged by the validator's policy
 	_ "crypto/sha256"
@@ -32,36 +33,23 @@ func hashByURI(uri string) (crypto.Hash, bool) {
 	return 0, false
 }
 
-// KeyKind is the kind of key an Algorithm needs.
-type KeyKind string
+const more2001, more2007, more2021 = "http://www.w3.org/2001/04/xmldsig-more#", "http://www.w3.org/2007/05/xmldsig-more#", "http://www.w3.org/2021/04/xmldsig-more#"
 
-// The kinds of key.
-const (
-	RSA   KeyKind = "RSA"
-	ECDSA KeyKind = "ECDSA"
-)
-
-// Algorithm is a signature algorithm.
-type Algorithm struct {
-	Key  KeyKind
-	Hash crypto.Hash
-	PSS  bool // RSASSA-PSS with MGF1 over the same hash
-	Salt int  // bytes of salt, for PSS
-}
-
-// The signature methods of XMLDSig §6.4 and RFC 9231 §2.3.
-var methods = map[string]Algorithm{
-	dsNamespace + "rsa-sha1":                                 {Key: RSA, Hash: crypto.SHA1},
-	"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256":      {Key: RSA, Hash: crypto.SHA256},
-	"http://www.w3.org/2001/04/xmldsig-more#rsa-sha384":      {Key: RSA, Hash: crypto.SHA384},
-	"http://www.w3.org/2001/04/xmldsig-more#rsa-sha512":      {Key: RSA, Hash: crypto.SHA512},
-	"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1":      {Key: ECDSA, Hash: crypto.SHA1},
-	"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256":    {Key: ECDSA, Hash: crypto.SHA256},
-	"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384":    {Key: ECDSA, Hash: crypto.SHA384},
-	"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512":    {Key: ECDSA, Hash: crypto.SHA512},
-	"http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1": {Key: RSA, Hash: crypto.SHA256, PSS: true, Salt: 32},
-	"http://www.w3.org/2007/05/xmldsig-more#sha384-rsa-MGF1": {Key: RSA, Hash: crypto.SHA384, PSS: true, Salt: 48},
-	"http://www.w3.org/2007/05/xmldsig-more#sha512-rsa-MGF1": {Key: RSA, Hash: crypto.SHA512, PSS: true, Salt: 64},
+// The signature methods of XMLDSig §6.4, RFC 9231 §2.3 and, for PSS with all
+// parameters fixed, §2.3.10.
+var methods = map[string]cms.Algorithm{
+	dsNamespace + "rsa-sha1":     {Scheme: cms.PKCS1, Hash: crypto.SHA1},
+	more2001 + "rsa-sha256":      {Scheme: cms.PKCS1, Hash: crypto.SHA256},
+	more2001 + "rsa-sha384":      {Scheme: cms.PKCS1, Hash: crypto.SHA384},
+	more2001 + "rsa-sha512":      {Scheme: cms.PKCS1, Hash: crypto.SHA512},
+	more2001 + "ecdsa-sha1":      {Scheme: cms.ECDSA, Hash: crypto.SHA1},
+	more2001 + "ecdsa-sha256":    {Scheme: cms.ECDSA, Hash: crypto.SHA256},
+	more2001 + "ecdsa-sha384":    {Scheme: cms.ECDSA, Hash: crypto.SHA384},
+	more2001 + "ecdsa-sha512":    {Scheme: cms.ECDSA, Hash: crypto.SHA512},
+	more2007 + "sha256-rsa-MGF1": {Scheme: cms.PSS, Hash: crypto.SHA256, SaltLength: 32},
+	more2007 + "sha384-rsa-MGF1": {Scheme: cms.PSS, Hash: crypto.SHA384, SaltLength: 48},
+	more2007 + "sha512-rsa-MGF1": {Scheme: cms.PSS, Hash: crypto.SHA512, SaltLength: 64},
+	more2021 + "eddsa-ed25519":   {Scheme: cms.Ed25519, Hash: crypto.SHA512},
 }
 
 const (
@@ -69,16 +57,10 @@ const (
 	mgf1      = pssNamespace + "MGF1"
 )
 
-// methodXML writes ds:SignatureMethod. PSS uses the identifier with
-// parameters (RFC 9231 §2.3.9), all of them written out, so that no reader has
-// to know the defaults.
-func methodXML(a Algorithm) string {
-	if a.PSS {
-		digest := `<ds:DigestMethod Algorithm="` + digestURIs[a.Hash] + `"/>`
-		return `<ds:SignatureMethod Algorithm="` + pssMethod + `"><pss:RSAPSSParams xmlns:pss="` + pssNamespace + `">` + digest +
-			`<pss:MaskGenerationFunction Algorithm="` + mgf1 + `">` + digest + `</pss:MaskGenerationFunction>` +
-			`<pss:SaltLength>` + strconv.Itoa(a.Salt) + `</pss:SaltLength><pss:TrailerField>1</pss:TrailerField>` +
-			`</pss:RSAPSSParams></ds:SignatureMethod>`
+// methodXML writes ds:SignatureMethod.
+func methodXML(a cms.Algorithm) string {
+	if a.Scheme == cms.Ed25519 {
+		a.Hash = crypto.SHA512 // whatever the digest of the references
 	}
 	for uri, m := range methods {
 		if m == a {
@@ -89,27 +71,27 @@ func methodXML(a Algorithm) string {
 }
 
 // readMethod reads ds:SignatureMethod.
-func readMethod(n *c14n.Node) (Algorithm, error) {
+func readMethod(n *c14n.Node) (cms.Algorithm, error) {
 	uri, _ := n.Attr("", "Algorithm")
 	children := n.Elements()
 	if a, ok := methods[uri]; ok {
 		if len(children) > 0 {
-			return Algorithm{}, fail(Unsupported, "the signature algorithm %q has parameters", uri)
+			return cms.Algorithm{}, fail(Unsupported, "the signature algorithm %q has parameters", uri)
 		}
 		return a, nil
 	}
 	if uri != pssMethod {
-		return Algorithm{}, fail(Unsupported, "the signature algorithm %q is not supported", uri)
+		return cms.Algorithm{}, fail(Unsupported, "the signature algorithm %q is not supported", uri)
 	}
 	if len(children) != 1 || !children[0].Is(pssNamespace, "RSAPSSParams") {
-		return Algorithm{}, fail(Malformed, "RSA-PSS without RSAPSSParams")
+		return cms.Algorithm{}, fail(Malformed, "RSA-PSS without RSAPSSParams")
 	}
 	return readPSS(children[0])
 }
 
 // readPSS reads RSAPSSParams; what is absent takes the defaults of RFC 9231 §2.3.9.
-func readPSS(params *c14n.Node) (Algorithm, error) {
-	a := Algorithm{Key: RSA, Hash: crypto.SHA256, PSS: true, Salt: -1}
+func readPSS(params *c14n.Node) (cms.Algorithm, error) {
+	a := cms.Algorithm{Scheme: cms.PSS, Hash: crypto.SHA256, SaltLength: -1}
 	mask := crypto.Hash(0)
 	for _, c := range params.Elements() {
 		text, _ := c.Text()
@@ -121,7 +103,7 @@ func readPSS(params *c14n.Node) (Algorithm, error) {
 		case c.Is(pssNamespace, "MaskGenerationFunction"):
 			mask, err = readMask(c)
 		case c.Is(pssNamespace, "SaltLength"):
-			if a.Salt, err = strconv.Atoi(text); err != nil || a.Salt < 0 || a.Salt > 512 {
+			if a.SaltLength, err = strconv.Atoi(text); err != nil || a.SaltLength < 0 || a.SaltLength > 512 {
 				err = fail(Malformed, "the PSS salt length %q is wrong", text)
 			}
 		case c.Is(pssNamespace, "TrailerField"):
@@ -132,14 +114,14 @@ func readPSS(params *c14n.Node) (Algorithm, error) {
 			err = fail(Malformed, "RSAPSSParams has an unknown part %q", c.Local)
 		}
 		if err != nil {
-			return Algorithm{}, err
+			return cms.Algorithm{}, err
 		}
 	}
-	if a.Salt < 0 {
-		a.Salt = a.Hash.Size()
+	if a.SaltLength < 0 {
+		a.SaltLength = a.Hash.Size()
 	}
 	if mask != 0 && mask != a.Hash {
-		return Algorithm{}, fail(Unsupported, "RSA-PSS with two different digests is not supported")
+		return cms.Algorithm{}, fail(Unsupported, "RSA-PSS with two different digests is not supported")
 	}
 	return a, nil
 }
@@ -186,33 +168,36 @@ const (
 	maxRSAExponent = 1<<31 - 1
 )
 
-// check verifies a signature value in XMLDSig form over a digest. The error, of
-// kind Unsupported, is about a key that is not tried.
-func (a Algorithm) check(pub crypto.PublicKey, digest, value []byte) (bool, error) {
-	if key, ok := pub.(*rsa.PublicKey); ok && (key.N.BitLen() > maxRSABits || int64(key.E) > maxRSAExponent) {
-		return false, fail(Unsupported, "an RSA key of more than %d bits, or with an exponent of more than 31, is not supported", maxRSABits)
-	}
-	return a.matches(pub, digest, value), nil
-}
-
-func (a Algorithm) matches(pub crypto.PublicKey, digest, value []byte) bool {
+// check verifies a signature value in XMLDSig form over the data that were
+// signed. Unlike the check of package cms it takes SHA-1, so that the validator
+// can call it weak instead of wrong. The error, of kind Unsupported, is about a
+// key that is not tried.
+func check(a cms.Algorithm, pub crypto.PublicKey, data, value []byte) (bool, error) {
 	switch key := pub.(type) {
 	case *rsa.PublicKey:
-		if a.Key != RSA {
-			return false
+		if key.N.BitLen() > maxRSABits || int64(key.E) > maxRSAExponent {
+			return false, fail(Unsupported, "an RSA key of more than %d bits, or with an exponent of more than 31, is not supported", maxRSABits)
 		}
-		if a.PSS {
-			return rsa.VerifyPSS(key, a.Hash, digest, value, &rsa.PSSOptions{SaltLength: saltLength(a.Salt), Hash: a.Hash}) == nil
+		switch a.Scheme {
+		case cms.PSS:
+			return rsa.VerifyPSS(key, a.Hash, digestOf(a.Hash, data), value, &rsa.PSSOptions{SaltLength: saltLength(a.SaltLength), Hash: a.Hash}) == nil, nil
+		case cms.PKCS1:
+			return rsa.VerifyPKCS1v15(key, a.Hash, digestOf(a.Hash, data), value) == nil, nil
 		}
-		return rsa.VerifyPKCS1v15(key, a.Hash, digest, value) == nil
 	case *ecdsa.PublicKey:
 		size := (key.Curve.Params().N.BitLen() + 7) / 8
-		if a.Key != ECDSA || len(value) != 2*size {
-			return false
-		}
-		return ecdsa.Verify(key, digest, new(big.Int).SetBytes(value[:size]), new(big.Int).SetBytes(value[size:]))
+		return a.Scheme == cms.ECDSA && len(value) == 2*size &&
+			ecdsa.Verify(key, digestOf(a.Hash, data), new(big.Int).SetBytes(value[:size]), new(big.Int).SetBytes(value[size:])), nil
+	case ed25519.PublicKey:
+		return a.Scheme == cms.Ed25519 && ed25519.Verify(key, data, value), nil
 	}
-	return false
+	return false, nil
+}
+
+func digestOf(h crypto.Hash, data []byte) []byte {
+	d := h.New()
+	d.Write(data)
+	return d.Sum(nil)
 }
 
 // saltLength maps an explicit zero to a value Go does not take for "auto".

@@ -5,6 +5,8 @@ import (
 	"crypto/rsa"
 	"math/big"
 	"testing"
+
+	"sigillo/formats/cms"
 )
 
 // An RSA key of a size that would keep the reader busy is not tried.
@@ -20,9 +22,9 @@ func TestHugeRSAKeyIsRefused(t *testing.T) {
 		{"modulus", &rsa.PublicKey{N: odd(16385), E: 65537}, Unsupported},
 		{"exponent", &rsa.PublicKey{N: odd(2048), E: 1<<31 + 1}, Unsupported},
 	} {
-		for _, pss := range []bool{false, true} {
-			a := Algorithm{Key: RSA, Hash: crypto.SHA256, PSS: pss, Salt: 32}
-			ok, err := a.check(c.key, make([]byte, 32), make([]byte, c.key.Size()))
+		for _, scheme := range []cms.Scheme{cms.PKCS1, cms.PSS} {
+			a := cms.Algorithm{Scheme: scheme, Hash: crypto.SHA256, SaltLength: 32}
+			ok, err := check(a, c.key, make([]byte, 32), make([]byte, c.key.Size()))
 			if ok || KindOf(err) != c.kind {
 				t.Errorf("%s: got %v, %v", c.name, ok, err)
 			}

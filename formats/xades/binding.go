@@ -15,15 +15,15 @@ import (
 // older SigningCertificate of ETSI TS 101 903, and finds the certificate in
 // KeyInfo. The first Cert is the signer's.
 func (r *reader) signingCertificate(properties *c14n.Node) error {
-	signature, err := path(properties, "SignedSignatureProperties")
+	signature, err := r.path(properties, "SignedSignatureProperties")
 	if err != nil || signature == nil {
 		return err
 	}
-	v2, err := one(signature, xadesNamespace, "SigningCertificateV2")
+	v2, err := one(signature, r.space, "SigningCertificateV2")
 	if err != nil {
 		return err
 	}
-	v1, err := one(signature, xadesNamespace, "SigningCertificate")
+	v1, err := one(signature, r.space, "SigningCertificate")
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (r *reader) signingCertificate(properties *c14n.Node) error {
 		return nil
 	}
 	certs := list.Elements()
-	if len(certs) == 0 || !certs[0].Is(xadesNamespace, "Cert") {
+	if len(certs) == 0 || !certs[0].Is(r.space, "Cert") {
 		return fail(Malformed, "%s has no Cert", list.Local)
 	}
 	r.s.hasBinding = true
@@ -50,32 +50,30 @@ func (r *reader) signingCertificate(properties *c14n.Node) error {
 
 // signer finds the certificate a Cert describes.
 func (r *reader) signer(cert *c14n.Node) error {
-	digest, err := path(cert, "CertDigest")
+	digest, err := r.path(cert, "CertDigest")
 	if err != nil {
 		return err
 	}
 	if digest == nil {
 		return fail(Malformed, "Cert has no CertDigest")
 	}
-	hash, value, err := readDigest(digest)
+	hash, value, err := r.digest(digest)
 	if err != nil {
 		return err
 	}
 	r.s.Digests = append(r.s.Digests, hash)
 	for _, c := range r.s.Certificates {
-		h := hash.New()
-		h.Write(c.Raw)
-		if bytes.Equal(h.Sum(nil), value) {
+		if bytes.Equal(digestOf(hash, c.Raw), value) {
 			r.s.Certificate = c
-			return issuedAs(cert, c)
+			return r.issuedAs(cert, c)
 		}
 	}
 	return nil
 }
 
 // issuedAs checks the issuer and serial number of a Cert, where present.
-func issuedAs(cert *c14n.Node, c *x509.Certificate) error {
-	v2, err := path(cert, "IssuerSerialV2")
+func (r *reader) issuedAs(cert *c14n.Node, c *x509.Certificate) error {
+	v2, err := r.path(cert, "IssuerSerialV2")
 	if err != nil {
 		return err
 	}
@@ -94,7 +92,7 @@ func issuedAs(cert *c14n.Node, c *x509.Certificate) error {
 			return fail(Unbound, "the signed issuer and serial number are not those of the certificate")
 		}
 	}
-	v1, err := path(cert, "IssuerSerial")
+	v1, err := r.path(cert, "IssuerSerial")
 	if err != nil || v1 == nil {
 		return err
 	}
@@ -111,13 +109,18 @@ func issuedAs(cert *c14n.Node, c *x509.Certificate) error {
 	return nil
 }
 
-// readDigest reads DigestMethod and DigestValue.
-func readDigest(n *c14n.Node) (crypto.Hash, []byte, error) {
-	m, err := one(n, dsNamespace, "DigestMethod")
+// digest reads DigestMethod and DigestValue, which XAdES 1.1.1 has in its own
+// namespace.
+func (r *reader) digest(n *c14n.Node) (crypto.Hash, []byte, error) {
+	space := dsNamespace
+	if r.space == xades111Namespace && n.Space == r.space {
+		space = r.space
+	}
+	m, err := one(n, space, "DigestMethod")
 	if err != nil {
 		return 0, nil, err
 	}
-	v, err := one(n, dsNamespace, "DigestValue")
+	v, err := one(n, space, "DigestValue")
 	if err != nil {
 		return 0, nil, err
 	}

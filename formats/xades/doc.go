@@ -74,6 +74,8 @@ const (
 	Unbound Kind = "unbound"
 	// NotCovering: the signature is right but does not cover the whole document.
 	NotCovering Kind = "not-covering"
+	// ContentMissing: the signature is right as far as it can be seen, but a file that it covers is not at hand.
+	ContentMissing Kind = "content-missing"
 	// Failed: reading or writing failed.
 	Failed Kind = "failed"
 )
@@ -122,12 +124,40 @@ func fromXML(err error) error {
 	return &Error{Kind: k, Msg: "the XML document cannot be processed", Err: err}
 }
 
-// Namespaces and identifiers of XMLDSig (W3C) and XAdES (ETSI EN 319 132-1).
+// Namespaces and identifiers of XMLDSig (W3C), XAdES (ETSI EN 319 132-1) and
+// ASiC (ETSI EN 319 162-1).
 const (
-	dsNamespace    = "http://www.w3.org/2000/09/xmldsig#"
-	xadesNamespace = "http://uri.etsi.org/01903/v1.3.2#"
-	pssNamespace   = "http://www.w3.org/2007/05/xmldsig-more#"
+	dsNamespace       = "http://www.w3.org/2000/09/xmldsig#"
+	xadesNamespace    = "http://uri.etsi.org/01903/v1.3.2#"
+	xades141Namespace = "http://uri.etsi.org/01903/v1.4.1#"
+	xades122Namespace = "http://uri.etsi.org/01903/v1.2.2#"
+	xades111Namespace = "http://uri.etsi.org/01903/v1.1.1#"
+	pssNamespace      = "http://www.w3.org/2007/05/xmldsig-more#"
+	asicNamespace     = "http://uri.etsi.org/02918/v1.2.1#"
+	oldASiCNamespace  = "http://uri.etsi.org/2918/v1.2.1#"
 
-	envelopedTransform   = dsNamespace + "enveloped-signature"
+	envelopedTransform = dsNamespace + "enveloped-signature"
+	base64Transform    = dsNamespace + "base64"
+	xpathTransform     = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+	filter2Transform   = "http://www.w3.org/2002/06/xmldsig-filter2"
+
+	objectType           = dsNamespace + "Object"
+	manifestType         = dsNamespace + "Manifest"
 	signedPropertiesType = "http://uri.etsi.org/01903#SignedProperties"
+	counterType          = "http://uri.etsi.org/01903#CountersignedSignature"
 )
+
+// isXAdES reports whether a namespace is one of XAdES.
+func isXAdES(space string) bool {
+	switch space {
+	case xadesNamespace, xades141Namespace, xades122Namespace, xades111Namespace:
+		return true
+	}
+	return false
+}
+
+// isPropertiesType reports whether a Reference says of itself that it is to the
+// SignedProperties; each version of XAdES has an identifier of its own for that.
+func isPropertiesType(uri string) bool {
+	return uri == signedPropertiesType || uri == xades122Namespace+"SignedProperties" || uri == xades111Namespace+"SignedProperties"
+}

@@ -78,11 +78,8 @@ var (
 // sign makes the signature value over a prepared digest.
 func (p party) sign(t testing.TB, prepared *Prepared) []byte {
 	t.Helper()
-	var opts crypto.SignerOpts = prepared.HashAlgorithm()
-	if prepared.PSS {
-		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: prepared.HashAlgorithm()}
-	}
-	v, err := p.key.Sign(rand.Reader, prepared.DTBSR(), opts)
+	a := prepared.Algorithm()
+	v, err := p.key.Sign(rand.Reader, a.Input(prepared.DTBS()), a.SignerOpts())
 	if err != nil {
 		t.Fatal(err)
 	}

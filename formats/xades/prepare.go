@@ -3,49 +3,35 @@ package xades
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/hex"
 	"io"
 	"time"
 
 	"sigillo/formats/c14n"
+	"sigillo/formats/cms"
 )
-
-// Options say how to sign.
-type Options struct {
-	// Certificate is the signer's; its key decides between RSA and ECDSA.
-	Certificate *x509.Certificate
-	// Chain are the issuers to carry along, nearest first.
-	Chain []*x509.Certificate
-	// Hash is SHA-256 (also for zero), SHA-384 or SHA-512.
-	Hash crypto.Hash
-	// PSS asks for RSASSA-PSS with a salt as long as the hash.
-	PSS bool
-	// SigningTime is claimed under the signature, in whole seconds; baseline requires it.
-	SigningTime time.Time
-	// Timestamp above zero asks for level B-T: Assemble then demands a token.
-	Timestamp int
-	// MediaType of the document, "text/xml" when empty.
-	MediaType string
-}
 
 // Prepared is a signature that lacks only its value. It holds no document
 // content and can be stored as JSON.
 type Prepared struct {
-	Hash        string `json:"hash"` // "SHA-256", "SHA-384", "SHA-512"
-	PSS         bool   `json:"pss,omitempty"`
-	Certificate []byte `json:"certificate"` // DER
-	Stamped     bool   `json:"stamped,omitempty"`
+	Packaging   Packaging `json:"packaging,omitempty"`
+	Hash        string    `json:"hash"` // "SHA-256", "SHA-384", "SHA-512"
+	PSS         bool      `json:"pss,omitempty"`
+	Certificate []byte    `json:"certificate"` // DER
+	Stamped     bool      `json:"stamped,omitempty"`
 
-	Size   int64  `json:"size"`   // bytes of the document
-	SHA256 []byte `json:"sha256"` // of the document
+	Size   int64  `json:"size,omitempty"`   // bytes of the document
+	SHA256 []byte `json:"sha256,omitempty"` // of the document; none where it is not needed any more
 
-	At   int64  `json:"at"`             // where the signature goes
-	Skip int64  `json:"skip,omitempty"` // bytes it replaces: 2 for the "/>" of a document element without content
-	Name string `json:"name,omitempty"` // qualified name of the document element, when Skip > 0
+	Encoding string `json:"encoding,omitempty"` // of the document the signature goes into; empty: UTF-8
+	At       int64  `json:"at,omitempty"`       // where the signature goes
+	Skip     int64  `json:"skip,omitempty"`     // bytes it replaces: the "/>" of an element without content
+	Name     string `json:"name,omitempty"`     // qualified name of that element, when Skip > 0
+	Before   string `json:"before,omitempty"`   // what stands around the signature
+	After    string `json:"after,omitempty"`
 
 	ID         string `json:"id"`
 	SignedInfo string `json:"signed_info"`
@@ -55,93 +41,91 @@ type Prepared struct {
 
 var hashNames = map[string]crypto.Hash{"SHA-256": crypto.SHA256, "SHA-384": crypto.SHA384, "SHA-512": crypto.SHA512}
 
-// Prepare computes what has to be signed for a document. The document is read
-// into memory; its limits are those of the c14n package.
+// part is what one Reference covers.
+type part struct {
+	uri, kind  string
+	transforms string
+	media      string // of its DataObjectFormat; empty: it has none
+	digest     []byte
+	// write gives the octets that are digested; nil when only the digest is known.
+	write func(io.Writer) error
+}
+
+// Prepare computes what has to be signed for a document. XML documents that the
+// signature goes into, or the other way round, are read into memory; their
+// limits are those of the c14n package.
 // Kinds: BadOptions, AlreadySigned, Malformed, Unsupported, Limit, Failed.
 func Prepare(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
 	a, err := o.algorithm()
 	if err != nil {
 		return nil, err
 	}
-	if size > int64(c14n.DefaultLimits.Size) {
-		return nil, fail(Limit, "the document has %d bytes, more than the %d that can be signed as XML", size, c14n.DefaultLimits.Size)
-	}
-	src, err := io.ReadAll(io.NewSectionReader(doc, 0, size))
-	if err != nil || int64(len(src)) != size {
-		return nil, &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
-	}
-	tree, err := c14n.Parse(src)
+	p, parts, err := plan(doc, size, o)
 	if err != nil {
-		return nil, fromXML(err)
-	}
-	if tree.Encoding() != "UTF-8" {
-		return nil, fail(Unsupported, "the document is encoded in %s; convert it to UTF-8", tree.Encoding())
-	}
-	if err := unsigned(tree); err != nil {
 		return nil, err
 	}
-	h := a.Hash.New()
-	if err := c14n.Canonicalize(h, tree.Node, c14n.C14N10, c14n.Options{}); err != nil {
-		return nil, fromXML(err)
+	return p, p.fill(a, o, parts)
+}
+
+// PrepareDetached computes what has to be signed for files beside the signature.
+// What is assembled is a document of its own, or with Options.ASiC the
+// signature file of an ASiC container. Assemble needs no document then.
+// Kinds: BadOptions, Limit, Failed.
+func PrepareDetached(objects []Object, o Options) (*Prepared, error) {
+	o.Packaging = Detached
+	a, err := o.algorithm()
+	if err != nil {
+		return nil, err
 	}
-	sum := sha256.Sum256(src)
-	p := &Prepared{Hash: a.Hash.String(), PSS: a.PSS, Certificate: o.Certificate.Raw, Stamped: o.Timestamp > 0,
-		Size: size, SHA256: sum[:], At: int64(tree.Root.CloseStart)}
-	if tree.Root.Empty {
-		p.Skip, p.Name = 2, tree.Root.Local
-		if tree.Root.Prefix != "" {
-			p.Name = tree.Root.Prefix + ":" + tree.Root.Local
+	p, parts, err := detached(objects, o)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.fill(a, o, parts)
+}
+
+// ContentImprint gives the digest that a content time-stamp of Prepare with the
+// same document and options must be of (EN 319 132-1 §5.2.8.1): of all that the
+// signature will cover. The token then goes into Options.Properties.
+func ContentImprint(doc io.ReaderAt, size int64, o Options, h crypto.Hash) ([]byte, error) {
+	if _, err := o.algorithm(); err != nil {
+		return nil, err
+	}
+	_, parts, err := plan(doc, size, o)
+	if err != nil {
+		return nil, err
+	}
+	return imprint(parts, h)
+}
+
+// ContentImprintDetached is ContentImprint for PrepareDetached. It needs the
+// content of all files.
+func ContentImprintDetached(objects []Object, o Options, h crypto.Hash) ([]byte, error) {
+	_, parts, err := detached(objects, o)
+	if err != nil {
+		return nil, err
+	}
+	return imprint(parts, h)
+}
+
+func imprint(parts []part, h crypto.Hash) ([]byte, error) {
+	if digestURIs[h] == "" {
+		return nil, fail(BadOptions, "the digest algorithm of the time-stamp is not supported")
+	}
+	d := h.New()
+	for _, p := range parts {
+		if p.write == nil {
+			return nil, fail(BadOptions, "a content time-stamp needs the content of %q", p.uri)
+		}
+		if err := p.write(d); err != nil {
+			return nil, err
 		}
 	}
-	p.ID = identifier(sum[:], o)
-	return p, p.fill(a, o, h.Sum(nil))
-}
-
-// algorithm checks the options and finds the signature algorithm.
-func (o Options) algorithm() (Algorithm, error) {
-	a := Algorithm{Hash: o.Hash, PSS: o.PSS}
-	if a.Hash == 0 {
-		a.Hash = crypto.SHA256
-	}
-	if _, ok := hashNames[a.Hash.String()]; !ok {
-		return a, fail(BadOptions, "sign with SHA-256, SHA-384 or SHA-512, not %s", a.Hash)
-	}
-	if o.Certificate == nil || o.SigningTime.IsZero() {
-		return a, fail(BadOptions, "a certificate and a signing time are required (EN 319 132-1 §6.3)")
-	}
-	switch o.Certificate.PublicKey.(type) {
-	case *rsa.PublicKey:
-		a.Key = RSA
-	case *ecdsa.PublicKey:
-		a.Key = ECDSA
-	default:
-		return a, fail(BadOptions, "the certificate's key is neither RSA nor ECDSA")
-	}
-	if a.PSS && a.Key != RSA {
-		return a, fail(BadOptions, "PSS needs an RSA key")
-	}
-	if a.PSS {
-		a.Salt = a.Hash.Size()
-	}
-	return a, nil
-}
-
-// unsigned refuses a document with a signature anywhere in it: this signature
-// would be part of what the other one covers, or the other way round.
-func unsigned(tree *c14n.Document) error {
-	signed := false
-	tree.Root.Walk(func(n *c14n.Node) bool {
-		signed = signed || n.Is(dsNamespace, "Signature")
-		return !signed
-	})
-	if signed {
-		return fail(AlreadySigned, "the document already has an XML signature; a second enveloped signature would invalidate it, sign it as CAdES (.p7m) instead")
-	}
-	return nil
+	return d.Sum(nil), nil
 }
 
 // identifier derives the Id of the signature from all that goes into it. It
-// depends on the digest of the whole document, so the document cannot hold it.
+// depends on the digest of what is signed, so the document cannot hold it.
 func identifier(sum []byte, o Options) string {
 	h := sha256.New()
 	h.Write(sum)
@@ -151,16 +135,27 @@ func identifier(sum []byte, o Options) string {
 }
 
 // fill writes the parts of the signature.
-func (p *Prepared) fill(a Algorithm, o Options, document []byte) error {
-	p.Properties = propertiesXML(p.ID, a.Hash, o)
+func (p *Prepared) fill(a cms.Algorithm, o Options, parts []part) error {
+	if p.Packaging = o.Packaging; p.Packaging == Enveloped {
+		p.Packaging = ""
+	}
+	p.Hash, p.PSS, p.Certificate, p.Stamped = o.hash().String(), o.PSS, o.Certificate.Raw, o.Timestamp > 0
+	for i := range parts {
+		if parts[i].digest == nil {
+			h := o.hash().New()
+			if err := parts[i].write(h); err != nil {
+				return err
+			}
+			parts[i].digest = h.Sum(nil)
+		}
+	}
+	p.Properties = propertiesXML(p.ID, o.hash(), o, parts)
 	p.KeyInfo = keyInfoXML(append([]*x509.Certificate{o.Certificate}, o.Chain...))
 	form, err := canonical(p.objectXML(""), "SignedProperties")
 	if err != nil {
 		return err
 	}
-	h := a.Hash.New()
-	h.Write(form)
-	p.SignedInfo = signedInfoXML(p.ID, a, document, h.Sum(nil))
+	p.SignedInfo = signedInfoXML(p.ID, a, o.hash(), parts, digestOf(o.hash(), form))
 	return nil
 }
 
@@ -189,8 +184,22 @@ func canonical(inner, local string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// HashAlgorithm is the digest of the signature.
+// HashAlgorithm is the digest of the references and the signature.
 func (p *Prepared) HashAlgorithm() crypto.Hash { return hashNames[p.Hash] }
+
+// Algorithm says how the key must sign: with Ed25519 DTBS itself, with all
+// others its digest. It is zero when the stored form was damaged.
+func (p *Prepared) Algorithm() cms.Algorithm {
+	cert, err := x509.ParseCertificate(p.Certificate)
+	if err != nil {
+		return cms.Algorithm{}
+	}
+	a, err := cms.AlgorithmFor(cert.PublicKey, p.HashAlgorithm(), p.PSS)
+	if err != nil {
+		return cms.Algorithm{}
+	}
+	return a
+}
 
 // DTBS is the data to be signed: the canonical form of SignedInfo. It is nil
 // when the stored form was damaged.
@@ -208,7 +217,14 @@ func (p *Prepared) DTBSR() []byte {
 	if dtbs == nil || hash == 0 {
 		return nil
 	}
-	h := hash.New()
-	h.Write(dtbs)
-	return h.Sum(nil)
+	return digestOf(hash, dtbs)
+}
+
+// inBase64 writes what it is given as base64.
+func inBase64(w io.Writer, r io.Reader) error {
+	enc := base64.NewEncoder(base64.StdEncoding, w)
+	if _, err := io.Copy(enc, r); err != nil {
+		return err
+	}
+	return enc.Close()
 }

@@ -7,17 +7,21 @@ import (
 	"strings"
 	"time"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/c14n"
+	"sigillo/formats/cms"
 )
 
 // Limits of the reader; a document that exceeds them is not refused by
 // accident: each signature and each reference may cost a pass over it.
 const (
-	maxSignatures   = 16
-	maxReferences   = 4
-	maxCertificates = 32
-	maxTokens       = 16
-	maxValue        = 64 << 10 // bytes of the SignatureValue element; each token keeps its canonical form
+	maxSignatures   = 64 // counter-signatures included
+	maxNesting      = 4  // of counter-signatures
+	maxReferences   = 64
+	maxCertificates = 256 // in one signature, and as many lists and answers
+	maxTokens       = 64
+	maxValue        = 64 << 10 // bytes of the SignatureValue element
+	maxPasses       = 16       // over the document, for all signatures together
 )
 
 // Token is a signature time-stamp.
@@ -31,143 +35,147 @@ type Token struct {
 // Signature is one XML signature of a document as read. What it says holds
 // only after Verify returned nil.
 type Signature struct {
-	ID string
+	ID   string
+	Path string // where it is: /a/b[2]/ds:Signature
 	// Certificate is the signer's as the signed properties name it; nil when
-	// KeyInfo does not have it.
+	// the signature does not have it.
 	Certificate *x509.Certificate
 	// Certificates are all of KeyInfo.
 	Certificates []*x509.Certificate
 	// SigningTime is the signer's claim; zero when there is none.
 	SigningTime time.Time
-	MediaType   string
-	Algorithm   Algorithm
+	MediaType   string // of the first thing signed
+	Algorithm   cms.Algorithm
 	// Digests are the digests used for references and for the certificate.
 	Digests []crypto.Hash
 	// Value is the signature value as in the document (ECDSA as r‖s).
-	Value  []byte
-	Tokens []Token
-	// CoversDocument is true when a reference covers all of the document but
-	// the signature itself.
+	Value []byte
+	// Properties are what the signer signed beside the document. ContentStamps
+	// are among Stamps too, with what they must be of.
+	Properties ades.Properties
+	// Stamps are all time-stamps in the order of their making, as far as the
+	// signature's structure tells it.
+	Stamps []ades.Stamp
+	Tokens []Token // the signature time-stamps of Stamps
+	// Covers says what is under the signature beside its own properties, and
+	// Coverage what that is altogether.
+	Covers   []Covered
+	Coverage Coverage
+	// CoversDocument is true when nothing of the document is outside of what the
+	// signature covers, but signatures.
 	CoversDocument bool
+	// Countersignatures are over the value of this signature.
+	Countersignatures []Signature
 	// Missing names what EN 319 132-1 §6.3 requires of level B-B and the
 	// signature lacks.
 	Missing []string
 
-	problem      error // first structural fault
-	info         *c14n.Node
-	infoMethod   method
-	properties   *c14n.Node
-	references   []reference
-	hasBinding   bool // SigningCertificate or SigningCertificateV2 is there
-	signedV2     bool // and is as baseline wants it
-	value        *c14n.Node
-	documentID   string // Id of the reference that covers the document
-	dataObjectID string // what DataObjectFormat refers to
+	doc        *document
+	node       *c14n.Node
+	parent     *Signature // of a counter-signature
+	problem    error      // first structural fault
+	evidence   ades.Evidence
+	info       *c14n.Node
+	infoMethod method
+	value      *c14n.Node
+	keyInfo    *c14n.Node
+	qualifying *c14n.Node
+	properties *c14n.Node
+	unsigned   *c14n.Node   // UnsignedSignatureProperties
+	objects    []*c14n.Node // beside that of the properties
+	references []reference
+	resolved   bool // all of them
+	hasBinding bool // SigningCertificate or SigningCertificateV2 is there
+	signedV2   bool // and is as baseline wants it
+	formats    map[string]string
+	lacks      []string // of Missing, found while reading
 }
 
 // Signatures reads all signatures of a document that are not inside another
-// one. A document without any gives none and no error. The error is about the
-// document; faults of one signature are reported by its Verify.
-// Kinds: Malformed, Unsupported, Limit.
-func Signatures(doc []byte) ([]Signature, error) {
+// one; counter-signatures are in the signatures they are of. A document without
+// any gives none and no error. The error is about the document; faults of one
+// signature are reported by its Verify. Kinds: Malformed, Unsupported, Limit.
+func Signatures(doc []byte) ([]Signature, error) { return Read(doc, nil) }
+
+// Read is Signatures for signatures that are beside what they sign.
+func Read(doc []byte, files Files) ([]Signature, error) {
 	tree, err := c14n.Parse(doc)
 	if err != nil {
 		return nil, fromXML(err)
 	}
-	var nodes []*c14n.Node
-	tree.Root.Walk(func(n *c14n.Node) bool {
-		if n.Is(dsNamespace, "Signature") {
-			nodes = append(nodes, n)
-			return false
-		}
-		return true
-	})
-	if len(nodes) > maxSignatures {
-		return nil, fail(Limit, "the document has more than %d signatures", maxSignatures)
-	}
-	ids := identifiers(tree)
-	out := make([]Signature, len(nodes))
-	for i, n := range nodes {
-		r := reader{tree: tree, ids: ids, node: n, s: &out[i]}
-		out[i].problem = r.read()
-	}
-	return out, nil
-}
-
-// identifiers finds the elements by everything any reader could take for an
-// identifier. A value that occurs twice maps to nil.
-func identifiers(tree *c14n.Document) map[string]*c14n.Node {
-	ids := map[string]*c14n.Node{}
-	tree.Root.Walk(func(n *c14n.Node) bool {
-		for _, a := range n.Attrs {
-			if !strings.EqualFold(a.Local, "id") {
-				continue
-			}
-			if _, twice := ids[a.Value]; twice {
-				ids[a.Value] = nil
-			} else {
-				ids[a.Value] = n
-			}
-		}
-		return true
-	})
-	return ids
+	return newDocument(tree, files).signatures()
 }
 
 type reader struct {
-	tree *c14n.Document
-	ids  map[string]*c14n.Node
-	node *c14n.Node // ds:Signature
-	s    *Signature
+	d     *document
+	node  *c14n.Node // ds:Signature
+	s     *Signature
+	space string // namespace of its XAdES version
+	depth int
+}
+
+// read fills s with the Signature at n; of is what a counter-signature is of.
+func (d *document) read(s *Signature, n *c14n.Node, of *Signature) {
+	r := &reader{d: d, node: n, s: s}
+	*s = Signature{doc: d, node: n, parent: of, Path: place(n), formats: map[string]string{}}
+	for p := of; p != nil; p = p.parent {
+		r.depth++
+	}
+	if d.count++; d.count > maxSignatures || r.depth > maxNesting {
+		s.problem = fail(Limit, "the document has more than %d signatures, or counter-signatures of counter-signatures", maxSignatures)
+		return
+	}
+	s.problem = r.read()
 }
 
 // read takes the Signature element apart (XMLDSig §4.1).
 func (r *reader) read() error {
-	r.s.ID, _ = r.node.Attr("", "Id")
-	var object *c14n.Node
+	s := r.s
+	s.ID, _ = r.node.Attr("", "Id")
+	var objects []*c14n.Node
 	position := 0
 	for _, c := range r.node.Elements() {
 		at := 0
 		switch {
 		case c.Is(dsNamespace, "SignedInfo"):
-			at, r.s.info = 1, c
+			at, s.info = 1, c
 		case c.Is(dsNamespace, "SignatureValue"):
-			at, r.s.value = 2, c
+			at, s.value = 2, c
 		case c.Is(dsNamespace, "KeyInfo"):
-			at = 3
-			if err := r.keyInfo(c); err != nil {
-				return err
-			}
+			at, s.keyInfo = 3, c
 		case c.Is(dsNamespace, "Object"):
-			at, object = 4, c
+			at = 4
+			objects = append(objects, c)
 		}
-		if at <= position {
-			// A second Object could hold anything, outside what is signed.
-			return fail(Malformed, "the signature has an unexpected part %q: SignedInfo, SignatureValue, KeyInfo and one Object are expected, in this order", c.Local)
+		if at < position || at == position && at != 4 {
+			return fail(Malformed, "the signature has an unexpected part %q: SignedInfo, SignatureValue, KeyInfo and Objects are expected, in this order", c.Local)
 		}
 		position = at
 	}
-	if r.s.info == nil || r.s.value == nil {
+	if s.info == nil || s.value == nil {
 		return fail(Malformed, "the signature has no SignedInfo or no SignatureValue")
 	}
-	if r.s.value.End-r.s.value.Start > maxValue {
+	if s.value.End-s.value.Start > maxValue {
 		return fail(Limit, "the SignatureValue has more than %d bytes", maxValue)
 	}
 	var err error
-	if r.s.Value, err = decode(r.s.value); err != nil {
+	if s.Value, err = decode(s.value); err != nil {
 		return err
 	}
-	if object == nil {
-		return fail(Unbound, "the signature has no XAdES properties: it does not say which certificate made it")
+	if s.keyInfo != nil {
+		if err := r.certificates(s.keyInfo); err != nil {
+			return err
+		}
 	}
-	if err := r.object(object); err != nil {
+	if err := r.object(objects); err != nil {
 		return err
 	}
 	if err := r.signedInfo(); err != nil {
 		return err
 	}
+	r.coverage()
 	r.baseline()
-	return nil
+	return r.unsignedProperties()
 }
 
 // decode reads base64 content.
@@ -189,8 +197,8 @@ func decode(n *c14n.Node) ([]byte, error) {
 	return b, nil
 }
 
-// keyInfo reads the certificates (XMLDSig §4.5.4).
-func (r *reader) keyInfo(n *c14n.Node) error {
+// certificates reads those of KeyInfo (XMLDSig §4.5.4).
+func (r *reader) certificates(n *c14n.Node) error {
 	for _, data := range n.Elements() {
 		if !data.Is(dsNamespace, "X509Data") {
 			continue
@@ -199,61 +207,79 @@ func (r *reader) keyInfo(n *c14n.Node) error {
 			if !c.Is(dsNamespace, "X509Certificate") {
 				continue
 			}
-			if len(r.s.Certificates) == maxCertificates {
-				return fail(Limit, "the signature has more than %d certificates", maxCertificates)
-			}
-			der, err := decode(c)
+			cert, err := certificate(c)
 			if err != nil {
 				return err
 			}
-			cert, err := x509.ParseCertificate(der)
-			if err != nil {
-				return &Error{Kind: Malformed, Msg: "a certificate of the signature cannot be read", Err: err}
+			if r.s.Certificates = append(r.s.Certificates, cert); len(r.s.Certificates) > maxCertificates {
+				return fail(Limit, "the signature has more than %d certificates", maxCertificates)
 			}
-			r.s.Certificates = append(r.s.Certificates, cert)
 		}
 	}
 	return nil
 }
 
-// object reads the Object, which must hold the qualifying properties of this
-// signature and nothing else (EN 319 132-1 §4.3).
-func (r *reader) object(n *c14n.Node) error {
-	children := n.Elements()
-	if len(children) != 1 || !children[0].Is(xadesNamespace, "QualifyingProperties") {
-		return fail(Malformed, "the Object of the signature holds something other than its QualifyingProperties")
+func certificate(n *c14n.Node) (*x509.Certificate, error) {
+	der, err := decode(n)
+	if err != nil {
+		return nil, err
 	}
-	q := children[0]
-	if target, _ := q.Attr("", "Target"); r.s.ID == "" || target != "#"+r.s.ID || r.ids[r.s.ID] != r.node {
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, &Error{Kind: Malformed, Msg: "a certificate of the signature cannot be read", Err: err}
+	}
+	return cert, nil
+}
+
+// object finds the one Object with the qualifying properties of this signature,
+// which holds nothing else (EN 319 132-1 §4.3).
+func (r *reader) object(all []*c14n.Node) error {
+	for _, n := range all {
+		children := n.Elements()
+		of := false
+		for _, c := range children {
+			of = of || c.Local == "QualifyingProperties" && isXAdES(c.Space)
+		}
+		switch {
+		case !of:
+			r.s.objects = append(r.s.objects, n)
+		case r.s.qualifying != nil:
+			return fail(Malformed, "the signature has QualifyingProperties twice")
+		case len(children) != 1:
+			return fail(Malformed, "the Object with the QualifyingProperties of the signature holds something else too")
+		default:
+			r.s.qualifying = children[0]
+		}
+	}
+	q := r.s.qualifying
+	if q == nil {
+		return fail(Unbound, "the signature has no XAdES properties: it does not say which certificate made it")
+	}
+	r.space = q.Space
+	if target, _ := q.Attr("", "Target"); r.s.ID == "" || target != "#"+r.s.ID || r.d.ids[r.s.ID] != r.node {
 		return fail(Malformed, "the QualifyingProperties are not those of this signature: Target %q does not name it alone", target)
 	}
 	seen := map[string]bool{}
 	for _, c := range q.Elements() {
-		if c.Space != xadesNamespace || seen[c.Local] {
+		if c.Space != r.space || seen[c.Local] || c.Local != "SignedProperties" && c.Local != "UnsignedProperties" {
 			return fail(Malformed, "the QualifyingProperties have an unexpected part %q", c.Local)
 		}
 		seen[c.Local] = true
-		var err error
-		switch c.Local {
-		case "SignedProperties":
+		if c.Local == "SignedProperties" {
 			r.s.properties = c
-			err = r.signedProperties(c)
-		case "UnsignedProperties":
-			err = r.unsignedProperties(c)
-		default:
-			err = fail(Malformed, "the QualifyingProperties have an unexpected part %q", c.Local)
-		}
-		if err != nil {
-			return err
 		}
 	}
-	return nil
+	var err error
+	if r.s.unsigned, err = r.path(q, "UnsignedProperties", "UnsignedSignatureProperties"); err != nil || r.s.properties == nil {
+		return err
+	}
+	return r.signedProperties(r.s.properties)
 }
 
 // one finds the only child of that name; nil when there is none.
 func one(n *c14n.Node, space, local string) (*c14n.Node, error) {
 	var found *c14n.Node
-	for _, c := range n.Elements() {
+	for _, c := range n.Children {
 		if !c.Is(space, local) {
 			continue
 		}
@@ -266,103 +292,67 @@ func one(n *c14n.Node, space, local string) (*c14n.Node, error) {
 }
 
 // path follows only children of the XAdES namespace down; nil when one is absent.
-func path(n *c14n.Node, locals ...string) (*c14n.Node, error) {
+func (r *reader) path(n *c14n.Node, locals ...string) (*c14n.Node, error) {
 	var err error
 	for _, l := range locals {
-		if n, err = one(n, xadesNamespace, l); n == nil || err != nil {
+		if n, err = one(n, r.space, l); n == nil || err != nil {
 			return nil, err
 		}
 	}
 	return n, nil
 }
 
-func (r *reader) signedProperties(n *c14n.Node) error {
-	if at, err := path(n, "SignedSignatureProperties", "SigningTime"); err != nil {
-		return err
-	} else if at != nil {
-		text, _ := at.Text()
-		if r.s.SigningTime, err = time.Parse(time.RFC3339, strings.TrimSpace(text)); err != nil {
-			return fail(Malformed, "SigningTime %q is not a date and time with a time zone", text)
-		}
+// text gives the text of a child, "" when there is none.
+func (r *reader) text(n *c14n.Node, locals ...string) (string, error) {
+	n, err := r.path(n, locals...)
+	if err != nil || n == nil {
+		return "", err
 	}
-	if err := r.signingCertificate(n); err != nil {
-		return err
-	}
-	format, err := path(n, "SignedDataObjectProperties", "DataObjectFormat")
-	if err != nil || format == nil {
-		return err
-	}
-	object, _ := format.Attr("", "ObjectReference")
-	r.s.dataObjectID = strings.TrimPrefix(object, "#")
-	media, err := path(format, "MimeType")
-	if err != nil || media == nil {
-		return err
-	}
-	r.s.MediaType, _ = media.Text()
-	return nil
+	s, _ := n.Text()
+	return strings.TrimSpace(s), nil
 }
 
-// unsignedProperties reads the signature time-stamps.
-func (r *reader) unsignedProperties(n *c14n.Node) error {
-	u, err := path(n, "UnsignedSignatureProperties")
-	if err != nil || u == nil {
-		return err
-	}
-	for _, c := range u.Elements() {
-		if !c.Is(xadesNamespace, "SignatureTimeStamp") {
-			continue
+// signedInfo reads SignedInfo and resolves its references.
+func (r *reader) signedInfo() error {
+	s := r.s
+	var references []*c14n.Node
+	for i, c := range s.info.Elements() {
+		var err error
+		switch {
+		case i == 0 && c.Is(dsNamespace, "CanonicalizationMethod"):
+			s.infoMethod, err = readMethodOf(c)
+		case i == 1 && c.Is(dsNamespace, "SignatureMethod"):
+			s.Algorithm, err = readMethod(c)
+		case i > 1 && c.Is(dsNamespace, "Reference"):
+			references = append(references, c)
+		default:
+			err = fail(Malformed, "SignedInfo has an unexpected part %q", c.Local)
 		}
-		if len(r.s.Tokens) == maxTokens {
-			return fail(Limit, "the signature has more than %d time-stamps", maxTokens)
-		}
-		t, err := r.timestamp(c)
 		if err != nil {
 			return err
 		}
-		r.s.Tokens = append(r.s.Tokens, t)
 	}
-	return nil
-}
-
-// timestamp reads a SignatureTimeStamp with the implicit mechanism
-// (EN 319 132-1 §5.1.4.4.1).
-func (r *reader) timestamp(n *c14n.Node) (Token, error) {
-	m := method{algorithm: c14n.C14N10}
-	var der []byte
-	for _, c := range n.Elements() {
-		var err error
-		switch {
-		case c.Is(dsNamespace, "CanonicalizationMethod"):
-			m, err = readMethodOf(c)
-		case c.Is(xadesNamespace, "EncapsulatedTimeStamp") && der == nil:
-			if e, ok := c.Attr("", "Encoding"); ok && e != "http://uri.etsi.org/01903/v1.2.2#DER" {
-				return Token{}, fail(Unsupported, "the time-stamp encoding %q is not supported", e)
-			}
-			der, err = decode(c)
-		default:
-			err = fail(Unsupported, "SignatureTimeStamp has an unsupported part %q", c.Local)
-		}
+	if len(references) > maxReferences {
+		return fail(Limit, "the signature has more than %d references", maxReferences)
+	}
+	properties := false
+	for _, n := range references {
+		ref, err := r.reference(n)
 		if err != nil {
-			return Token{}, err
+			return err
 		}
+		for _, other := range s.references {
+			if other.uri == ref.uri {
+				return fail(Malformed, "the signature refers to %s twice", ref.what)
+			}
+		}
+		s.references = append(s.references, ref)
+		s.Digests = append(s.Digests, ref.hash)
+		properties = properties || ref.target == s.properties && ref.target != nil
 	}
-	if der == nil {
-		return Token{}, fail(Malformed, "SignatureTimeStamp has no token")
+	if s.properties == nil || !properties {
+		return fail(Unbound, "the signature does not cover its own SignedProperties")
 	}
-	stamped, err := m.bytes(r.s.value)
-	return Token{DER: der, Stamped: stamped}, err
-}
-
-// baseline lists what level B-B requires and the signature lacks.
-func (r *reader) baseline() {
-	s := r.s
-	if s.SigningTime.IsZero() {
-		s.Missing = append(s.Missing, "SigningTime")
-	}
-	if !s.signedV2 {
-		s.Missing = append(s.Missing, "SigningCertificateV2")
-	}
-	if s.MediaType == "" || s.dataObjectID == "" || s.dataObjectID != s.documentID {
-		s.Missing = append(s.Missing, "DataObjectFormat of the document with MimeType")
-	}
+	s.resolved = true
+	return s.unsignedObject()
 }

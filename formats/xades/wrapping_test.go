@@ -98,7 +98,7 @@ func TestManipulationsAreRefused(t *testing.T) {
 		{"signed properties removed", swap(t, doc, properties, ""), Malformed},
 		{"signature value changed", swap(t, doc, "-value\">", "-value\">AAAA"), SignatureFailure},
 		{"signature value inflated", swap(t, doc, "-value\">", "-value\">"+strings.Repeat(" ", maxValue)), Limit},
-		{"many references", swap(t, doc, "</ds:SignedInfo>", strings.Repeat(between(t, doc, "<ds:Reference Type", "</ds:Reference>"), 3)+"</ds:SignedInfo>"), Limit},
+		{"many references", swap(t, doc, "</ds:SignedInfo>", strings.Repeat(between(t, doc, "<ds:Reference Type", "</ds:Reference>"), maxReferences)+"</ds:SignedInfo>"), Limit},
 		{"properties referred to without their type", swap(t, doc, "Type=\""+signedPropertiesType+"\" ", ""), Malformed},
 		{"document referred to twice", swap(t, doc, "</ds:SignedInfo>", between(t, doc, "<ds:Reference Id", "</ds:Reference>")+"</ds:SignedInfo>"), Malformed},
 		{"no enveloped-signature transform", swap(t, doc, `<ds:Transform Algorithm="`+envelopedTransform+`"/>`, ""), Malformed},

@@ -281,7 +281,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"signed already", string(signed(t, "<a/>", variants[0], false)), good, AlreadySigned},
 		{"signed inside", `<a><b><Signature xmlns="http://www.w3.org/2000/09/xmldsig#"/></b></a>`, good, AlreadySigned},
 		{"doctype", "<!DOCTYPE a><a/>", good, Unsupported},
-		{"latin 1", "<?xml version='1.0' encoding='ISO-8859-1'?><a/>", good, Unsupported},
+		{"latin 2", "<?xml version='1.0' encoding='ISO-8859-2'?><a/>", good, Unsupported},
 		{"not XML", "%PDF-1.7", good, Malformed},
 		{"relative namespace", "<a xmlns='b/c'/>", good, Unsupported},
 		{"no time", "<a/>", with(func(o *Options) { o.SigningTime = time.Time{} }), BadOptions},

@@ -1,0 +1,193 @@
+package xades
+
+import (
+	"io"
+	"strings"
+
+	"sigillo/formats/c14n"
+)
+
+// Coverage is what a signature covers altogether.
+type Coverage string
+
+// The coverages. A signature with any of the first five leaves nothing of what it
+// stands for open to change.
+const (
+	// CoversWhole: the whole document but this signature itself.
+	CoversWhole Coverage = "document"
+	// CoversAllButSignatures: the whole document but all signatures in it.
+	// Elements named Signature are all that can come and go.
+	CoversAllButSignatures Coverage = "document-but-signatures"
+	// CoversContent: all that stands inside the signature, which is the document
+	// element.
+	CoversContent Coverage = "content"
+	// CoversFiles: files beside it; nothing of the document it is in, which
+	// holds signatures only.
+	CoversFiles Coverage = "files"
+	// CoversSignature: the value of the signature it is a counter-signature of.
+	CoversSignature Coverage = "signature"
+	// CoversElements: some elements of the document, and perhaps files. The rest
+	// of the document is open to change.
+	CoversElements Coverage = "elements"
+)
+
+// Covered is one thing under a signature.
+type Covered struct {
+	// URI is the reference to it, as in the signature.
+	URI string
+	// Path leads to an element of the document, as in Signature.Path; empty for
+	// the whole document and for files.
+	Path string
+	// File is the name of a file beside the signature, else empty.
+	File string
+	// MediaType as the signer claims it; may be empty.
+	MediaType string
+
+	doc *document
+	ref *reference
+}
+
+// WriteTo writes the octets that were signed: the file, the canonical form of
+// the element or document, or what its base64 content stands for.
+func (c Covered) WriteTo(w io.Writer) (int64, error) {
+	n := &counting{w: w}
+	err := c.ref.write(c.doc, n, nil)
+	return n.n, err
+}
+
+type counting struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counting) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// coverage finds what the references of the signature cover.
+func (r *reader) coverage() {
+	s := r.s
+	content := map[*c14n.Node]bool{}
+	whole, but, files, elements, parent := false, false, 0, 0, false
+	root := r.d.tree.Root
+	for i := range s.references {
+		ref := &s.references[i]
+		if ref.target == s.properties || ref.target != nil && ref.target == s.keyInfo {
+			continue
+		}
+		c := Covered{URI: ref.uri, MediaType: s.formats["#"+ref.id], doc: r.d, ref: ref}
+		switch {
+		case ref.target == nil:
+			c.File = fileName(ref.uri)
+			files++
+		case ref.target == r.d.tree.Node, ref.target == root && ref.filter != nothing && rootIsAll(r.d.tree):
+			whole = whole || ref.filter == ownSignature
+			but = but || ref.filter == allSignatures
+		case s.parent != nil && ref.target == s.parent.value:
+			parent = true
+		case ref.target.Parent == r.node && ref.target.Is(dsNamespace, "Object"):
+			content[ref.target] = true
+		default:
+			elements++
+		}
+		c.Path = place(ref.target)
+		s.Covers = append(s.Covers, c)
+		if s.MediaType == "" {
+			s.MediaType = c.MediaType
+		}
+	}
+	switch {
+	case s.parent != nil && parent:
+		s.Coverage = CoversSignature
+	case whole:
+		s.Coverage = CoversWhole
+	case but:
+		s.Coverage = CoversAllButSignatures
+	case files > 0 && elements == 0 && onlySignatures(r.d.tree):
+		s.Coverage = CoversFiles
+	case len(content) > 0 && len(content) == len(s.objects) && r.node == root && rootIsAll(r.d.tree):
+		s.Coverage = CoversContent
+	case len(s.Covers) > 0:
+		s.Coverage = CoversElements
+	}
+	s.CoversDocument = s.Coverage != CoversElements && s.Coverage != ""
+}
+
+// rootIsAll reports whether nothing that means anything stands beside the
+// document element: a processing instruction can name a style sheet.
+func rootIsAll(d *c14n.Document) bool {
+	for _, c := range d.Node.Children {
+		if c.Kind == c14n.PINode {
+			return false
+		}
+	}
+	return true
+}
+
+// onlySignatures reports whether a document holds signatures and nothing else:
+// one Signature, or the XAdESSignatures of an ASiC container.
+func onlySignatures(d *c14n.Document) bool {
+	if !rootIsAll(d) {
+		return false
+	}
+	if isSignature(d.Root) {
+		return true
+	}
+	if d.Root.Local != "XAdESSignatures" || d.Root.Space != asicNamespace && d.Root.Space != oldASiCNamespace {
+		return false
+	}
+	for _, c := range d.Root.Children {
+		if c.Kind == c14n.ElementNode && !isSignature(c) || c.Kind == c14n.TextNode && strings.TrimSpace(c.Value) != "" || c.Kind == c14n.PINode {
+			return false
+		}
+	}
+	return true
+}
+
+// unsignedObjects finds an Object that no reference covers: it could hold
+// anything, and a reader might take it for signed.
+func (s *Signature) unsignedObject() error {
+	for _, o := range s.objects {
+		found := false
+		for i := range s.references {
+			found = found || s.references[i].target == o
+		}
+		if !found {
+			return fail(Malformed, "the signature has an Object that it does not cover")
+		}
+	}
+	return nil
+}
+
+// baseline lists what level B-B requires and the signature lacks
+// (EN 319 132-1 §6.3).
+func (r *reader) baseline() {
+	s := r.s
+	miss := func(is bool, what string) {
+		if is {
+			s.Missing = append(s.Missing, what)
+		}
+	}
+	miss(r.space != xadesNamespace, "XAdES 1.3.2")
+	miss(s.SigningTime.IsZero(), "SigningTime")
+	miss(!s.signedV2, "SigningCertificateV2")
+	inKeyInfo := s.Certificate == nil // said by Verify
+	for _, c := range s.Certificates {
+		inKeyInfo = inKeyInfo || c.Equal(s.Certificate)
+	}
+	miss(!inKeyInfo, "signer's certificate in KeyInfo")
+	if s.Coverage != CoversSignature {
+		formats := len(s.Covers) > 0
+		for _, c := range s.Covers {
+			formats = formats && c.MediaType != ""
+		}
+		miss(!formats, "DataObjectFormat of the document with MimeType")
+	}
+	for i := range s.references {
+		ref := &s.references[i]
+		miss(ref.target != nil && !ref.base64 && !ref.named && ref.filter == allSignatures, "canonicalisation after the XPath transform")
+	}
+	s.Missing = append(s.Missing, s.lacks...)
+}

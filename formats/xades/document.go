@@ -1,0 +1,173 @@
+package xades
+
+import (
+	"crypto"
+	"fmt"
+	"io"
+	"strings"
+
+	"sigillo/formats/c14n"
+)
+
+// Files finds the content of a file that a detached signature names. ok is
+// false when the caller does not have it.
+type Files func(name string) (content io.ReaderAt, size int64, ok bool)
+
+// OneFile gives one content for whatever name a signature uses, as long as it
+// uses only one.
+func OneFile(content io.ReaderAt, size int64) Files {
+	named := ""
+	return func(name string) (io.ReaderAt, int64, bool) {
+		if content == nil || named != "" && named != name {
+			return nil, 0, false
+		}
+		named = name
+		return content, size, true
+	}
+}
+
+// document is what all signatures of a document share.
+type document struct {
+	tree  *c14n.Document
+	ids   map[string]*c14n.Node
+	files Files
+	// work is how many octets of canonical forms and files may still be made,
+	// for all signatures together: each reference may cost a pass over the
+	// document, and a small document may ask for very many.
+	work    int64
+	digests map[digested][]byte
+	count   int // signatures read
+}
+
+// digested names what a digest is of; signatures of the same thing share it.
+type digested struct {
+	target *c14n.Node
+	uri    string
+	filter filter
+	own    *c14n.Node
+	method string
+	hash   crypto.Hash
+}
+
+func newDocument(tree *c14n.Document, files Files) *document {
+	return &document{tree: tree, files: files, ids: identifiers(tree), digests: map[digested][]byte{},
+		work: int64(maxPasses*tree.Node.End) + 32<<20}
+}
+
+// identifiers finds the elements by everything any reader could take for an
+// identifier. A value that occurs twice maps to nil.
+func identifiers(tree *c14n.Document) map[string]*c14n.Node {
+	ids := map[string]*c14n.Node{}
+	tree.Root.Walk(func(n *c14n.Node) bool {
+		for i := range n.Attrs {
+			if len(n.Attrs[i].Local) != 2 || !strings.EqualFold(n.Attrs[i].Local, "id") {
+				continue
+			}
+			if _, twice := ids[n.Attrs[i].Value]; twice {
+				ids[n.Attrs[i].Value] = nil
+			} else {
+				ids[n.Attrs[i].Value] = n
+			}
+		}
+		return true
+	})
+	return ids
+}
+
+// metered writes within the document's budget of work.
+type metered struct {
+	d *document
+	w io.Writer
+}
+
+func (m metered) Write(b []byte) (int, error) {
+	if m.d.work -= int64(len(b)); m.d.work < 0 {
+		return 0, fail(Limit, "the signatures of the document ask for too much work")
+	}
+	return m.w.Write(b)
+}
+
+// canonicalize writes the canonical form of n within the budget.
+func (d *document) canonicalize(w io.Writer, n *c14n.Node, m method, exclude func(*c14n.Node) bool) error {
+	err := c14n.Canonicalize(metered{d, w}, n, m.algorithm, c14n.Options{Exclude: exclude, InclusivePrefixes: m.prefixes})
+	if err != nil && KindOf(err) == "" {
+		return fromXML(err)
+	}
+	return err
+}
+
+// signatures reads all signatures that are not inside another one.
+func (d *document) signatures() ([]Signature, error) {
+	nodes := d.signatureNodes()
+	if len(nodes) > maxSignatures {
+		return nil, fail(Limit, "the document has more than %d signatures", maxSignatures)
+	}
+	out := make([]Signature, len(nodes))
+	for i, n := range nodes {
+		d.read(&out[i], n, nil)
+	}
+	return out, nil
+}
+
+func (d *document) signatureNodes() []*c14n.Node {
+	var nodes []*c14n.Node
+	d.tree.Root.Walk(func(n *c14n.Node) bool {
+		if isSignature(n) {
+			nodes = append(nodes, n)
+			return false
+		}
+		return true
+	})
+	return nodes
+}
+
+// allows makes sure that an insertion at an offset of the source is not under
+// an existing signature, which it would break. signature is true if a Signature
+// is what is inserted.
+func (d *document) allows(at int, signature bool) error {
+	all, err := d.signatures()
+	if err != nil {
+		return err
+	}
+	return allow(d, all, at, signature)
+}
+
+func allow(d *document, all []Signature, at int, signature bool) error {
+	for i := range all {
+		s := &all[i]
+		if !s.resolved {
+			return fail(AlreadySigned, "the document has a signature that cannot be read (%v), so that nobody can say what would break it", s.problem)
+		}
+		for j := range s.references {
+			if s.references[j].covers(d, at, signature) {
+				return fail(AlreadySigned, "the signature %s covers this place of the document, so that any addition would break it; sign it as CAdES (.p7m) instead, or in parallel from the first signature on", s.ID)
+			}
+		}
+		if err := allow(d, s.Countersignatures, at, signature); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place tells where an element is: the path of local names from the document
+// element, with the number of the element among those of its name.
+func place(n *c14n.Node) string {
+	if n == nil || n.Kind == c14n.DocumentNode {
+		return ""
+	}
+	number, same := 1, false
+	for _, c := range n.Parent.Children {
+		if c.Is(n.Space, n.Local) && c != n {
+			same = true
+			if c.Start < n.Start {
+				number++
+			}
+		}
+	}
+	step := "/" + qualified(n)
+	if same {
+		step = fmt.Sprintf("%s[%d]", step, number)
+	}
+	return place(n.Parent) + step
+}
