@@ -1,67 +1,19 @@
 package certpath
 
 import (
-	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
-	"time"
+	"slices"
 
 	"sigillo/formats/ades"
 )
 
-// SourceKind tells lists from answers.
-type SourceKind string
-
-// The kinds of source.
+// Bounds of what [Sources.Add] takes from one signature.
 const (
-	CRL  SourceKind = "crl"
-	OCSP SourceKind = "ocsp"
+	maxLists        = 128
+	maxAnswers      = 512
+	maxCertificates = 4096
 )
-
-// Status is what one source says about one certificate. It is authentic: signed
-// by Signer, who was named for that. Whether it is fresh enough, and whether
-// SignerPath was valid at a given time, is not looked at.
-type Status struct {
-	Kind SourceKind
-	// DER is the list or OCSPResponse as it was given, Sum its SHA-256.
-	DER []byte
-	Sum [32]byte
-	// ThisUpdate and NextUpdate bound the statement; NextUpdate may be zero.
-	ThisUpdate, NextUpdate time.Time
-	// ProducedAt is when an answer was signed; of a list it is ThisUpdate.
-	ProducedAt time.Time
-	// Revoked, since At, for Reason (RFC 5280 §5.3.1; 6 is certificateHold).
-	Revoked bool
-	At      time.Time
-	Reason  int
-	// Unknown: the responder does not know the certificate.
-	Unknown bool
-	// CoversExpired: it would still say so after the certificate expired
-	// (expiredCertsOnCRL of ISO/IEC 9594-8, archive cutoff of RFC 6960 §4.4.4).
-	CoversExpired bool
-	// CertHash: the answer names the certificate's digest, and it is the right
-	// one (a "positive" statement: the certificate was issued).
-	CertHash bool
-	// Hash is the digest that the signature of the source relies on; of several
-	// Parts the weakest.
-	Hash crypto.Hash
-	// Signer signed it. SignerPath leads from Signer to the certificate's issuer,
-	// both included, or to an anchor where the issuer is not above it; if the
-	// issuer signed, it is the issuer alone.
-	Signer     *x509.Certificate
-	SignerPath Path
-	// NoCheck: the signer's certificate has id-pkix-ocsp-nocheck, so its own
-	// revocation is not asked for (RFC 6960 §4.2.2.2.1).
-	NoCheck bool
-	// Parts are the statements this one is put together from: a complete list
-	// and its delta, or lists of some reasons each which together cover all.
-	// DER, Sum and the signer are those of the first; the times are those of the
-	// whole. nil for a statement of a single source.
-	Parts []Status
-}
-
-// Final reports a revocation that nothing takes back: any but certificateHold
-// and removeFromCRL.
-func (st *Status) Final() bool { return st.Revoked && st.Reason != 6 && st.Reason != 8 }
 
 // Sources are the revocation data at hand. The zero value is empty and ready.
 // Adding is not safe while others read; reading is, so a service makes one with
@@ -69,29 +21,169 @@ func (st *Status) Final() bool { return st.Revoked && st.Reason != 6 && st.Reaso
 type Sources struct {
 	// Search finds the paths of those who sign for others: issuers of indirect
 	// lists, and an authority's other keys. nil: only the certificate's issuer,
-	// and responders it named, are believed. Its Verifier checks the signatures.
+	// and responders it named, are believed. Its Verifier checks the signatures;
+	// nil: one of the Sources' own, with the default budget.
 	Search *Search
+
+	base         *Sources // has further ones
+	lists        map[string][]*list
+	indirect     []*list
+	answers      map[string][]answered // by serial number
+	certificates []*x509.Certificate
+	verifier     *Verifier // if Search has none
+	known        map[[32]byte]bool
+}
+
+// answered is one single answer.
+type answered struct {
+	*answer
+	*single
 }
 
 // With gives sources that have all that s has, for further ones to be added
 // without changing s, and the given search.
 func (s *Sources) With(search *Search) *Sources {
-	n := *s
-	n.Search = search
-	return &n
+	return &Sources{Search: search, base: s}
 }
 
 // Add adds what a signature carries, at most 128 lists and 512 answers of it;
 // what cannot be read is left out. The certificates help to find signers of
 // lists and answers.
-func (s *Sources) Add(e ades.Evidence) {}
+func (s *Sources) Add(e ades.Evidence) {
+	for _, der := range e.CRLs[:min(len(e.CRLs), maxLists)] {
+		_ = s.AddCRL(der)
+	}
+	for _, der := range e.OCSP[:min(len(e.OCSP), maxAnswers)] {
+		_ = s.AddOCSP(der)
+	}
+	s.certificates = append(s.certificates, e.Certificates[:min(len(e.Certificates), maxCertificates)]...)
+}
 
-// AddCRL adds a revocation list in DER.
-func (s *Sources) AddCRL(der []byte) error { return nil }
+// AddCRL adds a revocation list in DER, which must not change afterwards. It is
+// read here, once, in time proportional to its size, or not at all if the cache
+// knows it.
+func (s *Sources) AddCRL(der []byte) error {
+	s.prepare()
+	sum := sha256.Sum256(der)
+	if s.has(sum) {
+		return nil
+	}
+	cache := s.checker().Cache
+	l, err := cachedList(cache, der, sum)
+	if err != nil {
+		return err
+	}
+	s.known[sum] = true
+	s.lists[l.issuer] = append(s.lists[l.issuer], l)
+	if l.scope != nil && l.scope.indirect {
+		s.indirect = append(s.indirect, l)
+	}
+	return nil
+}
 
-// AddOCSP adds an OCSPResponse in DER. One that carries no answer (such as
-// tryLater) is an error.
-func (s *Sources) AddOCSP(der []byte) error { return nil }
+func cachedList(cache *Cache, der []byte, sum [32]byte) (*list, error) {
+	if cache != nil {
+		if v, ok := cache.get(cacheKey(sum)); ok {
+			if l, ok := v.(*list); ok {
+				return l, nil
+			}
+		}
+	}
+	l, err := readList(der)
+	if err != nil {
+		return nil, err
+	}
+	l.sum = sum
+	if cache != nil {
+		cache.put(cacheKey(sum), l, l.size())
+	}
+	return l, nil
+}
+
+// AddOCSP adds an OCSPResponse in DER, which must not change afterwards. One
+// that carries no answer (such as tryLater) is an Unsupported error.
+func (s *Sources) AddOCSP(der []byte) error {
+	s.prepare()
+	a, err := readAnswer(der)
+	if err != nil {
+		return err
+	}
+	if s.has(a.sum) {
+		return nil
+	}
+	s.known[a.sum] = true
+	for i := range a.singles {
+		one := &a.singles[i]
+		s.answers[string(one.serial)] = append(s.answers[string(one.serial)], answered{a, one})
+	}
+	return nil
+}
+
+func (s *Sources) prepare() {
+	if s.known == nil {
+		s.known, s.lists, s.answers, s.verifier = map[[32]byte]bool{}, map[string][]*list{}, map[string][]answered{}, &Verifier{}
+	}
+}
+
+func (s *Sources) has(sum [32]byte) bool {
+	for ; s != nil; s = s.base {
+		if s.known[sum] {
+			return true
+		}
+	}
+	return false
+}
+
+// checker gives what checks signatures.
+func (s *Sources) checker() *Verifier {
+	if s.Search != nil && s.Search.Verifier != nil {
+		return s.Search.Verifier
+	}
+	for ; s != nil; s = s.base {
+		if s.verifier != nil {
+			return s.verifier
+		}
+	}
+	return &Verifier{}
+}
+
+// search gives a search that knows the certificates of the sources too, nil
+// without anchors.
+func (s *Sources) search() *Search {
+	if s.Search == nil {
+		return nil
+	}
+	return s.Search.With(s.all(), s.checker())
+}
+
+// all gives the certificates added.
+func (s *Sources) all() (out []*x509.Certificate) {
+	for ; s != nil; s = s.base {
+		out = append(out, s.certificates...)
+	}
+	return out
+}
+
+// listsOf gives the lists by an issuer, and indirect ones by others.
+func (s *Sources) listsOf(issuer string) (out []*list) {
+	for ; s != nil; s = s.base {
+		out = append(out, s.lists[issuer]...)
+		for _, l := range s.indirect {
+			if l.issuer != issuer {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// answersOn gives the single answers about a serial number.
+func (s *Sources) answersOn(serial []byte) (out []answered) {
+	for ; s != nil; s = s.base {
+		out = append(out, s.answers[string(serial)]...)
+	}
+	return out
+}
 
 // Statuses gives every authentic statement about c, which issuer issued, newest
 // first.
@@ -101,14 +193,12 @@ func (s *Sources) AddOCSP(der []byte) error { return nil }
 // several together cover all reasons. The same goes for deltas without a base
 // and for lists with unknown critical extensions. Lists with an unknown critical
 // extension in an entry are not used (RFC 5280 §5.2, §5.3).
-func (s *Sources) Statuses(c, issuer *x509.Certificate) []Status { return nil }
-
-// Check decides as RFC 5280 §6.3 whether the certificates of a path, its anchor
-// excepted, are not revoked at a time, with the statements that are current then
-// (RFC 6960 §4.2.2.1). Those who signed the statements must have valid paths to
-// the anchor of p, and not be revoked themselves.
-func (s *Sources) Check(p Path, at time.Time) []Fault { return nil }
-
-// CheckSigner judges who signed a statement about a certificate of p: its path
-// and, unless NoCheck, the revocation of all on it that are not on p, at a time.
-func (s *Sources) CheckSigner(st *Status, p Path, at time.Time) []Fault { return nil }
+func (s *Sources) Statuses(c, issuer *x509.Certificate) []Status {
+	q := &question{sources: s, c: c, issuer: issuer, serial: serialOf(c), issuerName: canonical(c.RawIssuer)}
+	if q.serial == nil || canonical(issuer.RawSubject) != q.issuerName {
+		return nil
+	}
+	out := append(q.byLists(), q.byAnswers()...)
+	slices.SortStableFunc(out, func(a, b Status) int { return b.ThisUpdate.Compare(a.ThisUpdate) })
+	return out
+}

@@ -1,37 +1,135 @@
 package certpath
 
 import (
+	"crypto"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/binary"
+	"sync/atomic"
 
-	"sigillo/formats/cms"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Verifier checks signatures, within a budget. It may be used by many
-// goroutines. The zero value has the default budget and remembers nothing.
+const (
+	defaultBudget  = 300       // signature checks
+	maxCertificate = 256 << 10 // octets; larger ones are not looked at, since every check reads all of it
+)
+
+// Verifier checks signatures, within a budget: a service makes one for each
+// file, all with the same Cache. It may be used by many goroutines. The zero
+// value has the default budget and remembers nothing.
 type Verifier struct {
 	// Cache remembers what was checked; nil: nothing is.
 	Cache *Cache
 	// Budget bounds the signatures that are really checked, since those who
-	// made a file choose how many there are and how long they take; 0: 500.
+	// made a file choose how many there are and how long they take; 0: 300.
+	// What the Cache knows costs nothing of it.
 	Budget int
+
+	spent, steps atomic.Int64
 }
 
-// Cache remembers right signatures and lists already read, for as many
-// validations as one likes. It may be used by many goroutines.
-type Cache struct{}
+// Spent gives how many signatures were really checked so far.
+func (v *Verifier) Spent() int { return int(v.spent.Load()) }
 
-// NewCache makes a cache that takes about so many bytes at most, counting the
-// lists it keeps; 0: 64 MB.
-func NewCache(bytes int) *Cache { return &Cache{} }
-
-// SignedWith gives the algorithm with which a certificate was signed, for those
-// who have rules about that. It is an error if the algorithm is not known.
-func SignedWith(c *x509.Certificate) (cms.Algorithm, error) {
-	return cms.Algorithm{}, nil
+// signedObject is SIGNED{ToBeSigned} of X.509: a certificate, list or answer.
+type signedObject struct {
+	tbs, algorithm []byte // DER
+	value          []byte
+	digests        map[crypto.Hash][]byte // of tbs; nil: not kept
 }
 
-// ParseCertificate is x509.ParseCertificate, and takes negative serial numbers
-// as well (RFC 5280 §4.1.2.2: users SHOULD handle them gracefully).
-func ParseCertificate(der []byte) (*x509.Certificate, error) {
-	return x509.ParseCertificate(der)
+// readSigned takes SEQUENCE { tbs, algorithm, value } apart.
+func readSigned(in *cryptobyte.String) (signedObject, bool) {
+	var s signedObject
+	var tbs, algorithm cryptobyte.String
+	if !in.ReadASN1Element(&tbs, cbasn1.SEQUENCE) || !in.ReadASN1Element(&algorithm, cbasn1.SEQUENCE) ||
+		!in.ReadASN1BitStringAsBytes(&s.value) {
+		return s, false
+	}
+	s.tbs, s.algorithm = tbs, algorithm
+	return s, true
+}
+
+func certificateSigned(c *x509.Certificate) (signedObject, error) {
+	in, body := cryptobyte.String(c.Raw), cryptobyte.String(nil)
+	if in.ReadASN1(&body, cbasn1.SEQUENCE) && in.Empty() {
+		if s, ok := readSigned(&body); ok && body.Empty() {
+			return s, nil
+		}
+	}
+	return signedObject{}, fail(Malformed, nil, "a certificate was not parsed from DER")
+}
+
+func (s *signedObject) digest(h crypto.Hash) []byte {
+	if d, ok := s.digests[h]; ok {
+		return d
+	}
+	f := h.New()
+	f.Write(s.tbs)
+	d := f.Sum(nil)
+	if s.digests != nil {
+		s.digests[h] = d
+	}
+	return d
+}
+
+// key names a signature and the key that is to have made it.
+func (s *signedObject) key(issuer *x509.Certificate) cacheKey {
+	f := sha256.New()
+	var n [24]byte
+	binary.BigEndian.PutUint64(n[:], uint64(len(issuer.RawSubjectPublicKeyInfo)))
+	binary.BigEndian.PutUint64(n[8:], uint64(len(s.tbs)))
+	binary.BigEndian.PutUint64(n[16:], uint64(len(s.algorithm)))
+	f.Write(n[:])
+	f.Write(issuer.RawSubjectPublicKeyInfo)
+	f.Write(s.tbs)
+	f.Write(s.algorithm)
+	f.Write(s.value)
+	return cacheKey(f.Sum(nil))
+}
+
+// certificate checks that issuer's key signed c.
+func (v *Verifier) certificate(c, issuer *x509.Certificate) error {
+	if len(c.Raw) > maxCertificate || len(issuer.Raw) > maxCertificate {
+		return fail(Limit, nil, "a certificate of more than %d octets is not looked at", maxCertificate)
+	}
+	s, err := certificateSigned(c)
+	if err != nil {
+		return err
+	}
+	return v.remembered(&s, issuer)
+}
+
+// remembered is check with the cache.
+func (v *Verifier) remembered(s *signedObject, issuer *x509.Certificate) error {
+	if v.Cache == nil {
+		return v.check(s, issuer)
+	}
+	key := s.key(issuer)
+	if _, ok := v.Cache.get(key); ok {
+		return nil
+	}
+	err := v.check(s, issuer)
+	if err == nil {
+		v.Cache.put(key, nil, 0)
+	}
+	return err
+}
+
+// check checks a signature, at the budget's expense.
+func (v *Verifier) check(s *signedObject, issuer *x509.Certificate) error {
+	a, err := readAlgorithm(s.algorithm)
+	if err != nil {
+		return err
+	}
+	budget := v.Budget
+	if budget == 0 {
+		budget = defaultBudget
+	}
+	if v.spent.Add(1) > int64(budget) {
+		return fail(Limit, nil, "more than %d signatures of certificates, lists and answers", budget)
+	}
+	return verifyValue(issuer.PublicKey, a, s.tbs, s.digest, s.value)
 }
