@@ -64,7 +64,7 @@ func (r *reviewer) one(c, issuer *x509.Certificate) []Fault {
 	}
 	for i := range statuses { // newest first
 		st := &statuses[i]
-		if st.Final() || !r.current(st) || len(r.signers(st)) > 0 {
+		if st.Final() || !r.current(st, c) || len(r.signers(st)) > 0 {
 			continue
 		}
 		switch {
@@ -78,10 +78,11 @@ func (r *reviewer) one(c, issuer *x509.Certificate) []Fault {
 	return []Fault{{NoStatus, c, ""}}
 }
 
-// current reports a statement that holds at the time and would still list the
-// certificate.
-func (r *reviewer) current(st *Status) bool {
-	return !st.ThisUpdate.After(r.at) && !st.NextUpdate.IsZero() && !r.at.After(st.NextUpdate)
+// current reports a statement that holds at the time and, if it was made after
+// the certificate expired, would still list it.
+func (r *reviewer) current(st *Status, c *x509.Certificate) bool {
+	return !st.ThisUpdate.After(r.at) && !st.NextUpdate.IsZero() && !r.at.After(st.NextUpdate) &&
+		(st.Revoked || st.CoversExpired || !st.ThisUpdate.After(c.NotAfter))
 }
 
 // signed reports whether a statement that revokes for good counts: its signer

@@ -81,7 +81,6 @@ type node struct {
 // without being pruned. Without nodes it is NULL.
 type graph struct {
 	level, above []*node // depth i and i-1
-	expected     map[OID][]*node
 }
 
 // Evaluate judges a path given from the certificate under the anchor, which is
