@@ -109,7 +109,7 @@ func (p *Prepared) inner(w io.Writer, doc io.ReaderAt, size int64) error {
 		if err != nil {
 			return err
 		}
-		if err := canonicalPart(tree.Node, c14n.C14N10WithComments, false)(w); err != nil {
+		if err := canonicalPart(tree.Root, c14n.C14N10WithComments, false)(w); err != nil {
 			return err
 		}
 	default:

@@ -156,18 +156,22 @@ func content(doc io.ReaderAt, size int64) func(io.Writer) error {
 
 func (p *Prepared) objectID() string { return p.ID + "-object" }
 
-// envelopingXML plans a signature with an XML document inside, in its canonical
-// form, which is the same document in UTF-8 and without a declaration.
+// envelopingXML plans a signature with the document element of an XML document
+// inside, in its canonical form, which is the same element in UTF-8. Comments
+// beside it are lost, as they are to any signature of the whole document.
 func envelopingXML(doc io.ReaderAt, size int64, o Options) (*Prepared, []part, error) {
 	tree, src, err := parse(doc, size)
 	if err != nil {
 		return nil, nil, err
 	}
+	if !rootIsAll(tree) {
+		return nil, nil, fail(Unsupported, "the document has processing instructions beside its element, which would be lost; put it into the signature as base64")
+	}
 	sum := sha256.Sum256(src)
 	p := &Prepared{Size: size, SHA256: sum[:], Before: xmlDeclaration}
 	p.ID = identifier(p.SHA256, o)
 	var inner bytes.Buffer
-	if err := canonicalPart(tree.Node, c14n.C14N10WithComments, false)(&inner); err != nil {
+	if err := canonicalPart(tree.Root, c14n.C14N10WithComments, false)(&inner); err != nil {
 		return nil, nil, err
 	}
 	whole, err := c14n.Parse([]byte(openSignature(p.ID) + `<ds:Object Id="` + p.objectID() + `">` + inner.String() + "</ds:Object>" + closeSignature))
