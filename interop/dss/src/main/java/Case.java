@@ -2,6 +2,7 @@ import eu.europa.esig.dss.model.DSSDocument;
 import eu.europa.esig.dss.model.FileDocument;
 import eu.europa.esig.dss.pades.validation.PDFDocumentValidator;
 import eu.europa.esig.dss.validation.SignedDocumentValidator;
+import java.io.IOException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Date;
@@ -39,7 +40,7 @@ final class Case {
         return Date.from(Instant.parse(text));
     }
 
-    String judge(World world) {
+    String judge(World world) throws IOException {
         SignedDocumentValidator validator = SignedDocumentValidator.fromDocument(new FileDocument(file));
         validator.setCertificateVerifier(world.verifier());
         validator.setSignaturePolicyProvider(world.policies());
@@ -54,6 +55,6 @@ final class Case {
         if (password != null) {
             ((PDFDocumentValidator) validator).setPasswordProtection(password.toCharArray());
         }
-        return new Verdict(validator.validateDocument()).columns();
+        return new Verdict(validator.validateDocument(World.policy())).columns();
     }
 }

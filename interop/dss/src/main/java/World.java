@@ -7,8 +7,13 @@ import eu.europa.esig.dss.spi.x509.CommonCertificateSource;
 import eu.europa.esig.dss.spi.x509.CommonTrustedCertificateSource;
 import eu.europa.esig.dss.spi.x509.revocation.crl.ExternalResourcesCRLSource;
 import eu.europa.esig.dss.spi.x509.revocation.ocsp.ExternalResourcesOCSPSource;
+import eu.europa.esig.dss.model.policy.ValidationPolicy;
+import eu.europa.esig.dss.policy.ValidationPolicyXmlDefiner;
+import eu.europa.esig.dss.validation.policy.ValidationPolicyLoader;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Paths;
 import java.security.cert.Certificate;
@@ -65,6 +70,18 @@ final class World {
         }
         verifier.setAIASource(null); // else it fetches issuers
         return verifier;
+    }
+
+    /**
+     * The validation policy of DSS, with EdDSA let in: it is known to DSS, but not
+     * in the lists of algorithms that its policy follows.
+     */
+    static ValidationPolicy policy() throws IOException {
+        try (InputStream in = ValidationPolicyXmlDefiner.class.getResourceAsStream("/policy/constraint.xml")) {
+            String own = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            String with = own.replaceAll("<!--\\s*(<Algo[^>]*>EdDSA</Algo>)[^>]*-->", "$1");
+            return ValidationPolicyLoader.fromValidationPolicy(new ByteArrayInputStream(with.getBytes(StandardCharsets.UTF_8))).create();
+        }
     }
 
     SignaturePolicyProvider policies() {
