@@ -47,6 +47,9 @@ func Signatures(r io.ReaderAt, size int64) ([]Signature, error) {
 // Signatures lists the signature fields that have a value, in the order of the form.
 func (d *Document) Signatures() []Signature { return d.list }
 
+// File is the open file. It must not be used at the same time as the methods of the Document.
+func (d *Document) File() *pdf.File { return d.f }
+
 // Revisions is how many saved states the file holds (pdf.File.Revisions).
 func (d *Document) Revisions() int { return len(d.f.Revisions()) }
 

@@ -36,10 +36,7 @@ func TestMain(m *testing.M) {
 // well-formed file. pdfsig does not verify document time-stamps. A tool that is not installed is not asked; TestToolsAreHere names it.
 func checkTools(t *testing.T, doc []byte, n, stamps int) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "signed.pdf")
-	if err := os.WriteFile(path, doc, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path := checkWellFormed(t, doc)
 	if _, err := exec.LookPath("pdfsig"); err == nil {
 		cmd := exec.Command("pdfsig", "-nocert", path)
 		cmd.Env = append(os.Environ(), "LC_ALL=C")
@@ -56,6 +53,15 @@ func checkTools(t *testing.T, doc []byte, n, stamps int) {
 			t.Errorf("pdfsig: %v\n%s", err, text)
 		}
 	}
+}
+
+// checkWellFormed asks qpdf and pdfcpu, and gives the file's path.
+func checkWellFormed(t *testing.T, doc []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "signed.pdf")
+	if err := os.WriteFile(path, doc, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := exec.LookPath("qpdf"); err == nil {
 		if out, err := exec.Command("qpdf", "--check", path).CombinedOutput(); err != nil {
 			t.Errorf("qpdf: %v\n%s", err, out)
@@ -70,6 +76,7 @@ func checkTools(t *testing.T, doc []byte, n, stamps int) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("pdfcpu: %v\n%s", err, out)
 	}
+	return path
 }
 
 func TestToolsAreHere(t *testing.T) {
