@@ -30,7 +30,7 @@ func (f *File) Objects() iter.Seq[Ref] {
 		for _, e := range f.table {
 			ref := Ref{Num: int(e.num)}
 			switch e.kind {
-			case free:
+			case free, nowhere:
 				continue
 			case inUse:
 				ref.Gen = int(e.aux)
@@ -51,6 +51,9 @@ func (f *File) Get(ref Ref) (Object, error) {
 	e, ok := f.table.find(ref.Num)
 	if !ok || e.kind == free || e.kind == inUse && int(e.aux) != ref.Gen || e.kind == compressed && ref.Gen != 0 {
 		return Null{}, nil
+	}
+	if e.kind == nowhere {
+		return nil, malformed("object %s is said to be in use and to be nowhere", ref)
 	}
 	if f.loading[ref.Num] || len(f.loading) >= maxHops {
 		return nil, malformed("object %s is needed to read itself, or a chain of objects too long", ref)

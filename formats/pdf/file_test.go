@@ -31,7 +31,11 @@ func readAll(f *File) error {
 		if !ok {
 			continue
 		}
-		if _, err := f.Decoded(s, 64<<20); err != nil && KindOf(err) != Unsupported {
+		r, err := f.Decode(s)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r)
+		}
+		if err != nil && KindOf(err) != Unsupported {
 			return err
 		}
 	}
@@ -116,7 +120,13 @@ func TestRefusals(t *testing.T) {
 		{"cut off", table[:len(table)/2], Truncated, ""},
 		{"cut before the mark", table[:len(table)-7], Truncated, ""},
 		{"data after the end", table + "x", Malformed, "after the last"},
-		{"blank after the end", table + "\n", Malformed, "after the last"},
+		{"white space after the end", table + " \r\n\x00\x00\n", "", ""},
+		{"padded", table + strings.Repeat("\x00", maxPadding-1), "", ""},
+		{"padded too far", table + strings.Repeat("\x00", maxPadding), Malformed, "after the last"},
+		{"padded, then something", table + "\x00\x1a", Malformed, "after the last"},
+		{"spaces after the version", edit(table, "%PDF-1.7\n%", "%PDF-1.7 \n"), "", ""},
+		{"text after the version", edit(table, "%PDF-1.7\n", "%PDF-1.7x"), Malformed, "end of line"},
+		{"in use nowhere", strings.Replace(with(9, "null"), "0000000000 00000 f", "0000000000 00000 n", 1), "", ""},
 		{"startxref beyond", strings.Replace(table, "startxref\n", "startxref\n9", 1), Malformed, "outside"},
 		{"startxref off by one", strings.Replace(table, "xref\n0 4", " xref\n0 4", 1), Malformed, "expected"},
 		{"entry of 19 bytes", strings.Replace(table, "00000 n \n", "00000 n\n", 1), Malformed, "20 bytes"},
@@ -125,6 +135,10 @@ func TestRefusals(t *testing.T) {
 		{"no catalog", edit(table, "/Type/Catalog", "/Type/Katalog"), Malformed, "Catalog"},
 		{"no root", edit(table, "/Root 1 0 R", "/Ruut 1 0 R"), Malformed, "Root"},
 		{"size", edit(table, "/Size 4", "/Size 3"), Malformed, "/Size"},
+		{"size, catalog beyond", sizeBelowCatalog(""), "", ""},
+		{"size, catalog beyond, older section", sizeBelowCatalog("/Prev 9"), Malformed, "/Size"},
+		{"size, catalog beyond, hybrid", sizeBelowCatalog("/XRefStm 9"), Malformed, "/Size"},
+		{"size too large", edit(table, "/Size 4", "/Size 9"), "", ""},
 		{"forged count", edit(table, "0 4\n", "0 9\n"), Malformed, ""},
 		{"forged number", strings.Replace(table, "xref\n0 4", "xref\n99999990 4", 1), Limit, ""},
 		{"prev loop", prevLoop(table), Malformed, "comes back"},
@@ -156,6 +170,26 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: error %v (%s); want %s with %q", test.name, err, KindOf(err), test.kind, test.say)
 		}
 	}
+}
+
+func TestNowhere(t *testing.T) {
+	t.Parallel()
+	data := pdftest.Table(pdftest.Minimal().With(pdftest.Objects{9: "null"}), "")
+	f := openFile(t, bytes.ReplaceAll(data, []byte("0000000000 00000 f"), []byte("0000000000 00000 n")))
+	if err := readAll(f); err != nil {
+		t.Error(err)
+	}
+	if o, err := f.Get(Ref{8, 0}); KindOf(err) != Malformed {
+		t.Errorf("object 8 is %v, %v", o, err)
+	}
+}
+
+// sizeBelowCatalog is a file whose catalog has the highest number, and whose /Size is too small, as pdfunite writes it.
+func sizeBelowCatalog(trailer string) string {
+	o := pdftest.Minimal()
+	o[9], o[1] = o[1], "null"
+	s := string(pdftest.Table(o, trailer))
+	return strings.NewReplacer("/Root 1 0 R", "/Root 9 0 R", "/Size 10", "/Size 7").Replace(s)
 }
 
 // prevLoop makes the section of a file its own predecessor, at a place that does not move it.

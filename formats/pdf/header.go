@@ -16,7 +16,7 @@ func (f *File) readHeader() error {
 	const mark = "%PDF-"
 	if at := bytes.Index(head, []byte(mark)); at != 0 {
 		if at > 0 {
-			return malformed("the header is at offset %d: nothing may come before it", at)
+			return malformed("the header is at offset %d: nothing may come before it; save the document again", at)
 		}
 		return failure(NotPDF, "the file does not begin with %%PDF-")
 	}
@@ -27,17 +27,25 @@ func (f *File) readHeader() error {
 	if v[1] != '.' || !(v[0] == '1' && v[2] >= '0' && v[2] <= '7' || v[0] == '2' && v[2] == '0') {
 		return malformed("the header states version %q; 1.0 to 1.7 and 2.0 exist", v)
 	}
-	if head[8] != '\r' && head[8] != '\n' {
+	rest := bytes.TrimLeft(head[8:], " \t")
+	if len(rest) == 0 || rest[0] != '\r' && rest[0] != '\n' {
 		return malformed("the header's version is not followed by an end of line, at offset 8")
 	}
 	f.version = string(v)
 	return nil
 }
 
-// readEnd reads "startxref", the offset and "%%EOF", after which only one end-of-line mark may come
-// (ISO 32000-1 §7.5.5; ISO 19005-1 §6.1.3 for the last rule).
+const (
+	// maxPadding is how much white space may follow a %%EOF: as far back as readers of old looked for it (ISO 32000-1,
+	// Annex H.3, note 18).
+	maxPadding = 1024
+	maxClosing = 1024 // from startxref to %%EOF
+)
+
+// readEnd reads "startxref", the offset and "%%EOF" (ISO 32000-1 §7.5.5). White space may follow, which many programs and
+// transports add and no reader sees; anything else would be read by some.
 func (f *File) readEnd() (int64, error) {
-	from := max(0, f.size-1024)
+	from := max(0, f.size-maxPadding-maxClosing)
 	tail := make([]byte, f.size-from)
 	if n, err := f.r.ReadAt(tail, from); n < len(tail) {
 		if err == nil || errors.Is(err, io.EOF) {
@@ -56,8 +64,8 @@ func (f *File) readEnd() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if l.eol(); l.pos != f.size {
-		return 0, malformed("there are %d bytes after the last %%%%EOF", f.size-end)
+	if f.afterWhite(end) != f.size {
+		return 0, malformed("there are %d bytes after the last %%%%EOF that are not just white space; save the document again", f.size-end)
 	}
 	return start, nil
 }

@@ -19,9 +19,9 @@
 // byte, as ISO 32000-1 §7.5.6 asks. The bytes before are never touched: that is what signatures in the
 // file rely on.
 //
-// Being strict has a price: a few programs write files that depart from the standard and that most readers take,
-// such as poppler's pdfunite with its wrong /Size. They are refused here; saving the document again with another
-// program helps.
+// Where programs that people use depart from the standard in a way that all readers take alike (white space after the
+// end, a stream compressed from nothing to nothing, the /Size of poppler's pdfunite) the departure is accepted. Where readers
+// would differ the file is refused; saving the document again with another program helps.
 //
 // A file encrypted by the standard security handler (§7.6) is read and updated with its user or owner password, see
 // [OpenWith]; every key length and algorithm that was ever in the standard is known. Files encrypted for certificates are

@@ -11,7 +11,7 @@ type Revision struct {
 	XRef    int64    // offset of the cross-reference section that startxref states at its end
 	Kind    XRefKind // of that section
 	Mark    int64    // offset after its %%EOF
-	End     int64    // offset after its %%EOF and the end-of-line mark that follows, if there is one
+	End     int64    // offset after its %%EOF and the white space that follows
 	Trailer Dict     // read-only
 }
 
@@ -52,7 +52,7 @@ func (f *File) buildRevisions() error {
 		if s.starts != s.at && !f.mainPart(i) {
 			return malformed("the startxref that follows the cross-reference section at offset %d states %d", s.at, s.starts)
 		}
-		rev := Revision{XRef: s.at, Kind: s.kind, Mark: s.end, End: f.afterEOL(s.end), Trailer: s.trailer}
+		rev := Revision{XRef: s.at, Kind: s.kind, Mark: s.end, End: f.afterWhite(s.end), Trailer: s.trailer}
 		if n := len(f.revisions); n > 0 && f.addsNothing(s, f.revisions[n-1].End) {
 			f.revisions[n-1] = rev
 			continue
@@ -71,11 +71,12 @@ func (f *File) buildRevisions() error {
 	return nil
 }
 
-// afterEOL passes over one end-of-line mark.
-func (f *File) afterEOL(pos int64) int64 {
+// afterWhite passes over the white space that may follow a %%EOF.
+func (f *File) afterWhite(pos int64) int64 {
 	l := f.lexerAt(pos)
 	defer f.release(l)
-	l.eol()
+	l.seek(pos, maxPadding)
+	l.skipWhite()
 	return l.pos
 }
 

@@ -17,6 +17,7 @@ const (
 	free       = 0
 	inUse      = 1
 	compressed = 2
+	nowhere    = 3 // in use at offset 0, as some programs write for numbers they left out: not to be referred to
 )
 
 // XRefKind is the form of a cross-reference section.
@@ -299,7 +300,11 @@ func (l *lexer) tableEntry(num int) (entry, error) {
 		return e, nil
 	}
 	e.kind = inUse
-	if num == 0 || gen > 65535 || off == 0 || off >= l.size {
+	if off == 0 && num != 0 {
+		e.kind = nowhere
+		return e, nil
+	}
+	if num == 0 || gen > 65535 || off >= l.size {
 		return entry{}, l.fail("the cross-reference entry of object %d cannot be right", num)
 	}
 	return e, nil
@@ -318,13 +323,23 @@ func (l *lexer) digits(n int) (v int64, ok bool) {
 }
 
 // checkSize verifies /Size: one more than the highest object number (§7.5.5, table 15).
+//
+// One that is larger changes nothing. If it is smaller, some readers know the objects above and some do not, which would make
+// two documents of one file; but if the catalog itself is above it, and there is no older section, the file is nothing to
+// those who do not. Poppler's pdfunite writes such files.
 func checkSize(l *lexer, trailer Dict, t table) error {
 	size, ok := trailer["Size"].(Integer)
 	if !ok || size < 1 {
 		return l.fail("a trailer has no valid /Size")
 	}
-	if len(t) > 0 && Integer(t[len(t)-1].num) >= size {
-		return l.fail("/Size is %d but object %d is named", size, t[len(t)-1].num)
+	if len(t) == 0 || Integer(t[len(t)-1].num) < size {
+		return nil
 	}
-	return nil
+	root, _ := trailer["Root"].(Ref)
+	_, older := trailer["Prev"]
+	_, hidden := trailer["XRefStm"]
+	if Integer(root.Num) >= size && !older && !hidden {
+		return nil
+	}
+	return l.fail("/Size is %d but object %d is named", size, t[len(t)-1].num)
 }
