@@ -1,43 +1,58 @@
 // Package validate says what a signed file is worth, and why.
 //
-// Validate takes a PDF, a CMS file (.p7m, .p7s), an XML document or a
-// time-stamp (.tsr, .tst) and follows ETSI EN 319 102-1 for every signature it
-// finds, in these steps; each can only lower the result:
+// Validate takes a PDF, a CMS file (.p7m, .p7s), an XML document, a JSON text, a
+// container (ASiC) or a time-stamp (.tsr, .tst) and carries out the Signature
+// Validation Algorithm of ETSI EN 319 102-1 V1.4.1 for every signature it finds.
+// Each building block of the standard is one function that names its clause:
 //
-//  1. Format and integrity: the signature is well-formed, covers the whole
-//     document, its digests and its value are right.
-//  2. The certificate is the one the signature names under its own protection.
-//  3. Time-stamps: one that is right, made by a certificate we trust, proves
-//     that the signature existed at its time. Without one the signature is
-//     only known to exist now.
-//  4. A path from the certificate to one of the given anchors, valid at the
-//     proven time.
-//  5. Algorithms and key lengths that can still be relied upon.
-//  6. Revocation of every certificate of the path, from the given lists and
-//     answers and those inside the signature.
+//	format, identification, cryptography  §5.2.2 §5.2.3 §5.2.7  the reader of each form
+//	validationContext                     §5.2.4                the signature policy
+//	freshUntil                            §5.2.5                revocation freshness
+//	x509Validation                        §5.2.6                paths and revocation, with package certpath
+//	signatureAcceptance                   §5.2.8                algorithms, with package policy
+//	basicValidation                       §5.3                  all of these at the time of validation
+//	judgeStamps                           §5.4                  time-stamps, newest first
+//	withTime, claims                      §5.5                  what time-stamps prove about the signature
+//	withArchivalData                      §5.6.3                what they prove about all the rest
+//	pastCertificate, slideTime            §5.6.2.1 §5.6.2.2     paths at a time at which all of it existed
+//	extractPOEs                           §5.6.2.3              proofs of existence
+//	pastSignature                         §5.6.2.4
+//
+// The standard stops at the first thing that is wrong. Here all that is wrong is
+// kept (type finding), each with the moment at which the trouble began: a
+// certificate that is both expired and revoked needs a proof that is older than
+// both. A finding whose trouble began after the proven time does not count.
 //
 // The indication is TOTAL_PASSED when nothing speaks against the signature,
-// TOTAL_FAILED when the signature is broken, INDETERMINATE when something is
-// missing or the standard does not let us decide. Reasons are in Italian and
-// English. The package has no network and no clock: what it should know about
-// the world comes in Options.
+// TOTAL_FAILED when it is broken or proven to be made at the wrong time,
+// INDETERMINATE when something is missing or the standard does not let us decide.
+// Reasons are in Italian and English. The package has no network and no clock:
+// what it should know about the world comes in Options, what it may ask for
+// through Fetcher. Collect tells which evidence a signature still lacks for a
+// higher level.
 //
 // # Choices
 //
 //   - A certificate on hold (suspended) gives INDETERMINATE, TRY_LATER, with
-//     the time of suspension, as EN 319 102-1 §5.2.6.4 asks, unless a
-//     time-stamp proves the signature is older than the suspension. Once
-//     released it is as good as before: the newest list decides.
-//   - A certificate revoked before the proven time gives INDETERMINATE,
-//     REVOKED_NO_POE: nothing proves that the signature is older.
+//     the time of suspension, as §5.2.6.4 asks, unless a time-stamp proves the
+//     signature is older than the suspension. Once released it is as good as
+//     before: the newest list decides.
+//   - Any other revocation counts from its earliest date in any authentic list
+//     or answer, whatever newer or older ones leave out.
+//   - Revocation information is fresh until its nextUpdate, or as the policy
+//     says, and for everything that is older than it.
+//   - When the control time slides back over information that is not fresh any
+//     more, it slides to the end of its freshness (§5.2.5), not to its issue:
+//     else no list could be older than the time-stamp that keeps it.
+//   - What certificates above the signer's have against them (expiry,
+//     revocation) is answered by proofs of existence of the certificates
+//     themselves alone, that is by archive time-stamps.
 //   - A time-stamp that is present must be right; a wrong one gives
-//     INDETERMINATE although the signature could stand without it.
-//   - A PDF signature followed by later revisions is INDETERMINATE: what they
-//     changed is not analysed here.
-//   - Certificates with name constraints, policy constraints or mappings, or
-//     critical extensions unknown to us are not accepted in a path.
-//   - Time-stamps of certificates that have expired since are not proofs:
-//     validation of archived signatures (LT, LTA) is not done here.
+//     INDETERMINATE although the signature could stand without it. One that
+//     has only aged is no proof, but does not speak against the signature.
+//   - Revisions of a PDF after the signature are compared object by object
+//     (package changes); what the signature does not permit is INDETERMINATE.
+//   - A document time-stamp of a PDF is reported with the signatures it covers.
 //
 // # JSON
 //
@@ -45,22 +60,28 @@
 //
 //	{
 //	  "file": "contratto-firmato.pdf",
-//	  "format": "pdf",                          // pdf, cms, xml, timestamp
-//	  "validated": "2026-11-21T10:30:00Z",      // the time of Options
-//	  "indication": "TOTAL_PASSED",             // the worst of all signatures; NO_SIGNATURE_FOUND when there is none
+//	  "format": "pdf",                           // pdf, cms, xml, json, asic, timestamp
+//	  "form": "PAdES",                           // of all signatures, or of the container; "mixed"
+//	  "validated": "2026-11-21T10:30:00Z",       // the time of Options
+//	  "indication": "TOTAL_PASSED",              // the worst of all signatures; NO_SIGNATURE_FOUND when there is none
 //	  "signatures": [{
-//	    "form": "PAdES",                        // PAdES, CAdES, XAdES, PDF (a signature that is no PAdES), RFC3161
-//	    "level": "B-T",                         // B-B, B-T, or "" when it is no baseline level we know
+//	    "id": "S1",                              // "parent" is the id of the signature it countersigns
+//	    "form": "PAdES",                         // PAdES, CAdES, XAdES, JAdES, PDF (a signature that is no PAdES), RFC3161
+//	    "level": "B-LTA",                        // B-B, B-T, B-LT, B-LTA, or "" when it is no baseline level
 //	    "indication": "TOTAL_PASSED",
-//	    "sub_indication": "",                   // EN 319 102-1 Table 5 and 6; absent when passed
+//	    "subIndication": "",                     // EN 319 102-1 Table 5 and 6; absent when passed
 //	    "signer": "Ada Prova",
 //	    "issuer": "Issuing CA",
-//	    "serial": "0a1b",                       // lower-case hexadecimal
-//	    "signing_time": "2026-11-21T10:29:58Z", // what the signer claims; absent when nothing
-//	    "timestamp": "2026-11-21T10:29:59Z",    // the proven time; absent without a valid time-stamp
-//	    "field": "Signature1",                  // of a PDF
-//	    "reasons": [{"code": "valid", "it": "…", "en": "…"}]
-//	  }]
+//	    "serial": "0a1b",                        // lower-case hexadecimal
+//	    "signingTime": "2026-11-21T10:29:58Z",   // what the signer claims; absent when nothing
+//	    "bestSignatureTime": "2026-11-21T10:29:59Z", // since when it is proven to exist; absent without a proof
+//	    "timestamps": [{"id": "T1", "kind": "signature", "time": "…", "indication": "…", "tsa": "TSU 1", …}],
+//	    "coversWholeDocument": true,             // but for evidence added later
+//	    "field": "Signature1",                   // of a PDF
+//	    "reasons": [{"code": "valid", "it": "…", "en": "…"}],
+//	    "covers": […], "algorithm": "…", "properties": {…}, "chain": [{…}], "evidence": [{…}]
+//	  }],
+//	  "policy": "sigillo-default 2026-11"
 //	}
 package validate
 

@@ -2,13 +2,10 @@ package validate
 
 import (
 	"bytes"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
-	"math/big"
 	"testing"
 	"time"
 
@@ -113,59 +110,4 @@ func TestTwoBlocks(t *testing.T) {
 	if _, err := Validate(bytes.NewReader(two), int64(len(two)), "f", w.options()); KindOf(err) != Unreadable {
 		t.Errorf("got %v", err)
 	}
-}
-
-// A right signature by an enormous RSA key is not even looked at: checking one
-// takes seconds.
-func TestEnormousIssuer(t *testing.T) {
-	t.Parallel()
-	leaf := *issue(pki().sub, newKey(), "Leaf", nil).cert
-	leaf.SignatureAlgorithm = x509.SHA256WithRSA
-	for _, tc := range []struct {
-		bits   int
-		looked bool
-	}{{2048, true}, {maxModulus + 512, false}} {
-		key := manyPrimes(tc.bits)
-		leaf.Signature = signByPrimes(key, sha(leaf.RawTBSCertificate))
-		issuer := &x509.Certificate{PublicKey: key.Public(), PublicKeyAlgorithm: x509.RSA}
-		if err := issuer.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature); err != nil {
-			t.Fatal("the signature is not right: ", err)
-		}
-		s := search{checks: new(int)}
-		if got := s.signed(&leaf, issuer); got != tc.looked {
-			t.Errorf("a key of %d bits: %v", key.N.BitLen(), got)
-		}
-	}
-}
-
-// manyPrimes makes an RSA key whose modulus is the product of primes of 512
-// bits: quick to make, as an attacker would.
-func manyPrimes(bits int) *rsa.PrivateKey {
-	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: big.NewInt(1), E: 65537}}
-	phi := big.NewInt(1)
-	for range bits / 512 {
-		p := must(rand.Prime(rand.Reader, 512))
-		key.Primes = append(key.Primes, p)
-		key.N.Mul(key.N, p)
-		phi.Mul(phi, new(big.Int).Sub(p, big.NewInt(1)))
-	}
-	key.D = new(big.Int).ModInverse(big.NewInt(int64(key.E)), phi)
-	return key
-}
-
-// signByPrimes is RSASSA-PKCS1-v1_5 with SHA-256, done modulo each prime and
-// put together, because it has many.
-func signByPrimes(key *rsa.PrivateKey, digest []byte) []byte {
-	info := append([]byte("\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"), digest...)
-	em := bytes.Repeat([]byte{0xff}, key.Size())
-	em[0], em[1], em[len(em)-len(info)-1] = 0, 1, 0
-	copy(em[len(em)-len(info):], info)
-	m, one, sum := new(big.Int).SetBytes(em), big.NewInt(1), new(big.Int)
-	for _, p := range key.Primes {
-		part := new(big.Int).Exp(m, new(big.Int).Mod(key.D, new(big.Int).Sub(p, one)), p)
-		rest := new(big.Int).Div(key.N, p)
-		part.Mul(part, rest).Mul(part, new(big.Int).ModInverse(rest, p))
-		sum.Add(sum, part)
-	}
-	return sum.Mod(sum, key.N).FillBytes(make([]byte, key.Size()))
 }

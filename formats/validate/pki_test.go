@@ -20,6 +20,7 @@ import (
 
 	"sigillo/formats/cades"
 	"sigillo/formats/cms"
+	"sigillo/formats/jades"
 	"sigillo/formats/pades"
 	"sigillo/formats/xades"
 )
@@ -172,10 +173,16 @@ var forms = map[string]func(doc []byte, by *party, stamped int) (prepared, error
 	},
 }
 
+func init() {
+	forms["JAdES"] = func(doc []byte, by *party, n int) (prepared, error) {
+		return jades.Prepare(bytes.NewReader(doc), int64(len(doc)), jades.Options{Certificate: by.cert, Chain: by.chain, SigningTime: signedAt, Timestamp: n})
+	}
+}
+
 // document gives something each form can sign.
 func document(t testing.TB, form string) []byte {
 	t.Helper()
-	file := map[string]string{"PAdES": "contratto.pdf", "XAdES": "fattura.xml", "CAdES": "lettera.docx"}[form]
+	file := map[string]string{"PAdES": "contratto.pdf", "XAdES": "fattura.xml", "CAdES": "lettera.docx", "JAdES": "lettera.docx"}[form]
 	doc, err := os.ReadFile("../../testdata/documents/" + file)
 	if err != nil {
 		t.Fatal(err)

@@ -1,15 +1,15 @@
 package validate
 
 import (
-	"bytes"
+	"context"
 	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
+	"fmt"
 	"io"
 	"path/filepath"
 	"time"
 
-	"sigillo/formats/c14n"
+	"sigillo/formats/certpath"
+	"sigillo/formats/validate/policy"
 )
 
 // Options are what the validation knows about the world.
@@ -18,26 +18,94 @@ type Options struct {
 	Anchors []*x509.Certificate
 	// Intermediates may complete paths; those in the signature are used anyway.
 	Intermediates []*x509.Certificate
-	// Time of validation; required.
-	Time time.Time
 	// CRLs and OCSP are DER lists and answers; where several speak about the
 	// same certificate the newest decides.
 	CRLs, OCSP [][]byte
+	// Policy are the rules about algorithms; nil: policy.Default.
+	Policy *policy.Policy
+	// Constraints are the inputs of RFC 5280 §6.1.1; the zero value: any policy.
+	Constraints certpath.Constraints
+	// Fetch gets what is missing; nil: nothing is got.
+	Fetch Fetcher
+
+	// Time of validation; required.
+	Time time.Time
 	// Content is the signed document of a detached signature (.p7s) or the
 	// stamped one of a time-stamp (.tsr); nil when there is none.
 	Content     io.ReaderAt
 	ContentSize int64
+	// Contents are more such documents, by the names under which the signature
+	// refers to them. Content is one without a name.
+	Contents []Content
+	// Password opens an encrypted PDF.
+	Password []byte
 }
 
-type validation struct {
-	o       Options
-	sources sources
-	checks  int // certificate signatures checked so far
+// Content is a signed document that is not in the file.
+type Content struct {
+	Name string
+	Data io.ReaderAt
+	Size int64
 }
 
-// maxInMemory bounds files that have to be in memory as a whole: XML, PEM,
-// base64, time-stamps.
-var maxInMemory = int64(c14n.DefaultLimits.Size)
+// Fetcher gets on-line what a signature does not carry. What it gives need not
+// be right: it is believed only as far as its signatures go. An error means no
+// more than nothing. CRLs and OCSP are asked only about certificates with a path
+// to an anchor.
+type Fetcher interface {
+	// Issuers gives certificates that may have issued cert (RFC 5280 §4.2.2.1).
+	Issuers(ctx context.Context, cert *x509.Certificate) ([]*x509.Certificate, error)
+	// CRLs gives the lists in DER that cert names (§4.2.1.13).
+	CRLs(ctx context.Context, cert *x509.Certificate) ([][]byte, error)
+	// OCSP gives OCSPResponses in DER about cert (RFC 6960).
+	OCSP(ctx context.Context, cert, issuer *x509.Certificate) ([][]byte, error)
+}
+
+// Validator holds what stays the same from file to file: anchors, lists, and a
+// cache of certificate signatures and lists already checked, which is most of
+// the work for a service that sees the same few authorities every day. It may be
+// used by many goroutines.
+type Validator struct {
+	policy      *policy.Policy
+	constraints certpath.Constraints
+	fetch       Fetcher
+	search      *certpath.Search
+	sources     *certpath.Sources
+	cache       *certpath.Cache
+}
+
+// New makes a Validator. Of the options it takes those about the world, and
+// leaves time and contents to each call. The error has the kind BadOptions.
+func New(o Options) (*Validator, error) {
+	v := &Validator{policy: o.Policy, constraints: o.Constraints, fetch: o.Fetch, cache: certpath.NewCache(0)}
+	if v.policy == nil {
+		v.policy = policy.Default()
+	}
+	v.search = &certpath.Search{Anchors: o.Anchors, Intermediates: o.Intermediates}
+	v.sources = &certpath.Sources{}
+	for _, der := range o.CRLs {
+		if err := v.sources.AddCRL(der); err != nil {
+			return nil, fail(BadOptions, err, "a given revocation list cannot be read")
+		}
+	}
+	for _, der := range o.OCSP {
+		if err := v.sources.AddOCSP(der); err != nil {
+			return nil, fail(BadOptions, err, "a given OCSP answer cannot be read")
+		}
+	}
+	return v, nil
+}
+
+// Document is a file to validate.
+type Document struct {
+	Data io.ReaderAt
+	Size int64
+	Name string // goes into the report only
+	Time time.Time
+	// Contents and Password are those of [Options].
+	Contents []Content
+	Password []byte
+}
 
 // Validate validates all signatures of a file. name goes into the report
 // only; the kind of file is recognised by its content. The error is an *Error
@@ -45,95 +113,96 @@ var maxInMemory = int64(c14n.DefaultLimits.Size)
 // signature is in the report. Kinds: Unreadable, Encrypted, Limit,
 // BadOptions, Failed.
 func Validate(r io.ReaderAt, size int64, name string, o Options) (Report, error) {
-	if o.Time.IsZero() {
-		return Report{}, fail(BadOptions, nil, "the time of validation is missing")
-	}
-	v := &validation{o: o}
-	v.sources.ocsp = o.OCSP
-	for _, der := range o.CRLs {
-		l, err := x509.ParseRevocationList(der)
-		if err != nil {
-			return Report{}, fail(BadOptions, err, "a given revocation list cannot be read")
-		}
-		v.sources.crls = append(v.sources.crls, l)
-	}
-	report := Report{File: printable(filepath.Base(name)), Validated: o.Time.UTC(), Signatures: []SignatureReport{}}
-	found, err := v.read(r, size, &report)
+	v, err := New(o)
 	if err != nil {
 		return Report{}, err
 	}
-	if o.Content != nil && (report.Format == "xml" || report.Format == "pdf") {
-		return Report{}, fail(BadOptions, nil, "content was given for a file that is its own content")
-	}
-	report.Indication = NoSignature
-	for i, c := range found {
-		s := v.judge(c)
-		if i == 0 || s.Indication.rank() > report.Indication.rank() {
-			report.Indication = s.Indication
-		}
-		report.Signatures = append(report.Signatures, s)
-	}
-	return report, nil
+	return v.Validate(context.Background(), Document{Data: r, Size: size, Name: name, Time: o.Time, Contents: o.contents(), Password: o.Password})
 }
 
-// read recognises the format and reads the signatures.
-func (v *validation) read(r io.ReaderAt, size int64, report *Report) ([]*candidate, error) {
-	head := make([]byte, min(size, 1024))
-	if n, err := r.ReadAt(head, 0); n < len(head) {
-		return nil, fail(Failed, err, "the file cannot be read")
+func (o Options) contents() []Content {
+	if o.Content == nil {
+		return o.Contents
 	}
-	start := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
-	switch {
-	case bytes.HasPrefix(start, []byte("<")):
-		report.Format = "xml"
-		return v.xml(r, size)
-	case bytes.HasPrefix(head, []byte{0x30}):
-		return v.asn1(r, size, report)
-	case bytes.HasPrefix(start, []byte("-----BEGIN ")) || bytes.HasPrefix(start, []byte("MI")):
-		der, err := unwrap(r, size)
-		if err != nil {
-			return nil, err
-		}
-		return v.asn1(bytes.NewReader(der), int64(len(der)), report)
-	case bytes.Contains(head, []byte("%PDF-")): // last: the PDF may be inside the others
-		report.Format = "pdf"
-		return v.pdf(r, size)
-	}
-	return nil, fail(Unreadable, nil, "the file is none of PDF, CMS (.p7m, .p7s), XML and time-stamp")
+	return append([]Content{{Data: o.Content, Size: o.ContentSize}}, o.Contents...)
 }
 
-// whole reads a file into memory.
-func whole(r io.ReaderAt, size int64) ([]byte, error) {
-	if size > maxInMemory {
-		return nil, fail(Limit, nil, "the file has %d bytes, more than the %d allowed for its kind", size, maxInMemory)
-	}
-	b, err := io.ReadAll(io.NewSectionReader(r, 0, size))
-	if err != nil || int64(len(b)) != size {
-		return nil, fail(Failed, err, "the file cannot be read")
-	}
-	return b, nil
-}
-
-// unwrap decodes PEM or bare base64, in which .p7m files are sometimes sent.
-func unwrap(r io.ReaderAt, size int64) ([]byte, error) {
-	text, err := whole(r, size)
+// Validate is the function of the same name with what the Validator knows. The
+// context ends fetching only.
+func (v *Validator) Validate(ctx context.Context, d Document) (Report, error) {
+	f, err := v.open(ctx, d)
 	if err != nil {
+		return Report{}, err
+	}
+	f.readStamps()
+	f.gather()
+	f.judgeStamps()
+	return f.report(), nil
+}
+
+// validation is the validation of one file.
+type validation struct {
+	*Validator
+	ctx      context.Context
+	doc      Document
+	at       time.Time // of validation
+	format   string
+	form     string // of the container, if it is one
+	subjects []*subject
+
+	search    *certpath.Search
+	sources   *certpath.Sources
+	poes      *poes
+	chains    map[object]*chain // of certificates, at the time of validation
+	tokens    map[object]*stamp // by the DER
+	ordered   []*stamp          // the same, newest first
+	notBefore map[*subject]time.Time
+}
+
+// open reads the signatures of a file.
+func (v *Validator) open(ctx context.Context, d Document) (*validation, error) {
+	if d.Time.IsZero() {
+		return nil, fail(BadOptions, nil, "the time of validation is missing")
+	}
+	f := &validation{Validator: v, ctx: ctx, doc: d, at: d.Time.UTC(), poes: newPOEs(d.Time),
+		chains: map[object]*chain{}, tokens: map[object]*stamp{}, notBefore: map[*subject]time.Time{}}
+	if err := f.read(d.Data, d.Size); err != nil {
 		return nil, err
 	}
-	if block, rest := pem.Decode(text); block != nil {
-		if len(bytes.TrimSpace(rest)) > 0 {
-			return nil, fail(Unreadable, nil, "something follows the first PEM block")
+	f.number()
+	return f, nil
+}
+
+// number names the signatures for the report, in the order of the file; counter-
+// signatures after their parents, which the readers leave so.
+func (v *validation) number() {
+	n, under := 0, map[string]int{}
+	for _, s := range v.subjects {
+		if s.parent == "" {
+			n++
+			s.id = fmt.Sprintf("S%d", n)
+			continue
 		}
-		return block.Bytes, nil
+		under[s.parent]++
+		s.id = fmt.Sprintf("%s-C%d", s.parent, under[s.parent])
 	}
-	der, err := base64.StdEncoding.DecodeString(string(bytes.Map(func(c rune) rune {
-		if c == ' ' || c == '\t' || c == '\r' || c == '\n' {
-			return -1
+}
+
+// report judges the signatures and writes down what came out.
+func (v *validation) report() Report {
+	r := Report{File: printable(filepath.Base(v.doc.Name)), Format: v.format, Form: v.form, Validated: v.at,
+		Policy: v.policy.Name + " " + v.policy.Version, Indication: NoSignature, Signatures: []SignatureReport{}}
+	o := newObjects(v)
+	for i, s := range v.subjects {
+		sr := v.signatureReport(s, o)
+		if i == 0 || sr.Indication.rank() > r.Indication.rank() {
+			r.Indication = sr.Indication
 		}
-		return c
-	}, text)))
-	if err != nil || len(der) == 0 || der[0] != 0x30 {
-		return nil, fail(Unreadable, err, "the file is none of PDF, CMS (.p7m, .p7s), XML and time-stamp")
+		if r.Form == "" || v.form == "" && r.Form != s.form {
+			r.Form = map[bool]string{true: s.form, false: "mixed"}[i == 0]
+		}
+		r.Signatures = append(r.Signatures, sr)
 	}
-	return der, nil
+	r.objects = o.list
+	return r
 }

@@ -1,0 +1,148 @@
+package validate
+
+import (
+	"crypto"
+	"errors"
+	"io"
+
+	"sigillo/formats/ades"
+	"sigillo/formats/cades"
+	"sigillo/formats/cms"
+)
+
+// readASN1 tells CMS files from time-stamps.
+func (v *validation) readASN1(r io.ReaderAt, size int64) error {
+	sd, err := cms.Parse(r, size, cms.Limits{})
+	switch cms.KindOf(err) {
+	case "":
+	case cms.NotCMS:
+		v.format = "timestamp"
+		return v.readResponse(r, size, err)
+	case cms.Failed:
+		return fail(Failed, err, "the file cannot be read")
+	case cms.Limit:
+		return fail(Limit, err, "the CMS file is too large")
+	default:
+		return fail(Unreadable, err, "the CMS file cannot be read")
+	}
+	if sd.ContentType.Equal(cms.OIDTSTInfo) {
+		v.format = "timestamp"
+		der, err := whole(r, size)
+		if err != nil {
+			return err
+		}
+		return v.readToken(der)
+	}
+	v.format = "cms"
+	given, err := v.content()
+	if err != nil {
+		return err
+	}
+	if sd.HasContent() && given != nil {
+		return fail(BadOptions, nil, "content was given for a file that holds its own")
+	}
+	var digest imprinter
+	switch {
+	case sd.HasContent():
+		digest = sd.ContentDigest()
+	case given != nil:
+		digest = digestOfReader(given.Data, given.Size)
+	}
+	for _, si := range sd.Signers {
+		v.addSigner("CAdES", "", sd, si, digest)
+	}
+	return nil
+}
+
+// maxSubjects bounds the signatures of a file.
+const maxSubjects = 256
+
+// addSigner reads a SignerInfo and the counter-signatures under it. A digest of
+// nil means that the content is missing.
+func (v *validation) addSigner(form, parent string, sd *cms.SignedData, si *cms.SignerInfo, digest imprinter) *subject {
+	s := cmsSubject(form, sd, si, digest)
+	v.subjects = append(v.subjects, s)
+	s.parent = parent
+	v.number()
+	for _, c := range si.CounterSignatures {
+		if len(v.subjects) < maxSubjects {
+			v.addSigner(form, s.id, sd, c, digest)
+		}
+	}
+	return s
+}
+
+// cmsSubject takes over what a SignerInfo says and checks it over its content.
+func cmsSubject(form string, sd *cms.SignedData, si *cms.SignerInfo, digest imprinter) *subject {
+	s := &subject{form: form, certificate: si.Certificate, evidence: sd.Evidence(), claimed: si.SigningTime, value: si.SignatureValue}
+	if a, err := si.Algorithm(); err == nil {
+		s.algorithm = a
+	}
+	s.digests = []crypto.Hash{si.Hash}
+	if si.SigningCertificate != nil && si.SigningCertificate.Hash != 0 {
+		s.digests = append(s.digests, si.SigningCertificate.Hash)
+	}
+	p, err := si.Properties()
+	s.properties = p
+	if err != nil {
+		s.findings = append(s.findings, cmsFinding(err))
+	}
+	over := digest
+	if over == nil {
+		over = func(crypto.Hash) ([]byte, error) { return nil, errNoContent }
+	}
+	s.stamps = si.Stamps(over)
+	s.verifyCMS(sd, si, over, digest == nil && !si.IsCounterSignature())
+	s.missing = func(l ades.Level) []string { return cmsMissing(sd, si, l) }
+	s.whole = passed(s.findings) && !si.IsCounterSignature()
+	return s
+}
+
+// verifyCMS checks a SignerInfo over its content (§5.2.2, §5.2.3, §5.2.7).
+func (s *subject) verifyCMS(sd *cms.SignedData, si *cms.SignerInfo, digest imprinter, missing bool) {
+	add := func(f finding) { s.findings = append(s.findings, f) }
+	switch {
+	case missing:
+		add(doubt(SignedDataNotFound, "content-missing"))
+	case si.Certificate != nil && si.SigningCertificate != nil && !si.SigningCertificate.Matches(si.Certificate):
+		add(doubt(NoSigningCertificate, "other-certificate"))
+	case si.RawSignedAttributes != nil && !si.IsCounterSignature() && !si.ContentType.Equal(sd.ContentType):
+		add(failed(FormatFailure, "format", errors.New("content-type")))
+	default:
+		if err := si.Verify(digest); err != nil {
+			add(cmsFinding(err))
+		} else if si.SigningCertificate == nil {
+			add(doubt(SigConstraintsFailure, "unbound"))
+		}
+	}
+}
+
+func cmsFinding(err error) finding {
+	switch cms.KindOf(err) {
+	case cms.Mismatch:
+		return failed(HashFailure, "content-changed")
+	case cms.BadSignature:
+		return failed(SigCryptoFailure, "value-wrong")
+	case cms.Malformed, cms.Limit, cms.NotCMS:
+		return failed(FormatFailure, "format", err)
+	case cms.NoCertificate:
+		return doubt(NoSigningCertificate, "no-certificate")
+	case cms.Weak:
+		return doubt(CryptoConstraintsFailure, "weak-digest", "SHA-1")
+	}
+	return doubt(SigConstraintsFailure, "unsupported", err)
+}
+
+// cmsMissing is what EN 319 122-1 §6.3 asks for at a level and a signature lacks.
+// A counter-signature has no content of its own, and the message has its evidence.
+func cmsMissing(sd *cms.SignedData, si *cms.SignerInfo, l ades.Level) []string {
+	if !si.IsCounterSignature() {
+		return cades.Missing(sd, si, l)
+	}
+	for _, a := range si.SignedAttributes {
+		if a.Type.Equal(cms.OIDSigningCertificateV2) {
+			return nil
+		}
+	}
+	return []string{"signing-certificate-v2"}
+}

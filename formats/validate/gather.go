@@ -1,0 +1,116 @@
+package validate
+
+import (
+	"bytes"
+	"crypto/x509"
+
+	"sigillo/formats/ades"
+	"sigillo/formats/certpath"
+)
+
+// maxFetches bounds what is asked on-line for one file.
+const maxFetches = 64
+
+// gather puts together what is known about the certificates of the file: what it
+// carries itself, what was given, and what can be fetched.
+func (v *validation) gather() {
+	var e ades.Evidence
+	var leaves []*x509.Certificate
+	for _, s := range v.subjects {
+		e.Add(s.evidence)
+		leaves = append(leaves, s.certificate)
+	}
+	for _, t := range v.ordered {
+		e.Add(t.evidence)
+		if t.right {
+			leaves = append(leaves, t.certificate)
+		}
+	}
+	verifier := &certpath.Verifier{Cache: v.cache}
+	v.search = v.Validator.search.With(e.Certificates, verifier)
+	v.sources = v.Validator.sources.With(v.search)
+	v.sources.Add(e)
+	if v.fetch == nil {
+		return
+	}
+	n, seen := maxFetches, map[object]bool{}
+	for _, c := range leaves {
+		if c != nil && !seen[objectOf(c.Raw)] {
+			seen[objectOf(c.Raw)] = true
+			e.Certificates = v.fetchIssuers(c, e.Certificates, verifier, &n)
+			v.fetchStatuses(c, &n)
+		}
+	}
+}
+
+// fetchIssuers climbs from a certificate without a path to its issuers.
+func (v *validation) fetchIssuers(c *x509.Certificate, have []*x509.Certificate, verifier *certpath.Verifier, n *int) []*x509.Certificate {
+	for range 8 { // certificates of a path
+		if v.hasPath(c) || *n <= 0 {
+			break
+		}
+		top := topmost(c, have)
+		*n--
+		issuers, err := v.fetch.Issuers(v.ctx, top)
+		if err != nil || len(issuers) == 0 {
+			break
+		}
+		before := len(have)
+		e := ades.Evidence{Certificates: have}
+		e.Add(ades.Evidence{Certificates: issuers})
+		if have = e.Certificates; len(have) == before {
+			break
+		}
+		v.search = v.Validator.search.With(have, verifier)
+		v.sources = v.sources.With(v.search)
+	}
+	return have
+}
+
+func (v *validation) hasPath(c *x509.Certificate) bool {
+	for range v.search.Paths(c) {
+		return true
+	}
+	return false
+}
+
+// topmost follows issuer names as far as they are known.
+func topmost(c *x509.Certificate, have []*x509.Certificate) *x509.Certificate {
+	for range 10 {
+		next := c
+		for _, h := range have {
+			if bytes.Equal(h.RawSubject, c.RawIssuer) && !h.Equal(c) {
+				next = h
+				break
+			}
+		}
+		if next == c {
+			return c
+		}
+		c = next
+	}
+	return c
+}
+
+// fetchStatuses asks about the certificates of the path for which nothing fresh
+// is known.
+func (v *validation) fetchStatuses(leaf *x509.Certificate, n *int) {
+	for path := range v.search.Paths(leaf) {
+		for i := len(path) - 2; i >= 0 && *n > 0; i-- {
+			if fs, _ := v.revocation(path, i, 0); passed(fs) {
+				continue
+			}
+			*n--
+			var e ades.Evidence
+			e.OCSP, _ = v.fetch.OCSP(v.ctx, path[i], path[i+1])
+			v.sources.Add(e)
+			if fs, _ := v.revocation(path, i, 0); passed(fs) {
+				continue
+			}
+			e = ades.Evidence{}
+			e.CRLs, _ = v.fetch.CRLs(v.ctx, path[i])
+			v.sources.Add(e)
+		}
+		return // the first path is the best; others rest on what is here
+	}
+}

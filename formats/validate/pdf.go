@@ -1,0 +1,184 @@
+package validate
+
+import (
+	"errors"
+	"io"
+	"slices"
+
+	"sigillo/formats/ades"
+	"sigillo/formats/cms"
+	"sigillo/formats/pades"
+	"sigillo/formats/pades/changes"
+	"sigillo/formats/pdf"
+)
+
+// readPDF reads the signatures of a PDF. A document time-stamp that is over a
+// signature is reported with it; one that is not is a subject of its own.
+func (v *validation) readPDF(r io.ReaderAt, size int64) error {
+	doc, err := pades.Open(r, size, v.doc.Password)
+	switch pades.KindOf(err) {
+	case pades.Failed:
+		return fail(Failed, err, "the file cannot be read")
+	case pades.Encrypted:
+		return fail(Encrypted, err, "the PDF is encrypted")
+	case pades.Limit:
+		return fail(Limit, err, "the PDF is too large")
+	}
+	if err != nil {
+		return fail(Unreadable, err, "the PDF cannot be read")
+	}
+	sigs := doc.Signatures()
+	later := v.laterChanges(r, size)
+	over := map[object]bool{} // document time-stamps over signatures
+	for i := range sigs {
+		if s := &sigs[i]; !s.IsTimestamp() && s.Err == nil {
+			for _, st := range s.Stamps() {
+				over[objectOf(st.DER)] = true
+			}
+		}
+	}
+	for i := range sigs {
+		s := &sigs[i]
+		if s.IsTimestamp() && s.Err == nil && over[objectOf(s.CMS)] {
+			if s.Later == 0 {
+				v.trailing(s, size)
+			}
+			continue
+		}
+		v.addPDF(s, size, later)
+	}
+	return nil
+}
+
+// trailing puts what stands after the last document time-stamp against all
+// signatures before it.
+func (v *validation) trailing(s *pades.Signature, size int64) {
+	if f := appended(s, size); f != nil {
+		for _, e := range v.subjects {
+			e.findings = append(e.findings, *f)
+		}
+	}
+}
+
+// addPDF reads the CMS of a PDF signature (EN 319 142-1 §6.3), and the counter-
+// signatures under it.
+func (v *validation) addPDF(p *pades.Signature, size int64, later laterChanges) {
+	s, sd := v.pdfSubject(p)
+	s.field = p.Field
+	if !broken(s.findings) && p.Covers != pades.WholeFile {
+		if f := appended(p, size); f != nil {
+			s.findings = append(s.findings, *f)
+		} else if p.Later > 0 {
+			fs, same := later(p)
+			s.findings, s.whole = append(s.findings, fs...), s.whole && same
+		}
+	}
+	v.subjects = append(v.subjects, s)
+	v.number()
+	if sd == nil {
+		return
+	}
+	for _, c := range sd.Signers[0].CounterSignatures {
+		v.addSigner("CAdES", s.id, sd, c, p.ContentDigest)
+	}
+}
+
+func (v *validation) pdfSubject(p *pades.Signature) (*subject, *cms.SignedData) {
+	s := &subject{form: "PDF"}
+	if p.Err != nil {
+		s.findings = []finding{failed(FormatFailure, "format", p.Err)}
+		return s, nil
+	}
+	if p.IsTimestamp() {
+		t, err := cms.ParseToken(p.CMS)
+		if err != nil {
+			s.findings = []finding{failed(FormatFailure, "format", err)}
+			return s, nil
+		}
+		s = tokenSubject(t, p.CMS)
+		s.evidence = p.Evidence()
+		s.stamps = p.Stamps()
+		s.findings = v.tokenFindings(t, p.ContentDigest)
+		return s, nil
+	}
+	switch p.SubFilter {
+	case "ETSI.CAdES.detached":
+		s.form = "PAdES"
+	case "adbe.pkcs7.detached":
+	default:
+		s.findings = []finding{doubt(SigConstraintsFailure, "unsupported", "SubFilter "+p.SubFilter)}
+		return s, nil
+	}
+	sd, err := p.Message()
+	if err == nil && (len(sd.Signers) != 1 || sd.HasContent()) {
+		err = errors.New("one signer and no content are expected")
+	}
+	if err != nil {
+		s.findings = []finding{failed(FormatFailure, "format", err)}
+		return s, nil
+	}
+	form := s.form
+	s = cmsSubject(form, sd, sd.Signers[0], p.ContentDigest)
+	s.evidence = p.Evidence()
+	s.stamps = p.Stamps()
+	if s.claimed.IsZero() {
+		s.claimed = p.Time
+	}
+	if form == "PAdES" {
+		s.missing = p.Missing
+	} else {
+		s.missing = func(ades.Level) []string { return []string{"SubFilter ETSI.CAdES.detached"} }
+	}
+	return s, sd
+}
+
+// appended says that something stands after the signed part that is no revision.
+func appended(s *pades.Signature, size int64) *finding {
+	end := s.ByteRange[2] + s.ByteRange[3]
+	if s.Err != nil || s.Covers == pades.WholeFile || s.Later > 0 || size-end <= int64(len("\r\n")) { // the end of line after %%EOF may come later
+		return nil
+	}
+	f := doubt(SigConstraintsFailure, "appended")
+	return &f
+}
+
+// laterChanges says what later revisions changed of what a signature covers, and
+// whether they may (ISO 32000-2 §12.8.2.2). same means that they added nothing
+// but evidence and time-stamps.
+type laterChanges func(*pades.Signature) (fs []finding, same bool)
+
+func (v *validation) laterChanges(r io.ReaderAt, size int64) laterChanges {
+	var file *pdf.File
+	return func(s *pades.Signature) ([]finding, bool) {
+		if file == nil {
+			f, err := pdf.OpenWith(r, size, pdf.Limits{}, string(v.doc.Password))
+			if err != nil {
+				return []finding{doubt(SigConstraintsFailure, "later-revisions", s.Later)}, false
+			}
+			file = f
+		}
+		found, err := changes.Analyse(file, s.Revision)
+		if err != nil {
+			return []finding{doubt(SigConstraintsFailure, "changed-later", err)}, false
+		}
+		p := changes.Permissions{DocMDP: int(s.Certification), Locked: nil}
+		if p.DocMDP == 0 {
+			p.DocMDP = int(s.DocMDP)
+		}
+		if s.FieldMDP != nil {
+			p.Locked = s.FieldMDP.Covers
+		}
+		seen, same := false, true
+		for _, c := range found {
+			if !p.Allow(c) {
+				return []finding{doubt(SigConstraintsFailure, "changed-later", c.String())}, false
+			}
+			same = same && (c.Kind == changes.Evidence || c.Kind == changes.Timestamp)
+			seen = seen || !slices.Contains([]changes.Kind{changes.Evidence, changes.Timestamp, changes.Signature}, c.Kind)
+		}
+		if seen {
+			return []finding{remark("changed-allowed")}, same
+		}
+		return nil, same
+	}
+}
