@@ -98,7 +98,7 @@ func Prepare(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
 	if size < 0 {
 		return nil, fail(cms.BadOptions, "sizes cannot be negative")
 	}
-	digest, checksum, n, err := cms.DigestContent(io.NewSectionReader(doc, 0, size), o.Hash)
+	digest, checksum, n, err := cms.DigestContent(reader(doc, size), o.Hash, !o.Detached)
 	if err != nil {
 		return nil, err
 	}
@@ -109,13 +109,11 @@ func Prepare(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := o.prepared(p, size, Attached)
+	p.Checksum = checksum
 	if o.Detached {
-		out.Packaging = Detached
-	} else {
-		out.CMS.Checksum = &checksum
+		return o.prepared(p, size, Detached), nil
 	}
-	return out, nil
+	return o.prepared(p, size, Attached), nil
 }
 
 // PrepareDigest makes the attributes of a detached signature over a document of
@@ -197,6 +195,18 @@ func PrepareCounter(doc io.ReaderAt, size int64, path []int, o Options) (*Prepar
 	return out, nil
 }
 
+// reader gives the document from its start. One that is in memory writes itself
+// and is not copied through a buffer.
+func reader(doc io.ReaderAt, size int64) io.Reader {
+	if b, ok := doc.(*bytes.Reader); ok && b.Size() == size {
+		whole := *b
+		if _, err := whole.Seek(0, io.SeekStart); err == nil {
+			return &whole
+		}
+	}
+	return io.NewSectionReader(doc, 0, size)
+}
+
 func (o Options) prepared(p *cms.Prepared, size int64, k Packaging) *Prepared {
 	return &Prepared{CMS: *p, Size: size, Timestamp: o.Timestamp, NotAfter: o.Certificate.NotAfter, Packaging: k}
 }
@@ -264,7 +274,7 @@ func (p *Prepared) Assemble(w io.Writer, doc io.ReaderAt, size int64, signature,
 		return fail(cms.Mismatch, "the document has %d bytes; the one that was prepared has %d", size, p.Size)
 	}
 	if p.Packaging == Attached {
-		return p.CMS.AssembleAttached(w, io.NewSectionReader(doc, 0, size), size, signature, token)
+		return p.CMS.AssembleAttached(w, reader(doc, size), size, signature, token)
 	}
 	return p.add(w, doc, signature, token)
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -248,76 +247,5 @@ func TestAssembleRefuses(t *testing.T) {
 		if cades.KindOf(err) != c.want {
 			t.Errorf("%s: got %v, want kind %s", c.name, err, c.want)
 		}
-	}
-}
-
-// pattern is a document of any size that takes no memory.
-type pattern int64
-
-func (p pattern) ReadAt(b []byte, off int64) (int, error) {
-	n := int(min(int64(len(b)), int64(p)-off))
-	for i := range b[:n] {
-		b[i] = byte((off + int64(i)) * 31 >> 3)
-	}
-	if n < len(b) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-// A document of 300 MB is signed, read and verified within 32 MB of heap.
-func TestLargeDocument(t *testing.T) {
-	const size = 300 << 20
-	pki := cmstest.New(t)
-	out, err := os.Create(filepath.Join(t.TempDir(), "large.p7m"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	peak := watchHeap(t)
-	signFile(t, pki, "p256", crypto.SHA256, false, true, pattern(size), size, out)
-	info, err := out.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	sd, err := cms.Parse(out, info.Size(), cms.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if sd.ContentSize() != size {
-		t.Fatalf("the content has %d bytes", sd.ContentSize())
-	}
-	if err := sd.Signers[0].Verify(sd.ContentDigest()); err != nil {
-		t.Fatal(err)
-	}
-	if got := peak(); got > 32<<20 {
-		t.Fatalf("the heap grew to %d bytes", got)
-	}
-}
-
-// watchHeap samples the heap until the function it gives is called, which tells
-// the greatest sample.
-func watchHeap(t *testing.T) func() uint64 {
-	runtime.GC()
-	stop, result := make(chan struct{}), make(chan uint64)
-	go func() {
-		var peak uint64
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			peak = max(peak, m.HeapAlloc)
-			select {
-			case <-stop:
-				result <- peak
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return func() uint64 {
-		close(stop)
-		return <-result
 	}
 }

@@ -191,7 +191,7 @@ func contentDigest(sd *cms.SignedData, content io.ReaderAt, size int64) (func(cr
 	known := map[crypto.Hash][]byte{}
 	return func(h crypto.Hash) ([]byte, error) {
 		if known[h] == nil {
-			d, _, n, err := cms.DigestContent(io.NewSectionReader(content, 0, size), h)
+			d, _, n, err := cms.DigestContent(reader(content, size), h, false)
 			if err != nil {
 				return nil, err
 			}

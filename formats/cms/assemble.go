@@ -5,9 +5,11 @@ import (
 	"crypto"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 	"hash"
 	"hash/crc32"
 	"io"
+	"math"
 	"sync"
 )
 
@@ -60,12 +62,11 @@ func (p *Prepared) AssembleAttached(w io.Writer, content io.Reader, size int64, 
 	} else {
 		want = binary.BigEndian.AppendUint32(nil, *p.Checksum)
 	}
-	n, err := copyContent(w, io.LimitReader(content, size), sum)
-	if err != nil {
+	n, err := copyContent(w, content, sum, size)
+	if err != nil && err != errLonger {
 		return wrap(Failed, err, "copying the document into the signed file")
 	}
-	var more [1]byte
-	if k, _ := io.ReadFull(content, more[:]); n != size || k > 0 {
+	if n != size || err != nil {
 		return fail(Mismatch, "the document does not have the %d bytes it was said to have", size)
 	}
 	if subtle.ConstantTimeCompare(sum.Sum(nil), want) != 1 {
@@ -79,43 +80,61 @@ func (p *Prepared) AssembleAttached(w io.Writer, content io.Reader, size int64, 
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// DigestContent reads a content to its end and gives its digest, and the
-// checksum that [Prepared.AssembleAttached] compares.
-func DigestContent(r io.Reader, h crypto.Hash) (digest []byte, checksum uint32, size int64, err error) {
+// DigestContent reads a content to its end and gives its digest and its size and,
+// if it is asked for one, the checksum that [Prepared.AssembleAttached] compares.
+func DigestContent(r io.Reader, h crypto.Hash, checksum bool) (digest []byte, sum *uint32, size int64, err error) {
 	if !h.Available() {
-		return nil, 0, 0, fail(BadOptions, "digest algorithm %v is not available; use SHA-256, SHA-384 or SHA-512", h)
+		return nil, nil, 0, fail(BadOptions, "digest algorithm %v is not available; use SHA-256, SHA-384 or SHA-512", h)
 	}
-	d, crc := h.New(), crc32.New(castagnoli)
-	size, err = copyContent(d, r, crc)
+	d := h.New()
+	if !checksum {
+		size, err = io.Copy(d, r)
+	} else {
+		crc := crc32.New(castagnoli)
+		size, err = copyContent(d, r, crc, math.MaxInt64)
+		n := crc.Sum32()
+		sum = &n
+	}
 	if err != nil {
-		return nil, 0, size, wrap(Failed, err, "reading the document")
+		return nil, nil, size, wrap(Failed, err, "reading the document")
 	}
-	return d.Sum(nil), crc.Sum32(), size, nil
+	return d.Sum(nil), sum, size, nil
 }
 
-var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
+// tee passes octets on to two writers, in pieces that the second finds in the
+// processor's cache.
+type tee struct {
+	w        io.Writer
+	sum      hash.Hash
+	n, limit int64
+}
 
-// copyContent copies r to w and to sum, through one small buffer.
-func copyContent(w io.Writer, r io.Reader, sum hash.Hash) (int64, error) {
-	b := buffers.Get().(*[64 << 10]byte)
-	defer buffers.Put(b)
-	var total int64
-	for {
-		n, err := r.Read(b[:])
-		if n > 0 {
-			sum.Write(b[:n])
-			if _, err := w.Write(b[:n]); err != nil {
-				return total, err
-			}
-			total += int64(n)
-		}
-		if err == io.EOF {
-			return total, nil
-		}
-		if err != nil {
-			return total, err
+const piece = 32 << 10
+
+var errLonger = errors.New("more octets than announced")
+
+func (t *tee) Write(b []byte) (int, error) {
+	if t.n += int64(len(b)); t.n > t.limit {
+		return 0, errLonger
+	}
+	for at := 0; at < len(b); at += piece {
+		p := b[at:min(at+piece, len(b))]
+		t.sum.Write(p)
+		if n, err := t.w.Write(p); err != nil {
+			return at + n, err
 		}
 	}
+	return len(b), nil
+}
+
+var buffers = sync.Pool{New: func() any { return new([piece]byte) }}
+
+// copyContent copies r to w and to sum, through one small buffer, or without any
+// if r can write itself. More than limit octets are [errLonger].
+func copyContent(w io.Writer, r io.Reader, sum hash.Hash, limit int64) (int64, error) {
+	b := buffers.Get().(*[piece]byte)
+	defer buffers.Put(b)
+	return io.CopyBuffer(&tee{w: w, sum: sum, limit: limit}, r, b[:])
 }
 
 // MaxSize gives the size of the largest output of [Prepared.Assemble] with a token
