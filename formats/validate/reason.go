@@ -36,6 +36,7 @@ var sentences = map[string][2]string{
 	"expired-later":            {"il certificato di %s è scaduto il %s, dopo la data provata: la firma resta valida", "the certificate of %s expired on %s, after the proven time: the signature stays valid"},
 	"early-revocation":         {"le informazioni sulla revoca sono anteriori al certificato di %s: non dicono nulla", "the revocation information is older than the certificate of %s: it says nothing"},
 	"not-revoked-when-expired": {"il certificato di %s non era revocato quando è scaduto", "the certificate of %s was not revoked when it expired"},
+	"older-revocation":         {"le informazioni sulla revoca del certificato di %s (del %s) sono anteriori alla marca temporale; le prossime sono attese il %s", "the revocation information for the certificate of %s (of %s) is older than the time-stamp; the next is due at %s"},
 	"unknown-policy":           {"la firma segue la politica di firma %s, che qui non è disponibile", "the signature follows the signature policy %s, which is not available here"},
 	"policy-not-evaluated":     {"la firma segue la politica di firma %s, che non viene valutata", "the signature follows the signature policy %s, which is not evaluated"},
 	"valid-then":               {"il certificato di %s era valido il %s: le marche temporali successive e le informazioni conservate lo provano", "the certificate of %s was valid at %s: the later time-stamps and the evidence kept with them prove it"},

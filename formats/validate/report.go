@@ -185,6 +185,9 @@ func (r Report) Objects() []Object { return r.objects }
 // Value is the signature value, nil in a report that was read from JSON.
 func (s SignatureReport) Value() []byte { return s.value }
 
+// Stamped reports whether a valid time-stamp proves that the signature exists.
+func (s SignatureReport) Stamped() bool { return !s.BestSignatureTime.IsZero() }
+
 // Exit is the exit code for commands: 0 good, 1 doubtful, 2 bad, 3 unreadable
 // or nothing signed in it.
 func (r Report) Exit() int { return r.Indication.rank() }

@@ -82,7 +82,7 @@ func New(o Options) (*Validator, error) {
 		v.policy = policy.Default()
 	}
 	v.search = &certpath.Search{Anchors: o.Anchors, Intermediates: o.Intermediates}
-	v.sources = &certpath.Sources{}
+	v.sources = &certpath.Sources{Search: v.search.With(nil, &certpath.Verifier{Cache: v.cache})}
 	for _, der := range o.CRLs {
 		if err := v.sources.AddCRL(der); err != nil {
 			return nil, fail(BadOptions, err, "a given revocation list cannot be read")

@@ -252,10 +252,7 @@ func (v *validation) signerGood(st *certpath.Status, path certpath.Path, i, dept
 	if st.Signer.Equal(issuer) {
 		return true
 	}
-	full := slices.Clone(st.SignerPath)
-	if top := full[len(full)-1]; top.Equal(issuer) {
-		full = append(full, path[i+2:]...)
-	}
+	full := signerPath(st, path, i)
 	for _, f := range full.Check(st.ProducedAt, certpath.Constraints{}) {
 		if f.Kind != certpath.Weak && !f.Certificate.Equal(full[len(full)-1]) {
 			return false
@@ -274,6 +271,16 @@ func (v *validation) signerGood(st *certpath.Status, path certpath.Path, i, dept
 		}
 	}
 	return true
+}
+
+// signerPath is the path of the signer of a statement about path[i], as far as it
+// is known up to an anchor.
+func signerPath(st *certpath.Status, path certpath.Path, i int) certpath.Path {
+	full := slices.Clone(st.SignerPath)
+	if n := len(full); n > 0 && full[n-1].Equal(path[i+1]) {
+		full = append(full, path[i+2:]...)
+	}
+	return full
 }
 
 // neverRevoked reports certificates that say that nothing will ever be said about
