@@ -178,6 +178,11 @@ func TestCertification(t *testing.T) {
 					t.Errorf("certified with %d, then %s: %v", p, what, err)
 				}
 			}
+			if _, err := prepare(one, id, func(o *pades.Options) {
+				o.Appearance, o.Rect = textAppearance("Ada"), [4]float64{10, 10, 100, 60}
+			}); (err == nil) != (p == pades.FillFormsAnnotate) || err != nil && pades.KindOf(err) != pades.NotPermitted {
+				t.Errorf("certified with %d, then visible: %v", p, err)
+			}
 			if _, err := prepare(one, id, certify(p)); pades.KindOf(err) != pades.NotPermitted {
 				t.Errorf("certified twice: %v", err)
 			}

@@ -265,6 +265,9 @@ func (e *edit) plan(o Options) (plan, error) {
 	if err := earlier.maySign(p.name); err != nil {
 		return p, err
 	}
+	if earlier.docMDP == FillForms && p.ref == (pdf.Ref{}) && o.Appearance != nil {
+		return p, failure(NotPermitted, "an earlier signature permits no annotations, so a new signature cannot be visible; sign a field that is there, or invisibly")
+	}
 	if o.Certify != 0 && (earlier.certified || len(e.form.signed) > 0) {
 		return p, failure(NotPermitted, "only the first signature of a document can certify it, and this one has signatures")
 	}
