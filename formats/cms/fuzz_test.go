@@ -29,7 +29,8 @@ func seeds(f *testing.F) [][]byte {
 		f.Fatal(err)
 	}
 	der := attached(f, id, content)
-	return [][]byte{der, stamped, indefinite(f, attached(f, &only, content), 2, id.Certificate.Raw), tsu.Stamp(f, crypto.SHA256, sum(crypto.SHA256, sig), time.Now())}
+	full := mustWrite(f, archived(f, pki, der, nil))
+	return [][]byte{der, stamped, full, indefinite(f, attached(f, &only, content), 2, id.Certificate.Raw), tsu.Stamp(f, crypto.SHA256, sum(crypto.SHA256, sig), time.Now())}
 }
 
 // Any input is parsed to the end or refused with an error of this package, and what
@@ -52,8 +53,67 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("content of %d bytes, read %d: %v", sd.ContentSize(), n, err)
 			}
 		}
+		sd.Evidence()
+		sd.InnerType()
 		for _, si := range sd.Signers {
-			_ = si.Verify(sd.ContentDigest())
+			readAll(t, sd, si)
+		}
+	})
+}
+
+// readAll reads all that a signature says and carries.
+func readAll(t *testing.T, sd *cms.SignedData, si *cms.SignerInfo) {
+	_ = si.Verify(sd.ContentDigest())
+	if _, err := si.Properties(); err != nil && cms.KindOf(err) == "" {
+		t.Fatalf("an error of no kind: %v", err)
+	}
+	for _, s := range si.Stamps(sd.ContentDigest()) {
+		if _, err := s.Imprint(crypto.SHA256); err != nil && cms.KindOf(err) == "" {
+			t.Fatalf("an error of no kind: %v", err)
+		}
+	}
+	for _, c := range si.CounterSignatures {
+		readAll(t, sd, c)
+	}
+}
+
+// What can be parsed can be added to: what was there is there after, octet by
+// octet, and in its order.
+func FuzzAdd(f *testing.F) {
+	for _, s := range seeds(f) {
+		f.Add(s)
+	}
+	pki := cmstest.New(f)
+	more := cms.Additions{Evidence: pki.Evidence(f, time.Now()), Signers: [][]byte{signerInfo(f, pki.Signer(f, "p256"), nil)}}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		sd, err := cms.ParseBytes(b, cms.Limits{Padding: true})
+		if err != nil {
+			return
+		}
+		attrs := more
+		if len(sd.Signers) > 0 {
+			attrs.Attributes = []cms.Unsigned{{Path: []int{0}, Type: cms.OIDSignatureTimeStamp, Value: []byte{5, 0}}}
+		}
+		sd2, err := sd.Add(attrs)
+		if err != nil {
+			if cms.KindOf(err) == "" {
+				t.Fatalf("an error of no kind: %v", err)
+			}
+			return
+		}
+		var out bytes.Buffer
+		if err := sd2.Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		after, err := cms.ParseBytes(out.Bytes(), cms.Limits{})
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v", err)
+		}
+		if !isSubsequence(sd.RawCertificates, after.RawCertificates) || !isSubsequence(sd.RawRevocation, after.RawRevocation) {
+			t.Fatal("members of the root were changed")
+		}
+		if len(after.Signers) != len(sd.Signers)+1 || sd.ContentSize() != after.ContentSize() {
+			t.Fatalf("%d signers became %d", len(sd.Signers), len(after.Signers))
 		}
 	})
 }
