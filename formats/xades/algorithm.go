@@ -185,9 +185,11 @@ func check(a cms.Algorithm, pub crypto.PublicKey, data, value []byte) (bool, err
 			return rsa.VerifyPKCS1v15(key, a.Hash, digestOf(a.Hash, data), value) == nil, nil
 		}
 	case *ecdsa.PublicKey:
-		size := (key.Curve.Params().N.BitLen() + 7) / 8
-		return a.Scheme == cms.ECDSA && len(value) == 2*size &&
-			ecdsa.Verify(key, digestOf(a.Hash, data), new(big.Int).SetBytes(value[:size]), new(big.Int).SetBytes(value[size:])), nil
+		// Each half has the size of the order, but some programs leave leading
+		// zeros away from both.
+		half := len(value) / 2
+		return a.Scheme == cms.ECDSA && len(value)%2 == 0 && half <= (key.Curve.Params().N.BitLen()+7)/8 &&
+			ecdsa.Verify(key, digestOf(a.Hash, data), new(big.Int).SetBytes(value[:half]), new(big.Int).SetBytes(value[half:])), nil
 	case ed25519.PublicKey:
 		return a.Scheme == cms.Ed25519 && ed25519.Verify(key, data, value), nil
 	}

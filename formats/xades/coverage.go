@@ -2,6 +2,7 @@ package xades
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"sigillo/formats/c14n"
@@ -19,7 +20,8 @@ const (
 	// Elements named Signature are all that can come and go.
 	CoversAllButSignatures Coverage = "document-but-signatures"
 	// CoversContent: all that stands inside the signature, which is the document
-	// element.
+	// element; or in an element <internally-detached> without attributes, all but
+	// signatures.
 	CoversContent Coverage = "content"
 	// CoversFiles: files beside it; nothing of the document it is in, which
 	// holds signatures only.
@@ -70,11 +72,13 @@ func (c *counting) Write(b []byte) (int, error) {
 func (r *reader) coverage() {
 	s := r.s
 	content := map[*c14n.Node]bool{}
-	whole, but, files, elements, parent := false, false, 0, 0, false
+	parts := map[*c14n.Node]bool{}
+	whole, but, files, parent := false, false, 0, false
 	root := r.d.tree.Root
-	for i := range s.references {
-		ref := &s.references[i]
-		if ref.target == s.properties || ref.target != nil && ref.target == s.keyInfo {
+	all := slices.Concat(s.references, s.listed)
+	for i := range all {
+		ref := &all[i]
+		if ref.target != nil && (ref.target == s.properties || ref.target == s.keyInfo) {
 			continue
 		}
 		c := Covered{URI: ref.uri, MediaType: s.formats["#"+ref.id], doc: r.d, ref: ref}
@@ -89,8 +93,10 @@ func (r *reader) coverage() {
 			parent = true
 		case ref.target.Parent == r.node && ref.target.Is(dsNamespace, "Object"):
 			content[ref.target] = true
+		case ref.target.Is(dsNamespace, "Manifest"): // what it lists counts
+			continue
 		default:
-			elements++
+			parts[ref.target] = true
 		}
 		c.Path = place(ref.target)
 		s.Covers = append(s.Covers, c)
@@ -105,8 +111,10 @@ func (r *reader) coverage() {
 		s.Coverage = CoversWhole
 	case but:
 		s.Coverage = CoversAllButSignatures
-	case files > 0 && elements == 0 && onlySignatures(r.d.tree):
+	case files > 0 && len(parts) == 0 && onlySignatures(r.d.tree):
 		s.Coverage = CoversFiles
+	case len(parts) > 0 && wrapped(r.d.tree, parts):
+		s.Coverage = CoversContent
 	case len(content) > 0 && len(content) == len(s.objects) && r.node == root && rootIsAll(r.d.tree):
 		s.Coverage = CoversContent
 	case len(s.Covers) > 0:
@@ -146,13 +154,28 @@ func onlySignatures(d *c14n.Document) bool {
 	return true
 }
 
-// unsignedObjects finds an Object that no reference covers: it could hold
+// wrapped reports whether a document is an element <internally-detached>, which
+// means nothing, and all in it but signatures is among the parts covered.
+func wrapped(d *c14n.Document, parts map[*c14n.Node]bool) bool {
+	if !rootIsAll(d) || !d.Root.Is("", "internally-detached") || len(d.Root.Attrs) > 0 {
+		return false
+	}
+	for _, c := range d.Root.Children {
+		if c.Kind == c14n.ElementNode && !isSignature(c) && !parts[c] || c.Kind == c14n.TextNode && strings.TrimSpace(c.Value) != "" || c.Kind == c14n.PINode {
+			return false
+		}
+	}
+	return true
+}
+
+// unsignedObject finds an Object that no reference covers: it could hold
 // anything, and a reader might take it for signed.
 func (s *Signature) unsignedObject() error {
 	for _, o := range s.objects {
 		found := false
 		for i := range s.references {
-			found = found || s.references[i].target == o
+			target := s.references[i].target
+			found = found || target != nil && (target == o || target.Parent == o && target.Is(dsNamespace, "Manifest"))
 		}
 		if !found {
 			return fail(Malformed, "the signature has an Object that it does not cover")
@@ -181,7 +204,7 @@ func (r *reader) baseline() {
 	if s.Coverage != CoversSignature {
 		formats := len(s.Covers) > 0
 		for _, c := range s.Covers {
-			formats = formats && c.MediaType != ""
+			formats = formats && (c.MediaType != "" || c.ref.listed)
 		}
 		miss(!formats, "DataObjectFormat of the document with MimeType")
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"sigillo/formats/c14n"
@@ -34,9 +35,11 @@ type document struct {
 	// work is how many octets of canonical forms and files may still be made,
 	// for all signatures together: each reference may cost a pass over the
 	// document, and a small document may ask for very many.
-	work    int64
-	digests map[digested][]byte
-	count   int // signatures read
+	work       int64
+	digests    map[digested][]byte
+	nodes      []*c14n.Node // Signatures that are not inside another one
+	count      int          // signatures read
+	references int          // and references
 }
 
 // digested names what a digest is of; signatures of the same thing share it.
@@ -50,8 +53,16 @@ type digested struct {
 }
 
 func newDocument(tree *c14n.Document, files Files) *document {
-	return &document{tree: tree, files: files, ids: identifiers(tree), digests: map[digested][]byte{},
+	d := &document{tree: tree, files: files, ids: identifiers(tree), digests: map[digested][]byte{},
 		work: int64(maxPasses*tree.Node.End) + 32<<20}
+	tree.Root.Walk(func(n *c14n.Node) bool {
+		if isSignature(n) {
+			d.nodes = append(d.nodes, n)
+			return false
+		}
+		return true
+	})
+	return d
 }
 
 // identifiers finds the elements by everything any reader could take for an
@@ -74,6 +85,14 @@ func identifiers(tree *c14n.Document) map[string]*c14n.Node {
 	return ids
 }
 
+// spend takes from the budget of work.
+func (d *document) spend(octets int) error {
+	if d.work -= int64(octets); d.work < 0 {
+		return fail(Limit, "the signatures of the document ask for too much work")
+	}
+	return nil
+}
+
 // metered writes within the document's budget of work.
 type metered struct {
 	d *document
@@ -81,14 +100,18 @@ type metered struct {
 }
 
 func (m metered) Write(b []byte) (int, error) {
-	if m.d.work -= int64(len(b)); m.d.work < 0 {
-		return 0, fail(Limit, "the signatures of the document ask for too much work")
+	if err := m.d.spend(len(b)); err != nil {
+		return 0, err
 	}
 	return m.w.Write(b)
 }
 
-// canonicalize writes the canonical form of n within the budget.
+// canonicalize writes the canonical form of n within the budget. What is left
+// out of the form, such as comments, costs too, if less.
 func (d *document) canonicalize(w io.Writer, n *c14n.Node, m method, exclude func(*c14n.Node) bool) error {
+	if err := d.spend((n.End - n.Start) / 4); err != nil {
+		return err
+	}
 	err := c14n.Canonicalize(metered{d, w}, n, m.algorithm, c14n.Options{Exclude: exclude, InclusivePrefixes: m.prefixes})
 	if err != nil && KindOf(err) == "" {
 		return fromXML(err)
@@ -98,27 +121,14 @@ func (d *document) canonicalize(w io.Writer, n *c14n.Node, m method, exclude fun
 
 // signatures reads all signatures that are not inside another one.
 func (d *document) signatures() ([]Signature, error) {
-	nodes := d.signatureNodes()
-	if len(nodes) > maxSignatures {
+	if len(d.nodes) > maxSignatures {
 		return nil, fail(Limit, "the document has more than %d signatures", maxSignatures)
 	}
-	out := make([]Signature, len(nodes))
-	for i, n := range nodes {
+	out := make([]Signature, len(d.nodes))
+	for i, n := range d.nodes {
 		d.read(&out[i], n, nil)
 	}
 	return out, nil
-}
-
-func (d *document) signatureNodes() []*c14n.Node {
-	var nodes []*c14n.Node
-	d.tree.Root.Walk(func(n *c14n.Node) bool {
-		if isSignature(n) {
-			nodes = append(nodes, n)
-			return false
-		}
-		return true
-	})
-	return nodes
 }
 
 // allows makes sure that an insertion at an offset of the source is not under
@@ -138,8 +148,8 @@ func allow(d *document, all []Signature, at int, signature bool) error {
 		if !s.resolved {
 			return fail(AlreadySigned, "the document has a signature that cannot be read (%v), so that nobody can say what would break it", s.problem)
 		}
-		for j := range s.references {
-			if s.references[j].covers(d, at, signature) {
+		for _, ref := range slices.Concat(s.references, s.listed) {
+			if ref.covers(d, at, signature) {
 				return fail(AlreadySigned, "the signature %s covers this place of the document, so that any addition would break it; sign it as CAdES (.p7m) instead, or in parallel from the first signature on", s.ID)
 			}
 		}

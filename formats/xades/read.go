@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/base64"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,13 +16,14 @@ import (
 // Limits of the reader; a document that exceeds them is not refused by
 // accident: each signature and each reference may cost a pass over it.
 const (
-	maxSignatures   = 64 // counter-signatures included
-	maxNesting      = 4  // of counter-signatures
-	maxReferences   = 64
-	maxCertificates = 256 // in one signature, and as many lists and answers
-	maxTokens       = 64
-	maxValue        = 64 << 10 // bytes of the SignatureValue element
-	maxPasses       = 16       // over the document, for all signatures together
+	maxSignatures    = 64  // counter-signatures included
+	maxNesting       = 4   // of counter-signatures
+	maxReferences    = 64  // of one signature
+	maxAllReferences = 512 // of all
+	maxCertificates  = 256 // in one signature, and as many lists and answers
+	maxTokens        = 64
+	maxValue         = 64 << 10 // bytes of the SignatureValue element
+	maxPasses        = 8        // over the document, for all signatures together
 )
 
 // Token is a signature time-stamp.
@@ -84,9 +86,10 @@ type Signature struct {
 	unsigned   *c14n.Node   // UnsignedSignatureProperties
 	objects    []*c14n.Node // beside that of the properties
 	references []reference
-	resolved   bool // all of them
-	hasBinding bool // SigningCertificate or SigningCertificateV2 is there
-	signedV2   bool // and is as baseline wants it
+	listed     []reference // in Manifests
+	resolved   bool        // all of them
+	hasBinding bool        // SigningCertificate or SigningCertificateV2 is there
+	signedV2   bool        // and is as baseline wants it
 	formats    map[string]string
 	lacks      []string // of Missing, found while reading
 }
@@ -335,24 +338,70 @@ func (r *reader) signedInfo() error {
 	if len(references) > maxReferences {
 		return fail(Limit, "the signature has more than %d references", maxReferences)
 	}
-	properties := false
 	for _, n := range references {
-		ref, err := r.reference(n)
-		if err != nil {
+		if err := r.refer(n, false); err != nil {
 			return err
 		}
-		for _, other := range s.references {
-			if other.uri == ref.uri {
-				return fail(Malformed, "the signature refers to %s twice", ref.what)
+	}
+	properties := false
+	for i := range s.references {
+		ref := &s.references[i]
+		properties = properties || ref.target == s.properties && ref.target != nil
+		if ref.target.Is(dsNamespace, "Manifest") {
+			if err := r.manifest(ref.target); err != nil {
+				return err
 			}
 		}
-		s.references = append(s.references, ref)
-		s.Digests = append(s.Digests, ref.hash)
-		properties = properties || ref.target == s.properties && ref.target != nil
 	}
 	if s.properties == nil || !properties {
 		return fail(Unbound, "the signature does not cover its own SignedProperties")
 	}
 	s.resolved = true
 	return s.unsignedObject()
+}
+
+// refer reads a reference of SignedInfo or, listed, of a Manifest.
+func (r *reader) refer(n *c14n.Node, listed bool) error {
+	ref, err := r.reference(n)
+	if err != nil {
+		return err
+	}
+	to := &r.s.references
+	if ref.listed = listed; listed {
+		to = &r.s.listed
+	}
+	if r.d.references++; r.d.references > maxAllReferences || len(r.s.references)+len(r.s.listed) == maxReferences {
+		return fail(Limit, "the signature has more than %d references, or all of them more than %d", maxReferences, maxAllReferences)
+	}
+	for _, other := range slices.Concat(r.s.references, r.s.listed) {
+		if other.uri == ref.uri {
+			return fail(Malformed, "the signature refers to %s twice", ref.what)
+		}
+	}
+	*to = append(*to, ref)
+	r.s.Digests = append(r.s.Digests, ref.hash)
+	return nil
+}
+
+// manifest reads a Manifest in an Object of the signature (XMLDSig §5.1). XMLDSig
+// leaves it to the application which of its references must be right; here all
+// of them must.
+func (r *reader) manifest(n *c14n.Node) error {
+	if n.Parent.Parent != r.node || !n.Parent.Is(dsNamespace, "Object") || len(n.Parent.Elements()) != 1 {
+		return fail(Unsupported, "a Manifest that is not alone in an Object of the signature is not supported")
+	}
+	for _, c := range n.Elements() {
+		if !c.Is(dsNamespace, "Reference") {
+			return fail(Malformed, "a Manifest has an unexpected part %q", c.Local)
+		}
+		if err := r.refer(c, true); err != nil {
+			return err
+		}
+	}
+	for _, ref := range r.s.listed {
+		if ref.target.Is(dsNamespace, "Manifest") || ref.target != nil && ref.target == r.s.properties {
+			return fail(Malformed, "a Manifest lists a Manifest or the signed properties")
+		}
+	}
+	return nil
 }

@@ -60,6 +60,8 @@ type reference struct {
 	hash    crypto.Hash
 	digest  []byte
 	what    string // for messages
+
+	listed bool // in a Manifest
 }
 
 // exclude is the filter as the canonicaliser wants it.
@@ -92,6 +94,9 @@ func (ref *reference) write(d *document, w io.Writer, m *method) error {
 		return nil
 	case ref.base64:
 		text, _ := ref.target.Text()
+		if err := d.spend(len(text) / 4); err != nil {
+			return err
+		}
 		if _, err := io.Copy(metered{d, w}, base64.NewDecoder(base64.StdEncoding, &unspaced{strings.NewReader(text)})); err != nil {
 			if KindOf(err) != "" {
 				return err
@@ -157,7 +162,7 @@ func (ref *reference) covers(d *document, at int, signature bool) bool {
 		if signature {
 			return false
 		}
-		for _, n := range d.signatureNodes() {
+		for _, n := range d.nodes {
 			if n.Start < at && at < n.End {
 				return false
 			}
@@ -188,8 +193,8 @@ func (r *reader) reference(n *c14n.Node) (reference, error) {
 	default:
 		ref.what = "the file " + fileName(uri)
 	}
-	if kind == manifestType {
-		return ref, fail(Unsupported, "the signature covers a Manifest, whose references nobody has to check")
+	if ref.target.Is(dsNamespace, "Manifest") != (kind == manifestType) {
+		return ref, fail(Malformed, "the reference %q is to a Manifest without saying so, or the other way round", uri)
 	}
 	if isPropertiesType(kind) != (ref.target == r.s.properties && ref.target != nil) {
 		return ref, fail(Malformed, "the reference %q and the SignedProperties of this signature do not belong together", uri)

@@ -2,6 +2,7 @@ package xades
 
 import (
 	"bytes"
+	"slices"
 )
 
 // Verify checks the digests of all references, the signature value with the
@@ -20,8 +21,8 @@ func (s *Signature) Verify() error {
 		return fail(Malformed, "the signature was not read from a document")
 	}
 	var missing error
-	for i := range s.references {
-		switch err := s.references[i].check(s.doc); {
+	for _, ref := range slices.Concat(s.references, s.listed) {
+		switch err := ref.check(s.doc); {
 		case KindOf(err) == ContentMissing:
 			missing = err
 		case err != nil:
