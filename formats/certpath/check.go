@@ -46,6 +46,9 @@ func (r *reviewer) all(p Path) (out []Fault) {
 
 // one judges the revocation of one certificate.
 func (r *reviewer) one(c, issuer *x509.Certificate) []Fault {
+	if !isCA(c) && extension(c, noRevAvailID) != nil {
+		return nil // RFC 9608 §4: nothing will ever be said about it
+	}
 	if n := len(r.open); n > 0 && r.open[n-1].Equal(c) {
 		// A list's issuer may be on its own list, and nowhere else: that it does
 		// not revoke itself is all there is to know. Longer circles prove nothing.

@@ -22,6 +22,7 @@ const (
 	mappingsID           = 33
 	policyConstraintsID  = 36
 	inhibitAnyID         = 54
+	noRevAvailID         = 56
 )
 
 // processed are the extensions whose criticality needs no further thought:

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -277,7 +278,7 @@ func validHost(s string) bool {
 func (c comparable) within(b subtree, any bool) bool {
 	switch c.tag {
 	case dirName:
-		return len(b.rdns) <= len(c.rdns) && joined(b.rdns) == joined(c.rdns[:len(b.rdns)])
+		return len(b.rdns) <= len(c.rdns) && slices.Equal(b.rdns, c.rdns[:len(b.rdns)])
 	case ipName:
 		n := len(c.ip)
 		if len(b.ip) != 2*n {

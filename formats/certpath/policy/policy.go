@@ -242,16 +242,16 @@ func (g *graph) valid(initial []OID) []OID {
 			}
 		}
 	}
-	slices.Sort(out)
-	out = slices.Compact(out)
 	switch {
 	case len(initial) == 0 || slices.Contains(initial, Any):
 		if any {
-			return append(out, Any)
+			out = append(out, Any)
 		}
-		return out
 	case any:
-		return slices.Clone(initial)
+		out = slices.Clone(initial)
+	default:
+		out = slices.DeleteFunc(out, func(p OID) bool { return !slices.Contains(initial, p) })
 	}
-	return slices.DeleteFunc(out, func(p OID) bool { return !slices.Contains(initial, p) })
+	slices.Sort(out)
+	return slices.Compact(out)
 }
