@@ -3,6 +3,7 @@ package validate
 import (
 	"context"
 	"crypto/x509"
+	"io"
 	"time"
 
 	"sigillo/formats/ades"
@@ -54,6 +55,34 @@ func (v *Validator) Collect(ctx context.Context, d Document) ([]Need, error) {
 		out = append(out, n)
 	}
 	return out, nil
+}
+
+// Collect gives everything that must be put into a file so that all its
+// signatures and time-stamps need nothing from outside any more. It fails with
+// the kind MissingEvidence, and says about whom, when that cannot be had.
+func Collect(ctx context.Context, r io.ReaderAt, size int64, o Options) (ades.Evidence, error) {
+	v, err := New(o)
+	if err != nil {
+		return ades.Evidence{}, err
+	}
+	needs, err := v.Collect(ctx, Document{Data: r, Size: size, Time: o.Time, Contents: o.contents(), Password: o.Password})
+	if err != nil {
+		return ades.Evidence{}, err
+	}
+	return Union(needs)
+}
+
+// Union gives the evidence of several signatures together, or an error of the
+// kind MissingEvidence.
+func Union(needs []Need) (ades.Evidence, error) {
+	var e ades.Evidence
+	for _, n := range needs {
+		if len(n.Missing) > 0 {
+			return e, fail(MissingEvidence, nil, "signature %s: %s", n.ID, n.Missing[0].En)
+		}
+		e.Add(n.Evidence)
+	}
+	return e, nil
 }
 
 // collector gathers evidence for the signatures of one file.

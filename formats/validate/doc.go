@@ -103,6 +103,8 @@ const (
 	Limit Kind = "limit"
 	// BadOptions: the options make no sense: no time, a revocation list that cannot be read, content for a file that has its own.
 	BadOptions Kind = "bad-options"
+	// MissingEvidence: certificates or revocation information that a signature needs are nowhere to be had.
+	MissingEvidence Kind = "missing-evidence"
 	// Failed: the file could not be read from its storage.
 	Failed Kind = "failed"
 )

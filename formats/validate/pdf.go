@@ -3,7 +3,7 @@ package validate
 import (
 	"errors"
 	"io"
-	"slices"
+	"strings"
 
 	"sigillo/formats/ades"
 	"sigillo/formats/cms"
@@ -28,7 +28,7 @@ func (v *validation) readPDF(r io.ReaderAt, size int64) error {
 		return fail(Unreadable, err, "the PDF cannot be read")
 	}
 	sigs := doc.Signatures()
-	later := v.laterChanges(r, size)
+	later := newRevisions(r, size, v.doc.Password, sigs)
 	over := map[object]bool{} // document time-stamps over signatures
 	for i := range sigs {
 		if s := &sigs[i]; !s.IsTimestamp() && s.Err == nil {
@@ -62,14 +62,14 @@ func (v *validation) trailing(s *pades.Signature, size int64) {
 
 // addPDF reads the CMS of a PDF signature (EN 319 142-1 §6.3), and the counter-
 // signatures under it.
-func (v *validation) addPDF(p *pades.Signature, size int64, later laterChanges) {
+func (v *validation) addPDF(p *pades.Signature, size int64, later *revisions) {
 	s, sd := v.pdfSubject(p)
 	s.field = p.Field
 	if !broken(s.findings) && p.Covers != pades.WholeFile {
 		if f := appended(p, size); f != nil {
 			s.findings = append(s.findings, *f)
 		} else if p.Later > 0 {
-			fs, same := later(p)
+			fs, same := later.after(p)
 			s.findings, s.whole = append(s.findings, fs...), s.whole && same
 		}
 	}
@@ -142,43 +142,77 @@ func appended(s *pades.Signature, size int64) *finding {
 	return &f
 }
 
-// laterChanges says what later revisions changed of what a signature covers, and
-// whether they may (ISO 32000-2 §12.8.2.2). same means that they added nothing
-// but evidence and time-stamps.
-type laterChanges func(*pades.Signature) (fs []finding, same bool)
+// revisions judges what later revisions of a document changed.
+type revisions struct {
+	data      io.ReaderAt
+	size      int64
+	password  string
+	certified pades.Permission // of the first certification signature; 0: none
+	file      *pdf.File        // opened when it is needed
+}
 
-func (v *validation) laterChanges(r io.ReaderAt, size int64) laterChanges {
-	var file *pdf.File
-	return func(s *pades.Signature) ([]finding, bool) {
-		if file == nil {
-			f, err := pdf.OpenWith(r, size, pdf.Limits{}, string(v.doc.Password))
-			if err != nil {
-				return []finding{doubt(SigConstraintsFailure, "later-revisions", s.Later)}, false
-			}
-			file = f
+func newRevisions(r io.ReaderAt, size int64, password []byte, sigs []pades.Signature) *revisions {
+	l := &revisions{data: r, size: size, password: string(password)}
+	for i := range sigs {
+		if sigs[i].Certification != 0 && l.certified == 0 {
+			l.certified = sigs[i].Certification
 		}
-		found, err := changes.Analyse(file, s.Revision)
-		if err != nil {
-			return []finding{doubt(SigConstraintsFailure, "changed-later", err)}, false
-		}
-		p := changes.Permissions{DocMDP: int(s.Certification), Locked: nil}
-		if p.DocMDP == 0 {
-			p.DocMDP = int(s.DocMDP)
-		}
-		if s.FieldMDP != nil {
-			p.Locked = s.FieldMDP.Covers
-		}
-		seen, same := false, true
-		for _, c := range found {
-			if !p.Allow(c) {
-				return []finding{doubt(SigConstraintsFailure, "changed-later", c.String())}, false
-			}
-			same = same && (c.Kind == changes.Evidence || c.Kind == changes.Timestamp)
-			seen = seen || !slices.Contains([]changes.Kind{changes.Evidence, changes.Timestamp, changes.Signature}, c.Kind)
-		}
-		if seen {
-			return []finding{remark("changed-allowed")}, same
-		}
-		return nil, same
 	}
+	return l
+}
+
+// after says what later revisions changed of what a signature covers, and whether
+// they may (ISO 32000-2 §12.8.2.2, §12.8.2.4). same means that they added nothing
+// but evidence and time-stamps.
+func (l *revisions) after(s *pades.Signature) (fs []finding, same bool) {
+	if l.file == nil {
+		f, err := pdf.OpenWith(l.data, l.size, pdf.Limits{}, l.password)
+		if err != nil {
+			return []finding{doubt(SigConstraintsFailure, "later-revisions", s.Later)}, false
+		}
+		l.file = f
+	}
+	found, err := changes.Analyse(l.file, s.Revision)
+	if err != nil {
+		return []finding{doubt(SigConstraintsFailure, "changed-later", err)}, false
+	}
+	p := l.permissions(s)
+	seen, refused := map[changes.Kind]bool{}, []string{}
+	for _, c := range found {
+		seen[c.Kind] = true
+		if !p.Allow(c) && len(refused) < 3 {
+			refused = append(refused, c.String())
+		}
+	}
+	if len(refused) > 0 {
+		return []finding{doubt(SigConstraintsFailure, "changed-later", strings.Join(refused, "; "))}, false
+	}
+	for _, k := range []changes.Kind{changes.Evidence, changes.Timestamp, changes.Signature, changes.FormFill, changes.Annotation, changes.Metadata} {
+		if seen[k] {
+			fs = append(fs, remark("added-"+string(k)))
+		}
+	}
+	delete(seen, changes.Evidence)
+	delete(seen, changes.Timestamp)
+	return fs, len(seen) == 0
+}
+
+// permissions are the stricter of what the document's certification and the
+// signature itself say.
+func (l *revisions) permissions(s *pades.Signature) changes.Permissions {
+	var p changes.Permissions
+	own := []pades.Permission{l.certified, s.Certification, s.DocMDP}
+	if s.FieldMDP != nil {
+		own = append(own, s.FieldMDP.Permission)
+		p.Locked = s.FieldMDP.Covers
+	}
+	if s.Lock != nil {
+		own = append(own, s.Lock.Permission)
+	}
+	for _, o := range own {
+		if o != 0 && (p.DocMDP == 0 || int(o) < p.DocMDP) {
+			p.DocMDP = int(o)
+		}
+	}
+	return p
 }
