@@ -156,8 +156,7 @@ func (p *party) answer(issuer *party, c *x509.Certificate, shape ...func(*ocsp.R
 func responder(issuer *party, shape ...func(*x509.Certificate)) *party {
 	return issue(issuer, "OCSP", append([]func(*x509.Certificate){func(t *x509.Certificate) {
 		t.KeyUsage, t.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
-		t.NotBefore = time.Now().Add(-100 * day) // producedAt is the clock's
-		t.NotAfter = time.Now().Add(1000 * day)
+		t.NotAfter = time.Now().Add(1000 * day) // producedAt is the clock's
 	}}, shape...)...)
 }
 
