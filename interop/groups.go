@@ -10,6 +10,7 @@ type group struct {
 
 // groups are run in this order.
 var groups = []group{
+	{"formats", "Made by Sigillo", (*run).madeByUs},
 	{"dss", "Made by EU DSS", (*run).madeByDSS},
 }
 

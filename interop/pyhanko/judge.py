@@ -137,11 +137,11 @@ async def judge_pdf(spec, f, password):
         kind = str(s.sig_object["/SubFilter"])[1:]
         digest = {"raw_digest": s.compute_digest()}
         s.compute_integrity_info()  # compares later revisions with the signed one
-        rows.append(await verdict(kind, s.signed_data, spec, found, s if store or stamps else None, **digest))
+        rows.append(await verdict(kind, s.signed_data, spec, found, s if stamps else None, **digest))
     for s in stamps:
         digest = s.compute_digest()
         s.compute_integrity_info()
-        row = summed_up("TIMESTAMP", await ades.ades_timestamp_validation(s.signed_data, spec, digest))
+        row = summed_up("TIMESTAMP", await ades.ades_timestamp_validation(s.signed_data, spec, lambda _: digest))
         if row[1] != "TOTAL_PASSED" or not reader.embedded_regular_signatures:
             rows.append(row)
     row = worst(rows)
