@@ -59,7 +59,7 @@ func PrepareCounter(doc io.ReaderAt, size int64, index int, o Options) (*Prepare
 	}
 	sum := sha256.Sum256(src)
 	p := &Prepared{Size: size, SHA256: sum[:], Encoding: tree.Encoding(), At: at.At, Skip: at.Skip, Name: at.Name,
-		Before: at.Before + "<xades:CounterSignature" + declare(s.host()) + ">", After: "</xades:CounterSignature>" + at.After}
+		Before: at.Before + "<xades:CounterSignature" + declare(s.host(), "xades") + ">", After: "</xades:CounterSignature>" + at.After}
 	p.ID = identifier(sum[:], o)
 	o.Packaging = counterPackaging
 	return p, p.fill(a, o, []part{{uri: "#" + id, kind: counterType, transforms: transformXML(string(c14n.Exclusive)),

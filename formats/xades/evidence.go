@@ -85,9 +85,9 @@ func (s *Signature) evidenceXML(e ades.Evidence) string {
 	default:
 		signer, stamps = s.split(fresh, e)
 	}
-	out := valuesXML(signer, declare(s.host()))
+	out := valuesXML(signer, declare(s.host(), "xades"))
 	if !stamps.Empty() {
-		out += "<xades141:TimeStampValidationData" + declare(s.host()) + ">" + valuesXML(stamps, "") + "</xades141:TimeStampValidationData>"
+		out += "<xades141:TimeStampValidationData" + declare(s.host(), "xades", "xades141") + ">" + valuesXML(stamps, "") + "</xades141:TimeStampValidationData>"
 	}
 	return out
 }

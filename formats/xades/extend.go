@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"slices"
+	"strings"
 
 	"sigillo/formats/ades"
 	"sigillo/formats/c14n"
@@ -148,10 +149,10 @@ func (s *Signature) append() insertion {
 			outer = c
 		}
 	}
-	open, end := "<xades:UnsignedSignatureProperties"+declare(s.qualifying)+">", "</xades:UnsignedSignatureProperties>"
+	open, end := "<xades:UnsignedSignatureProperties"+declare(s.qualifying, "xades")+">", "</xades:UnsignedSignatureProperties>"
 	if outer == nil {
 		i := in(s.qualifying)
-		i.Before, i.After = "<xades:UnsignedProperties"+declare(s.qualifying)+">"+open, end+"</xades:UnsignedProperties>"
+		i.Before, i.After = "<xades:UnsignedProperties"+declare(s.qualifying, "xades")+">"+open, end+"</xades:UnsignedProperties>"
 		return i
 	}
 	i := in(outer)
@@ -171,15 +172,15 @@ func (s *Signature) host() *c14n.Node {
 }
 
 // ours are the prefixes of what is written.
-var ours = []c14n.Namespace{{Prefix: "ds", URI: dsNamespace}, {Prefix: "xades", URI: xadesNamespace}, {Prefix: "xades141", URI: xades141Namespace}}
+var ours = map[string]string{"ds": dsNamespace, "xades": xadesNamespace, "xades141": xades141Namespace}
 
-// declare gives the declarations that make our prefixes ours inside n; what is
-// so already is not declared again.
-func declare(n *c14n.Node) string {
+// declare gives the declarations that make prefixes ours inside n; what is so
+// already is not declared again.
+func declare(n *c14n.Node, prefixes ...string) string {
 	out := ""
-	for _, ns := range ours {
-		if namespaceOf(n, ns.Prefix) != ns.URI {
-			out += ` xmlns:` + ns.Prefix + `="` + ns.URI + `"`
+	for _, p := range prefixes {
+		if namespaceOf(n, p) != ours[p] {
+			out += ` xmlns:` + p + `="` + ours[p] + `"`
 		}
 	}
 	return out
@@ -226,7 +227,8 @@ func PrepareTimestamp(doc io.ReaderAt, size int64, e ades.Extension) (*Stamping,
 // stampAfter plans a time-stamp after other new unsigned properties.
 func (s *Signature) stampAfter(other, name string) insertion {
 	i := s.append()
-	before, after := aroundStamp(name, declare(s.host()))
+	prefix, _, _ := strings.Cut(name, ":")
+	before, after := aroundStamp(name, declare(s.host(), slices.Compact([]string{"ds", "xades", prefix})...))
 	i.Before, i.After, i.Token = i.Before+other+before, after+i.After, true
 	return i
 }
