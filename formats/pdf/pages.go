@@ -25,8 +25,8 @@ func (f *File) PageCount() (int, error) {
 	return n, nil
 }
 
-// Pages goes through the pages in order. After an error it ends. The tree must be a tree: a node met twice, a /Count that is
-// not the number of leaves, or a node of another type is an error of kind Malformed.
+// Pages goes through the pages in order. After an error it ends. The tree must be a tree: a node met twice, a /Parent that
+// leads elsewhere, a /Count that is not the number of leaves, or a node of another type is an error of kind Malformed.
 func (f *File) Pages() iter.Seq2[Page, error] {
 	return func(yield func(Page, error) bool) {
 		catalog, err := f.Catalog()
@@ -40,7 +40,7 @@ func (f *File) Pages() iter.Seq2[Page, error] {
 			return
 		}
 		w := &pageWalk{f: f, seen: map[Ref]bool{}, yield: yield}
-		if _, err := w.node(root, Dict{}, 0); err != nil && !w.stopped {
+		if _, err := w.node(root, Ref{}, Dict{}, 0); err != nil && !w.stopped {
 			yield(Page{}, err)
 		}
 	}
@@ -55,7 +55,7 @@ type pageWalk struct {
 }
 
 // node visits one node and returns how many pages are below it.
-func (w *pageWalk) node(ref Ref, inherited Dict, depth int) (int, error) {
+func (w *pageWalk) node(ref, parent Ref, inherited Dict, depth int) (int, error) {
 	if w.seen[ref] {
 		return 0, malformed("the page tree comes to object %s twice", ref)
 	}
@@ -70,14 +70,18 @@ func (w *pageWalk) node(ref Ref, inherited Dict, depth int) (int, error) {
 	if !ok {
 		return 0, malformed("object %s, a node of the page tree, is missing", ref)
 	}
+	if up, ok := d["Parent"]; ok && depth > 0 && up != Object(parent) {
+		return 0, malformed("/Parent of object %s, a node of the page tree, does not lead to the node it is a kid of", ref)
+	}
 	own := inherited.Clone()
 	for _, key := range inheritable {
 		if v, ok := d[key]; ok {
 			own[key] = v
 		}
 	}
-	switch d["Type"] {
-	case Name("Page"):
+	_, hasKids := d["Kids"]
+	switch {
+	case d["Type"] == Name("Page") && depth > 0 && !hasKids:
 		if w.pages++; w.pages > w.f.limits.Pages {
 			return 0, failure(Limit, "the document has more than %d pages", w.f.limits.Pages)
 		}
@@ -86,10 +90,10 @@ func (w *pageWalk) node(ref Ref, inherited Dict, depth int) (int, error) {
 			return 0, failure(Unsupported, "stopped")
 		}
 		return 1, nil
-	case Name("Pages"):
+	case d["Type"] == Name("Pages"):
 		return w.kids(ref, d, own, depth)
 	}
-	return 0, malformed("object %s in the page tree is neither /Page nor /Pages", ref)
+	return 0, malformed("object %s in the page tree is neither a /Page nor a /Pages node with /Kids", ref)
 }
 
 func (w *pageWalk) kids(ref Ref, d, inherited Dict, depth int) (int, error) {
@@ -110,7 +114,7 @@ func (w *pageWalk) kids(ref Ref, d, inherited Dict, depth int) (int, error) {
 		if !ok {
 			return 0, malformed("/Kids of node %s of the page tree has something that is not a reference", ref)
 		}
-		n, err := w.node(kid, inherited, depth+1)
+		n, err := w.node(kid, ref, inherited, depth+1)
 		if err != nil {
 			return 0, err
 		}

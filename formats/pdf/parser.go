@@ -225,6 +225,9 @@ func (p *parser) name() (Name, error) {
 			break
 		}
 		p.pos++
+		if c == '\v' {
+			return "", p.fail("a name has a vertical tabulator, which some readers take for white space")
+		}
 		if c == '#' {
 			hi, ok1 := p.hexDigit()
 			lo, ok2 := p.hexDigit()

@@ -145,6 +145,9 @@ func open(r io.ReaderAt, size int64, l Limits, password string) (*File, error) {
 		return nil, err
 	}
 	f.table = mergeSections(f.sections)
+	if err := f.checkGenerations(); err != nil {
+		return nil, err
+	}
 	f.trailer = f.sections[0].trailer
 	if err := f.buildRevisions(); err != nil {
 		return nil, err

@@ -109,6 +109,23 @@ func mergeSections(newestFirst []section) table {
 	return level[0]
 }
 
+// checkGenerations refuses an object whose generation goes back in a later section (§7.3.10): to some readers the two are one
+// object, to others two.
+func (f *File) checkGenerations() error {
+	for _, s := range f.sections[1:] {
+		for _, e := range s.entries {
+			if e.kind != inUse || e.aux == 0 {
+				continue
+			}
+			now, _ := f.table.find(int(e.num))
+			if now.kind == inUse && now.aux < e.aux || now.kind == compressed {
+				return malformed("object %d has an older generation in a newer cross-reference section", e.num)
+			}
+		}
+	}
+	return nil
+}
+
 // readSections follows /Prev from the newest section to the oldest.
 func (f *File) readSections() error {
 	total := 0
@@ -185,7 +202,10 @@ func (f *File) readTable(l *lexer, s *section, room int) error {
 	if !l.keyword("xref") {
 		return l.fail("the word xref is expected")
 	}
-	for !l.keyword("trailer") {
+	for {
+		if l.skipInTable(); l.keywordHere("trailer") {
+			break
+		}
 		if err := f.readSubsection(l, s, room); err != nil {
 			return err
 		}
@@ -214,8 +234,24 @@ func (f *File) readTable(l *lexer, s *section, room int) error {
 	if err != nil {
 		return err
 	}
-	s.entries = s.entries.over(hidden)
-	return nil
+	s.entries, err = s.entries.reveal(hidden)
+	return err
+}
+
+// reveal adds the objects that only the stream of a hybrid section knows: the table leaves them out, or names them as free
+// so that readers of old do not look for them. Where both know an object they must agree.
+func (t table) reveal(hidden table) (table, error) {
+	shown := make(table, 0, len(t))
+	for _, e := range t {
+		h, ok := hidden.find(int(e.num))
+		switch {
+		case !ok || h.kind == free || h == e:
+			shown = append(shown, e)
+		case e.kind != free:
+			return nil, malformed("the table and the stream of a hybrid cross-reference section name different objects %d", e.num)
+		}
+	}
+	return shown.over(hidden), nil
 }
 
 // maxTrailers bounds the text of the trailers of all sections together. They are all kept, and sections that lie in each
@@ -254,8 +290,8 @@ func (f *File) dictAt(l *lexer) (Dict, error) {
 
 // readSubsection reads "first count" and count entries of exactly 20 bytes.
 func (f *File) readSubsection(l *lexer, s *section, room int) error {
-	first, ok1 := l.natural()
-	count, ok2 := l.natural()
+	first, ok1 := l.tableNumber()
+	count, ok2 := l.tableNumber()
 	if !ok1 || !ok2 {
 		if _, ok := l.peek(); !ok {
 			return l.end("a cross-reference table")
@@ -281,6 +317,25 @@ func (f *File) readSubsection(l *lexer, s *section, room int) error {
 		s.entries = append(s.entries, e)
 	}
 	return nil
+}
+
+// tableNumber is natural after the white space of a table.
+func (l *lexer) tableNumber() (int64, bool) {
+	l.skipInTable()
+	if c, _ := l.peek(); c < '0' || c > '9' {
+		return 0, false
+	}
+	return l.natural()
+}
+
+// skipInTable passes over white space, but for comments and nulls, which not all readers know in a table.
+func (l *lexer) skipInTable() {
+	for {
+		if c, ok := l.peek(); !ok || c == 0 || class[c] != white {
+			return
+		}
+		l.pos++
+	}
 }
 
 // tableEntry reads "nnnnnnnnnn ggggg n" and a two-byte end of line (§7.5.4).

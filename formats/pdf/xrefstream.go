@@ -123,8 +123,8 @@ func (f *File) xrefRows(l *lexer, s *Stream, w [3]int, ranges [][2]int64) (table
 	return t, nil
 }
 
-// xrefRow reads one row (§7.5.8.3, tables 17 and 18). A type of entry that this standard does not know means null:
-// it hides older entries as a free one does, so it is kept as free.
+// xrefRow reads one row (§7.5.8.3, tables 17 and 18). A type of entry that the standard does not know should mean null;
+// no program writes one, and readers differ, so it is refused.
 func xrefRow(row []byte, w [3]int, num int32, l *lexer) (entry, error) {
 	field := func(from, n int) (v uint64) {
 		for _, b := range row[from : from+n] {
@@ -150,7 +150,7 @@ func xrefRow(row []byte, w [3]int, num int32, l *lexer) (entry, error) {
 			return e, l.fail("the cross-reference entry of object %d cannot be right", num)
 		}
 	default:
-		return e, nil
+		return e, l.fail("the cross-reference entry of object %d is of the unknown type %d", num, kind)
 	}
 	e.kind, e.off, e.aux = byte(kind), int64(second), int32(third)
 	return e, nil
