@@ -258,11 +258,6 @@ func (c *Container) digest(name string, h crypto.Hash) ([]byte, error) {
 	return c.digests[k], nil
 }
 
-// digester gives a function for package cms.
-func (c *Container) digester(name string) func(crypto.Hash) ([]byte, error) {
-	return func(h crypto.Hash) ([]byte, error) { return c.digest(name, h) }
-}
-
 // check verifies the digests of all that a manifest names.
 func (c *Container) check(m *manifest) error {
 	for _, r := range m.references {

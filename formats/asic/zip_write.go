@@ -138,7 +138,9 @@ func (m *maker) document(d Document, modified uint32, beside io.Writer) error {
 	}
 	m.local(e)
 	from, sum := m.pos, crc32.NewIEEE()
-	packer, err := flate.NewWriter(m, flate.DefaultCompression)
+	// Most documents are packed in themselves (PDF, office files): more effort costs
+	// many times the signature and gains nothing.
+	packer, err := flate.NewWriter(m, flate.BestSpeed)
 	if err != nil {
 		return wrap(cms.Failed, err, "packing a document")
 	}

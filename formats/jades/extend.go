@@ -41,17 +41,24 @@ func (s *Stamping) Imprints() [][]byte {
 	return out
 }
 
-// PrepareTimestamp raises signatures to level B-T: a time-stamp over each value. A
-// compact file becomes flattened JSON.
+// PrepareTimestamp raises signatures to level B-T: a time-stamp over each value.
+// Where e names none, those that have one are left as they are. A compact file
+// becomes flattened JSON.
 func PrepareTimestamp(file io.ReaderAt, size int64, e ades.Extension) (*Stamping, error) {
 	m, s, err := beginStamping(file, size, e, "sigTst")
 	if err != nil {
 		return nil, err
 	}
 	err = m.each(e, func(i int, sig *Signature) error {
+		if e.Signatures == nil && sig.has("sigTst") > 0 {
+			return nil
+		}
 		s.Places = append(s.Places, stamp{Signature: i, Plain: sig.plain(), Imprint: digestOf(cms.HashByName(s.Hash), []byte(sig.encodedValue))})
 		return nil
 	})
+	if err == nil && len(s.Places) == 0 {
+		err = fail(cms.BadOptions, "all signatures have a time-stamp already")
+	}
 	return s, err
 }
 

@@ -127,8 +127,11 @@ func newHeader(o Options, alg string, h crypto.Hash) (*header, error) {
 func (h *header) addProperties(p ades.Properties) error {
 	for _, c := range p.Commitments {
 		uri := c.URI()
+		if uri == "" && strings.Contains(string(c), ":") {
+			uri = string(c) // a URI of the caller's own
+		}
 		if uri == "" {
-			return fail(cms.BadOptions, "the commitment type %q is not known", c)
+			return fail(cms.BadOptions, "the commitment type %q is neither known nor a URI", c)
 		}
 		h.SrCms = append(h.SrCms, commitment{objectID{uri}})
 	}
