@@ -31,14 +31,14 @@ func (p *Prepared) SignedSize() int64 { return p.Size + int64(len(p.Tail)) }
 // Assemble writes the signed document to w: the document as it is, then the appended part with the signature value and,
 // for level B-T, the time-stamp token in it. The value is as crypto.Signer gives it.
 //
-// The document is checked while it is written. If it is not the one that was prepared the error has the kind Changed, the
-// appended part is not written, and what w got must be thrown away.
+// The document is checked while it is written, against mistakes. If it is not the one that was prepared the error has the kind
+// Changed, the appended part is not written, and what w got must be thrown away.
 func (p *Prepared) Assemble(w io.Writer, doc io.ReaderAt, size int64, signature, token []byte) error {
 	message, err := p.message(signature, token)
 	if err != nil {
 		return err
 	}
-	return p.assemble(w, doc, size, p.HashAlgorithm().New(), message)
+	return p.assemble(w, doc, size, message)
 }
 
 // message is the CMS message.

@@ -112,12 +112,5 @@ func (d *digests) feed(h hash.Hash, from, to int64) error {
 	if d.budget -= to - from; d.budget < 0 {
 		return failure(Limit, "the signatures of the document are over too many different ranges of it")
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{io.NewSectionReader(d.r, from, to-from)}, make([]byte, 128<<10))
-	if err != nil {
-		return &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
-	}
-	if n != to-from {
-		return failure(Changed, "the document is shorter than it was")
-	}
-	return nil
+	return copyRange(h, d.r, from, to-from)
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/cms/cmstest"
 	"sigillo/formats/pades"
 )
@@ -98,6 +99,41 @@ func signFile(t testing.TB, in, out string, size int64, id *cmstest.Identity) {
 	verify(t, &list[0])
 }
 
+// archiveFile raises a signed file to level B-LTA, from file to file, and reads it back.
+func archiveFile(t testing.TB, in, out string, tsu *cmstest.Identity, e ades.Evidence) {
+	t.Helper()
+	doc, err := os.Open(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer doc.Close()
+	info, err := doc.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := pades.PrepareArchive(doc, info.Size(), ades.Extension{Evidence: e, TokenSize: tokenRoom})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamped, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stamped.Close()
+	if err := s.Assemble(stamped, doc, info.Size(), [][]byte{tsu.Stamp(t, crypto.SHA256, s.Imprint, when)}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := pades.Open(stamped, s.StampedSize(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sig := range d.Signatures() {
+		if err := sig.Verify(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // watchHeap samples the heap until the returned function is called, which gives the peak in bytes.
 func watchHeap() func() uint64 {
 	var peak atomic.Uint64
@@ -125,15 +161,18 @@ func watchHeap() func() uint64 {
 // TestLargeDocumentMemory is not parallel, so that no other test's heap is measured.
 func TestLargeDocumentMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes 200 MB; not with -short")
+		t.Skip("writes 300 MB; not with -short")
 	}
 	dir := t.TempDir()
 	in := filepath.Join(dir, "large.pdf")
 	size := writeLarge(t, in, 100)
-	id := cmstest.New(t).Signer(t, "p256")
+	pki := cmstest.New(t)
+	id, tsu, e := pki.Signer(t, "p256"), pki.TSU(t, "p256"), pki.Evidence(t, when)
+	signed := filepath.Join(dir, "signed.pdf")
 	runtime.GC()
 	peak := watchHeap()
-	signFile(t, in, filepath.Join(dir, "signed.pdf"), size, id)
+	signFile(t, in, signed, size, id)
+	archiveFile(t, signed, filepath.Join(dir, "archived.pdf"), tsu, e)
 	if p := peak(); p > 48<<20 {
 		t.Errorf("the heap reached %d MB for a document of %d MB", p>>20, size>>20)
 	} else {

@@ -135,7 +135,7 @@ func (o Options) location() string {
 // Prepared is a signed document that lacks the document and the signature value. It is plain data, may be stored
 // as JSON, and holds nothing secret.
 type Prepared struct {
-	appendix // Size, Digest (with the hash of CMS), Tail, Contents, Room
+	appendix // Size, Check, Tail, Contents, Room
 	// Field is the name of the signature field.
 	Field string `json:"field"`
 	// Timestamp is that of [Options].

@@ -13,7 +13,7 @@ import (
 // Stamping is a document that lacks only its document time-stamp (EN 319 142-1 §5.4.3, ISO 32000-2 §12.8.5). It is plain data,
 // may be stored as JSON, holds nothing of the document, and can be assembled by another process.
 type Stamping struct {
-	appendix // Size, Digest, Tail, Contents, Room
+	appendix // Size, Check, Tail, Contents, Room
 	// Hash is the digest algorithm, as "SHA-256".
 	Hash string `json:"hash"`
 	// Imprint is what the time-stamp must be over.
@@ -150,5 +150,5 @@ func (s *Stamping) Assemble(w io.Writer, doc io.ReaderAt, size int64, tokens [][
 	if t.Info.Hash != h || !bytes.Equal(t.Info.Imprint, s.Imprint) {
 		return failure(BadSignature, "the time-stamp is not over this document")
 	}
-	return s.assemble(w, doc, size, h.New(), tokens[0])
+	return s.assemble(w, doc, size, tokens[0])
 }
