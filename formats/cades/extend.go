@@ -248,6 +248,9 @@ func (s *Stamping) Assemble(w io.Writer, doc io.ReaderAt, size int64, tokens [][
 		if err != nil {
 			return err
 		}
+		if a.Type.Equal(cms.OIDArchiveTimeStampV3) {
+			more.Digests = []crypto.Hash{s.hash()}
+		}
 		more.Attributes = append(more.Attributes, *a)
 	}
 	if sd, err = sd.Add(more); err != nil {

@@ -234,6 +234,10 @@ func TestParallelAndCounter(t *testing.T) {
 				t.Errorf("a signature has %d signature time-stamps", len(si.Tokens))
 			}
 		}
+		if !detached {
+			checkOpenSSL(t, p.PKI, doc, text)
+			checkPKCS7(t, p.PKI, doc, text)
+		}
 		if _, err := cades.PrepareCounter(bytes.NewReader(doc), int64(len(doc)), []int{0, 0}, p.options(third, false)); cades.KindOf(err) != cms.Unsupported {
 			t.Errorf("counter-signing under an archive time-stamp gives %v", err)
 		}

@@ -13,6 +13,15 @@
 // form, whose lengths are known beforehand, so that
 // [Prepared.AssembleAttached] streams a content of any size.
 //
+// # Adding
+//
+// A message that exists, whoever made it, is added to by [SignedData.Add] and
+// written by [SignedData.Write]: signers, counter-signatures, time-stamps,
+// certificates, revocation data. What is in it keeps its octets, for digests over
+// its members are in the indexes of archive time-stamps and nobody could make
+// those anew; the content is copied through as a stream. Archive time-stamps
+// themselves are made from [SignerInfo.HashIndex] and [SignerInfo.ArchiveImprint].
+//
 // # Reading
 //
 // [Parse] reads BER, since much of what is found in .p7m files was streamed with
@@ -24,7 +33,10 @@
 // [SignerInfo.Verify] answers one question: did the key of this certificate
 // sign these attributes, and do they bind this content and this certificate?
 // Whether the certificate is to be trusted, and was at that time, is asked
-// elsewhere (formats/validate).
+// elsewhere (formats/validate), of what is given here: [SignerInfo.Stamps] are
+// the time-stamps with what each must be over and what it covers,
+// [SignedData.Evidence] is what the message brings along, [SignerInfo.Properties]
+// what the signer claims, CounterSignatures who signed the signature.
 //
 // Two habits of other readers are left out on purpose. A SignerInfo without
 // signed attributes is refused, because its signature value could be that over

@@ -2,6 +2,7 @@ package cms
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/sha256"
 	"encoding/asn1"
 	"io"
@@ -94,6 +95,10 @@ type Additions struct {
 	Evidence   ades.Evidence // into the root; what is there already is left out
 	Signers    [][]byte      // whole SignerInfos, in DER
 	Attributes []Unsigned
+	// Digests are algorithms that time-stamps among the additions digest the
+	// content with: they are named beside those of the signers, so that a reader
+	// who reads the content once knows all it has to compute (EN 319 122-1 §5.5.3).
+	Digests []crypto.Hash
 }
 
 // Unsigned is an unsigned attribute with one value to be added to a signature.
@@ -129,7 +134,10 @@ func (sd *SignedData) Add(a Additions) (*SignedData, error) {
 		return nil, err
 	}
 	for _, s := range a.Signers {
-		out.digestAlgorithms = withDigestOf(out.digestAlgorithms, s)
+		out.digestAlgorithms = withDigest(out.digestAlgorithms, digestAlgorithmOf(s))
+	}
+	for _, h := range a.Digests {
+		out.digestAlgorithms = withDigest(out.digestAlgorithms, algorithm(HashOID(h), nil))
 	}
 	for _, part := range []struct {
 		tag     byte
@@ -224,23 +232,28 @@ func reordered(old, changed [][]byte) [][]byte {
 	return changed
 }
 
-// withDigestOf adds the digest algorithm of a SignerInfo if none with the same
-// identifier is there.
-func withDigestOf(set [][]byte, signer []byte) [][]byte {
-	e, _, err := next(signer, 2)
-	if err != nil {
-		return set
-	}
-	f, err := fields(e.body, 1, 8)
-	if err != nil || len(f) < 3 {
+// withDigest adds a digest algorithm to a set if none with the same identifier is
+// there.
+func withDigest(set [][]byte, alg []byte) [][]byte {
+	if identifierOf(alg) == nil {
 		return set
 	}
 	for _, have := range set {
-		if bytes.Equal(identifierOf(have), identifierOf(f[2].raw)) {
+		if bytes.Equal(identifierOf(have), identifierOf(alg)) {
 			return set
 		}
 	}
-	return inserted(set, [][]byte{f[2].raw})
+	return inserted(set, [][]byte{alg})
+}
+
+// digestAlgorithmOf gives the AlgorithmIdentifier of a SignerInfo's digest.
+func digestAlgorithmOf(signer []byte) []byte {
+	if e, _, err := next(signer, 2); err == nil {
+		if f, err := fields(e.body, 1, 8); err == nil && len(f) > 2 {
+			return f[2].raw
+		}
+	}
+	return nil
 }
 
 func identifierOf(algorithm []byte) []byte {

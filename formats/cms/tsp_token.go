@@ -8,6 +8,8 @@ import (
 	"encoding/asn1"
 	"io"
 	"time"
+
+	"sigillo/formats/ades"
 )
 
 // PrepareToken prepares a time-stamp token: a SignedData over the TSTInfo (RFC
@@ -41,7 +43,17 @@ type Token struct {
 	Raw          []byte // the ContentInfo
 	Signer       *SignerInfo
 
+	message *SignedData
 	content []byte
+}
+
+// Evidence gives what the token carries to be checked with, as archive
+// time-stamps of older signatures do.
+func (t *Token) Evidence() ades.Evidence {
+	if t.message == nil {
+		return ades.Evidence{}
+	}
+	return t.message.Evidence()
 }
 
 // tokenLimits bound a token: real ones have a few kilobytes, with long chains and
@@ -70,7 +82,7 @@ func ParseToken(der []byte) (*Token, error) {
 	}
 	return &Token{
 		Info: *info, Certificate: sd.Signers[0].Certificate, Certificates: sd.Certificates,
-		Raw: der, Signer: sd.Signers[0], content: content,
+		Raw: der, Signer: sd.Signers[0], message: sd, content: content,
 	}, nil
 }
 
