@@ -117,8 +117,11 @@ func (s *subject) verifyCMS(sd *cms.SignedData, si *cms.SignerInfo, digest impri
 	}
 }
 
-func cmsFinding(err error) finding {
-	switch cms.KindOf(err) {
+func cmsFinding(err error) finding { return kindFinding(cms.KindOf(err), err) }
+
+// kindFinding is what an error of a package with the kinds of package cms means.
+func kindFinding(k cms.Kind, err error) finding {
+	switch k {
 	case cms.Mismatch:
 		return failed(HashFailure, "content-changed")
 	case cms.BadSignature:

@@ -46,7 +46,7 @@ func (v *validation) addJSON(j *jades.Signature, parent string, docs []jades.Doc
 	case parent == "" && j.Detached && len(docs) == 0:
 		s.findings = append(s.findings, doubt(SignedDataNotFound, "content-missing"))
 	default:
-		s.findings = append(s.findings, cmsFinding(err))
+		s.findings = append(s.findings, kindFinding(jades.KindOf(err), err))
 	}
 	for _, r := range j.References {
 		s.covers = append(s.covers, r.URI)

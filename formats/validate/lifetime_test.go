@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/asic"
 	"sigillo/formats/cades"
 	"sigillo/formats/jades"
 	"sigillo/formats/pades"
@@ -29,14 +30,25 @@ type raising interface {
 type archiver func(doc io.ReaderAt, size int64, e ades.Extension) (raising, error)
 
 var archivers = map[string]archiver{
-	"CAdES": func(d io.ReaderAt, n int64, e ades.Extension) (raising, error) { return cades.PrepareArchive(d, n, e) },
-	"PAdES": func(d io.ReaderAt, n int64, e ades.Extension) (raising, error) { return pades.PrepareArchive(d, n, e) },
-	"XAdES": func(d io.ReaderAt, n int64, e ades.Extension) (raising, error) { return xades.PrepareArchive(d, n, e) },
+	"CAdES":        func(d io.ReaderAt, n int64, e ades.Extension) (raising, error) { return cades.PrepareArchive(d, n, e) },
+	"PAdES":        func(d io.ReaderAt, n int64, e ades.Extension) (raising, error) { return pades.PrepareArchive(d, n, e) },
+	"XAdES":        func(d io.ReaderAt, n int64, e ades.Extension) (raising, error) { return xades.PrepareArchive(d, n, e) },
+	"ASiC-S/CAdES": asicArchive, "ASiC-E/CAdES": asicArchive, "ASiC-E/XAdES": asicArchive,
 	"JAdES": func(d io.ReaderAt, n int64, e ades.Extension) (raising, error) { return jades.PrepareArchive(d, n, e) },
 }
 
 var addEvidence = map[string]func(w io.Writer, d io.ReaderAt, n int64, e ades.Extension) error{
 	"CAdES": cades.AddEvidence, "PAdES": pades.AddEvidence, "JAdES": jades.AddEvidence, "XAdES": xades.AddEvidence,
+}
+
+func asicArchive(d io.ReaderAt, n int64, e ades.Extension) (raising, error) {
+	return asic.PrepareArchive(d, n, e)
+}
+
+func init() {
+	for _, f := range []string{"ASiC-S/CAdES", "ASiC-E/CAdES", "ASiC-E/XAdES"} {
+		addEvidence[f] = asic.AddEvidence
+	}
 }
 
 // raised puts evidence into a file and, with a tsu, an archive time-stamp.

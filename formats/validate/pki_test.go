@@ -14,10 +14,12 @@ import (
 	"io"
 	"math/big"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"sigillo/formats/asic"
 	"sigillo/formats/cades"
 	"sigillo/formats/cms"
 	"sigillo/formats/jades"
@@ -179,10 +181,41 @@ func init() {
 	}
 }
 
+// container makes one of the ASiC forms fit the others.
+type container struct {
+	*asic.Prepared
+	docs []asic.Document
+}
+
+func (c container) Assemble(w io.Writer, _ io.ReaderAt, _ int64, signature, token []byte) error {
+	return c.Prepared.Assemble(w, c.docs, signature, token)
+}
+
+func init() {
+	for name, o := range map[string]asic.Options{
+		"ASiC-S/CAdES": {Type: asic.Simple, Form: asic.CAdES}, "ASiC-E/CAdES": {Type: asic.Extended, Form: asic.CAdES},
+		"ASiC-E/XAdES": {Type: asic.Extended, Form: asic.XAdES},
+	} {
+		forms[name] = func(doc []byte, by *party, n int) (prepared, error) {
+			o := o
+			o.Certificate, o.Chain, o.SigningTime, o.Timestamp, o.Hash = by.cert, by.chain, signedAt, n, crypto.SHA256
+			docs := []asic.Document{{Name: "lettera.docx", Reader: bytes.NewReader(doc), Size: int64(len(doc))}}
+			if o.Type == asic.Extended {
+				docs = append(docs, asic.Document{Name: "altro/nota.txt", Reader: strings.NewReader("nota"), Size: 4})
+			}
+			p, err := asic.Prepare(docs, o)
+			return container{p, docs}, err
+		}
+	}
+}
+
 // document gives something each form can sign.
 func document(t testing.TB, form string) []byte {
 	t.Helper()
-	file := map[string]string{"PAdES": "contratto.pdf", "XAdES": "fattura.xml", "CAdES": "lettera.docx", "JAdES": "lettera.docx"}[form]
+	file := map[string]string{"PAdES": "contratto.pdf", "XAdES": "fattura.xml"}[form]
+	if file == "" {
+		file = "lettera.docx"
+	}
 	doc, err := os.ReadFile("../../testdata/documents/" + file)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -25,12 +26,12 @@ func TestGoodSignatures(t *testing.T) {
 				t.Parallel()
 				doc := document(t, form)
 				plain := expect(t, validate(t, sign(t, form, doc, by, nil, time.Time{}), w.options()), TotalPassed, "")
-				if plain.Form != form || plain.Level != "B-B" || !plain.SigningTime.Equal(signedAt) || !plain.BestSignatureTime.IsZero() || plain.Signer != by.cert.Subject.CommonName || plain.Issuer != "Issuing CA" {
-					t.Errorf("got %+v", plain)
+				if plain.Form != path.Base(form) || plain.Level != "B-B" || !plain.SigningTime.Equal(signedAt) || !plain.BestSignatureTime.IsZero() || plain.Signer != by.cert.Subject.CommonName || plain.Issuer != "Issuing CA" {
+					t.Errorf("got %s %s %v", plain.Form, plain.Level, plain.SigningTime)
 				}
 				s := expect(t, validate(t, sign(t, form, doc, by, w.tsu, stampedAt), w.options()), TotalPassed, "")
 				if s.Level != "B-T" || !s.BestSignatureTime.Equal(stampedAt) {
-					t.Errorf("got %+v", s)
+					t.Errorf("got %s %s %v", s.Form, s.Level, s.BestSignatureTime)
 				}
 			})
 		}
@@ -48,6 +49,9 @@ func TestOneChangedByte(t *testing.T) {
 			"PAdES": bytes.Index(file, []byte("%PDF-")) + len("%PDF-1."), // the version: still a PDF
 			"XAdES": bytes.Index(file, []byte("00042")),
 			"JAdES": bytes.Index(file, []byte(`"payload":"`)) + 100,
+		}
+		if places[form] == 0 {
+			continue // packed: see package asic
 		}
 		changed := bytes.Clone(file)
 		changed[places[form]] ^= 1
