@@ -146,7 +146,10 @@ func (e *encoding) mark(b *strings.Builder, source int) {
 // of the source.
 func (e *encoding) place(text string, n *Node) {
 	n.Walk(func(n *Node) bool {
-		n.Start, n.CloseStart, n.End = e.source(text, n.Start), e.source(text, n.CloseStart), e.source(text, n.End)
+		n.Start, n.End = e.source(text, n.Start), e.source(text, n.End)
+		if n.Kind == ElementNode {
+			n.CloseStart = e.source(text, n.CloseStart)
+		}
 		return true
 	})
 	e.marks = nil // nobody asks again

@@ -102,27 +102,38 @@ type Namespace struct {
 
 // Node is a node of the tree. It is read-only: callers look, they do not touch.
 type Node struct {
-	Kind NodeKind
-
-	Prefix, Local string // of an element; Local is the target of a processing instruction
-	Space         string // namespace URI of an element
-	Value         string // text, comment, or data of a processing instruction
-
-	Attrs      []Attr      // in canonical order: namespace URI, then local name
-	Namespaces []Namespace // declared on this element, in order of prefix
-
-	Parent   *Node
-	Children []*Node
+	Kind   NodeKind
+	Value  string // text, comment, or data of a processing instruction
+	Parent *Node
 
 	// Start and End delimit the node in the source: source[Start:End].
 	Start, End int
-	// CloseStart is the offset of the end tag of an element, or of the "/>"
-	// of an empty-element tag (then Empty is true).
+
+	// Element is what an element has and others have not, or all zero; it is
+	// never nil.
+	*Element
+}
+
+// Element is what only an element has, but for Local, which is the target of a
+// processing instruction too, and Children, which a document has.
+type Element struct {
+	Prefix, Local string
+	Space         string // namespace URI
+
+	Attrs      []Attr      // in canonical order: namespace URI, then local name
+	Namespaces []Namespace // declared on this element, in order of prefix
+	Children   []*Node
+
+	// CloseStart is the offset of the end tag, or of the "/>" of an
+	// empty-element tag (then Empty is true).
 	CloseStart int
 	Empty      bool
 
 	relative bool // of the document node: some namespace URI in it is relative
 }
+
+// noElement is that of all texts and comments, which are most of a document.
+var noElement Element
 
 // Document is a parsed document.
 type Document struct {

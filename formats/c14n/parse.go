@@ -71,7 +71,8 @@ type parser struct {
 	nodes    int
 	open     []*Node             // elements whose end tag is awaited, innermost last
 	scope    map[string][]string // prefix: URIs bound to it, innermost last
-	slab     []Node              // nodes not given out yet
+	slab     []Node              // not given out yet
+	elements []Element           // not given out yet
 	relative bool
 }
 
@@ -79,11 +80,18 @@ type parser struct {
 // a great number of them.
 func (p *parser) node(kind NodeKind, parent *Node) *Node {
 	if len(p.slab) == 0 {
-		p.slab = make([]Node, min(256, 16+p.nodes))
+		p.slab = make([]Node, min(512, 16+p.nodes))
 	}
 	n := &p.slab[0]
 	p.slab = p.slab[1:]
-	n.Kind, n.Parent = kind, parent
+	n.Kind, n.Parent, n.Element = kind, parent, &noElement
+	if kind == TextNode || kind == CommentNode {
+		return n
+	}
+	if len(p.elements) == 0 {
+		p.elements = make([]Element, min(256, 8+p.nodes/2))
+	}
+	n.Element, p.elements = &p.elements[0], p.elements[1:]
 	return n
 }
 
@@ -106,7 +114,8 @@ func (p *parser) count() error {
 
 // document parses production [1] of XML 1.0.
 func (p *parser) document() (*Document, error) {
-	d := &Document{Node: &Node{Kind: DocumentNode, End: len(p.src)}}
+	d := &Document{Node: p.node(DocumentNode, nil)}
+	d.Node.End = len(p.src)
 	if strings.HasPrefix(p.src, "\ufeff") {
 		p.pos = len("\ufeff")
 	}

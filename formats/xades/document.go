@@ -88,6 +88,7 @@ func identifiers(tree *c14n.Document) map[string]*c14n.Node {
 // spend takes from the budget of work.
 func (d *document) spend(octets int) error {
 	if d.work -= int64(octets); d.work < 0 {
+		d.work = 0
 		return fail(Limit, "the signatures of the document ask for too much work")
 	}
 	return nil

@@ -28,8 +28,8 @@ func parse(doc io.ReaderAt, size int64) (*c14n.Document, []byte, error) {
 	if size > int64(c14n.DefaultLimits.Size) {
 		return nil, nil, fail(Limit, "the document has %d bytes, more than the %d that can be signed as XML", size, c14n.DefaultLimits.Size)
 	}
-	src, err := io.ReadAll(io.NewSectionReader(doc, 0, size))
-	if err != nil || int64(len(src)) != size {
+	src := make([]byte, max(size, 0))
+	if _, err := io.ReadFull(io.NewSectionReader(doc, 0, size), src); err != nil {
 		return nil, nil, &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
 	}
 	tree, err := c14n.Parse(src)
