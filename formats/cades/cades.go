@@ -23,7 +23,7 @@ type Options struct {
 	Timestamp int
 	// Properties are what the signer signs beside the document.
 	Properties ades.Properties
-	// MIMEType says what the document is (EN 319 122-1 §5.2.5.2); empty: not said.
+	// MIMEType says what the document is (EN 319 122-1 §5.2.4.2); empty: not said.
 	MIMEType string
 	// Detached makes a .p7s, which the document stands beside, in place of a .p7m,
 	// which it stands in.

@@ -29,7 +29,7 @@ type SignerOptions struct {
 	ContentType asn1.ObjectIdentifier
 	// Properties are signed beside the content (EN 319 122-1 §5.2).
 	Properties ades.Properties
-	// MIMEType says what the content is (§5.2.5.2); empty: not said.
+	// MIMEType says what the content is (§5.2.4.2); empty: not said.
 	MIMEType string
 	// Plain leaves out what only CAdES has, the signed reference to the
 	// certificate, and names the algorithms as PKCS#7 programs of old expect them:
@@ -138,7 +138,11 @@ func signedAttributes(contentDigest []byte, o SignerOptions) ([]byte, error) {
 		attrs = append(attrs, attribute(OIDSigningTime, t))
 	}
 	if o.MIMEType != "" {
-		attrs = append(attrs, attribute(OIDMIMEType, tlv(tagUTF8, []byte(o.MIMEType))))
+		t, err := text(o.MIMEType)
+		if err != nil {
+			return nil, err
+		}
+		attrs = append(attrs, attribute(OIDMIMEType, t))
 	}
 	properties, err := propertyAttributes(o.Properties)
 	if err != nil {

@@ -25,6 +25,7 @@ var stampKinds = map[string]ades.StampKind{
 //	archive-time-stamp-v3  what its index says, strictly (§5.5.3)
 //	CAdES-C and references the references of older forms (Annex A.1.5)
 //
+// A content-time-stamp counts only if it was signed, the others only if not.
 // Archive time-stamps before version 3 are given, but what they are over cannot
 // be had: Imprint fails with [Unsupported].
 //
@@ -34,10 +35,10 @@ func (si *SignerInfo) Stamps(contentDigest func(crypto.Hash) ([]byte, error)) []
 	if si.parent != nil {
 		contentDigest = si.parent.digest
 	}
-	for _, list := range [][]Attribute{si.SignedAttributes, si.UnsignedAttributes} {
+	add := func(list []Attribute, signed bool) {
 		for _, a := range list {
 			kind := stampKinds[a.Type.String()]
-			if kind == "" {
+			if kind == "" || signed != (kind == ades.ContentStamp) {
 				continue
 			}
 			for _, v := range a.Values {
@@ -45,6 +46,8 @@ func (si *SignerInfo) Stamps(contentDigest func(crypto.Hash) ([]byte, error)) []
 			}
 		}
 	}
+	add(si.SignedAttributes, true)
+	add(si.UnsignedAttributes, false)
 	return out
 }
 
