@@ -8,7 +8,7 @@ import (
 )
 
 // FuzzOpen: whatever the bytes, reading everything ends, without a panic and within small limits. What opens can be
-// updated, and the result opens too.
+// updated, and the result opens too. The committed seeds are files encrypted in each way, with an empty user password.
 func FuzzOpen(f *testing.F) {
 	for _, data := range forms() {
 		f.Add(data)
@@ -48,7 +48,7 @@ func FuzzOpen(f *testing.F) {
 		if err != nil {
 			return
 		}
-		u.Add(Null{})
+		added := u.Add(Array{String("new"), String("")})
 		tail, err := u.Bytes()
 		if err != nil {
 			return
@@ -56,8 +56,13 @@ func FuzzOpen(f *testing.F) {
 		limits := limits
 		limits.Objects, limits.Revisions = limits.Objects+10, limits.Revisions+1
 		data = append(bytes.Clone(data), tail...)
-		if _, err := Open(bytes.NewReader(data), int64(len(data)), limits); err != nil {
+		again, err := Open(bytes.NewReader(data), int64(len(data)), limits)
+		if err != nil {
 			t.Fatalf("the updated file does not open: %v", err)
+		}
+		o, err := again.Get(added)
+		if a, ok := o.(Array); err != nil || !ok || len(a) != 2 || string(a[0].(String)) != "new" {
+			t.Fatalf("the new object is %v, %v", o, err)
 		}
 	})
 }

@@ -355,8 +355,12 @@ func (l *lexer) tableEntry(num int) (entry, error) {
 		return e, nil
 	}
 	e.kind = inUse
-	if off == 0 && num != 0 {
-		e.kind = nowhere
+	if off == 0 {
+		if num != 0 { // object 0 cannot be referred to
+			e.kind = nowhere
+		} else {
+			e.kind = free
+		}
 		return e, nil
 	}
 	if num == 0 || gen > 65535 || off >= l.size {
