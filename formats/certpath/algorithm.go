@@ -10,7 +10,6 @@ import (
 	_ "crypto/sha3"
 	_ "crypto/sha512"
 	"crypto/x509"
-	"encoding/asn1"
 	"fmt"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -25,7 +24,7 @@ const maxModulus = 16384
 
 // algorithms are the signature algorithms with a fixed digest (RFC 4055 §5,
 // RFC 5758 §3.2, RFC 9688). DSA and MD5 are left out on purpose.
-var algorithms = map[string]cms.Algorithm{
+var algorithms = byOctets(map[string]cms.Algorithm{
 	"1.2.840.113549.1.1.5":    {Scheme: cms.PKCS1, Hash: crypto.SHA1},
 	"1.2.840.113549.1.1.14":   {Scheme: cms.PKCS1, Hash: crypto.SHA224},
 	"1.2.840.113549.1.1.11":   {Scheme: cms.PKCS1, Hash: crypto.SHA256},
@@ -43,9 +42,9 @@ var algorithms = map[string]cms.Algorithm{
 	"2.16.840.1.101.3.4.3.11": {Scheme: cms.ECDSA, Hash: crypto.SHA3_384},
 	"2.16.840.1.101.3.4.3.12": {Scheme: cms.ECDSA, Hash: crypto.SHA3_512},
 	"1.3.101.112":             {Scheme: cms.Ed25519, Hash: crypto.SHA512},
-}
+})
 
-var hashes = map[string]crypto.Hash{
+var hashes = byOctets(map[string]crypto.Hash{
 	"1.3.14.3.2.26":          crypto.SHA1,
 	"2.16.840.1.101.3.4.2.4": crypto.SHA224,
 	"2.16.840.1.101.3.4.2.1": crypto.SHA256,
@@ -53,12 +52,30 @@ var hashes = map[string]crypto.Hash{
 	"2.16.840.1.101.3.4.2.3": crypto.SHA512,
 	"2.16.840.1.101.3.4.2.8": crypto.SHA3_256,
 	"2.16.840.1.101.3.4.2.9": crypto.SHA3_384, "2.16.840.1.101.3.4.2.10": crypto.SHA3_512,
+})
+
+var oidPSS, oidMGF1 = octets("1.2.840.113549.1.1.10"), octets("1.2.840.113549.1.1.8")
+
+// octets gives the content octets of an object identifier.
+func octets(dotted string) string {
+	oid, err := x509.ParseOID(dotted)
+	if err != nil {
+		panic(err) // a constant of this file is wrong
+	}
+	der, err := oid.MarshalBinary()
+	if err != nil {
+		panic(err)
+	}
+	return string(der)
 }
 
-const (
-	oidPSS  = "1.2.840.113549.1.1.10"
-	oidMGF1 = "1.2.840.113549.1.1.8"
-)
+func byOctets[T any](m map[string]T) map[string]T {
+	out := make(map[string]T, len(m))
+	for dotted, v := range m {
+		out[octets(dotted)] = v
+	}
+	return out
+}
 
 // SignedWith gives the algorithm with which a certificate was signed, for those
 // who have rules about that. It is an Unsupported error if it is not known.
@@ -76,12 +93,14 @@ func readAlgorithm(der []byte) (cms.Algorithm, error) {
 	if !ok {
 		return cms.Algorithm{}, fail(Malformed, nil, "a signature algorithm is broken")
 	}
-	if oid == oidPSS {
+	if string(oid) == oidPSS {
 		return readPSS(params)
 	}
-	a, ok := algorithms[oid]
+	a, ok := algorithms[string(oid)]
 	if !ok {
-		return a, fail(Unsupported, nil, "signature algorithm %s is not supported", oid)
+		var known x509.OID
+		_ = known.UnmarshalBinary(oid)
+		return a, fail(Unsupported, nil, "signature algorithm %s is not supported", known)
 	}
 	if len(params) > 0 && string(params) != "\x05\x00" {
 		return a, fail(Malformed, nil, "a signature algorithm has parameters it should not have")
@@ -89,14 +108,14 @@ func readAlgorithm(der []byte) (cms.Algorithm, error) {
 	return a, nil
 }
 
-// splitAlgorithm gives the identifier and the parameters, still in DER.
-func splitAlgorithm(der []byte) (oid string, params []byte, ok bool) {
-	in, body := cryptobyte.String(der), cryptobyte.String(nil)
-	var id asn1.ObjectIdentifier
-	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !in.Empty() || !body.ReadASN1ObjectIdentifier(&id) {
-		return "", nil, false
+// splitAlgorithm gives the identifier's content octets, and the parameters, still
+// in DER.
+func splitAlgorithm(der []byte) (oid, params []byte, ok bool) {
+	in, body, id := cryptobyte.String(der), cryptobyte.String(nil), cryptobyte.String(nil)
+	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !in.Empty() || !body.ReadASN1(&id, cbasn1.OBJECT_IDENTIFIER) {
+		return nil, nil, false
 	}
-	return id.String(), body, true
+	return id, body, true
 }
 
 // readPSS reads RSASSA-PSS-params (RFC 4055 §3.1); what is left out means SHA-1.
@@ -120,7 +139,7 @@ func readPSS(params []byte) (cms.Algorithm, error) {
 	}
 	if hasMGF {
 		oid, p, ok := splitAlgorithm(mgf)
-		if mask = readHash(p); !ok || oid != oidMGF1 {
+		if mask = readHash(p); !ok || string(oid) != oidMGF1 {
 			mask = 0
 		}
 	}
@@ -142,7 +161,7 @@ func readHash(der []byte) crypto.Hash {
 	if !ok || len(params) > 0 && string(params) != "\x05\x00" {
 		return 0
 	}
-	return hashes[oid]
+	return hashes[string(oid)]
 }
 
 // verifyValue checks a signature value. digest gives that of the message.
