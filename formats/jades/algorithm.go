@@ -98,15 +98,17 @@ func jwsValue(pub crypto.PublicKey, signature []byte) ([]byte, error) {
 	return signature, nil
 }
 
-// derValue is the inverse of jwsValue.
+// derValue is the inverse of jwsValue. It also takes values whose two halves leave
+// out the same leading zeros: EU DSS writes one P-521 signature in three so, and
+// its halves mean nothing else.
 func derValue(pub crypto.PublicKey, raw []byte) ([]byte, error) {
 	k, ok := pub.(*ecdsa.PublicKey)
 	if !ok {
 		return raw, nil
 	}
-	n := (k.Params().N.BitLen() + 7) / 8
-	if len(raw) != 2*n {
-		return nil, fail(cms.BadSignature, "the ECDSA signature value has %d octets, not %d", len(raw), 2*n)
+	n, size := len(raw)/2, (k.Params().N.BitLen()+7)/8
+	if n == 0 || n > size || n < size-8 || len(raw)%2 != 0 {
+		return nil, fail(cms.BadSignature, "the ECDSA signature value has %d octets, not %d", len(raw), 2*size)
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {

@@ -250,3 +250,34 @@ func TestAssembleRefuses(t *testing.T) {
 		}
 	}
 }
+
+// EU DSS leaves out leading zeros that both halves of an ECDSA value have; that is
+// read, and other lengths are not.
+func TestShortECDSAValue(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id := pki.Signer(t, "p521")
+	for range 200 {
+		file := sign(t, pki, id, options(id), document)
+		var f flat
+		if err := json.Unmarshal(file, &f); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := b64.DecodeString(f.Signature)
+		if err != nil || len(raw) != 132 {
+			t.Fatalf("the value has %d octets, %v", len(raw), err)
+		}
+		if raw[0] != 0 || raw[66] != 0 {
+			continue
+		}
+		for length, short := range map[int][]byte{130: append(bytes.Clone(raw[1:66]), raw[67:]...), 131: raw[1:]} {
+			f.Signature = b64.EncodeToString(short)
+			changed, _ := json.Marshal(f)
+			if err := read(t, changed)[0].Verify(); (err == nil) != (length == 130) {
+				t.Fatalf("a value of %d octets: %v", length, err)
+			}
+		}
+		return
+	}
+	t.Fatal("no value with two leading zeros came in 200")
+}
