@@ -23,11 +23,13 @@ var stampKinds = map[string]ades.StampKind{
 //	content-time-stamp     the content (EN 319 122-1 §5.2.8)
 //	signature-time-stamp   the signature value (§5.3)
 //	archive-time-stamp-v3  what its index says, strictly (§5.5.3)
-//	CAdES-C and references the references of older forms (Annex A.1.5)
+//	archive-time-stamp-v2  the signature and the whole root (TS 101 733 §6.4.1)
+//	CAdES-C, references    the references of older forms (Annex A.1.5)
 //
 // A content-time-stamp counts only if it was signed, the others only if not.
-// Archive time-stamps before version 3 are given, but what they are over cannot
-// be had: Imprint fails with [Unsupported].
+// Archive time-stamps of version 2 can be checked in attached signatures; what
+// those of version 1 and in detached ones are over cannot be had: Imprint fails
+// with [Unsupported].
 //
 // contentDigest is as in [SignerInfo.Verify].
 func (si *SignerInfo) Stamps(contentDigest func(crypto.Hash) ([]byte, error)) []ades.Stamp {
@@ -71,9 +73,16 @@ func (si *SignerInfo) stamp(a Attribute, token []byte, kind ades.StampKind, cont
 			}
 			return si.ArchiveImprint(h, index, contentDigest)
 		}
+	case a.Type.Equal(OIDArchiveTimeStampV2):
+		old, err := si.oldArchive(token)
+		if err != nil {
+			s.Imprint = func(crypto.Hash) ([]byte, error) { return nil, err }
+		} else {
+			s.Imprint, s.Covers = old.imprint, old.covers
+		}
 	default:
 		s.Imprint = func(crypto.Hash) ([]byte, error) {
-			return nil, fail(Unsupported, "an archive time-stamp of a kind before EN 319 122-1 cannot be checked")
+			return nil, fail(Unsupported, "an archive time-stamp of the first version cannot be checked")
 		}
 	}
 	return s

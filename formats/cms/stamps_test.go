@@ -3,6 +3,8 @@ package cms_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/x509"
+	"slices"
 	"testing"
 	"time"
 
@@ -174,6 +176,41 @@ func TestArchiveIsStrict(t *testing.T) {
 	}
 }
 
+// Nothing that an archive time-stamp covers can be taken away, whole, without its
+// saying so; what it does not cover can.
+func TestArchiveMissesWhatIsTaken(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	good := archived(t, pki, attached(t, pki.Signer(t, "p256"), []byte("contratto")), nil)
+	late := pki.TSU(t, "p256").Certificate
+	_, good = written(t, good, cms.Additions{Evidence: ades.Evidence{Certificates: []*x509.Certificate{late}}})
+	covered := stampsOf(good, ades.ArchiveStamp)[0].Covers
+	taken := 0
+	for _, part := range slices.Concat(good.RawCertificates, good.RawRevocation, good.Signers[0].Tokens) {
+		// The member stays as long as it was but becomes something else: an octet string.
+		b := mustWrite(t, good)
+		at := bytes.Index(b, part)
+		b[at] = 0x24
+		sd, err := cms.ParseBytes(b, cms.Limits{})
+		if err != nil {
+			continue
+		}
+		taken++
+		want := cms.Kind("")
+		for _, c := range append(covered, good.RawRevocation...) { // a choice holds its OCSP answer
+			if bytes.Equal(c, part) {
+				want = cms.Mismatch
+			}
+		}
+		if err := checkStamp(stampsOf(sd, ades.ArchiveStamp)[0]); cms.KindOf(err) != want {
+			t.Errorf("without a member of %d bytes: %v, want kind %q", len(part), err, want)
+		}
+	}
+	if taken != len(good.RawCertificates)+len(good.RawRevocation)+1 {
+		t.Errorf("only %d members could be taken", taken)
+	}
+}
+
 // Evidence may not be added under an archive time-stamp of the old kinds, which is
 // over all of the root; other additions may.
 func TestOldArchiveIsNotBroken(t *testing.T) {
@@ -189,8 +226,41 @@ func TestOldArchiveIsNotBroken(t *testing.T) {
 	if _, err := sd.Add(cms.Additions{Attributes: []cms.Unsigned{{Path: []int{0}, Type: cms.OIDSignatureTimeStamp, Value: token}}}); err != nil {
 		t.Errorf("a time-stamp: %v", err)
 	}
-	if _, err := stampsOf(sd, ades.ArchiveStamp)[0].Imprint(crypto.SHA256); cms.KindOf(err) != cms.Unsupported {
-		t.Errorf("its imprint: %v", err)
+	first := bytes.Replace(mustWrite(t, sd), []byte("\x09\x10\x02\x30"), []byte("\x09\x10\x02\x1b"), 1)
+	if _, err := stampsOf(parse(t, first), ades.ArchiveStamp)[0].Imprint(crypto.SHA256); cms.KindOf(err) != cms.Unsupported {
+		t.Errorf("the imprint of the first version: %v", err)
+	}
+}
+
+// An archive time-stamp of version 2 is over all there is; those that are added
+// later are not part of it.
+func TestOldArchive(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	tsu := pki.TSU(t, "p256")
+	now := time.Now()
+	_, sd := written(t, parse(t, stampedBy(t, tsu, attached(t, pki.Signer(t, "p256"), []byte("contratto")))), cms.Additions{Evidence: pki.Evidence(t, now)})
+	add := func(sd *cms.SignedData, oid []int, token []byte) *cms.SignedData {
+		_, sd = written(t, sd, cms.Additions{Attributes: []cms.Unsigned{{Path: []int{0}, Type: oid, Value: token}}})
+		return sd
+	}
+	blank := add(sd, cms.OIDArchiveTimeStampV2, tsu.Stamp(t, crypto.SHA256, make([]byte, 32), now))
+	imprint, err := stampsOf(blank, ades.ArchiveStamp)[0].Imprint(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := add(sd, cms.OIDArchiveTimeStampV2, tsu.Stamp(t, crypto.SHA256, imprint, now))
+	s := stampsOf(old, ades.ArchiveStamp)[0]
+	if err := checkStamp(s); err != nil || len(s.Covers) != 6 { // signer, CA, root, two lists, signature time-stamp
+		t.Errorf("%v, covers %d", err, len(s.Covers))
+	}
+	later := add(old, cms.OIDArchiveTimeStampV2, tsu.Stamp(t, crypto.SHA256, imprint, now.Add(time.Minute)))
+	if err := checkStamp(stampsOf(later, ades.ArchiveStamp)[0]); err != nil {
+		t.Errorf("with a later one: %v", err)
+	}
+	changed := add(old, cms.OIDSignatureTimeStamp, tsu.Stamp(t, crypto.SHA256, imprint, now))
+	if err := checkStamp(stampsOf(changed, ades.ArchiveStamp)[0]); cms.KindOf(err) != cms.Mismatch {
+		t.Errorf("with another attribute: %v", err)
 	}
 }
 

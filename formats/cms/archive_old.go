@@ -1,0 +1,93 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"io"
+)
+
+// oldArchive tells what an archive-time-stamp-v2 (ETSI TS 101 733 §6.4.1) is over:
+// the whole root and the whole signature as they were, with all unsigned
+// attributes but the archive time-stamps that are not older than it.
+type oldArchive struct {
+	si         *SignerInfo
+	token      *Token
+	attributes [][]byte
+	covers     [][]byte
+}
+
+func (si *SignerInfo) oldArchive(token []byte) (*oldArchive, error) {
+	t, err := ParseToken(token)
+	if err != nil {
+		return nil, err
+	}
+	x := &oldArchive{si: si, token: t}
+	x.covers = append(x.covers, si.message.RawCertificates...)
+	x.covers = append(x.covers, si.message.CRLs...)
+	x.covers = append(x.covers, si.message.OCSP...)
+	for _, a := range si.UnsignedAttributes {
+		if a.Type.Equal(OIDArchiveTimeStampV2) || a.Type.Equal(OIDArchiveTimeStampV3) {
+			older, err := x.older(a)
+			if err != nil {
+				return nil, err
+			}
+			if !older {
+				continue
+			}
+		}
+		x.attributes = append(x.attributes, a.raw)
+		for _, v := range a.Values {
+			x.covers = append(x.covers, si.attributeMeans(a.Type, v)...)
+		}
+	}
+	return x, nil
+}
+
+func (x *oldArchive) older(a Attribute) (bool, error) {
+	for _, v := range a.Values {
+		t, err := ParseToken(v)
+		if err != nil {
+			return false, err
+		}
+		if !t.Info.GenTime.Before(x.token.Info.GenTime) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// imprint gives the digest. Two readings of the standard exist, with and without
+// tag and length of the unsigned attributes; it gives the one that the token
+// holds to, if either (TS 101 733 Annex K, Note 3).
+func (x *oldArchive) imprint(h crypto.Hash) ([]byte, error) {
+	sd := x.si.message
+	if !sd.HasContent() {
+		return nil, fail(Unsupported, "an archive time-stamp of a kind before EN 319 122-1 cannot be checked on a detached signature")
+	}
+	if !h.Available() {
+		return nil, fail(Unsupported, "digest algorithm %v is not available", h)
+	}
+	var root []byte
+	if len(sd.RawCertificates) > 0 {
+		root = tlv(tagContext0Con, sd.RawCertificates...)
+	}
+	if len(sd.RawRevocation) > 0 {
+		root = append(root, tlv(tagContext0Con|1, sd.RawRevocation...)...)
+	}
+	var sums [2][]byte
+	for i, unsigned := range [][]byte{tlv(tagContext0Con|1, x.attributes...), bytes.Join(x.attributes, nil)} {
+		d := h.New()
+		if _, err := io.Copy(d, io.NewSectionReader(sd.r, sd.encapsulated.from, sd.encapsulated.to-sd.encapsulated.from)); err != nil {
+			return nil, wrap(Failed, err, "reading the message")
+		}
+		d.Write(root)
+		for _, part := range x.si.fixed {
+			d.Write(part)
+		}
+		d.Write(unsigned)
+		if sums[i] = d.Sum(nil); bytes.Equal(sums[i], x.token.Info.Imprint) {
+			return sums[i], nil
+		}
+	}
+	return sums[0], nil
+}
