@@ -9,7 +9,6 @@ import (
 	"sigillo/formats/cms"
 	"sigillo/formats/pades"
 	"sigillo/formats/pades/changes"
-	"sigillo/formats/pdf"
 )
 
 // readPDF reads the signatures of a PDF. A document time-stamp that is over a
@@ -28,7 +27,7 @@ func (v *validation) readPDF(r io.ReaderAt, size int64) error {
 		return fail(Unreadable, err, "the PDF cannot be read")
 	}
 	sigs := doc.Signatures()
-	later := newRevisions(r, size, v.doc.Password, sigs)
+	later := newRevisions(doc)
 	over := map[object]bool{} // document time-stamps over signatures
 	for i := range sigs {
 		if s := &sigs[i]; !s.IsTimestamp() && s.Err == nil {
@@ -144,18 +143,15 @@ func appended(s *pades.Signature, size int64) *finding {
 
 // revisions judges what later revisions of a document changed.
 type revisions struct {
-	data      io.ReaderAt
-	size      int64
-	password  string
+	doc       *pades.Document
 	certified pades.Permission // of the first certification signature; 0: none
-	file      *pdf.File        // opened when it is needed
 }
 
-func newRevisions(r io.ReaderAt, size int64, password []byte, sigs []pades.Signature) *revisions {
-	l := &revisions{data: r, size: size, password: string(password)}
-	for i := range sigs {
-		if sigs[i].Certification != 0 && l.certified == 0 {
-			l.certified = sigs[i].Certification
+func newRevisions(doc *pades.Document) *revisions {
+	l := &revisions{doc: doc}
+	for _, s := range doc.Signatures() {
+		if s.Certification != 0 && l.certified == 0 {
+			l.certified = s.Certification
 		}
 	}
 	return l
@@ -165,14 +161,7 @@ func newRevisions(r io.ReaderAt, size int64, password []byte, sigs []pades.Signa
 // they may (ISO 32000-2 §12.8.2.2, §12.8.2.4). same means that they added nothing
 // but evidence and time-stamps.
 func (l *revisions) after(s *pades.Signature) (fs []finding, same bool) {
-	if l.file == nil {
-		f, err := pdf.OpenWith(l.data, l.size, pdf.Limits{}, l.password)
-		if err != nil {
-			return []finding{doubt(SigConstraintsFailure, "later-revisions", s.Later)}, false
-		}
-		l.file = f
-	}
-	found, err := changes.Analyse(l.file, s.Revision)
+	found, err := changes.Analyse(l.doc.File(), s.Revision)
 	if err != nil {
 		return []finding{doubt(SigConstraintsFailure, "changed-later", err)}, false
 	}
