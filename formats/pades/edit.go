@@ -16,6 +16,8 @@ type edit struct {
 	u     *pdf.Update
 	dicts map[pdf.Ref]pdf.Dict // copies that will be written
 	acro  pdf.Dict             // copy of the form's dictionary, nil as long as it does not change
+	spare pdf.Ref              // the first new object, as long as it is none
+	first int                  // its number
 	last  int                  // number of the newest object
 	burnt int
 }
@@ -31,16 +33,34 @@ func newEdit(f *pdf.File, fm *form) (*edit, error) {
 	if err != nil {
 		return nil, fromPDF(err)
 	}
-	return &edit{f: f, form: fm, u: u, dicts: map[pdf.Ref]pdf.Dict{}}, nil
+	e := &edit{f: f, form: fm, u: u, dicts: map[pdf.Ref]pdf.Dict{}, spare: u.Add(pdf.Null{})}
+	e.first = e.spare.Num
+	for _, o := range fm.catalog {
+		e.mention(o)
+	}
+	return e, nil
+}
+
+// mention remembers that the document refers to o, if that would be a new object.
+func (e *edit) mention(o pdf.Object) {
+	if ref, ok := o.(pdf.Ref); ok && ref.Num >= e.first {
+		e.form.missing[ref] = true
+	}
 }
 
 // maxBurnt bounds the numbers that are made null so that they are given to nothing.
 const maxBurnt = 1000
 
-// add adds an object. Its number is not one that the form or a page refers to already: a reference to an object that
+// add adds an object. Its number is not one that the catalog, the form or the page refers to already: a reference to an object that
 // is not there would come to mean the new one.
 func (e *edit) add(o pdf.Object) (pdf.Ref, error) {
-	ref := e.u.Add(o)
+	ref := e.spare
+	if ref != (pdf.Ref{}) {
+		e.u.Set(ref, o)
+		e.spare = pdf.Ref{}
+	} else {
+		ref = e.u.Add(o)
+	}
 	for e.form.missing[ref] {
 		if e.burnt++; e.burnt > maxBurnt {
 			return ref, failure(Malformed, "the form refers to more than %d objects that the document does not have", maxBurnt)

@@ -40,7 +40,7 @@ func evidenceTail(doc io.ReaderAt, size int64, x ades.Extension) ([]byte, error)
 	if err != nil {
 		return nil, fromPDF(err)
 	}
-	e, err := newEdit(f, &form{f: f, catalog: catalog})
+	e, err := newEdit(f, &form{f: f, catalog: catalog, missing: map[pdf.Ref]bool{}})
 	if err != nil {
 		return nil, err
 	}

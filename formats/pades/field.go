@@ -233,7 +233,7 @@ func (e *edit) draw(d pdf.Dict, a appearance.Appearance, g geometry, rect [4]flo
 // maxDrawn is more than the objects of an appearance.
 const maxDrawn = 64
 
-// page gives page n, counted from 1, and remembers what its annotations refer to and is not there.
+// page gives page n, counted from 1, and remembers which annotations it has that are not there.
 func (e *edit) page(n int) (pdf.Page, error) {
 	i := 0
 	for p, err := range e.f.Pages() {
@@ -248,14 +248,7 @@ func (e *edit) page(n int) (pdf.Page, error) {
 			return p, err
 		}
 		for _, o := range annots {
-			if ref, ok := o.(pdf.Ref); ok {
-				if err := e.form.noteMissing(ref); err != nil {
-					return p, err
-				}
-			}
-			if err := e.form.withinText(); err != nil {
-				return p, err
-			}
+			e.mention(o)
 		}
 		return p, nil
 	}
