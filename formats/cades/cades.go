@@ -150,19 +150,19 @@ func PrepareParallel(doc io.ReaderAt, size int64, o Options) (*Prepared, error) 
 	if err != nil {
 		return nil, err
 	}
+	if !sd.ContentType.Equal(cms.OIDData) {
+		return nil, fail(cms.Unsupported, "the signed file holds no document but content of type %v", sd.ContentType)
+	}
 	for _, si := range sd.Signers {
 		if si.Hash == o.Hash && !bytes.Equal(si.MessageDigest, digest) && si.MessageDigest != nil {
 			return nil, fail(cms.Mismatch, "the document is not the one that is signed already")
 		}
 	}
-	so.ContentType = sd.ContentType
 	p, err := cms.Prepare(digest, so)
 	if err != nil {
 		return nil, err
 	}
-	out := o.prepared(p, size, Parallel)
-	out.Fingerprint = sd.Fingerprint()
-	return out, nil
+	return o.added(p, sd, size, Parallel, nil)
 }
 
 // PrepareCounter makes the attributes of a counter-signature: one that signs the
@@ -190,8 +190,34 @@ func PrepareCounter(doc io.ReaderAt, size int64, path []int, o Options) (*Prepar
 	if err != nil {
 		return nil, err
 	}
-	out := o.prepared(p, size, Counter)
+	return o.added(p, sd, size, Counter, path)
+}
+
+// added gives a signature to be added to a file. Whether the file takes it is
+// tried now, not when it is signed.
+func (o Options) added(p *cms.Prepared, sd *cms.SignedData, size int64, k Packaging, path []int) (*Prepared, error) {
+	out := o.prepared(p, size, k)
 	out.Fingerprint, out.Path = sd.Fingerprint(), path
+	evidence, err := out.certificates()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := sd.Add(cms.Additions{Evidence: evidence}); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// certificates gives the signer's certificate and its chain.
+func (p *Prepared) certificates() (ades.Evidence, error) {
+	var out ades.Evidence
+	for _, der := range p.CMS.Certificates {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return out, &Error{cms.Malformed, "the prepared signature holds a broken certificate", err}
+		}
+		out.Certificates = append(out.Certificates, c)
+	}
 	return out, nil
 }
 
@@ -290,12 +316,8 @@ func (p *Prepared) add(w io.Writer, doc io.ReaderAt, signature, token []byte) er
 		return err
 	}
 	var more cms.Additions
-	for _, der := range p.CMS.Certificates {
-		c, err := x509.ParseCertificate(der)
-		if err != nil {
-			return &Error{cms.Malformed, "the prepared signature holds a broken certificate", err}
-		}
-		more.Evidence.Certificates = append(more.Evidence.Certificates, c)
+	if more.Evidence, err = p.certificates(); err != nil {
+		return err
 	}
 	if p.Packaging == Parallel {
 		more.Signers = [][]byte{info}

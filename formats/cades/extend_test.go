@@ -289,6 +289,36 @@ func TestOtherWays(t *testing.T) {
 	}
 }
 
+// Nothing is prepared that could not be put into its file in the end: under an
+// old archive time-stamp no certificates can be added, and a time-stamp token
+// holds no document.
+func TestFilesThatTakeNoSignature(t *testing.T) {
+	t.Parallel()
+	p := at(t)
+	id := p.Signer(t, "p256")
+	sd, err := cms.ParseBytes(p.sign("p256", false), cms.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := p.tsu.Stamp(t, crypto.SHA256, make([]byte, 32), p.now)
+	sd, err = sd.Add(cms.Additions{Attributes: []cms.Unsigned{{Path: []int{0}, Type: cms.OIDArchiveTimeStampV2, Value: token}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var old bytes.Buffer
+	if err := sd.Write(&old); err != nil {
+		t.Fatal(err)
+	}
+	for name, doc := range map[string][]byte{"old archive": old.Bytes(), "token": token} {
+		if _, err := cades.PrepareParallel(bytes.NewReader(doc), int64(len(doc)), p.options(id, false)); cades.KindOf(err) != cms.Unsupported {
+			t.Errorf("%s, one more signer: %v", name, err)
+		}
+	}
+	if _, err := cades.PrepareCounter(bytes.NewReader(old.Bytes()), int64(old.Len()), []int{0}, p.options(id, false)); cades.KindOf(err) != cms.Unsupported {
+		t.Errorf("old archive, counter-signature: %v", err)
+	}
+}
+
 // A file, document or time-stamp other than was prepared is refused, whatever is
 // raised or added.
 func TestRaisingRefuses(t *testing.T) {

@@ -86,6 +86,13 @@ func PrepareCounter(signature *SignerInfo, o SignerOptions) (*Prepared, error) {
 	if !o.Hash.Available() {
 		return nil, fail(BadOptions, "digest algorithm %v cannot be used to sign; use SHA-256, SHA-384 or SHA-512", o.Hash)
 	}
+	level := 1
+	for s := signature; s.parent != nil; s = s.parent {
+		level++
+	}
+	if level > maxCounterDepth {
+		return nil, fail(Limit, "there are %d levels of counter-signatures already, more cannot be read", maxCounterDepth)
+	}
 	return prepare(digestOf(o.Hash, signature.SignatureValue), o)
 }
 
