@@ -46,7 +46,7 @@ type Appearance struct {
 	// FontSize is in points. 0 means the largest from MaxAutoSize down to MinAutoSize at which the text fits.
 	FontSize float64 `json:"fontSize,omitempty"`
 	// Image is a PNG or JPEG file, shown as large as fits with its proportions kept. At most MaxImage bytes and
-	// MaxPixels pixels. A JPEG in CMYK is refused.
+	// MaxPixels pixels, a JPEG MaxPixelsJPEG. A JPEG in CMYK is refused.
 	Image []byte `json:"image,omitempty"`
 	// Layout places Image and Text.
 	Layout Layout `json:"layout,omitempty"`
@@ -56,11 +56,12 @@ type Appearance struct {
 
 // Limits of an appearance.
 const (
-	MaxText     = 4096     // bytes of Text
-	MaxImage    = 8 << 20  // bytes of Image
-	MaxPixels   = 16 << 20 // of Image
-	MaxAutoSize = 12.0     // points
-	MinAutoSize = 4.0      // points
+	MaxText       = 4096     // bytes of Text
+	MaxImage      = 8 << 20  // bytes of Image
+	MaxPixels     = 4 << 20  // of Image, which is compressed anew
+	MaxPixelsJPEG = 16 << 20 // of a JPEG, which stays compressed
+	MaxAutoSize   = 12.0     // points
+	MinAutoSize   = 4.0      // points
 )
 
 const maxSide = 14400 // of a page, ISO 32000-1 Annex C.2

@@ -106,7 +106,7 @@ func (g *glyphSet) encode(s string) (out []byte) {
 // embedded, widths that agree with it, /CIDToGIDMap, /ToUnicode, and a /CIDSet that names every glyph in the program
 // (ISO 19005-1 §6.3.5, 19005-2 §6.2.11.4).
 func (g *glyphSet) add(u *pdf.Update) (pdf.Ref, error) {
-	program, glyphs, err := goRegular.subset(g.ids)
+	program, err := goRegular.subset(g.ids)
 	if err != nil {
 		return pdf.Ref{}, err
 	}
@@ -125,7 +125,7 @@ func (g *glyphSet) add(u *pdf.Update) (pdf.Ref, error) {
 		"FontFile2": u.Add(compressed(pdf.Dict{"Length1": pdf.Integer(len(program))}, program)),
 	}
 	if u.File().Version() != "2.0" { // ISO 32000-2 §9.8.3.4 deprecates it
-		descriptor["CIDSet"] = u.Add(compressed(pdf.Dict{}, ones(glyphs)))
+		descriptor["CIDSet"] = u.Add(compressed(pdf.Dict{}, ones(len(g.ids))))
 	}
 	widths := pdf.Array{}
 	for _, id := range g.ids {

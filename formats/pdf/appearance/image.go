@@ -33,12 +33,12 @@ func readImage(file []byte) (*picture, error) {
 	return nil, failure(BadImage, "the image of a visible signature must be a PNG or a JPEG")
 }
 
-func checkSize(c image.Config) error {
+func checkSize(c image.Config, most int64) error {
 	if c.Width < 1 || c.Height < 1 {
 		return failure(BadImage, "the image is empty")
 	}
-	if int64(c.Width)*int64(c.Height) > MaxPixels {
-		return failure(Limit, "the image has %d × %d pixels; at most %d are allowed", c.Width, c.Height, MaxPixels)
+	if int64(c.Width)*int64(c.Height) > most {
+		return failure(Limit, "the image has %d × %d pixels; at most %d are allowed", c.Width, c.Height, most)
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func readPNG(file []byte) (*picture, error) {
 	if err != nil {
 		return nil, &Error{BadImage, "the PNG cannot be read", err}
 	}
-	if err := checkSize(config); err != nil {
+	if err := checkSize(config, MaxPixels); err != nil {
 		return nil, err
 	}
 	im, err := png.Decode(bytes.NewReader(file))
@@ -64,21 +64,22 @@ func readPNG(file []byte) (*picture, error) {
 func (p *picture) fill(im image.Image) {
 	b := im.Bounds()
 	n := p.columns * p.rows
-	rgb, alpha := make([]byte, 0, 3*n), make([]byte, 0, n)
-	opaque := true
-	for y := b.Min.Y; y < b.Max.Y; y++ {
+	rgb, alpha := make([]byte, 3*n), make([]byte, n)
+	at := straight(im)
+	var coloured, transparent byte
+	for i, y := 0, b.Min.Y; y < b.Max.Y; y++ {
 		for x := b.Min.X; x < b.Max.X; x++ {
-			c := straight(im, x, y)
-			rgb = append(rgb, c.R, c.G, c.B)
-			alpha = append(alpha, c.A)
-			p.colour = p.colour || c.R != c.G || c.G != c.B
-			opaque = opaque && c.A == 255
+			c := at(x, y)
+			rgb[3*i], rgb[3*i+1], rgb[3*i+2], alpha[i] = c.R, c.G, c.B, c.A
+			coloured |= (c.R ^ c.G) | (c.R ^ c.B)
+			transparent |= ^c.A
+			i++
 		}
 	}
-	if !opaque {
+	if transparent != 0 {
 		p.alpha = alpha
 	}
-	if !p.colour {
+	if p.colour = coloured != 0; !p.colour {
 		for i := range n {
 			rgb[i] = rgb[3*i]
 		}
@@ -87,16 +88,25 @@ func (p *picture) fill(im image.Image) {
 	p.samples = rgb
 }
 
-// straight is the colour of a pixel, not multiplied with its alpha.
-func straight(im image.Image, x, y int) color.NRGBA {
+// straight gives the colours of pixels, not multiplied with their alpha.
+func straight(im image.Image) func(x, y int) color.NRGBA {
+	convert := func(c color.Color) color.NRGBA { return color.NRGBAModel.Convert(c).(color.NRGBA) }
 	switch im := im.(type) {
 	case *image.NRGBA:
-		return im.NRGBAAt(x, y)
+		return im.NRGBAAt
 	case *image.Gray:
-		v := im.GrayAt(x, y).Y
-		return color.NRGBA{v, v, v, 255}
+		return func(x, y int) color.NRGBA {
+			v := im.GrayAt(x, y).Y
+			return color.NRGBA{v, v, v, 255}
+		}
+	case *image.Paletted:
+		var palette [256]color.NRGBA
+		for i, c := range im.Palette {
+			palette[i] = convert(c)
+		}
+		return func(x, y int) color.NRGBA { return palette[im.ColorIndexAt(x, y)] }
 	}
-	return color.NRGBAModel.Convert(im.At(x, y)).(color.NRGBA)
+	return func(x, y int) color.NRGBA { return convert(im.At(x, y)) }
 }
 
 // readJPEG keeps the compressed data as they are. They are decoded once all the same: what viewers would show differently,
@@ -106,7 +116,7 @@ func readJPEG(file []byte) (*picture, error) {
 	if err != nil {
 		return nil, &Error{BadImage, "the JPEG cannot be read", err}
 	}
-	if err := checkSize(config); err != nil {
+	if err := checkSize(config, MaxPixelsJPEG); err != nil {
 		return nil, err
 	}
 	if config.ColorModel == color.CMYKModel {

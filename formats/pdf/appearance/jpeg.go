@@ -5,13 +5,16 @@ import (
 	"encoding/binary"
 )
 
+// maxScans bounds the times that a progressive JPEG goes over the whole image; encoders make about ten.
+const maxScans = 64
+
 // strip copies a JPEG without its metadata: of the application segments only those stay that tell how the colours
 // are coded (JFIF's APP0, Adobe's APP14); comments go too, and all that follows the end of the image. It returns how
 // the camera was held, 1 to 8 (Exif 2.3 §4.6.4, tag Orientation).
 func strip(file []byte) (out []byte, orientation int, err error) {
 	damaged := failure(BadImage, "the JPEG is damaged")
 	out, orientation = append(out, 0xFF, 0xD8), 1
-	for at := 2; ; {
+	for at, scans := 2, 0; ; {
 		for at+1 < len(file) && file[at] == 0xFF && file[at+1] == 0xFF {
 			at++ // fill bytes before a marker
 		}
@@ -43,6 +46,9 @@ func strip(file []byte) (out []byte, orientation int, err error) {
 		at = end
 		if marker != 0xDA {
 			continue
+		}
+		if scans++; scans > maxScans {
+			return nil, 0, failure(Limit, "the JPEG has more than %d scans", maxScans)
 		}
 		stop := scanEnd(file, at)
 		out = append(out, file[at:stop]...)

@@ -39,69 +39,18 @@ func (t *typeface) outline(glyph int) ([]byte, error) {
 	return glyf[from:to], nil
 }
 
-// Flags of a component of a composite glyph (§5.3.4.2).
-const (
-	argsAreWords   = 0x0001
-	haveScale      = 0x0008
-	moreComponents = 0x0020
-	haveTwoScales  = 0x0040
-	haveTwoByTwo   = 0x0080
-)
-
-// components calls visit with the place of each component's glyph index; a simple glyph has none.
-func components(outline []byte, visit func(at int)) error {
-	if len(outline) < 10 || int16(binary.BigEndian.Uint16(outline)) >= 0 {
-		return nil
-	}
-	for at := 10; ; {
-		if at+4 > len(outline) {
-			return errFont
-		}
-		flags := binary.BigEndian.Uint16(outline[at:])
-		visit(at + 2)
-		at += 6
-		if flags&argsAreWords != 0 {
-			at += 2
-		}
-		switch {
-		case flags&haveScale != 0:
-			at += 2
-		case flags&haveTwoScales != 0:
-			at += 4
-		case flags&haveTwoByTwo != 0:
-			at += 8
-		}
-		if flags&moreComponents == 0 {
-			return nil
-		}
-	}
-}
-
-// subset is a font program with the given glyphs, numbered as they come, and after them those that they are composed of.
-// It has the tables that a CIDFontType2 needs (ISO 32000-1 §9.9.1) and returns how many glyphs there are.
-func (t *typeface) subset(ids []int) (program []byte, glyphs int, err error) {
-	ids = slices.Clone(ids)
+// subset is a font program with the given glyphs, numbered as they come. None of them is composed of others: the font has no
+// such glyphs. It has the tables that a CIDFontType2 needs (ISO 32000-1 §9.9.1).
+func (t *typeface) subset(ids []int) ([]byte, error) {
 	var glyf, loca, hmtx []byte
-	for i := 0; i < len(ids); i++ { // ids grows
-		outline, err := t.outline(ids[i])
+	for _, id := range ids {
+		outline, err := t.outline(id)
 		if err != nil {
-			return nil, 0, err
-		}
-		outline = slices.Clone(outline)
-		err = components(outline, func(at int) {
-			id := int(binary.BigEndian.Uint16(outline[at:]))
-			code := slices.Index(ids, id)
-			if code < 0 {
-				code, ids = len(ids), append(ids, id)
-			}
-			binary.BigEndian.PutUint16(outline[at:], uint16(code))
-		})
-		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
 		glyf = pad4(append(glyf, outline...))
-		hmtx = append(hmtx, t.metric(ids[i])...)
+		hmtx = append(hmtx, t.metric(id)...)
 	}
 	loca = binary.BigEndian.AppendUint32(loca, uint32(len(glyf)))
 	n := uint16(len(ids))
@@ -115,7 +64,7 @@ func (t *typeface) subset(ids []int) (program []byte, glyphs int, err error) {
 	return assemble(map[string][]byte{
 		"cvt ": t.tables["cvt "], "fpgm": t.tables["fpgm"], "prep": t.tables["prep"],
 		"glyf": glyf, "loca": loca, "hmtx": hmtx, "head": head, "hhea": hhea, "maxp": maxp,
-	}), len(ids), nil
+	}), nil
 }
 
 // metric is the width and the left side bearing of a glyph, four bytes.
