@@ -28,6 +28,14 @@ func (v *validation) basicValidation(s *subject) (out []finding, c *chain) {
 	out = append(out, v.signerPurpose(s)...)
 	c = v.x509Validation(s.certificate)
 	out = append(out, c.findings...)
+	if s.later != nil {
+		s.whole = false
+		if c.path != nil {
+			fs, same := s.later()
+			s.findings, out, s.whole = append(s.findings, fs...), append(out, fs...), same
+		}
+		s.later = nil
+	}
 	return append(out, v.signatureAcceptance(s)...), c
 }
 

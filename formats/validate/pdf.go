@@ -68,8 +68,7 @@ func (v *validation) addPDF(p *pades.Signature, size int64, later *revisions) {
 		if f := appended(p, size); f != nil {
 			s.findings = append(s.findings, *f)
 		} else if p.Later > 0 {
-			fs, same := later.after(p)
-			s.findings, s.whole = append(s.findings, fs...), s.whole && same
+			s.later = func() ([]finding, bool) { return later.after(p) }
 		}
 	}
 	v.subjects = append(v.subjects, s)
@@ -141,9 +140,14 @@ func appended(s *pades.Signature, size int64) *finding {
 	return &f
 }
 
+// maxAnalyses bounds the comparisons of revisions, each of which may cost a walk
+// through the whole document twice.
+const maxAnalyses = 32
+
 // revisions judges what later revisions of a document changed.
 type revisions struct {
 	doc       *pades.Document
+	done      int              // analyses
 	certified pades.Permission // of the first certification signature; 0: none
 }
 
@@ -161,6 +165,9 @@ func newRevisions(doc *pades.Document) *revisions {
 // they may (ISO 32000-2 §12.8.2.2, §12.8.2.4). same means that they added nothing
 // but evidence and time-stamps.
 func (l *revisions) after(s *pades.Signature) (fs []finding, same bool) {
+	if l.done++; l.done > maxAnalyses {
+		return []finding{doubt(SigConstraintsFailure, "later-revisions", s.Later)}, false
+	}
 	found, err := changes.Analyse(l.doc.File(), s.Revision)
 	if err != nil {
 		return []finding{doubt(SigConstraintsFailure, "changed-later", err)}, false

@@ -14,6 +14,7 @@ var sentences = map[string][2]string{
 	"unbound":                  {"la firma non protegge l'indicazione del proprio certificato: non è una firma AdES", "the signature does not protect the reference to its certificate: it is not an AdES signature"},
 	"not-covering":             {"la firma non copre l'intero documento", "the signature does not cover the whole document"},
 	"content-missing":          {"per verificare serve anche il documento firmato", "the signed document is needed too"},
+	"later-revisions":          {"dopo questa firma il documento è stato modificato (%d revisioni): le modifiche non vengono analizzate", "the document was changed after this signature (%d revisions): the changes are not analysed"},
 	"appended":                 {"dopo la parte firmata ci sono altri dati", "there are other data after the signed part"},
 	"weak-digest":              {"usa %s, che non è più affidabile", "it relies on %s, which is no longer safe"},
 	"no-chain":                 {"il certificato di %s non porta a nessuna delle radici considerate attendibili", "the certificate of %s does not lead to any of the trusted roots"},
