@@ -1,41 +1,82 @@
-// Package xades makes and checks XAdES signatures that live inside the XML
-// document they sign (ETSI EN 319 132-1, baseline levels B-B and B-T).
+// Package xades makes, raises and checks XAdES signatures (ETSI EN 319 132-1,
+// baseline levels B-B to B-LTA).
 //
 // # Making one
 //
-// The signature is enveloped: a ds:Signature becomes the last child of the
-// document element, and a Reference with URI="" and the enveloped-signature
-// transform covers all the rest, which is the one form the Italian invoice
-// exchange (Sistema di Interscambio) accepts. The document is never
-// written anew. Prepare finds the byte where the signature goes; Assemble
-// copies what stands before and after. Only a document element without
-// content, <a/>, becomes <a>…</a>, which is the same to canonical XML.
+//	p, err := xades.Prepare(doc, size, options)
+//	value := sign(p.DTBSR())                     // elsewhere; Ed25519 signs p.DTBS()
+//	imprint, err := p.StampDigest(value, h)      // for B-T
+//	err = p.Assemble(w, doc, size, value, token)
+//
+// Prepared can be stored as JSON between the steps and holds no content.
+//
+// A signature can stand in the document (Enveloped), or the document in the
+// signature (Enveloping, EnvelopingXML), or both in one element
+// (InternallyDetached), or in two files (Detached; PrepareDetached for several,
+// of which digests are enough, and for ASiC containers). A document that a
+// signature goes into is never written anew: Prepare finds the byte where it
+// goes, Assemble copies what stands before and after, in whatever encoding the
+// document is. Only an element without content, <a/>, becomes <a>…</a>, which
+// is the same to canonical XML. All that is put in is ASCII.
+//
+// An enveloped signature covers all but itself, so a second one of the kind
+// would break it, and is refused. Signatures made with Options.Parallel leave
+// all signatures out of what they cover, by the XPath filter that EU DSS uses
+// too: any number of them live in one document and know nothing of each other.
+// A signature of one element (Options.Element) leaves the rest of the document
+// to others. PrepareCounter signs the value of another signature.
 //
 // The document is canonicalised with Canonical XML 1.0, which keeps every
 // namespace declaration under the signature, SignedInfo and SignedProperties
 // with Exclusive XML Canonicalization, so that they do not depend on what the
 // document declares around them.
 //
-//	p, err := xades.Prepare(doc, size, options)
-//	value := sign(p.DTBSR())                     // elsewhere
-//	imprint, err := p.StampDigest(value, h)      // for B-T
-//	err = p.Assemble(w, doc, size, value, token)
+// # Italian invoices
 //
-// Prepared can be stored as JSON between the steps.
+// The exchange of electronic invoices (Sistema di Interscambio) says on
+// fatturapa.gov.it, "Firmare la FatturaPA", what it takes: XAdES-BES, enveloped
+// and nothing else; References with URI="" or URI="#…" with the Id of the
+// document, never without URI; a signing time with its time zone; a time-stamp
+// is not needed. The file keeps its name and ends in .xml. That is what the zero
+// Options make: one Reference with URI="" and the enveloped-signature
+// transform. Do not sign invoices with Parallel: of other transforms the
+// exchange says nothing. The page names the older ETSI TS 101 903, where the
+// certificate is in SigningCertificate; what is written here is the
+// SigningCertificateV2 of EN 319 132-1, which baseline requires.
+//
+// # Raising them
+//
+// PrepareTimestamp, AddEvidence and PrepareArchive raise signatures to B-T, B-LT
+// and B-LTA or renew that, ours and those of others. They only append: to the
+// unsigned properties of a signature, which are made if they are missing. A
+// broken signature is not raised, and no addition is made under another
+// signature. What the signer's certificate needs goes into CertificateValues
+// and RevocationValues, what only time-stamps need, and all that comes later,
+// into TimeStampValidationData.
 //
 // # Checking one
 //
-// Signatures reads the signatures of a document and Verify checks one. The
-// reader expects to be lied to: references are resolved by Id once, and an Id
-// that occurs twice resolves to nothing; the SignedProperties that count are
-// those in the Object of the same Signature; transforms come from a short
-// list; a Signature may not carry objects beside its QualifyingProperties;
-// and a signature that does not cover the whole document is not accepted as a
-// signature of the document.
+// Signatures reads the signatures of a document, and Read those over files
+// beside it; Verify checks one. The reader expects to be lied to: references
+// are resolved by Id once, and an Id that occurs twice, however it is spelled,
+// resolves to nothing; the SignedProperties that count are those in the one
+// Object of the same Signature; every other Object must be covered; transforms
+// come from a short list of exact patterns, among them the XPath expressions
+// that take signatures away, and there is no XPath here; of a Manifest every
+// reference must be right. All signatures of a document share one budget of work.
 //
-// Limits: other packagings (enveloping, detached), counter-signatures, XPath
-// transforms, and adding a second enveloped signature are not supported and
-// are refused or reported as unsupported.
+// A signature may be right and cover little. Coverage says in one word what it
+// covers, Covers names every part and gives its octets, and Verify tells
+// NotCovering where something of the document is left open to change. Where a
+// signature leaves all signatures out of what it covers, an element named
+// Signature can be added by anybody: whoever judges the document must look at
+// all signatures that Signatures lists, as a false one does not verify.
+//
+// Limits: documents that a signature goes into, and all that are read, are held
+// in memory (limits of package c14n); files beside a signature are streamed.
+// Archive time-stamps before XAdES 1.4.1 are listed but cannot be checked, and
+// distributed time-stamps (Include), attribute certificates and signed
+// assertions are not supported.
 package xades
 
 import (

@@ -26,14 +26,6 @@ const (
 	maxPasses        = 8        // over the document, for all signatures together
 )
 
-// Token is a signature time-stamp.
-type Token struct {
-	// DER is the TimeStampToken, not checked here.
-	DER []byte
-	// Stamped are the bytes its imprint must be of: the canonical SignatureValue.
-	Stamped []byte
-}
-
 // Signature is one XML signature of a document as read. What it says holds
 // only after Verify returned nil.
 type Signature struct {
@@ -58,7 +50,6 @@ type Signature struct {
 	// Stamps are all time-stamps in the order of their making, as far as the
 	// signature's structure tells it.
 	Stamps []ades.Stamp
-	Tokens []Token // the signature time-stamps of Stamps
 	// Covers says what is under the signature beside its own properties, and
 	// Coverage what that is altogether.
 	Covers   []Covered

@@ -139,13 +139,6 @@ func (r *reader) stamp(n *c14n.Node, before *[][]byte) error {
 		if kind == ades.ContentStamp {
 			s.Properties.ContentStamps = append(s.Properties.ContentStamps, der)
 		}
-		if kind == ades.SignatureStamp {
-			var stamped strings.Builder
-			if err := s.stamped(e, &stamped); err != nil {
-				return err
-			}
-			s.Tokens = append(s.Tokens, Token{DER: der, Stamped: []byte(stamped.String())})
-		}
 	}
 	return nil
 }

@@ -161,19 +161,17 @@ func untouched(t *testing.T, doc string, out []byte) {
 // stampFits checks with another implementation that the token is over the bytes we say.
 func stampFits(t *testing.T, s *Signature) {
 	t.Helper()
-	if len(s.Tokens) != 1 {
-		t.Fatalf("%d tokens", len(s.Tokens))
+	if len(s.Stamps) != 1 {
+		t.Fatalf("%d time-stamps", len(s.Stamps))
 	}
 	peerLock.Lock()
 	defer peerLock.Unlock()
-	ts, err := timestamp.Parse(s.Tokens[0].DER)
+	ts, err := timestamp.Parse(s.Stamps[0].DER)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := ts.HashAlgorithm.New()
-	h.Write(s.Tokens[0].Stamped)
-	if !bytes.Equal(h.Sum(nil), ts.HashedMessage) {
-		t.Errorf("the token is not over %q", s.Tokens[0].Stamped)
+	if imprint, err := s.Stamps[0].Imprint(ts.HashAlgorithm); err != nil || !bytes.Equal(imprint, ts.HashedMessage) {
+		t.Errorf("the token is of something else, %v", err)
 	}
 }
 
