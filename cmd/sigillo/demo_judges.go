@@ -100,7 +100,7 @@ func (d *demonstration) lists() ([]string, error) {
 	var crls []string
 	for _, ca := range []string{"root-ca", "issuing-ca", "tsa-ca"} {
 		file := filepath.Join(d.out, ca+".crl")
-		if err := fetch(d.url+"/crl/"+ca+".crl", file); err != nil {
+		if err := get(d.url+"/crl/"+ca+".crl", file); err != nil {
 			return nil, err
 		}
 		crls = append(crls, file)
@@ -147,7 +147,7 @@ func (d *demonstration) opensslCRL(ctx context.Context, c *client) judgement {
 		return judgement{err: err}
 	}
 	file, issuer := filepath.Join(d.out, "now.crl"), filepath.Join(d.out, "issuing-ca.pem")
-	if err := fetch(d.url+"/crl/issuing-ca.crl", file); err != nil {
+	if err := get(d.url+"/crl/issuing-ca.crl", file); err != nil {
 		return judgement{err: err}
 	}
 	out, err := tool(ctx, "openssl", "crl", "-inform", "DER", "-in", file, "-noout", "-text", "-CAfile", issuer)
@@ -171,7 +171,7 @@ func (c *client) credential(ctx context.Context) (signing.Credential, error) {
 	return signing.Credential{}, errors.New("the holder's credential is not listed")
 }
 
-func fetch(url, file string) error {
+func get(url, file string) error {
 	resp, err := http.Get(url)
 	if err != nil {
 		return err
@@ -189,7 +189,7 @@ func fetch(url, file string) error {
 
 // fetchPEM stores the certificate of an authority, as its AIA address gives it.
 func (d *demonstration) fetchPEM(ca, file string) error {
-	if err := fetch(d.url+"/certs/"+ca+".crt", file); err != nil {
+	if err := get(d.url+"/certs/"+ca+".crt", file); err != nil {
 		return err
 	}
 	der, err := os.ReadFile(file)

@@ -20,7 +20,6 @@ import (
 
 	"sigillo/formats/cms"
 	"sigillo/formats/inspect"
-	"sigillo/formats/validate"
 	"sigillo/signing/worker"
 )
 
@@ -94,66 +93,7 @@ func printInspection(w io.Writer, path string, r inspect.Report) {
 
 func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
 
-func runVerify(ctx context.Context, e env, args []string) int {
-	fs := flags(e, "verify")
-	trust := fs.String("trust", "", "PEM file with the certificates to trust")
-	crls := fs.String("crl", "", "revocation lists (DER or PEM), separated by commas")
-	asJSON := fs.Bool("json", false, "one JSON object a line")
-	if code, ok := parse(fs, args); !ok {
-		return code
-	}
-	if fs.NArg() == 0 {
-		fmt.Fprintln(e.err, "sigillo: name the files to verify")
-		return exitUsage
-	}
-	opt := validate.Options{Time: time.Now()}
-	var err error
-	if opt.Anchors, err = readCertificates(*trust); err != nil {
-		return failed(e, err)
-	}
-	for _, f := range strings.FieldsFunc(*crls, func(r rune) bool { return r == ',' }) {
-		der, err := readDER(f)
-		if err != nil {
-			return failed(e, err)
-		}
-		opt.CRLs = append(opt.CRLs, der)
-	}
-	worst := exitGood
-	for _, path := range fs.Args() {
-		code, err := verifyFile(e, path, opt, *asJSON)
-		if err != nil {
-			fmt.Fprintln(e.err, "sigillo:", err)
-		}
-		worst = max(worst, code)
-	}
-	return worst
-}
-
-func verifyFile(e env, path string, opt validate.Options, asJSON bool) (int, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return exitUnreadable, err
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return exitUnreadable, err
-	}
-	r, err := validate.Validate(f, st.Size(), path, opt)
-	if err != nil {
-		return exitUnreadable, fmt.Errorf("%s: %w", path, err)
-	}
-	if asJSON {
-		return r.Exit(), printJSON(e.out, r)
-	}
-	_, err = io.WriteString(e.out, r.Text(language()))
-	return r.Exit(), err
-}
-
 func readCertificates(path string) ([]*x509.Certificate, error) {
-	if path == "" {
-		return nil, errors.New("name the certificates to trust with --trust ROOT.pem")
-	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sigillo/formats/validate"
+	"sigillo/formats/validate/etsireport"
+	"sigillo/formats/validate/policy"
+	"sigillo/pki/fetch"
+)
+
+// fetchTimeout bounds one exchange when evidence is got on-line.
+const fetchTimeout = 15 * time.Second
+
+// list is a flag that may be given several times, or have several values
+// separated by commas.
+type list []string
+
+func (l *list) String() string { return "" }
+
+// Set adds to the list.
+func (l *list) Set(v string) error {
+	*l = append(*l, strings.FieldsFunc(v, func(r rune) bool { return r == ',' })...)
+	return nil
+}
+
+// world are the options about whom to trust and what to know, which verifying
+// and extending share.
+type world struct {
+	trust, crls, ocsp, detached list
+	policy, password            string
+	offline                     bool
+}
+
+func (o *world) register(fs *flag.FlagSet) {
+	fs.Var(&o.trust, "trust", "PEM file with certificates to trust; may be repeated")
+	fs.Var(&o.crls, "crl", "revocation list (DER or PEM); may be repeated")
+	fs.Var(&o.ocsp, "ocsp", "OCSP answer (DER); may be repeated")
+	fs.Var(&o.detached, "detached", "the document that a detached signature or a time-stamp is of; may be repeated")
+	fs.StringVar(&o.policy, "policy", "", "file with the rules about algorithms (default: after ETSI TS 119 312)")
+	fs.StringVar(&o.password, "password-file", "", "file with the password of an encrypted PDF")
+	fs.BoolVar(&o.offline, "offline", false, "fetch no issuers, revocation lists and OCSP answers")
+}
+
+// validator makes the validator that the options describe.
+func (o *world) validator() (*validate.Validator, error) {
+	var opt validate.Options
+	for _, path := range o.trust {
+		certs, err := readCertificates(path)
+		if err != nil {
+			return nil, err
+		}
+		opt.Anchors = append(opt.Anchors, certs...)
+	}
+	var err error
+	if opt.CRLs, err = readAll(o.crls); err != nil {
+		return nil, err
+	}
+	if opt.OCSP, err = readAll(o.ocsp); err != nil {
+		return nil, err
+	}
+	if o.policy != "" {
+		data, err := os.ReadFile(o.policy)
+		if err != nil {
+			return nil, err
+		}
+		if opt.Policy, err = policy.Parse(data); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.policy, err)
+		}
+	}
+	if !o.offline {
+		opt.Fetch = fetch.New(fetchTimeout, time.Now)
+	}
+	return validate.New(opt)
+}
+
+func readAll(paths []string) (out [][]byte, err error) {
+	for _, path := range paths {
+		der, err := readDER(path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, der)
+	}
+	return out, nil
+}
+
+// contents opens the documents of detached signatures. Call closing afterwards.
+func (o *world) contents() (out []validate.Content, closing func(), err error) {
+	var files []*os.File
+	closing = func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}
+	for _, path := range o.detached {
+		f, size, err := openFile(path)
+		if err != nil {
+			closing()
+			return nil, nil, err
+		}
+		files = append(files, f)
+		out = append(out, validate.Content{Name: filepath.Base(path), Data: f, Size: size})
+	}
+	return out, closing, nil
+}
+
+func runVerify(ctx context.Context, e env, args []string) int {
+	var o world
+	fs := flags(e, "verify")
+	o.register(fs)
+	at := fs.String("at", "", "time to validate at, RFC 3339 (default: now)")
+	asJSON := fs.Bool("json", false, "one JSON object a line")
+	report := fs.String("report", "", "file for the validation report of ETSI TS 119 102-2 (XML); one FILE only")
+	if code, ok := parse(fs, args); !ok {
+		return code
+	}
+	if fs.NArg() == 0 || *report != "" && fs.NArg() > 1 {
+		fmt.Fprintln(e.err, "sigillo: name the files to verify, one with --report")
+		return exitUsage
+	}
+	v, err := o.validator()
+	if err != nil {
+		return usageError(e, err)
+	}
+	now := time.Now()
+	if *at != "" {
+		if now, err = time.Parse(time.RFC3339, *at); err != nil {
+			return usageError(e, fmt.Errorf("--at: %w", err))
+		}
+	}
+	contents, closing, err := o.contents()
+	if err != nil {
+		return usageError(e, err)
+	}
+	defer closing()
+	password, err := readPassword(o.password)
+	if err != nil {
+		return usageError(e, err)
+	}
+	worst := exitGood
+	for _, path := range fs.Args() {
+		r, err := verifyFile(ctx, v, path, validate.Document{Time: now, Contents: contents, Password: password})
+		if err != nil {
+			fmt.Fprintf(e.err, "sigillo: %s: %v\n", path, err)
+			worst = exitUnreadable
+			continue
+		}
+		worst = max(worst, r.Exit())
+		if err := show(e, r, *asJSON, *report); err != nil {
+			return failed(e, err)
+		}
+	}
+	return worst
+}
+
+// usageError is for options that cannot be followed: nothing was judged.
+func usageError(e env, err error) int {
+	fmt.Fprintln(e.err, "sigillo:", err)
+	return exitUsage
+}
+
+func verifyFile(ctx context.Context, v *validate.Validator, path string, d validate.Document) (validate.Report, error) {
+	f, size, err := openFile(path)
+	if err != nil {
+		return validate.Report{}, err
+	}
+	defer f.Close()
+	d.Data, d.Size, d.Name = f, size, path
+	return v.Validate(ctx, d)
+}
+
+// show prints a report.
+func show(e env, r validate.Report, asJSON bool, report string) error {
+	var err error
+	if asJSON {
+		err = printJSON(e.out, r)
+	} else {
+		_, err = io.WriteString(e.out, r.Text(language()))
+	}
+	if report == "" {
+		return err
+	}
+	return errors.Join(err, writeWhole(report, func(w io.Writer) error { return etsireport.Write(w, r, etsireport.Options{}) }))
+}

@@ -1,0 +1,217 @@
+package extend_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"testing"
+	"time"
+
+	"crypto/x509"
+
+	"sigillo/formats/ades"
+	"sigillo/formats/asic"
+	"sigillo/formats/cades"
+	"sigillo/formats/cms"
+	"sigillo/formats/cms/cmstest"
+	"sigillo/formats/extend"
+	"sigillo/formats/jades"
+	"sigillo/formats/pades"
+	"sigillo/formats/validate"
+	"sigillo/formats/xades"
+)
+
+// house is an authority with a signer and a time-stamping unit.
+type house struct {
+	*cmstest.PKI
+	signer, tsu *cmstest.Identity
+}
+
+func newHouse(t testing.TB) *house {
+	p := cmstest.New(t)
+	return &house{p, p.Signer(t, "p256"), p.TSU(t, "p256")}
+}
+
+// validator knows the root, and the lists of this moment if it is on-line.
+func (h *house) validator(t testing.TB, online bool) *validate.Validator {
+	t.Helper()
+	o := validate.Options{Anchors: []*x509.Certificate{h.Root}}
+	if online {
+		e := h.Evidence(t, time.Now().Truncate(time.Second))
+		o.Intermediates, o.CRLs = e.Certificates, e.CRLs
+	}
+	v, err := validate.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func (h *house) options(t testing.TB, level ades.Level) extend.Options {
+	return extend.Options{Level: level, Validator: h.validator(t, true), Now: time.Now,
+		Stamp: func(_ context.Context, hash crypto.Hash, digest []byte) ([]byte, error) {
+			return h.tsu.Stamp(t, hash, digest, time.Now()), nil
+		}}
+}
+
+type prepared interface {
+	DTBSR() []byte
+	Algorithm() cms.Algorithm
+	Assemble(w io.Writer, doc io.ReaderAt, size int64, signature, token []byte) error
+}
+
+// forms make a B-B signature; a detached one gives no content.
+var forms = map[string]struct {
+	file, format string
+	detached     bool
+	prepare      func(h *house, doc []byte) (prepared, error)
+}{
+	"CAdES": {file: "lettera.docx", prepare: func(h *house, doc []byte) (prepared, error) {
+		return cades.Prepare(bytes.NewReader(doc), int64(len(doc)), cades.Options{Certificate: h.signer.Certificate, Chain: h.signer.Chain, Hash: crypto.SHA256, SigningTime: time.Now()})
+	}},
+	"CAdES detached": {file: "lettera.docx", detached: true, prepare: func(h *house, doc []byte) (prepared, error) {
+		return cades.Prepare(bytes.NewReader(doc), int64(len(doc)), cades.Options{Certificate: h.signer.Certificate, Chain: h.signer.Chain, Hash: crypto.SHA256, SigningTime: time.Now(), Detached: true})
+	}},
+	"PAdES": {file: "contratto.pdf", prepare: func(h *house, doc []byte) (prepared, error) {
+		return pades.Prepare(bytes.NewReader(doc), int64(len(doc)), pades.Options{Certificate: h.signer.Certificate, Chain: h.signer.Chain, Hash: crypto.SHA256, SigningTime: time.Now()})
+	}},
+	"XAdES": {file: "fattura.xml", prepare: func(h *house, doc []byte) (prepared, error) {
+		return xades.Prepare(bytes.NewReader(doc), int64(len(doc)), xades.Options{Certificate: h.signer.Certificate, Chain: h.signer.Chain, SigningTime: time.Now()})
+	}},
+	"JAdES": {file: "fattura.xml", prepare: func(h *house, doc []byte) (prepared, error) {
+		return jades.Prepare(bytes.NewReader(doc), int64(len(doc)), jades.Options{Certificate: h.signer.Certificate, Chain: h.signer.Chain, SigningTime: time.Now(), Serialization: jades.Flattened})
+	}},
+	"ASiC-E": {file: "contratto.pdf", prepare: func(h *house, doc []byte) (prepared, error) {
+		docs := []asic.Document{{Name: "contratto.pdf", MediaType: "application/pdf", Reader: bytes.NewReader(doc), Size: int64(len(doc))}}
+		p, err := asic.Prepare(docs, asic.Options{Type: asic.Extended, Form: asic.CAdES, Certificate: h.signer.Certificate, Chain: h.signer.Chain, SigningTime: time.Now()})
+		return container{p, docs}, err
+	}},
+}
+
+// container assembles from its own documents.
+type container struct {
+	*asic.Prepared
+	docs []asic.Document
+}
+
+func (c container) Assemble(w io.Writer, _ io.ReaderAt, _ int64, signature, token []byte) error {
+	return c.Prepared.Assemble(w, c.docs, signature, token)
+}
+
+func read(t testing.TB, name string) []byte {
+	t.Helper()
+	doc, err := os.ReadFile("../../testdata/documents/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// sign makes a B-B signature of a form.
+func (h *house) sign(t testing.TB, form string) (signed, doc []byte) {
+	t.Helper()
+	f := forms[form]
+	doc = read(t, f.file)
+	p, err := f.prepare(h, doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := h.signer.Key.Sign(rand.Reader, p.DTBSR(), p.Algorithm().SignerOpts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := p.Assemble(&out, bytes.NewReader(doc), int64(len(doc)), value, nil); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes(), doc
+}
+
+func document(file, content []byte, detached bool) validate.Document {
+	d := validate.Document{Data: bytes.NewReader(file), Size: int64(len(file)), Name: "file", Time: time.Now()}
+	if detached {
+		d.Contents = []validate.Content{{Data: bytes.NewReader(content), Size: int64(len(content))}}
+	}
+	return d
+}
+
+// Every form climbs from B-B to B-LTA, is renewed, and needs nobody then.
+func TestExtend(t *testing.T) {
+	t.Parallel()
+	for form, f := range forms {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			file, doc := h.sign(t, form)
+			for _, step := range []ades.Level{ades.BT, ades.BLT, ades.BLTA, ades.BLTA} {
+				var out bytes.Buffer
+				if err := extend.Extend(t.Context(), &out, document(file, doc, f.detached), h.options(t, step)); err != nil {
+					t.Fatalf("%s: %v", step, err)
+				}
+				file = out.Bytes()
+				v := h.validator(t, !step.AtLeast(ades.BLT)) // a file at B-LT has all in it
+				r, err := v.Validate(t.Context(), document(file, doc, f.detached))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Indication != validate.TotalPassed || len(r.Signatures) == 0 || r.Signatures[0].Level != string(step) {
+					t.Fatalf("%s: %s", step, r.Text("en"))
+				}
+			}
+		})
+	}
+}
+
+// From B-B to B-LTA in one go gives the same.
+func TestExtendAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	for form, f := range forms {
+		file, doc := h.sign(t, form)
+		var out bytes.Buffer
+		if err := extend.Extend(t.Context(), &out, document(file, doc, f.detached), h.options(t, ades.BLTA)); err != nil {
+			t.Fatalf("%s: %v", form, err)
+		}
+		r, err := h.validator(t, false).Validate(t.Context(), document(out.Bytes(), doc, f.detached))
+		if err != nil || r.Indication != validate.TotalPassed || r.Signatures[0].Level != "B-LTA" {
+			t.Errorf("%s: %v %s", form, err, r.Text("en"))
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	good, _ := h.sign(t, "CAdES")
+	broken := bytes.Clone(good)
+	broken[bytes.Index(broken, []byte("PK\x03\x04"))+4] ^= 1
+	offline := h.options(t, ades.BLT)
+	offline.Validator = h.validator(t, false)
+	noAuthority := h.options(t, ades.BT)
+	noAuthority.Stamp = func(context.Context, crypto.Hash, []byte) ([]byte, error) { return nil, errors.New("closed") }
+	other := h.options(t, ades.BT)
+	other.Stamp = func(context.Context, crypto.Hash, []byte) ([]byte, error) {
+		return h.tsu.Stamp(t, crypto.SHA256, make([]byte, 32), time.Now()), nil
+	}
+	for name, tt := range map[string]struct {
+		file []byte
+		o    extend.Options
+		kind extend.Kind
+	}{
+		"a changed document":         {broken, h.options(t, ades.BLTA), extend.Broken},
+		"no signature":               {read(t, "fattura.xml"), h.options(t, ades.BT), extend.NotSigned},
+		"no evidence to be had":      {good, offline, extend.Incomplete},
+		"no time-stamp to be had":    {good, noAuthority, extend.Failed},
+		"a stamp of something else":  {good, other, extend.Failed},
+		"a level that is no raising": {good, h.options(t, ades.BB), extend.BadOptions},
+	} {
+		var out bytes.Buffer
+		if err := extend.Extend(t.Context(), &out, document(tt.file, nil, false), tt.o); extend.KindOf(err) != tt.kind {
+			t.Errorf("%s: %v, want %s", name, err, tt.kind)
+		}
+	}
+}
