@@ -74,6 +74,7 @@ type Container struct {
 	manifests  []*manifest
 	broken     map[string]error // manifests that cannot be read, and why
 	digests    map[digested][]byte
+	work       int64 // octets of documents that XAdES signatures may still read
 	signatures []*Signature
 	stamps     []*ContainerStamp
 }
@@ -101,6 +102,10 @@ func Open(r io.ReaderAt, size int64) (*Container, error) {
 		return nil, err
 	}
 	types := c.mediaTypes()
+	for _, e := range a.entries {
+		c.work += maxPasses * e.size
+	}
+	c.work = maxWork + max(c.work, 2*maxRatio*size)
 	for _, e := range a.entries {
 		if isDocument(e.name) {
 			c.Documents = append(c.Documents, File{Name: e.name, MediaType: types[e.name], Size: e.size, e: e})

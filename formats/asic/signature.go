@@ -126,13 +126,29 @@ func (c *Container) readXAdES(e *entry) error {
 	return nil
 }
 
-// lookup finds a file of the container for package xades.
+// lookup finds a file of the container for package xades, which reads it as often as
+// signatures say: within what is left of the container's work.
 func (c *Container) lookup(name string) (io.ReaderAt, int64, bool) {
 	e := c.archive.byName[name]
 	if e == nil || e.folder() {
 		return nil, 0, false
 	}
-	return e.readerAt(), e.size, true
+	return worked{e.readerAt(), c}, e.size, true
+}
+
+// worked reads within the work of a container.
+type worked struct {
+	r io.ReaderAt
+	c *Container
+}
+
+// ReadAt reads unpacked octets.
+func (w worked) ReadAt(b []byte, off int64) (int, error) {
+	n, err := w.r.ReadAt(b, off)
+	if w.c.work -= int64(n); w.c.work < 0 {
+		return 0, fail(cms.Limit, "the signatures of the container ask for too much work")
+	}
+	return n, err
 }
 
 // Verify checks the signature: that of its file over the manifest or the

@@ -21,6 +21,11 @@ const (
 	// reaches a thousand, documents rarely twenty.
 	maxPlain = 64 << 20
 	maxRatio = 32
+	// XAdES signatures read the documents anew, each of them, and each archive
+	// time-stamp in them: all together so many times, or 2 × maxRatio times the
+	// octets of the file if that is more, and maxWork beside.
+	maxPasses = 2
+	maxWork   = 256 << 20
 )
 
 // ZIP structures (APPNOTE 6.3 §4.3).

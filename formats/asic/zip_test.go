@@ -447,3 +447,33 @@ func TestArchiveCoversAll(t *testing.T) {
 		t.Errorf("evidence put into a signature under an archive time-stamp gives %v", err)
 	}
 }
+
+// Very many signatures over a large document are not all read.
+func TestWorkIsBounded(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id := pki.Signer(t, "p256")
+	data := make([]byte, 48<<20)
+	docs := []asic.Document{{Name: "x", Reader: bytes.NewReader(data), Size: int64(len(data))}}
+	file := sign(t, pki, id, docs, options(id, asic.XAdES, asic.Extended))
+	p := parts(t, file)
+	p[1].method, p[1].packed = 8, deflate(p[1].data)
+	for i := 2; i < 20; i++ {
+		p = append(p, part{name: fmt.Sprintf("META-INF/signatures%03d.xml", i), data: p[2].data})
+	}
+	c, err := openBytes(zipOf(p, "", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Signatures()[0].Verify(); err != nil {
+		t.Fatalf("the first signature: %v", err)
+	}
+	for _, s := range c.Signatures() {
+		if err = s.Verify(); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		t.Fatal("all 19 signatures were read")
+	}
+}
