@@ -13,7 +13,8 @@ import (
 
 // AddEvidence writes the document with the certificates and revocation data of e put into its document security store,
 // which raises its time-stamped signatures to level B-LT (EN 319 142-1 §5.4.2, §6.3). They are appended as a new revision; what
-// the store has already stays, and is not put in again. If there is nothing new the document is written as it is.
+// the store has already stays, and is not put in again. If there is nothing new the document is written as it is, unless it
+// has a signature that is younger than the store: then the store is written again, so that it is there after the signature.
 //
 // No certification or lock forbids it (ISO 32000-2 §12.8.2.2.2).
 func AddEvidence(w io.Writer, doc io.ReaderAt, size int64, e ades.Extension) error {
@@ -57,7 +58,9 @@ func evidenceTail(doc io.ReaderAt, size int64, x ades.Extension) ([]byte, error)
 		}
 	}
 	if !s.changed {
-		return nil, nil
+		if again, err := s.outdated(doc, x); err != nil || !again {
+			return nil, fromPDF(err)
+		}
 	}
 	if err := s.write(); err != nil {
 		return nil, fromPDF(err)
@@ -174,6 +177,36 @@ func (s *store) relate(doc io.ReaderAt, x ades.Extension) error {
 		s.changed = true
 	}
 	return nil
+}
+
+// outdated tells whether a signature came after the store was last written. A reader that takes the store for evidence of what was
+// there before it would not see that it serves the signature too.
+func (s *store) outdated(doc io.ReaderAt, x ades.Extension) (bool, error) {
+	if s.old == nil {
+		return false, nil
+	}
+	written := int64(0)
+	if !s.at.indirect {
+		if span, err := s.f.Span(s.f.Root(), "DSS"); err == nil {
+			written = span.From
+		}
+	}
+	for key := range s.old {
+		if span, err := s.f.Span(s.at.ref, key); err == nil { // an object in a stream has no place that is known
+			written = max(written, span.From)
+		}
+	}
+	d, err := read(s.f, doc)
+	if err != nil {
+		return false, err
+	}
+	for i, sig := range d.list {
+		chosen := x.Signatures == nil || slices.Contains(x.Signatures, i)
+		if chosen && sig.Err == nil && !sig.IsTimestamp() && sig.end() > written {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // write puts the extended store into the revision. Entries of the old one that are not known here stay.

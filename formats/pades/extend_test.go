@@ -205,6 +205,36 @@ func TestVRI(t *testing.T) {
 	checkTools(t, doc, 2, 0)
 }
 
+// TestStoreIsWrittenAgain: the store comes after each signature that it serves, if only once.
+func TestStoreIsWrittenAgain(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id, tsu := pki.Signer(t, "p256"), pki.TSU(t, "p256")
+	x := ades.Extension{Evidence: pki.Evidence(t, when)}
+	for name, doc := range map[string][]byte{
+		"table":   pdftest.Table(formDocument(nil), ""),
+		"streams": pdftest.Streams(formDocument(nil), "", 1, 3, 4),
+		"direct":  pdftest.Table(formDocument(pdftest.Objects{1: "<</Type/Catalog/Pages 2 0 R/AcroForm 4 0 R/DSS<</CRLs[]>>>>"}), ""),
+		"packed":  pdftest.Streams(formDocument(pdftest.Objects{1: "<</Type/Catalog/Pages 2 0 R/AcroForm 4 0 R/DSS 8 0 R>>", 8: "<</CRLs[]>>"}), "", 1, 8),
+	} {
+		one := addEvidence(t, sign(t, doc, id, tsu, nil), x)
+		two := sign(t, one, id, tsu, nil)
+		again := addEvidence(t, two, x)
+		if len(again) == len(two) || len(again)-len(two) > 1500 {
+			t.Errorf("%s: %d bytes were written after the second signature", name, len(again)-len(two))
+		}
+		if last := addEvidence(t, again, x); len(last) != len(again) {
+			t.Errorf("%s: the store was written once more", name)
+		}
+		first := x
+		first.Signatures = []int{0}
+		if same := addEvidence(t, two, first); len(same) != len(two) {
+			t.Errorf("%s: the store was written for a signature that has it", name)
+		}
+		checkTools(t, again, 2, 0)
+	}
+}
+
 // TestForeignStore: what another program wrote into the store stays, also what is not known here.
 func TestForeignStore(t *testing.T) {
 	t.Parallel()
