@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"io"
+	"time"
 )
 
 // oldArchive tells what an archive-time-stamp-v2 (ETSI TS 101 733 §6.4.1) is over:
@@ -12,16 +13,19 @@ import (
 type oldArchive struct {
 	si         *SignerInfo
 	token      *Token
+	times      map[string]time.Time
 	attributes [][]byte
 	covers     [][]byte
 }
 
-func (si *SignerInfo) oldArchive(token []byte) (*oldArchive, error) {
+// oldArchive prepares the look at a token. Since each is compared with all others,
+// times remembers when those that were read were made.
+func (si *SignerInfo) oldArchive(token []byte, times map[string]time.Time) (*oldArchive, error) {
 	t, err := ParseToken(token)
 	if err != nil {
 		return nil, err
 	}
-	x := &oldArchive{si: si, token: t}
+	x := &oldArchive{si: si, token: t, times: times}
 	x.covers = append(x.covers, si.message.RawCertificates...)
 	x.covers = append(x.covers, si.message.CRLs...)
 	x.covers = append(x.covers, si.message.OCSP...)
@@ -45,11 +49,16 @@ func (si *SignerInfo) oldArchive(token []byte) (*oldArchive, error) {
 
 func (x *oldArchive) older(a Attribute) (bool, error) {
 	for _, v := range a.Values {
-		t, err := ParseToken(v)
-		if err != nil {
-			return false, err
+		made, known := x.times[string(v)]
+		if !known {
+			t, err := ParseToken(v)
+			if err != nil {
+				return false, err
+			}
+			made = t.Info.GenTime
+			x.times[string(v)] = made
 		}
-		if !t.Info.GenTime.Before(x.token.Info.GenTime) {
+		if !made.Before(x.token.Info.GenTime) {
 			return false, nil
 		}
 	}

@@ -8,7 +8,7 @@ const maxCounterDepth = 4
 
 // parseCounters reads the values of a countersignature attribute (RFC 5652
 // §11.4), which are SignerInfos themselves.
-func (si *SignerInfo) parseCounters(a Attribute, l Limits, depth int, left *int) error {
+func (si *SignerInfo) parseCounters(a Attribute, l Limits, depth int, left *budget) error {
 	if depth < 0 {
 		return fail(Limit, "there are more than %d levels of counter-signatures", maxCounterDepth)
 	}

@@ -283,6 +283,6 @@ func TestEndOfContentsOctets(t *testing.T) {
 }
 
 func parseSignerAlone(e element) (*SignerInfo, error) {
-	left := DefaultLimits.Signers
+	left := budget{DefaultLimits.Signers, maxStamps}
 	return parseSigner(e, DefaultLimits, maxCounterDepth, &left)
 }

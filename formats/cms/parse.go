@@ -287,7 +287,7 @@ func (sd *SignedData) parseSigners(e element, l Limits) error {
 	if err != nil {
 		return err
 	}
-	left := l.Signers
+	left := budget{l.Signers, maxStamps}
 	for _, s := range all {
 		si, err := parseSigner(s, l, maxCounterDepth, &left)
 		if err != nil {

@@ -59,18 +59,23 @@ type SignerInfo struct {
 }
 
 const (
-	// maxStamps bounds the time-stamps among the unsigned attributes of a signer:
-	// each is a message of its own that costs its reader a verification.
-	maxStamps = 32
+	// maxSignerStamps and maxStamps bound the time-stamps among the unsigned
+	// attributes of a signer, and of all signers of a message: each is a message of
+	// its own that costs its reader a verification.
+	maxSignerStamps = 32
+	maxStamps       = 256
 	// maxSigned bounds the signed attributes of a signer, which are copied once for
 	// each level of nesting when they are normalised.
 	maxSigned = 256 << 10
 )
 
+// budget is what a message may still have, counter-signatures and all.
+type budget struct{ signers, stamps int }
+
 // parseSigner reads a SignerInfo. depth is how many levels of counter-signatures
-// may follow, left how many SignerInfos may still come altogether.
-func parseSigner(e element, l Limits, depth int, left *int) (*SignerInfo, error) {
-	if *left--; *left < 0 {
+// may follow, left what may still come altogether.
+func parseSigner(e element, l Limits, depth int, left *budget) (*SignerInfo, error) {
+	if left.signers--; left.signers < 0 {
 		return nil, fail(Limit, "there are more than %d signatures", l.Signers)
 	}
 	if !e.is(tagSequence) {
@@ -248,7 +253,7 @@ func readTime(e element) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-func (si *SignerInfo) parseUnsigned(e element, l Limits, depth int, left *int) error {
+func (si *SignerInfo) parseUnsigned(e element, l Limits, depth int, left *budget) error {
 	var err error
 	if si.UnsignedAttributes, err = parseAttributes(e, l); err != nil {
 		return err
@@ -262,9 +267,10 @@ func (si *SignerInfo) parseUnsigned(e element, l Limits, depth int, left *int) e
 		}
 		if stampKinds[a.Type.String()] != "" {
 			stamps += len(a.Values)
+			left.stamps -= len(a.Values)
 		}
-		if stamps > maxStamps {
-			return fail(Limit, "the signature has more than %d time-stamps", maxStamps)
+		if stamps > maxSignerStamps || left.stamps < 0 {
+			return fail(Limit, "a signature has more than %d time-stamps, or all together more than %d", maxSignerStamps, maxStamps)
 		}
 		if !a.Type.Equal(OIDSignatureTimeStamp) {
 			continue

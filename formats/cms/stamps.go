@@ -2,6 +2,7 @@ package cms
 
 import (
 	"crypto"
+	"time"
 
 	"sigillo/formats/ades"
 )
@@ -37,6 +38,7 @@ func (si *SignerInfo) Stamps(contentDigest func(crypto.Hash) ([]byte, error)) []
 	if si.parent != nil {
 		contentDigest = si.parent.digest
 	}
+	times := map[string]time.Time{}
 	add := func(list []Attribute, signed bool) {
 		for _, a := range list {
 			kind := stampKinds[a.Type.String()]
@@ -44,7 +46,7 @@ func (si *SignerInfo) Stamps(contentDigest func(crypto.Hash) ([]byte, error)) []
 				continue
 			}
 			for _, v := range a.Values {
-				out = append(out, si.stamp(a, v, kind, contentDigest))
+				out = append(out, si.stamp(a, v, kind, contentDigest, times))
 			}
 		}
 	}
@@ -53,7 +55,7 @@ func (si *SignerInfo) Stamps(contentDigest func(crypto.Hash) ([]byte, error)) []
 	return out
 }
 
-func (si *SignerInfo) stamp(a Attribute, token []byte, kind ades.StampKind, contentDigest func(crypto.Hash) ([]byte, error)) ades.Stamp {
+func (si *SignerInfo) stamp(a Attribute, token []byte, kind ades.StampKind, contentDigest func(crypto.Hash) ([]byte, error), times map[string]time.Time) ades.Stamp {
 	s := ades.Stamp{Kind: kind, DER: token}
 	switch {
 	case a.Type.Equal(OIDContentTimeStamp):
@@ -74,7 +76,7 @@ func (si *SignerInfo) stamp(a Attribute, token []byte, kind ades.StampKind, cont
 			return si.ArchiveImprint(h, index, contentDigest)
 		}
 	case a.Type.Equal(OIDArchiveTimeStampV2):
-		old, err := si.oldArchive(token)
+		old, err := si.oldArchive(token, times)
 		if err != nil {
 			s.Imprint = func(crypto.Hash) ([]byte, error) { return nil, err }
 		} else {
