@@ -254,3 +254,31 @@ func TestXmllintAgreesWithTheBinding(t *testing.T) {
 		}
 	}
 }
+
+// xmllint reads the other encodings by itself.
+func TestXmllintAgreesOnEncodings(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("xmllint"); err != nil {
+		t.Skip("xmllint (package libxml2-utils) is missing")
+	}
+	var latin []byte // every character of ISO-8859-1 that XML allows in text
+	for c := 0xa0; c <= 0xff; c++ {
+		latin = append(latin, byte(c))
+	}
+	for _, doc := range []string{
+		"<?xml version='1.0' encoding='ISO-8859-1'?>\r\n<a b='\xe8\t&#8364;'>" + string(latin) + "</a>",
+		"<?xml version='1.0' encoding='ISO-8859-15'?><\xe8>\xa4\xa6\xbd</\xe8>",
+		"<?xml version='1.0' encoding='windows-1252'?><a>\x80\x93\x94\x9f\xff</a>",
+		wide("\ufeff<?xml version='1.0' encoding='UTF-16'?><è>𝄞€\r\n</è>"),
+	} {
+		cmd := exec.Command("xmllint", "--nonet", "--c14n", "-")
+		cmd.Stdin = strings.NewReader(doc)
+		want, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("xmllint: %v", err)
+		}
+		if got := form(t, doc, C14N10WithComments); got != string(want) {
+			t.Errorf("%q: got %q, want %q", doc, got, want)
+		}
+	}
+}

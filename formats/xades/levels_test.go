@@ -353,3 +353,22 @@ func TestDetachedFiles(t *testing.T) {
 		}
 	}
 }
+
+// Every kind of key signs with every digest.
+func TestKeysAndDigests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, keyType := range append(keyTypes, "rsa3072") {
+		for _, h := range []crypto.Hash{0, crypto.SHA256, crypto.SHA384, crypto.SHA512} {
+			t.Run(fmt.Sprintf("%s/%d", keyType, uint(h)), func(t *testing.T) {
+				t.Parallel()
+				doc := w.sign(t, []byte("<a/>"), w.Signer(t, keyType), func(o *Options) { o.Hash = h })
+				keep(t, w, "doc.xml", doc)
+				s := good(t, doc, nil)[0]
+				if h != 0 && (s.Digests[0] != h || keyType != "ed25519" && s.Algorithm.Hash != h) {
+					t.Errorf("%v, %v", s.Digests, s.Algorithm)
+				}
+			})
+		}
+	}
+}
