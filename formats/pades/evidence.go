@@ -14,7 +14,8 @@ import (
 // AddEvidence writes the document with the certificates and revocation data of e put into its document security store,
 // which raises its time-stamped signatures to level B-LT (EN 319 142-1 §5.4.2, §6.3). They are appended as a new revision; what
 // the store has already stays, and is not put in again. If there is nothing new the document is written as it is, unless it
-// has a signature that is younger than the store: then the store is written again, so that it is there after the signature.
+// has a signature that is younger than the store: then the store is written again, with a /VRI entry that says what of it
+// serves the signature.
 //
 // No certification or lock forbids it (ISO 32000-2 §12.8.2.2.2).
 func AddEvidence(w io.Writer, doc io.ReaderAt, size int64, e ades.Extension) error {
@@ -58,7 +59,10 @@ func evidenceTail(doc io.ReaderAt, size int64, x ades.Extension) ([]byte, error)
 		}
 	}
 	if !s.changed {
-		if again, err := s.outdated(doc, x); err != nil || !again {
+		if x.Signatures, err = s.younger(doc, x); err != nil {
+			return nil, fromPDF(err)
+		}
+		if err := s.relate(doc, x); err != nil || !s.changed {
 			return nil, fromPDF(err)
 		}
 	}
@@ -179,11 +183,12 @@ func (s *store) relate(doc io.ReaderAt, x ades.Extension) error {
 	return nil
 }
 
-// outdated tells whether a signature came after the store was last written. A reader that takes the store for evidence of what was
-// there before it would not see that it serves the signature too.
-func (s *store) outdated(doc io.ReaderAt, x ades.Extension) (bool, error) {
+// younger gives those of the chosen signatures that came after the store was last written. A reader that takes the store for evidence
+// of what was there before it would not see that it serves them too.
+func (s *store) younger(doc io.ReaderAt, x ades.Extension) ([]int, error) {
+	out := []int{}
 	if s.old == nil {
-		return false, nil
+		return out, nil
 	}
 	written := int64(0)
 	if !s.at.indirect {
@@ -198,15 +203,15 @@ func (s *store) outdated(doc io.ReaderAt, x ades.Extension) (bool, error) {
 	}
 	d, err := read(s.f, doc)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	for i, sig := range d.list {
 		chosen := x.Signatures == nil || slices.Contains(x.Signatures, i)
 		if chosen && sig.Err == nil && !sig.IsTimestamp() && sig.end() > written {
-			return true, nil
+			out = append(out, i)
 		}
 	}
-	return false, nil
+	return out, nil
 }
 
 // write puts the extended store into the revision. Entries of the old one that are not known here stay.
