@@ -270,6 +270,30 @@ func TestFurtherSignatures(t *testing.T) {
 	}
 }
 
+// Signatures of several levels in one container are raised from where they are.
+func TestMixedLevels(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id := pki.Signer(t, "p256")
+	for _, form := range []asic.Form{asic.CAdES, asic.XAdES} {
+		o := options(id, form, asic.Extended)
+		o.Timestamp = 8000
+		file := raise(t, pki, add(t, pki, id, sign(t, pki, id, several, o), options(id, "", "")), ades.BLTA)
+		for _, s := range check(t, file, ades.BLTA, several).Signatures() {
+			if n := len(s.Stamps()); n != 2 {
+				t.Fatalf("%s: %s has %d time-stamps", form, s.File, n)
+			}
+		}
+		if form == asic.XAdES {
+			continue
+		}
+		file = raise(t, pki, add(t, pki, id, file, options(id, "", "")), ades.BLTA)
+		if n := len(check(t, file, ades.BLTA, several).Signatures()[2].Stamps()); n != 2 {
+			t.Fatalf("the third signature has %d time-stamps", n)
+		}
+	}
+}
+
 // A container can be renewed, and a further signature of an ASiC-E comes under the
 // next archive time-stamp.
 func TestRenewal(t *testing.T) {

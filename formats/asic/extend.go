@@ -138,13 +138,36 @@ func (r *raising) free(file string) error {
 	return nil
 }
 
+// unless leaves out signatures, of those that were not named one by one.
+func (r *raising) unless(not func(*Signature) bool) {
+	if r.e.Signatures != nil {
+		return
+	}
+	r.chosen, r.order = map[string][]int{}, nil
+	for _, s := range r.c.signatures {
+		if not(s) {
+			continue
+		}
+		if r.chosen[s.File] == nil {
+			r.order = append(r.order, s.File)
+		}
+		r.chosen[s.File] = append(r.chosen[s.File], s.index)
+	}
+}
+
+func (s *Signature) stamped() bool {
+	return slices.ContainsFunc(s.Stamps(), func(t ades.Stamp) bool { return t.Kind == ades.SignatureStamp })
+}
+
 // PrepareTimestamp raises signatures to level B-T: a time-stamp over each value, in
-// the signature files. e.Content is not used: the container has it.
+// the signature files. Where e names none, those that have one are left as they
+// are. e.Content is not used: the container has it.
 func PrepareTimestamp(container io.ReaderAt, size int64, e ades.Extension) (*Stamping, error) {
 	r, s, err := raise(container, size, e)
 	if err != nil {
 		return nil, err
 	}
+	r.unless((*Signature).stamped)
 	for _, file := range r.order {
 		if err := r.free(file); err != nil {
 			return nil, err
@@ -175,11 +198,19 @@ func (s *Stamping) some() error {
 }
 
 // AddEvidence raises signatures to level B-LT: certificates and revocation data are
-// put into the signature files.
+// put into the signature files. Where e names none, those under an archive time-stamp
+// of the container are left as they are; without signatures, the evidence goes into
+// the newest time-stamp.
 func AddEvidence(w io.Writer, container io.ReaderAt, size int64, e ades.Extension) error {
 	r, s, err := raise(container, size, e)
 	if err != nil {
 		return err
+	}
+	r.unless(func(s *Signature) bool { return r.locked(s.File) })
+	if len(r.order) == 0 {
+		if err := r.renewToken(s); err != nil {
+			return err
+		}
 	}
 	for _, file := range r.order {
 		if err := r.free(file); err != nil {

@@ -17,13 +17,13 @@ func (s *Signature) Evidence() ades.Evidence {
 	e := ades.Evidence{}
 	e.Add(ades.Evidence{Certificates: s.Certificates})
 	for _, u := range s.etsiU {
-		e.Add(u.evidence())
+		e.Add(u.evidence)
 	}
 	return e
 }
 
-// evidence gives the validation data of one entry.
-func (u entry) evidence() ades.Evidence {
+// readEvidence reads the validation data of one entry.
+func (u entry) readEvidence() ades.Evidence {
 	certificates, revocation := u.content, u.content
 	switch u.name {
 	case "xVals", "axVals":
@@ -52,7 +52,7 @@ func (u entry) evidence() ades.Evidence {
 // readPKI reads pkiOb values in DER (§5.4.2).
 func readPKI(list []*value) [][]byte {
 	var out [][]byte
-	for _, v := range list[:min(len(list), maxRevocation)] {
+	for _, v := range list[:min(len(list), maxCertificates)] {
 		if der, err := unbase64(v.str("val")); err == nil && len(der) > 0 {
 			out = append(out, der)
 		}
@@ -75,7 +75,7 @@ func (s *Signature) Stamps(docs ...Document) []ades.Stamp {
 		before = append(before, c.Raw)
 	}
 	for i, u := range s.etsiU {
-		e := u.evidence()
+		e := u.evidence
 		for _, c := range e.Certificates {
 			before = append(before, c.Raw)
 		}

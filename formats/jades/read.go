@@ -15,8 +15,7 @@ const (
 	maxSignatures   = 64
 	maxUnsigned     = 256 // entries of one etsiU
 	maxCounters     = 3   // depth of counter-signatures
-	maxCertificates = 512 // of one signature, in all places together
-	maxRevocation   = 512
+	maxCertificates = 512 // of one signature; also with lists and answers, in all of etsiU
 	maxStamps       = 64
 	maxReferences   = 1024 // documents of one detached signature
 )
@@ -71,6 +70,8 @@ type entry struct {
 	content *value
 	octets  string // as they go into an archive time-stamp; "" when plain
 	plain   bool   // an object and not base64url
+	// evidence is what xVals, rVals and their like hold, as far as it can be read.
+	evidence ades.Evidence
 }
 
 // message is a whole file.
@@ -244,6 +245,7 @@ func (s *Signature) readUnsigned(unprotected *value, depth int) error {
 	if list.kind != jsonArray || len(list.items) > maxUnsigned {
 		return fail(cms.Malformed, "etsiU is not an array of at most %d entries", maxUnsigned)
 	}
+	found := 0
 	for _, v := range list.items {
 		e := entry{plain: v.kind == jsonObject}
 		object := v
@@ -264,6 +266,10 @@ func (s *Signature) readUnsigned(unprotected *value, depth int) error {
 			return fail(cms.Malformed, "etsiU mixes objects and base64url (TS 119 182-1 §5.3.1)")
 		}
 		e.name, e.content = object.names[0], object.items[0]
+		e.evidence = e.readEvidence()
+		if found += len(e.evidence.Certificates) + len(e.evidence.CRLs) + len(e.evidence.OCSP); found > maxCertificates {
+			return fail(cms.Limit, "the signature carries more than %d certificates, lists and answers", maxCertificates)
+		}
 		s.etsiU = append(s.etsiU, e)
 		if e.name == "cSig" {
 			if err := s.readCounter(e.content, depth+1); err != nil {
