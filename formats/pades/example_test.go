@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"time"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/pades"
 	"sigillo/formats/pdf/pdftest"
 )
@@ -46,4 +47,23 @@ func ExamplePrepare() {
 		fmt.Println(s.Field, s.SubFilter, s.Covers, s.Reason, s.Time.Format(time.DateOnly))
 	}
 	// Output: Signature1 ETSI.CAdES.detached file Approvazione 2026-11-21
+}
+
+// A document gets a time-stamp of its own: one imprint goes to a time-stamping authority, one token comes back.
+func ExamplePrepareTimestamp() {
+	doc := pdftest.Table(pdftest.Minimal(), "")
+	s, err := pades.PrepareTimestamp(bytes.NewReader(doc), int64(len(doc)), ades.Extension{TokenSize: 8000})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(s.Field, s.Hash, len(s.Imprints()), len(s.Imprints()[0]))
+
+	// The token that the authority answers is put in by s.Assemble, maybe by another process.
+	var out bytes.Buffer
+	err = s.Assemble(&out, bytes.NewReader(doc), int64(len(doc)), [][]byte{[]byte("not a token")})
+	fmt.Println(pades.KindOf(err))
+	// Output:
+	// Signature1 SHA-256 1 32
+	// bad-signature
 }

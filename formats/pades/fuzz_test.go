@@ -17,7 +17,9 @@ func hostile(f *testing.F, pki *cmstest.PKI) [][]byte {
 	id, tsu := pki.Signer(f, "p256"), pki.TSU(f, "p256")
 	form := pdftest.Table(emptyField(nil), "")
 	one := sign(f, form, id, nil, func(o *pades.Options) { o.Certify, o.Field = 2, "firma" })
-	locked := sign(f, form, id, nil, func(o *pades.Options) { o.Lock = &pades.Lock{Action: "Include", Fields: []string{"prezzo"}, Permission: 2} })
+	locked := sign(f, form, id, nil, func(o *pades.Options) {
+		o.Lock = &pades.Lock{Action: "Include", Fields: []string{"prezzo"}, Permission: 2}
+	})
 	return [][]byte{
 		form, one, locked,
 		sign(f, sign(f, form, id, nil, nil), id, nil, nil),

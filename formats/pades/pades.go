@@ -1,4 +1,4 @@
-// Package pades makes and reads PAdES baseline signatures, levels B-B and B-T (ETSI EN 319 142-1).
+// Package pades makes, raises and reads PAdES baseline signatures, levels B-B to B-LTA (ETSI EN 319 142-1).
 //
 // A PDF signature lies inside of the file that it signs: a dictionary whose /ByteRange names all bytes of the
 // file but those of its own /Contents, where the CMS message stands in hexadecimal. So a place must be kept free before the
@@ -6,17 +6,37 @@
 // from the certificates and the algorithm, never guessed, and its position is known as an offset from writing it, never
 // searched for: a document could hold the same bytes elsewhere.
 //
-// [Prepare] reads the document strictly (package pdf), builds the bytes to append (a signature field, the form and
+// # Signing
+//
+// [Prepare] reads the document strictly (package pdf), builds the bytes to append (the signature, its field, the form and
 // page that name it, a cross-reference section) and the signed attributes; the document itself is only streamed through
 // the digest. The result is plain data: the key may be asked on another machine, days later. [Prepared.Assemble]
 // streams the same document, the appended bytes and the signature to a writer, and refuses a document that has changed
 // in between.
 //
-// [Signatures] reads what is there, for a validator: each signature field, with the proof that its two ranges leave out
-// exactly its own /Contents and end where a revision of the document ends.
+// The signature is in a new field or in an empty one of the document, seen or not, an approval or a certification. What
+// earlier signatures permit is honoured (DocMDP, FieldMDP, locks), as are a field's seed values and the permissions of
+// an encrypted document.
 //
-// PAdES departs from CAdES in that the time of signing is the /M of the dictionary; the signing-time attribute is
-// forbidden (EN 319 142-1 §6.3).
+// PAdES departs from CAdES in that the time of signing is the /M of the dictionary and the place its /Location; the
+// attributes for that are forbidden (EN 319 142-1 §6.3).
+//
+// # Raising
+//
+// Nothing that was signed can change, and the message in a signature is as long as its place, so a higher level is always a
+// further revision. [PrepareTimestamp] puts a time-stamp over the whole document (B-T, and documents without signatures),
+// [AddEvidence] certificates and revocation data into the document security store (B-LT), [PrepareArchive] does both
+// (B-LTA and its renewal). Signatures of other programs are raised as well.
+//
+// # Reading
+//
+// [Open] and [Signatures] read what is there, for a validator: each signature field, with the proof that its two ranges leave out
+// exactly its own /Contents and end where a revision of the document ends; what it restricts; its time-stamps with what
+// they cover; the evidence. What was done to the document in later revisions is asked of package changes.
+//
+// Two things are left out on purpose. /Extensions gets no entry of ETSI's, which EN 319 142-1 only recommends: no reader needs
+// it, and each further change of the catalog has to be excused by those who compare revisions. Documents with XFA forms are
+// refused, for they show other things than their pages.
 package pades
 
 import (
