@@ -136,7 +136,7 @@ func (p *parser) add(parent *Node, kind NodeKind, value string, start int) error
 	}
 	n := p.node(kind, parent)
 	n.Value, n.Start, n.End = value, start, p.pos
-	parent.Children = append(parent.Children, n)
+	p.pending = append(p.pending, n)
 	return nil
 }
 
@@ -319,6 +319,6 @@ func (p *parser) instruction(parent *Node) error {
 	if err := p.add(parent, PINode, data, start); err != nil {
 		return err
 	}
-	parent.Children[len(parent.Children)-1].Local = target
+	p.pending[len(p.pending)-1].Local = target
 	return nil
 }

@@ -73,6 +73,9 @@ type parser struct {
 	scope    map[string][]string // prefix: URIs bound to it, innermost last
 	slab     []Node              // not given out yet
 	elements []Element           // not given out yet
+	pending  []*Node             // children of the open elements, outermost first
+	marks    []int               // where those of each open element begin
+	links    []*Node             // room for children, not given out yet
 	relative bool
 }
 
@@ -93,6 +96,21 @@ func (p *parser) node(kind NodeKind, parent *Node) *Node {
 	}
 	n.Element, p.elements = &p.elements[0], p.elements[1:]
 	return n
+}
+
+// settle gives an element that ends its children, which were pending since mark.
+func (p *parser) settle(n *Node, mark int) {
+	children := p.pending[mark:]
+	if len(children) == 0 {
+		return
+	}
+	if len(p.links) < len(children) {
+		p.links = make([]*Node, max(len(children), min(512, 16+p.nodes)))
+	}
+	n.Children = p.links[:len(children):len(children)]
+	p.links = p.links[len(children):]
+	copy(n.Children, children)
+	p.pending = p.pending[:mark]
 }
 
 func (p *parser) fail(k Kind, format string, a ...any) error {
@@ -134,6 +152,7 @@ func (p *parser) document() (*Document, error) {
 		return nil, p.bad("the document has no element")
 	}
 	d.Node.relative = p.relative
+	p.settle(d.Node, 0)
 	return d, nil
 }
 
@@ -274,13 +293,13 @@ func (p *parser) startTag(parent *Node) (*Node, error) {
 	if err := p.resolve(n); err != nil {
 		return nil, err
 	}
-	parent.Children = append(parent.Children, n)
+	p.pending = append(p.pending, n)
 	if n.Empty {
 		n.End = p.pos
 		p.leave(n)
 		return n, nil
 	}
-	p.open = append(p.open, n)
+	p.open, p.marks = append(p.open, n), append(p.marks, len(p.pending))
 	return n, nil
 }
 
@@ -436,7 +455,9 @@ func (p *parser) endTag() error {
 	}
 	p.pos++
 	n.End = p.pos
-	p.open = p.open[:len(p.open)-1]
+	last := len(p.open) - 1
+	p.settle(n, p.marks[last])
+	p.open, p.marks = p.open[:last], p.marks[:last]
 	p.leave(n)
 	return nil
 }
