@@ -44,9 +44,10 @@
 //   - When the control time slides back over information that is not fresh any
 //     more, it slides to the end of its freshness (§5.2.5), not to its issue:
 //     else no list could be older than the time-stamp that keeps it.
-//   - What certificates above the signer's have against them (expiry,
-//     revocation) is answered by proofs of existence of the certificates
-//     themselves alone, that is by archive time-stamps.
+//   - An authority that expired or went out of service is no trouble for a
+//     certificate that is proven to be older; the signer's is as old as the
+//     signature, which holds its digest. One that was compromised leaves nothing
+//     standing but what archive time-stamps prove, its own lists included.
 //   - A time-stamp that is present must be right; a wrong one gives
 //     INDETERMINATE although the signature could stand without it. One that
 //     has only aged is no proof, but does not speak against the signature.

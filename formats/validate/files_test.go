@@ -352,32 +352,3 @@ func ExampleValidate() {
 	fmt.Println(r.Indication, r.Signatures[0].Form, r.Signatures[0].Level, r.Exit())
 	// Output: TOTAL_PASSED XAdES B-B 0
 }
-
-// FuzzValidate: no file may make the validator panic, and nobody but our
-// holder passes.
-func FuzzValidate(f *testing.F) {
-	w := pki()
-	for form := range forms {
-		if form == "CAdES" {
-			f.Add(sign(f, form, []byte("short"), w.holder, w.tsu, stampedAt))
-			continue
-		}
-		f.Add(sign(f, form, document(f, form), w.holder, w.tsu, stampedAt))
-	}
-	f.Add(cms.MarshalResponse(token(f, w.tsu, sha(nil), stampedAt)))
-	f.Add([]byte("MIIB"))
-	o := w.options()
-	o.Content, o.ContentSize = strings.NewReader(""), 0
-	f.Fuzz(func(t *testing.T, file []byte) {
-		r, err := Validate(bytes.NewReader(file), int64(len(file)), "fuzz", o)
-		if err != nil {
-			return
-		}
-		r.Text("it")
-		for _, s := range r.Signatures {
-			if s.Indication == TotalPassed && s.Signer != "Ada Prova" && s.Form != "RFC3161" {
-				t.Fatalf("%q passes: %s", file, r.Text("en"))
-			}
-		}
-	})
-}

@@ -16,8 +16,9 @@ type finding struct {
 	before time.Time
 	// of is the object whose age counts; zero: the signature itself.
 	of object
-	// deep findings are of certificates above the signer's: the age of the
-	// signature alone is no answer to them (EN 319 102-1 §5.6 is).
+	// deep findings are of authorities of which nothing can be believed any more
+	// but what is proven to be older, their revocation lists among it: the age of
+	// the signature alone is no answer to them (EN 319 102-1 §5.6 is).
 	deep bool
 	// path findings are of the certificates, not of the signature itself.
 	path bool

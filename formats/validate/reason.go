@@ -35,7 +35,7 @@ var sentences = map[string][2]string{
 	"weak-revocation":          {"le informazioni sulla revoca del certificato di %s sono firmate con %s, che non è più affidabile", "the revocation information for the certificate of %s is signed with %s, which is no longer safe"},
 	"expired-later":            {"il certificato di %s è scaduto il %s, dopo la data provata: la firma resta valida", "the certificate of %s expired on %s, after the proven time: the signature stays valid"},
 	"early-revocation":         {"le informazioni sulla revoca sono anteriori al certificato di %s: non dicono nulla", "the revocation information is older than the certificate of %s: it says nothing"},
-	"not-revoked-when-expired": {"il certificato di %s non era revocato quando è scaduto", "the certificate of %s was not revoked when it expired"},
+	"not-revoked-when-expired": {"le ultime informazioni sulla validità del certificato di %s (del %s) non lo danno per revocato", "the last information from the lifetime of the certificate of %s (of %s) does not say that it was revoked"},
 	"older-revocation":         {"le informazioni sulla revoca del certificato di %s (del %s) sono anteriori alla marca temporale; le prossime sono attese il %s", "the revocation information for the certificate of %s (of %s) is older than the time-stamp; the next is due at %s"},
 	"uncovered":                {"il documento %s del contenitore non è firmato da nessuno", "the document %s of the container is signed by nobody"},
 	"uncovered-meta":           {"il file %s del contenitore non viene considerato", "the file %s of the container is not taken into account"},

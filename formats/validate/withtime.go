@@ -16,6 +16,10 @@ type verdict struct {
 // which begins with §5.5.4 and §5.3). The time-stamps were judged before, and
 // what they prove is known.
 func (v *validation) judge(s *subject) verdict {
+	if at := v.poes.proven(s.object()); !at.IsZero() && s.intact() {
+		// The certificate's digest is under the signature: it is as old.
+		v.poes.add(objectOf(s.certificate.Raw), at)
+	}
 	fs, c := v.basicValidation(s)
 	d := verdict{findings: fs, chain: c, best: v.poes.of(s.object())}
 	if c == nil || broken(fs) {

@@ -84,7 +84,13 @@ func (v *validation) judgePath(path certpath.Path, depth int) *chain {
 	for i := len(path) - 2; i >= 0; i-- { // from the anchor down: a list is worth no more than its issuer
 		fs, st := v.revocation(path, i, depth)
 		for _, f := range fs {
-			f.deep = i > 0 && f.reason.Code != "stale-revocation"
+			switch {
+			case i == 0 || f.reason.Code == "stale-revocation" || f.of != (object{}):
+			case f.sub == RevokedCANoPOE && st != nil && !compromising(st.Reason):
+				f = f.about(objectOf(path[i-1].Raw)) // what it certified before is as good as ever
+			default:
+				f.deep = true
+			}
 			c.findings = append(c.findings, f)
 		}
 		if st != nil {
@@ -92,14 +98,20 @@ func (v *validation) judgePath(path certpath.Path, depth int) *chain {
 		}
 		c.findings = append(c.findings, v.certificateCrypto(path[i], path[i+1])...)
 	}
-	if n := len(c.findings); n > 0 && c.findings[n-1].reason.Code == "not-revoked-when-expired" {
-		for k, f := range c.findings { // §5.2.6.4 step 1
-			if f.sub == OutOfBoundsNoPOE && !f.deep {
-				c.findings[k].sub = OutOfBoundsNotRevoked
-			}
+	c.notRevoked()
+	return c
+}
+
+// notRevoked tells an expired certificate that was not revoked, as far as is known
+// from its lifetime, from one of which nothing is known (§5.2.6.4 step 1).
+func (c *chain) notRevoked() {
+	known := slices.ContainsFunc(c.findings, func(f finding) bool { return f.reason.Code == "not-revoked-when-expired" })
+	above := slices.ContainsFunc(c.findings, func(f finding) bool { return f.of != object{} && f.sub == OutOfBoundsNoPOE })
+	for k, f := range c.findings {
+		if known && !above && f.sub == OutOfBoundsNoPOE {
+			c.findings[k].sub = OutOfBoundsNotRevoked
 		}
 	}
-	return c
 }
 
 // pathFaults turns the faults of RFC 5280 §6.1 at the time of validation into
@@ -112,7 +124,10 @@ func (v *validation) pathFaults(path certpath.Path) (out []finding) {
 			continue
 		case certpath.Expired:
 			e := doubt(OutOfBoundsNoPOE, "expired", name(f.Certificate), stamped(f.Certificate.NotAfter)).until(f.Certificate.NotAfter)
-			e.deep = deep
+			if deep {
+				i := slices.IndexFunc(path, f.Certificate.Equal)
+				e = e.about(objectOf(path[i-1].Raw))
+			}
 			out = append(out, e.orRemark("expired-later", name(f.Certificate), stamped(f.Certificate.NotAfter)))
 		case certpath.NotYetValid:
 			if deep {
@@ -123,16 +138,21 @@ func (v *validation) pathFaults(path certpath.Path) (out []finding) {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b finding) int {
-		switch {
-		case a.deep == b.deep:
+		switch own := func(f finding) bool { return f.of == object{} }; {
+		case own(a) == own(b):
 			return 0
-		case b.deep:
+		case own(a):
 			return -1
 		}
 		return 1
 	})
 	return out
 }
+
+// compromising reports reasons of revocation (RFC 5280 §5.3.1) after which an
+// authority's statements are worth nothing but what they were proven to be before:
+// unspecified, and compromise of a key.
+func compromising(reason int) bool { return reason <= 2 || reason > 5 }
 
 func faultText(f certpath.Fault) string {
 	if f.Detail == "" {
@@ -209,8 +229,8 @@ func (v *validation) freshStatus(c *x509.Certificate, st *certpath.Status) (out 
 	for _, f := range v.crypto(v.statusValidity(st), "weak-revocation", name(c), st.Hash.String()) {
 		out = append(out, f.about(st.Sum))
 	}
-	if c.NotAfter.Before(v.at) && !st.ThisUpdate.Before(c.NotAfter) && !st.Revoked {
-		out = append(out, remark("not-revoked-when-expired", name(c)))
+	if c.NotAfter.Before(v.at) && !c.IsCA && !st.Revoked {
+		out = append(out, remark("not-revoked-when-expired", name(c), stamped(st.ThisUpdate)))
 	}
 	return out
 }
@@ -249,6 +269,9 @@ func (v *validation) signerGood(st *certpath.Status, path certpath.Path, i, dept
 		}
 	}
 	issuer := path[i+1]
+	if !st.Final() && i+1 < len(path)-1 && st.ProducedAt.After(issuer.NotAfter) {
+		return false // its key may be in anybody's hands by then
+	}
 	if st.Signer.Equal(issuer) {
 		return true
 	}
