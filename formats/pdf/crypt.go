@@ -85,6 +85,7 @@ func (f *File) unlock(password string) error {
 		return err
 	}
 	f.security, f.locked = s, locked
+	f.cache = objectCache{} // what was read so far was not decrypted
 	return nil
 }
 

@@ -40,16 +40,15 @@ func (f *File) readSecrets(d Dict, revision int) (s secrets, err error) {
 		}
 		*e.to = v[:e.len]
 	}
-	id, _, err := As[Array](f, f.trailer["ID"])
-	if err != nil {
-		return s, err
+	id, ok := f.trailer["ID"].(Array)
+	if _, there := f.trailer["ID"]; !there {
+		return s, nil // the keys of revision 5 and 6 need none, and for others no ID is an empty one
 	}
-	if len(id) > 0 {
-		first, _, err := As[String](f, id[0])
-		if err != nil {
-			return s, err
-		}
-		s.id = first
+	if ok = ok && len(id) == 2; ok {
+		s.id, ok = id[0].(String)
+	}
+	if !ok {
+		return s, malformed("/ID of an encrypted file is not an array of two direct strings") // ISO 32000-2 table 15
 	}
 	return s, nil
 }

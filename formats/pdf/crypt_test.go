@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pdfcpu/pdfcpu/pkg/api"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
+
 	"sigillo/formats/pdf/pdftest"
 )
 
@@ -314,6 +317,30 @@ func TestDamagedCiphertext(t *testing.T) {
 		}
 		if got, err := openString(aesV2, s.keyFor(Ref{3, 0}, aesV2), sealed); err != nil || !bytes.Equal(got, plain) {
 			t.Errorf("%d bytes: %q, %v", n, got, err)
+		}
+	}
+}
+
+// TestOtherEncrypter reads what pdfcpu encrypts.
+func TestOtherEncrypter(t *testing.T) {
+	t.Parallel()
+	api.DisableConfigDir()
+	for _, test := range []struct {
+		aes  bool
+		bits int
+	}{{false, 40}, {false, 128}, {true, 40}, {true, 128}, {true, 256}} {
+		conf := model.NewRC4Configuration(userPW, ownerPW, test.bits)
+		if test.aes {
+			conf = model.NewAESConfiguration(userPW, ownerPW, test.bits)
+		}
+		var out bytes.Buffer
+		if err := api.Encrypt(bytes.NewReader(readFile(t, documents+"contratto.pdf")), &out, conf); err != nil {
+			t.Fatal(err)
+		}
+		for _, password := range []string{userPW, ownerPW} {
+			if err := readAll(openWith(t, out.Bytes(), password)); err != nil {
+				t.Errorf("%v with %s: %v", test, password, err)
+			}
 		}
 	}
 }

@@ -29,7 +29,7 @@ type seen struct {
 // harmless are warnings of qpdf about what changes nothing.
 var harmless = []string{
 	"is not one plus the highest object number", // /Size, see checkSize
-	"object has offset 0", // see nowhere
+	"object has offset 0",                       // see nowhere
 	"linearization", "hint table", "operation succeeded with warnings",
 }
 
