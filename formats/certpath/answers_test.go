@@ -160,6 +160,8 @@ func TestAnswersByHand(t *testing.T) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			one(b, sub, w.named.Certificate)
 			one(b, w.other.Certificate, h)
+			one(b, &x509.Certificate{RawSubject: sub.RawSubject, RawSubjectPublicKeyInfo: w.other.RawSubjectPublicKeyInfo}, h)
+			one(b, &x509.Certificate{RawSubject: w.other.RawSubject, RawSubjectPublicKeyInfo: sub.RawSubjectPublicKeyInfo}, h)
 			one(b, sub, h, cutoff)
 		})
 	}

@@ -60,10 +60,14 @@ func (r *reviewer) one(c, issuer *x509.Certificate) []Fault {
 	r.open = append(r.open, c)
 	defer func() { r.open = r.open[:len(r.open)-1] }()
 	statuses := r.sources.Statuses(c, issuer)
+	var final *Status // the earliest
 	for i := range statuses {
-		if st := &statuses[i]; st.Final() && !st.At.After(r.at) && r.signed(st) {
-			return []Fault{{Revoked, c, rfc3339(st.At)}}
+		if st := &statuses[i]; st.Final() && !st.At.After(r.at) && (final == nil || st.At.Before(final.At)) && r.signed(st) {
+			final = st
 		}
+	}
+	if final != nil {
+		return []Fault{{Revoked, c, rfc3339(final.At)}}
 	}
 	for i := range statuses { // newest first
 		st := &statuses[i]

@@ -183,3 +183,26 @@ func TestCachedList(t *testing.T) {
 		t.Error("the list was read twice")
 	}
 }
+
+// An authority that two roots certify: who signs its lists under one of them is
+// not believed for paths to the other (RFC 5280 §6.3.3 (f)).
+func TestSignerOfOtherAnchor(t *testing.T) {
+	t.Parallel()
+	a, b := issue(nil, "Root A", ca), issue(nil, "Root B", ca)
+	sub := issue(a, "Sub", ca)
+	cross := issueFor(b, sub.key, "Sub", ca)
+	lister := issue(b, "Sub", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign })
+	leaf := issue(sub, "Ada")
+	search := &Search{Anchors: certificates(a, b), Intermediates: certificates(sub, cross, lister)}
+	s := &Sources{Search: search}
+	s.Add(ades.Evidence{CRLs: [][]byte{lister.list(crl{}), a.list(crl{}), b.list(crl{})}})
+	for anchor, want := range map[*party][]FaultKind{a: {NoStatus}, b: nil} {
+		for p := range search.Paths(leaf.Certificate) {
+			if p[len(p)-1].Equal(anchor.Certificate) {
+				if got := kinds(s.Check(p, noon)); !slices.Equal(got, want) {
+					t.Errorf("under %s: %v", anchor.Subject.CommonName, got)
+				}
+			}
+		}
+	}
+}

@@ -48,10 +48,11 @@
 //     signature may be proven to be older than their weakness.
 //   - Elliptic curves other than P-224, P-256, P-384 and P-521 are not known to
 //     the Go library; certificates with them are not read.
-//   - [ParseCertificate] reads what crypto/x509 reads, and certificates with
-//     negative serial numbers too (RFC 5280 §4.1.2.2 asks users for that grace).
-//     What else crypto/x509 refuses (DER that is not minimal, doubled
-//     extensions, names that are not in their string type) is refused.
+//   - [ParseCertificate] reads what crypto/x509 reads, and also certificates with
+//     negative serial numbers and with distribution points named relative to
+//     their issuer. What else crypto/x509 refuses (DER that is not minimal,
+//     doubled extensions, strings that are not of their type, DSA keys without
+//     parameters) is refused.
 //   - Name constraints on kinds of names other than DNS, e-mail, URI, IP address
 //     and directory name: a critical constraint on another kind that is used
 //     below it is a fault.

@@ -193,13 +193,14 @@ func TestWhoMaySignLists(t *testing.T) {
 	leaf := issue(noLists, "Ada")
 	user := issue(root, "Sub")                                                                       // has the name, but no keyUsage for lists
 	lister := issue(noLists, "Sub", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }) // self-issued, for lists alone
+	below := issue(user, "Sub", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign })     // a right signature by no authority
 	for _, tc := range []struct {
 		name   string
 		signer *party
 		want   string
-	}{{"no cRLSign", noLists, ""}, {"a user of that name", user, ""}, {"its key for lists", lister, "good"}} {
+	}{{"no cRLSign", noLists, ""}, {"a user of that name", user, ""}, {"its key for lists", lister, "good"}, {"certified by a user", below, ""}} {
 		s := &Sources{Search: &Search{Anchors: certificates(root)}}
-		s.Add(ades.Evidence{Certificates: certificates(noLists, user, lister), CRLs: [][]byte{tc.signer.list(crl{})}})
+		s.Add(ades.Evidence{Certificates: certificates(noLists, user, lister, below), CRLs: [][]byte{tc.signer.list(crl{})}})
 		if got := says(s.Statuses(leaf.Certificate, noLists.Certificate)); got != tc.want {
 			t.Errorf("%s: got %q, want %q", tc.name, got, tc.want)
 		}

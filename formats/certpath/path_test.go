@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
+	"sigillo/formats/certpath/policy"
 	"sigillo/formats/cms"
 )
 
@@ -93,6 +94,23 @@ func TestCheckOddPaths(t *testing.T) {
 	}
 	if got := alone.Check(noon, Constraints{RequireExplicitPolicy: true}); got != nil {
 		t.Error(got)
+	}
+}
+
+// TestPolicyExtensions reads what crypto/x509 would refuse in part.
+func TestPolicyExtensions(t *testing.T) {
+	t.Parallel()
+	const a, b = "\x30\x03\x06\x01\x2a", "\x30\x03\x06\x01\x2b"
+	for der, ok := range map[string]bool{"\x30\x0a" + a + b: true, "\x30\x0a" + a + a: false, "\x30\x00": false, "\x30\x05" + a + "\x00": false} {
+		if got := readPolicies([]byte(der), &policy.Certificate{}); got != ok {
+			t.Errorf("policies %x: %v", der, got)
+		}
+	}
+	const pair = "\x30\x06\x06\x01\x2a\x06\x01\x2b"
+	for der, ok := range map[string]bool{"\x30\x08" + pair: true, "\x30\x00": false, "\x30\x05" + a: false} {
+		if got := readMappings([]byte(der), &policy.Certificate{}); got != ok {
+			t.Errorf("mappings %x: %v", der, got)
+		}
 	}
 }
 

@@ -179,8 +179,8 @@ func weaker(a, b crypto.Hash) crypto.Hash {
 // listSigner gives the path of who signed a list, nil if nobody did who may.
 func (q *question) listSigner(l *list) Path {
 	v := q.sources.checker()
-	own := l.issuer == q.issuerName
-	if own && isCA(q.issuer) && !lacksUsage(q.issuer, x509.KeyUsageCRLSign) && l.signedBy(q.issuer, v) {
+	direct := l.issuer == q.issuerName && isCA(q.issuer) && !lacksUsage(q.issuer, x509.KeyUsageCRLSign)
+	if direct && l.signedBy(q.issuer, v) {
 		return Path{q.issuer}
 	}
 	s := q.find()
@@ -188,7 +188,7 @@ func (q *question) listSigner(l *list) Path {
 		return nil
 	}
 	for _, m := range s.named(l.issuer) {
-		if own && sameKey(m.Certificate, q.issuer) || lacksUsage(m.Certificate, x509.KeyUsageCRLSign) {
+		if direct && sameKey(m.Certificate, q.issuer) || lacksUsage(m.Certificate, x509.KeyUsageCRLSign) {
 			continue
 		}
 		if !isCA(m.Certificate) && extension(m.Certificate, keyUsageID) == nil || !l.signedBy(m.Certificate, v) {

@@ -1,6 +1,7 @@
 package certpath
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"slices"
@@ -8,10 +9,10 @@ import (
 	"sigillo/formats/ades"
 )
 
-// Bounds of what [Sources.Add] takes from one signature.
+// Bounds of what [Sources.Add] takes.
 const (
-	maxLists        = 128
-	maxAnswers      = 512
+	maxLists        = 1024
+	maxAnswers      = 4096
 	maxCertificates = 4096
 )
 
@@ -46,7 +47,7 @@ func (s *Sources) With(search *Search) *Sources {
 	return &Sources{Search: search, base: s}
 }
 
-// Add adds what a signature carries, at most 128 lists and 512 answers of it;
+// Add adds what a file carries, at most 1,024 lists and 4,096 answers of it;
 // what cannot be read is left out. The certificates help to find signers of
 // lists and answers.
 func (s *Sources) Add(e ades.Evidence) {
@@ -88,6 +89,9 @@ func cachedList(cache *Cache, der []byte, sum [32]byte) (*list, error) {
 				return l, nil
 			}
 		}
+	}
+	if cache != nil {
+		der = bytes.Clone(der) // it may be a part of a file that should not be kept
 	}
 	l, err := readList(der)
 	if err != nil {
