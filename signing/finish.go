@@ -38,7 +38,8 @@ func (s *Service) finished(ctx context.Context, holder, id string) (Transaction,
 // after any failure: what is durable already is not done twice.
 //
 //  1. A time-stamp over each signature value. Durable: the token.
-//  2. The signed file is assembled beside its final place and synced.
+//  2. The signed file is assembled beside its final place, raised to B-LT or
+//     B-LTA where that was asked for, and synced.
 //  3. Our own validator must say TOTAL_PASSED; a file it does not accept is
 //     never delivered.
 //  4. Durable: the file under its final name, then, in one commit, its digest,
@@ -107,6 +108,11 @@ func (s *Service) assembleItem(ctx context.Context, t store.Transaction, it *sto
 	if it.OutputSHA256, err = assemble(tmp, d, p, it.Signature, it.Token); err != nil {
 		return err
 	}
+	if Level(it.Level).AtLeast(BLT) {
+		if it.OutputSHA256, err = s.raise(ctx, tmp, Level(it.Level)); err != nil {
+			return err
+		}
+	}
 	if it.Report, err = s.judge(ctx, tmp, it); err != nil {
 		return s.unverified(ctx, t, it, err)
 	}
@@ -174,9 +180,9 @@ func assemble(path string, d store.Document, p prepared, signature, token []byte
 // judge runs our own validator over a signed file, as a relying party with our
 // roots and our current lists would.
 func (s *Service) judge(ctx context.Context, path string, it *store.Item) ([]byte, error) {
-	crls, err := s.cfg.Certificates.CRLs(ctx)
+	v, err := s.validator(ctx)
 	if err != nil {
-		return nil, fail(Internal, "no current revocation list", err)
+		return nil, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -187,8 +193,7 @@ func (s *Service) judge(ctx context.Context, path string, it *store.Item) ([]byt
 	if err != nil {
 		return nil, fromDisk(err, "the signed document cannot be read back")
 	}
-	report, err := validate.Validate(f, st.Size(), it.OutputName, validate.Options{
-		Anchors: s.cfg.Certificates.Roots(), Time: s.cfg.Now(), CRLs: crls})
+	report, err := v.Validate(ctx, validate.Document{Data: f, Size: st.Size(), Name: it.OutputName, Time: s.cfg.Now()})
 	if err != nil {
 		return nil, fail(NotVerified, "the signed document cannot be validated", err)
 	}

@@ -81,7 +81,7 @@ func (s *Service) prepareItem(ctx context.Context, holder string, o Order, confi
 		o.Level = BT
 	}
 	f, ok := forms[o.Form]
-	if !ok || (o.Level != BB && o.Level != BT) {
+	if !ok || !o.Level.Known() {
 		return it, nil, fail(BadRequest, "unknown signature form or level", nil)
 	}
 	d, err := s.document(ctx, holder, o.Document)
@@ -101,7 +101,7 @@ func (s *Service) prepareItem(ctx context.Context, holder string, o Order, confi
 	defer file.Close()
 	sg := signer{certificate: cred.certificate, chain: s.cfg.Certificates.Chain(cred.certificate), hash: s.cfg.Hash,
 		time: now, mediaType: d.MediaType, order: o}
-	if o.Level == BT {
+	if o.Level.AtLeast(BT) {
 		sg.tokenSize = s.cfg.Stamper.MaxTokenSize()
 	}
 	p, err := f.prepare(file, d.Size, sg)

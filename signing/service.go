@@ -100,9 +100,10 @@ const pageDPI = 110
 type Service struct {
 	cfg       Config
 	finishing singleflight.Group // by transaction
-	inFlight  sync.Map           // transactions between factors and signature, in this process
-	unpassed  sync.Map           // transactions whose validation has to be tried later
-	slots     chan struct{}      // inspections and page counts under way
+	judges    judgeKeeper
+	inFlight  sync.Map      // transactions between factors and signature, in this process
+	unpassed  sync.Map      // transactions whose validation has to be tried later
+	slots     chan struct{} // inspections and page counts under way
 }
 
 // New prepares the folders and returns the service. Call Resolve once before

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/inspect"
 )
 
@@ -17,11 +18,13 @@ const (
 )
 
 // Level is the baseline level asked for.
-type Level string
+type Level = ades.Level
 
 const (
-	BB Level = "B-B" // signature alone
-	BT Level = "B-T" // signature with a trusted signature time-stamp
+	BB   = ades.BB   // signature alone
+	BT   = ades.BT   // with a time-stamp
+	BLT  = ades.BLT  // and with all that is needed to check it later
+	BLTA = ades.BLTA // and with a time-stamp over that
 )
 
 // Document is an uploaded file, inspected, that its holder may sign.
@@ -41,7 +44,7 @@ type Document struct {
 type Order struct {
 	Document string `json:"document" doc:"Identifier of the document"`
 	Form     Form   `json:"form" enum:"pades,cades,xades" doc:"Form of the signature"`
-	Level    Level  `json:"level,omitempty" enum:"B-B,B-T" default:"B-T" doc:"Baseline level"`
+	Level    Level  `json:"level,omitempty" enum:"B-B,B-T,B-LT,B-LTA" default:"B-T" doc:"Baseline level"`
 	Reason   string `json:"reason,omitempty" maxLength:"200" doc:"PAdES only: reason shown by PDF readers"`
 	Location string `json:"location,omitempty" maxLength:"200" doc:"PAdES only: place of signing"`
 }

@@ -69,10 +69,14 @@ var interopOrders = []struct {
 }{
 	{"contratto.pdf", signing.PAdES, signing.BB},
 	{"contratto.pdf", signing.PAdES, signing.BT},
+	{"contratto.pdf", signing.PAdES, signing.BLT},
+	{"contratto.pdf", signing.PAdES, signing.BLTA},
 	{"lettera.docx", signing.CAdES, signing.BB},
 	{"lettera.docx", signing.CAdES, signing.BT},
+	{"lettera.docx", signing.CAdES, signing.BLTA},
 	{"fattura.xml", signing.XAdES, signing.BB},
 	{"fattura.xml", signing.XAdES, signing.BT},
+	{"fattura.xml", signing.XAdES, signing.BLTA},
 }
 
 func (d *demonstration) judgeKey(ctx context.Context, c *client, key string) error {

@@ -50,7 +50,7 @@ func euDSS(command string) outsider {
 func pyHanko(command string) outsider {
 	kinds := map[signing.Form]string{signing.PAdES: "ETSI.CAdES.detached", signing.CAdES: "CMS"}
 	return outsider{"pyHanko", strings.Fields(command), func(f signing.Form, l signing.Level) string {
-		if kinds[f] != "" && l == signing.BT {
+		if kinds[f] != "" && l.AtLeast(signing.BT) {
 			return kinds[f] + "+timestamp"
 		}
 		return kinds[f]

@@ -25,6 +25,9 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"outside-pki": outsidePKI(t), "exits": exits, "flip": flip,
+		},
 		Setup: func(e *testscript.Env) error {
 			dir := newFolder(t)
 			e.Setenv("DIR", dir)

@@ -1,0 +1,118 @@
+package signing
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"sync"
+
+	"sigillo/formats/extend"
+	"sigillo/formats/validate"
+	"sigillo/tsa"
+)
+
+// judgeKeeper keeps the validator for as long as the lists are the same: most of
+// what a validation costs is checking the same few authorities and lists again.
+type judgeKeeper struct {
+	sync.Mutex
+	lists [sha256.Size]byte
+	v     *validate.Validator
+}
+
+// validator gives a validator that knows our roots and our current lists.
+func (s *Service) validator(ctx context.Context) (*validate.Validator, error) {
+	crls, err := s.cfg.Certificates.CRLs(ctx)
+	if err != nil {
+		return nil, fail(Internal, "no current revocation list", err)
+	}
+	lists := sha256.Sum256(slices.Concat(crls...))
+	s.judges.Lock()
+	defer s.judges.Unlock()
+	if s.judges.v == nil || s.judges.lists != lists {
+		v, err := validate.New(validate.Options{Anchors: s.cfg.Certificates.Roots(), CRLs: crls})
+		if err != nil {
+			return nil, fail(Internal, "the current revocation lists cannot be read", err)
+		}
+		s.judges.lists, s.judges.v = lists, v
+	}
+	return s.judges.v, nil
+}
+
+// raise puts the evidence into a signed file, and for B-LTA a time-stamp over it,
+// and gives the new SHA-256. The file is replaced once the new one is whole and
+// synced.
+func (s *Service) raise(ctx context.Context, path string, level Level) ([]byte, error) {
+	v, err := s.validator(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, fromDisk(err, "the signed document cannot be read back")
+	}
+	defer in.Close()
+	st, err := in.Stat()
+	if err != nil {
+		return nil, fromDisk(err, "the signed document cannot be read back")
+	}
+	out, err := os.OpenFile(path+".raised.part", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fromDisk(err, "the signed document could not be stored")
+	}
+	defer os.Remove(out.Name())
+	defer out.Close()
+	h := sha256.New()
+	err = extend.Extend(ctx, io.MultiWriter(out, h), validate.Document{Data: in, Size: st.Size(), Name: path}, extend.Options{
+		Level: level, Validator: v, Now: s.cfg.Now, TokenSize: s.cfg.Stamper.MaxTokenSize(),
+		Scratch: func() (extend.Scratch, error) { return newScratch(path) },
+		Stamp: func(ctx context.Context, h crypto.Hash, digest []byte) ([]byte, error) {
+			return s.cfg.Stamper.Stamp(ctx, h, digest, "sigillo")
+		},
+	})
+	if err != nil {
+		return nil, fromExtend(err)
+	}
+	if err := errors.Join(out.Sync(), os.Rename(out.Name(), path)); err != nil {
+		return nil, fromDisk(err, "the signed document could not be stored")
+	}
+	return h.Sum(nil), nil
+}
+
+// fromExtend maps the errors of raising a signature.
+func fromExtend(err error) error {
+	switch {
+	case extend.KindOf(err) == extend.Incomplete:
+		return fail(NotVerified, "the evidence for a lasting signature is not complete", errors.Join(err, errTryLater))
+	case tsa.KindOf(err) == tsa.TimeNotAvailable:
+		return fromTSA(err)
+	}
+	return fromDisk(err, "the signature could not be raised")
+}
+
+// scratch is a file beside path without a name.
+type scratch struct {
+	*os.File
+	size int64
+}
+
+func newScratch(path string) (*scratch, error) {
+	f, err := os.OpenFile(path+".step.part", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &scratch{File: f}, os.Remove(f.Name())
+}
+
+// Write appends.
+func (s *scratch) Write(p []byte) (int, error) {
+	n, err := s.File.Write(p)
+	s.size += int64(n)
+	return n, err
+}
+
+// Size is how much was written.
+func (s *scratch) Size() int64 { return s.size }
