@@ -42,7 +42,13 @@ func (v *validation) basicValidation(s *subject) (out []finding, c *chain) {
 // validationContext is §5.2.4: the signature policy that the signer names.
 func (v *validation) validationContext(s *subject) []finding {
 	p := s.properties.Policy
-	if p == nil || len(p.OID) == 0 || v.policy.KnowsPolicy(p.OID.String()) {
+	if p == nil || len(p.OID) == 0 {
+		return nil
+	}
+	if known := v.policy.SignaturePolicy(p.OID.String()); known != nil {
+		if !known.Means(p.Hash, p.Digest) {
+			return []finding{doubt(PolicyProcessingError, "policy-digest", p.OID.String())}
+		}
 		return nil
 	}
 	if v.policy.UnknownSignaturePolicy == "indeterminate" {

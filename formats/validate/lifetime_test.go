@@ -182,6 +182,9 @@ var lifeCases = []lifeCase{
 	{"archive unit revoked, not renewed", "BLTA", year(3), revokedAt(tsu2, year(1), 1), "", Indeterminate, OutOfBoundsNotRevoked, ades.BLTA, "timestamp-revoked"},
 	{"archive unit revoked after renewal", "renewed", year(6), revokedAt(tsu2, renewedAt.AddDate(0, 1, 0), 1), "", TotalPassed, "", ades.BLTA, "expired-later"},
 
+	{"authority expired, lists not archived", "long BLT", year(6), nil, "", Indeterminate, RevocationOutOfBoundsNoPOE, ades.BLT, "revocation-signer-expired"},
+	{"authority expired, lists archived", "long BLTA", year(6), nil, "", TotalPassed, "", ades.BLTA, "expired-later"},
+
 	{"authority revoked", "BT", year(1), revokedAt(sub, archivedAt.Add(time.Hour), 2), "", Indeterminate, RevokedCANoPOE, ades.BT, "revoked"},
 	{"authority out of service", "BT", year(1), revokedAt(sub, archivedAt.Add(time.Hour), 5), "", TotalPassed, "", ades.BT, "revoked-later"},
 	{"authority out of service before", "BT", year(1), revokedAt(sub, stampedAt, 5), "", Indeterminate, RevokedCANoPOE, ades.BT, "revoked"},
@@ -213,11 +216,14 @@ func TestLives(t *testing.T) {
 func (l *life) files(t testing.TB, form string) map[string][]byte {
 	doc := document(t, form)
 	bt := sign(t, form, doc, l.holder, l.tsu1, stampedAt)
+	long := sign(t, form, doc, l.holder, l.tsu3, stampedAt)
 	blta := raised(t, form, bt, l.evidence(publishedAt), l.tsu2, archivedAt)
 	return map[string][]byte{
 		"BB": sign(t, form, doc, l.holder, nil, time.Time{}), "BT": bt,
-		"BLT":  raised(t, form, bt, l.evidence(publishedAt), nil, time.Time{}),
-		"BLTA": blta, "renewed": raised(t, form, blta, l.evidence(renewedAt.Add(-time.Hour)), l.tsu3, renewedAt),
+		"BLT":       raised(t, form, bt, l.evidence(publishedAt), nil, time.Time{}),
+		"long BLT":  raised(t, form, long, l.evidence(publishedAt), nil, time.Time{}),
+		"long BLTA": raised(t, form, long, l.evidence(publishedAt), l.tsu3, archivedAt),
+		"BLTA":      blta, "renewed": raised(t, form, blta, l.evidence(renewedAt.Add(-time.Hour)), l.tsu3, renewedAt),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/rand"
 	"encoding/asn1"
+	"encoding/hex"
 	"strings"
 	"sync"
 	"testing"
@@ -91,6 +92,8 @@ func TestSignaturePolicies(t *testing.T) {
 		{"accepted", string(policy.Text()), TotalPassed, "", "policy-not-evaluated"},
 		{"not available", strict, Indeterminate, SignaturePolicyNotAvailable, "unknown-policy"},
 		{"known", strict + "\n[[signature-policy]]\noid = \"" + oid.String() + "\"\n", TotalPassed, "", "valid"},
+		{"known, with this text", strict + "\n[[signature-policy]]\noid = \"" + oid.String() + "\"\nalgorithm = \"SHA-256\"\ndigest = \"" + hex.EncodeToString(sha([]byte("policy"))) + "\"\n", TotalPassed, "", "valid"},
+		{"known, with another text", strict + "\n[[signature-policy]]\noid = \"" + oid.String() + "\"\nalgorithm = \"SHA-256\"\ndigest = \"00\"\n", Indeterminate, PolicyProcessingError, "policy-digest"},
 	} {
 		o := w.options()
 		o.Policy = must(policy.Parse([]byte(c.rules)))

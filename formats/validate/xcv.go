@@ -205,7 +205,7 @@ func (v *validation) revocation(path certpath.Path, i, depth int) ([]finding, *c
 		at := stamped(final.At)
 		return []finding{doubt(sub, "revoked", name(c), at).since(final.At).orRemark("revoked-later", name(c), at)}, final
 	case newest != nil:
-		return v.freshStatus(c, newest), newest
+		return v.freshStatus(path, i, newest), newest
 	case late:
 		return []finding{doubt(TryLater, "late-revocation", name(c))}, nil
 	case early:
@@ -215,8 +215,8 @@ func (v *validation) revocation(path certpath.Path, i, depth int) ([]finding, *c
 }
 
 // freshStatus judges the newest statement that is not a final revocation.
-func (v *validation) freshStatus(c *x509.Certificate, st *certpath.Status) (out []finding) {
-	at := stamped(st.At)
+func (v *validation) freshStatus(path certpath.Path, i int, st *certpath.Status) (out []finding) {
+	c, at := path[i], stamped(st.At)
 	switch {
 	case st.Unknown:
 		return []finding{doubt(TryLater, "unknown-status", name(c))}
@@ -225,6 +225,9 @@ func (v *validation) freshStatus(c *x509.Certificate, st *certpath.Status) (out 
 	}
 	if until := v.freshUntil(st); v.at.After(until) {
 		out = append(out, doubt(TryLater, "stale-revocation", name(c), stamped(st.ThisUpdate)).until(until))
+	}
+	if end := signerEnd(st, path, i); v.at.After(end) {
+		out = append(out, doubt(RevocationOutOfBoundsNoPOE, "revocation-signer-expired", name(c), name(st.Signer), stamped(end)).until(end).about(st.Sum))
 	}
 	for _, f := range v.crypto(v.statusValidity(st), "weak-revocation", name(c), st.Hash.String()) {
 		out = append(out, f.about(st.Sum))
@@ -304,6 +307,25 @@ func signerPath(st *certpath.Status, path certpath.Path, i int) certpath.Path {
 		full = append(full, path[i+2:]...)
 	}
 	return full
+}
+
+// signerEnd is when the first certificate on the path of the signer of a statement
+// expires: from then on only a statement that is proven to be older can be
+// believed (EN 319 102-1 §5.2.6.4).
+func signerEnd(st *certpath.Status, path certpath.Path, i int) time.Time {
+	end := time.Unix(1<<40, 0)
+	full := signerPath(st, path, i)
+	for _, c := range full[:max(len(full)-1, 0)] {
+		if c.NotAfter.Before(end) {
+			end = c.NotAfter
+		}
+	}
+	for k := range st.Parts {
+		if e := signerEnd(&st.Parts[k], path, i); e.Before(end) {
+			end = e
+		}
+	}
+	return end
 }
 
 // neverRevoked reports certificates that say that nothing will ever be said about

@@ -16,9 +16,11 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,6 +80,18 @@ type Freshness struct {
 type SignaturePolicy struct {
 	OID  string `toml:"oid"`
 	Name string `toml:"name"`
+	// Digest of its text in hexadecimal, by Algorithm; empty: any text.
+	Algorithm string `toml:"algorithm"`
+	Digest    string `toml:"digest"`
+}
+
+// Means reports whether a digest that a signer states is that of this policy. A
+// digest by another algorithm cannot be compared and is taken for right.
+func (s SignaturePolicy) Means(h crypto.Hash, digest []byte) bool {
+	if s.Digest == "" || h != cms.HashByName(s.Algorithm) {
+		return true
+	}
+	return strings.EqualFold(s.Digest, hex.EncodeToString(digest))
 }
 
 // Duration is a time.Duration written as "36h".
@@ -153,6 +167,11 @@ func (p *Policy) check() error {
 			return err
 		}
 	}
+	for _, s := range p.SignaturePolicies {
+		if _, err := hex.DecodeString(s.Digest); s.OID == "" || err != nil || s.Digest != "" && cms.HashByName(s.Algorithm) == 0 {
+			return fmt.Errorf("the signature policy %q needs an oid and, with a digest in hexadecimal, its algorithm", s.OID)
+		}
+	}
 	return nil
 }
 
@@ -219,9 +238,14 @@ func (p *Policy) Algorithm(a cms.Algorithm, key crypto.PublicKey, u Use) Validit
 	return v.And(p.Digest(a.Hash, u))
 }
 
-// KnowsPolicy reports whether a signature policy is among the known ones.
-func (p *Policy) KnowsPolicy(oid string) bool {
-	return slices.ContainsFunc(p.SignaturePolicies, func(s SignaturePolicy) bool { return s.OID == oid })
+// SignaturePolicy gives a known signature policy, nil if it is not known.
+func (p *Policy) SignaturePolicy(oid string) *SignaturePolicy {
+	for i := range p.SignaturePolicies {
+		if p.SignaturePolicies[i].OID == oid {
+			return &p.SignaturePolicies[i]
+		}
+	}
+	return nil
 }
 
 // Bits is the length of a key as the tables count it, 0 for unknown kinds.

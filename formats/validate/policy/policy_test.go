@@ -79,7 +79,7 @@ func TestUses(t *testing.T) {
 	if !p.Digest(crypto.SHA1, Revocation).At(now) || p.Digest(crypto.SHA1, Signature).At(now) {
 		t.Error("uses are not kept apart")
 	}
-	if time.Duration(p.Revocation.MaxAge) != 36*time.Hour || !p.KnowsPolicy("1.2.3") || p.KnowsPolicy("1.2.4") {
+	if time.Duration(p.Revocation.MaxAge) != 36*time.Hour || p.SignaturePolicy("1.2.3") == nil || p.SignaturePolicy("1.2.4") != nil {
 		t.Errorf("got %+v", p)
 	}
 }
@@ -87,16 +87,18 @@ func TestUses(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"not TOML":         "name = ",
-		"no name":          "version='1'",
-		"misspelt field":   "name='x'\n[[digest]]\nalgorithm='SHA-1'\nuntill=2010-01-01",
-		"unknown digest":   "name='x'\n[[digest]]\nalgorithm='SHA-0'",
-		"unknown scheme":   "name='x'\n[[signature]]\nscheme='rot13'\nbits=13",
-		"no bits":          "name='x'\n[[signature]]\nscheme='pss'",
-		"unknown use":      "name='x'\n[[digest]]\nalgorithm='SHA-1'\nuses=['fun']",
-		"negative age":     "name='x'\n[revocation]\nmax-age='-1h'",
-		"unknown handling": "name='x'\nunknown-signature-policy='perhaps'",
-		"too long":         "name='x'\n#" + strings.Repeat(" ", maxText),
+		"not TOML":                 "name = ",
+		"no name":                  "version='1'",
+		"misspelt field":           "name='x'\n[[digest]]\nalgorithm='SHA-1'\nuntill=2010-01-01",
+		"unknown digest":           "name='x'\n[[digest]]\nalgorithm='SHA-0'",
+		"unknown scheme":           "name='x'\n[[signature]]\nscheme='rot13'\nbits=13",
+		"no bits":                  "name='x'\n[[signature]]\nscheme='pss'",
+		"unknown use":              "name='x'\n[[digest]]\nalgorithm='SHA-1'\nuses=['fun']",
+		"policy without algorithm": "name='x'\n[[signature-policy]]\noid='1.2'\ndigest='00'",
+		"policy without name":      "name='x'\n[[signature-policy]]\nname='x'",
+		"negative age":             "name='x'\n[revocation]\nmax-age='-1h'",
+		"unknown handling":         "name='x'\nunknown-signature-policy='perhaps'",
+		"too long":                 "name='x'\n#" + strings.Repeat(" ", maxText),
 	} {
 		if _, err := Parse([]byte(text)); err == nil {
 			t.Errorf("%s is accepted", name)
