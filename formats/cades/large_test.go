@@ -108,7 +108,7 @@ func (f *folded) ReadAt(b []byte, off int64) (int, error) {
 	return total, nil
 }
 
-// through signs a large document, attached, raises it to B-LTA and verifies it.
+// large signs a document of that size, attached, raises it to B-LTA and verifies it.
 func (p *place) large(size int64) {
 	p.Helper()
 	doc := pattern(size)
