@@ -47,7 +47,7 @@ func (fm *form) target(name string, lock *Lock) (target, error) {
 	if t.seed, _, err = pdf.As[pdf.Dict](fm.f, d["SV"]); err != nil {
 		return target{}, err
 	}
-	t.lock, err = readLock(fm.f, d["Lock"])
+	t.lock, err = fm.readLock(d["Lock"])
 	return t, err
 }
 

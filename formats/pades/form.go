@@ -45,6 +45,7 @@ type form struct {
 	names   map[string]bool // fully qualified names, of inner fields too
 	seen    map[pdf.Ref]bool
 	visited int              // elements of /Fields and of every /Kids
+	locked  int              // names in the locks that were read
 	named   int              // bytes in names
 	before  int64            // what f had parsed before
 	values  map[pdf.Ref]bool // what a /V refers to, looked at already

@@ -46,10 +46,11 @@ func (l *Lock) Covers(name string) bool {
 	return false
 }
 
-// maxLocked bounds the names in a lock.
-const maxLocked = 10_000
+// maxLocked bounds the names in all locks of a document together: many fields may share one.
+const maxLocked = 100_000
 
-func readLock(f *pdf.File, o pdf.Object) (*Lock, error) {
+func (fm *form) readLock(o pdf.Object) (*Lock, error) {
+	f := fm.f
 	d, ok, err := pdf.As[pdf.Dict](f, o)
 	if err != nil || !ok {
 		return nil, err
@@ -62,8 +63,8 @@ func readLock(f *pdf.File, o pdf.Object) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(list) > maxLocked {
-		return nil, failure(Limit, "a lock names more than %d fields", maxLocked)
+	if fm.locked += len(list); fm.locked > maxLocked {
+		return nil, failure(Limit, "the locks of the document name more than %d fields", maxLocked)
 	}
 	l := &Lock{Action: string(action)}
 	for _, o := range list {
@@ -107,7 +108,8 @@ type restrictions struct {
 }
 
 // readRestrictions reads the transforms in the /Reference of a signature dictionary (§12.8.1, table 256).
-func readRestrictions(f *pdf.File, d pdf.Dict) (r restrictions, err error) {
+func (fm *form) readRestrictions(d pdf.Dict) (r restrictions, err error) {
+	f := fm.f
 	refs, _, err := pdf.As[pdf.Array](f, d["Reference"])
 	if err != nil {
 		return r, err
@@ -141,7 +143,10 @@ func readRestrictions(f *pdf.File, d pdf.Dict) (r restrictions, err error) {
 				r.docMDP = level
 			}
 		case "FieldMDP":
-			if r.fieldMDP, err = readLock(f, parms); err != nil {
+			if r.fieldMDP != nil {
+				return r, failure(Malformed, "a signature has two FieldMDP transforms")
+			}
+			if r.fieldMDP, err = fm.readLock(parms); err != nil {
 				return r, err
 			}
 		}
@@ -178,7 +183,7 @@ func (fm *form) restricted() (e effect, err error) {
 		if err != nil {
 			return e, err
 		}
-		lock, err := readLock(fm.f, o)
+		lock, err := fm.readLock(o)
 		if err != nil {
 			return e, err
 		}
@@ -193,7 +198,7 @@ func (fm *form) restricted() (e effect, err error) {
 			return e, err
 		}
 		e.certified = e.certified || ok && i == 0
-		r, err := readRestrictions(fm.f, d)
+		r, err := fm.readRestrictions(d)
 		if err != nil {
 			return e, err
 		}

@@ -159,7 +159,7 @@ func (s *Signature) describe(f *pdf.File, d pdf.Dict) {
 
 // restrict reads what the signature and its field say about later changes.
 func (s *Signature) restrict(form *form, fd field, d pdf.Dict, certifies bool) error {
-	r, err := readRestrictions(form.f, d)
+	r, err := form.readRestrictions(d)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (s *Signature) restrict(form *form, fd field, d pdf.Dict, certifies bool) e
 	}
 	o, err := form.entry(fd.ref, "Lock")
 	if err == nil {
-		s.Lock, err = readLock(form.f, o)
+		s.Lock, err = form.readLock(o)
 	}
 	return err
 }

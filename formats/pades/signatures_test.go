@@ -316,6 +316,10 @@ func TestFormLimits(t *testing.T) {
 		5: "<</T(" + strings.Repeat("a", 1<<20) + ")/Kids[" + kids + "]>>"}), ""), pades.Limit)
 	refused("widgets", pdftest.Table(formDocument(pdftest.Objects{
 		5: "<</T(a)/Kids[" + strings.Repeat("8 0 R ", 100_001) + "]>>", 8: "<<>>"}), ""), pades.Limit)
+	clear(many)
+	fields := list(300, func(i int) string { return fmt.Sprintf("<</FT/Sig/T(s%d)/V<<>>/Lock 9 0 R>>", i) })
+	many[9] = "<</Action/Include/Fields[" + strings.Repeat("()", 1000) + "]>>"
+	refused("a shared lock", pdftest.Table(formDocument(many).With(pdftest.Objects{4: "<</Fields[" + fields + "]>>"}), ""), pades.Limit)
 	refused("nested in strings", nestedFields(40, 4<<20), pades.Limit)
 }
 
