@@ -197,6 +197,17 @@ func BenchmarkUpdate(b *testing.B) {
 	}
 }
 
+// BenchmarkHexString reads a signature's /Contents.
+func BenchmarkHexString(b *testing.B) {
+	text := "<" + strings.Repeat("0123456789abCDef", 2048) + ">"
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, err := parseText(text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkObjects reads every object of the sample contract.
 func BenchmarkObjects(b *testing.B) {
 	data := readFile(b, documents+"contratto.pdf")

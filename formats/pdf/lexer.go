@@ -62,6 +62,31 @@ func (l *lexer) fill() (byte, bool) {
 	return l.buf[0], true
 }
 
+// window returns the bytes from the position on that are at hand, at least one; none at the end or after an error.
+func (l *lexer) window() []byte {
+	if _, ok := l.peek(); !ok {
+		return nil
+	}
+	i := int(l.pos - l.start)
+	return l.buf[i:min(int64(l.n), l.stop-l.start)]
+}
+
+// take returns the next n bytes, a window at most, and passes over them; nil if there are fewer.
+func (l *lexer) take(n int) []byte {
+	if int64(n) > l.stop-l.pos {
+		return nil
+	}
+	b := l.window()
+	if len(b) < n {
+		if _, ok := l.fill(); !ok || l.n < n {
+			return nil
+		}
+		b = l.buf
+	}
+	l.pos += int64(n)
+	return b[:n]
+}
+
 // fail makes a Malformed error that names the place.
 func (l *lexer) fail(format string, args ...any) error {
 	if l.err != nil {

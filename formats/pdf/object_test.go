@@ -50,6 +50,9 @@ func TestObjects(t *testing.T) {
 		{"<48 65 6C6c\n6F>", String("Hello")},
 		{"<486>", String("H\x60")},
 		{"<>", String("")},
+		{"<4 8\n6 5 >", String("He")},
+		{"<48 6", nil},
+		{"<4z>", nil},
 		{"12 0 R", Ref{12, 0}},
 		{"[1 0 R 2 3 0]", Array{Ref{1, 0}, Integer(2), Integer(3), Integer(0)}},
 		{"[1 2 R3]", nil},
@@ -178,4 +181,17 @@ func Example() {
 	// 1 0 R Catalog
 	// 2 0 R Pages
 	// 3 0 R Page
+}
+
+// TestLongStrings are read through several windows, whose ends come anywhere between the digits.
+func TestLongStrings(t *testing.T) {
+	t.Parallel()
+	for shift := range 4 {
+		text := strings.Repeat(" ", shift) + "<" + strings.Repeat("0a B1\n", windowSize) + "7>"
+		data := pdftest.Table(pdftest.Minimal().With(pdftest.Objects{4: text}), "")
+		o, err := openFile(t, data).Get(Ref{4, 0})
+		if s, ok := o.(String); err != nil || !ok || string(s) != strings.Repeat("\x0a\xb1", windowSize)+"\x70" {
+			t.Errorf("shift %d: %d bytes, %v", shift, len(s), err)
+		}
+	}
 }

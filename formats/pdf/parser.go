@@ -1,6 +1,10 @@
 package pdf
 
-import "strconv"
+import (
+	"bytes"
+	"slices"
+	"strconv"
+)
 
 // parser reads one object with a lexer, counting what it costs.
 type parser struct {
@@ -332,34 +336,65 @@ func (p *parser) escape() (c byte, ok bool) {
 	return c, true
 }
 
-// hexString reads a string in angle brackets (§7.3.4.3).
+// digits tells what a byte is in a hexadecimal string: the value of a digit, white space, or something else.
+var digits = func() (t [256]byte) {
+	for c := range t {
+		v, isHex := unhex(byte(c))
+		switch {
+		case isHex:
+			t[c] = v
+		case class[c] == white:
+			t[c] = digitSpace
+		default:
+			t[c] = noDigit
+		}
+	}
+	return
+}()
+
+const (
+	digitSpace = 0x10
+	noDigit    = 0x20
+)
+
+// hexString reads a string in angle brackets (§7.3.4.3). The /Contents of a signature is one of tens of kilobytes, so this
+// goes through whole windows.
 func (p *parser) hexString() (Object, error) {
 	p.pos++
 	out := String{}
 	var half byte
 	odd := false
 	for {
-		c, ok := p.peek()
-		if !ok {
+		window := p.window()
+		if window == nil {
 			return nil, p.end("a string")
 		}
-		if c == '>' {
-			p.pos++
-			if odd {
-				out = append(out, half<<4)
+		room := bytes.IndexByte(window, '>')
+		if room < 0 {
+			room = len(window)
+		}
+		out = slices.Grow(out, room/2+1)
+		for i := 0; i < len(window); i++ {
+			v := digits[window[i]]
+			switch {
+			case v < digitSpace && odd:
+				out, odd = append(out, half<<4|v), false
+			case v < digitSpace && i+1 < len(window) && digits[window[i+1]] < digitSpace:
+				i++
+				out = append(out, v<<4|digits[window[i]])
+			case v < digitSpace:
+				half, odd = v, true
+			case window[i] == '>':
+				p.pos += int64(i) + 1
+				if odd {
+					out = append(out, half<<4)
+				}
+				return out, nil
+			case v == noDigit:
+				p.pos += int64(i)
+				return nil, p.fail("a hexadecimal string has a character that is no digit")
 			}
-			return out, nil
 		}
-		v, isHex := unhex(c)
-		switch {
-		case isHex && odd:
-			out = append(out, half<<4|v)
-			odd = false
-		case isHex:
-			half, odd = v, true
-		case class[c] != white:
-			return nil, p.fail("a hexadecimal string has a character that is no digit")
-		}
-		p.pos++
+		p.pos += int64(len(window))
 	}
 }

@@ -340,43 +340,42 @@ func (l *lexer) skipInTable() {
 
 // tableEntry reads "nnnnnnnnnn ggggg n" and a two-byte end of line (§7.5.4).
 func (l *lexer) tableEntry(num int) (entry, error) {
-	off, ok1 := l.digits(10)
-	sp1 := l.literal(" ")
-	gen, ok2 := l.digits(5)
-	sp2 := l.literal(" ")
-	kind, ok3 := l.peek()
-	l.pos++
-	eol := l.literal(" \r") || l.literal(" \n") || l.literal("\r\n")
-	if !(ok1 && sp1 && ok2 && sp2 && ok3 && eol) || kind != 'n' && kind != 'f' {
+	from := l.pos
+	b := l.take(20)
+	if b == nil {
+		if l.err != nil {
+			return entry{}, l.err
+		}
+		return entry{}, failure(Truncated, "the file ends inside of a cross-reference table")
+	}
+	off, ok1 := decimal(b[:10])
+	gen, ok2 := decimal(b[11:16])
+	eol := string(b[18:])
+	if !ok1 || !ok2 || b[10] != ' ' || b[16] != ' ' || b[17] != 'n' && b[17] != 'f' || eol != " \r" && eol != " \n" && eol != "\r\n" {
+		l.pos = from
 		return entry{}, l.fail("the cross-reference entry of object %d is not 20 bytes of the form \"nnnnnnnnnn ggggg n\"", num)
 	}
 	e := entry{off: off, num: int32(num), aux: int32(gen), kind: free}
-	if kind == 'f' {
+	switch {
+	case b[17] == 'f' || off == 0 && num == 0: // object 0 cannot be referred to, whatever it says
 		return e, nil
-	}
-	e.kind = inUse
-	if off == 0 {
-		if num != 0 { // object 0 cannot be referred to
-			e.kind = nowhere
-		} else {
-			e.kind = free
-		}
+	case off == 0:
+		e.kind = nowhere
 		return e, nil
-	}
-	if num == 0 || gen > 65535 || off >= l.size {
+	case num == 0 || gen > 65535 || off >= l.size:
+		l.pos = from
 		return entry{}, l.fail("the cross-reference entry of object %d cannot be right", num)
 	}
+	e.kind = inUse
 	return e, nil
 }
 
-func (l *lexer) digits(n int) (v int64, ok bool) {
-	for range n {
-		c, ok := l.peek()
-		if !ok || c < '0' || c > '9' {
+func decimal(b []byte) (v int64, ok bool) {
+	for _, c := range b {
+		if c < '0' || c > '9' {
 			return 0, false
 		}
 		v = v*10 + int64(c-'0')
-		l.pos++
 	}
 	return v, true
 }
