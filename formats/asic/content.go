@@ -43,6 +43,16 @@ func (u *unpacked) ReadAt(b []byte, off int64) (int, error) {
 	}
 	n, err := io.ReadFull(u.r, b)
 	u.pos = off + int64(n)
+	if err == nil && u.pos == u.e.size {
+		// The last octet was read, but not the end of the packed data and the
+		// checksum: other programs may find more there, or refuse the entry.
+		if _, end := io.ReadFull(u.r, make([]byte, 1)); end != io.EOF {
+			err = end
+			if end == nil {
+				err = fail(Ambiguous, "the entry %q unpacks to more than its size", u.e.name)
+			}
+		}
+	}
 	if err == io.ErrUnexpectedEOF {
 		err = io.EOF
 	}

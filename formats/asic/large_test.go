@@ -26,9 +26,9 @@ func (p pattern) ReadAt(b []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// A document of 64 MB is signed, read and verified within 24 MB of heap.
+// A document of 40 MB is signed, read and verified within 24 MB of heap.
 func TestLargeDocument(t *testing.T) {
-	const size = 64 << 20
+	const size = 40 << 20
 	pki := cmstest.New(t)
 	id := pki.Signer(t, "p256")
 	out, err := os.Create(filepath.Join(t.TempDir(), "large.asice"))

@@ -25,7 +25,7 @@ const (
 	// time-stamp in them: all together so many times, or 2 × maxRatio times the
 	// octets of the file if that is more, and maxWork beside.
 	maxPasses = 2
-	maxWork   = 256 << 20
+	maxWork   = 128 << 20
 )
 
 // ZIP structures (APPNOTE 6.3 §4.3).

@@ -453,7 +453,7 @@ func TestWorkIsBounded(t *testing.T) {
 	t.Parallel()
 	pki := cmstest.New(t)
 	id := pki.Signer(t, "p256")
-	data := make([]byte, 48<<20)
+	data := make([]byte, 32<<20)
 	docs := []asic.Document{{Name: "x", Reader: bytes.NewReader(data), Size: int64(len(data))}}
 	file := sign(t, pki, id, docs, options(id, asic.XAdES, asic.Extended))
 	p := parts(t, file)
