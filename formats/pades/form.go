@@ -18,7 +18,7 @@ const maxNames = 8 << 20
 
 // maxFormText bounds the text of the objects that are read for the form and its signatures, in bytes. Objects that lie in each
 // other's strings have more of it than the file.
-const maxFormText = 128 << 20
+const maxFormText = 64 << 20
 
 // maxFieldDepth bounds their nesting.
 const maxFieldDepth = 64
