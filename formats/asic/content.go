@@ -48,9 +48,6 @@ func (u *unpacked) ReadAt(b []byte, off int64) (int, error) {
 		// checksum: other programs may find more there, or refuse the entry.
 		if _, end := io.ReadFull(u.r, make([]byte, 1)); end != io.EOF {
 			err = end
-			if end == nil {
-				err = fail(Ambiguous, "the entry %q unpacks to more than its size", u.e.name)
-			}
 		}
 	}
 	if err == io.ErrUnexpectedEOF {
