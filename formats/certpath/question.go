@@ -184,7 +184,7 @@ func (q *question) listSigner(l *list) Path {
 		return Path{q.issuer}
 	}
 	s := q.find()
-	if s == nil {
+	if s == nil || v.exhausted() {
 		return nil
 	}
 	for _, m := range s.named(l.issuer) {

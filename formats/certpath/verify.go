@@ -135,15 +135,21 @@ func (v *Verifier) check(s *signedObject, issuer *x509.Certificate) error {
 }
 
 func (v *Verifier) spend(units int64) error {
-	budget := v.Budget
-	if budget == 0 {
-		budget = defaultBudget
-	}
-	if v.spent.Add(units) > int64(budget) {
+	if v.exhausted() || v.spent.Add(units) > v.budget() {
 		return fail(Limit, nil, "checking the signatures of all certificates, lists and answers would take too long")
 	}
 	return nil
 }
+
+func (v *Verifier) budget() int64 {
+	if v.Budget == 0 {
+		return defaultBudget
+	}
+	return int64(v.Budget)
+}
+
+// exhausted reports that nothing more will be checked.
+func (v *Verifier) exhausted() bool { return v.spent.Load() > v.budget() }
 
 // price is about how long a check with a key takes; see [Verifier.Budget].
 func price(key crypto.PublicKey) int64 {
