@@ -172,7 +172,7 @@ func (f *File) stream(l *lexer, ref Ref, d Dict, length func(Object) (int64, err
 		return nil, l.fail("stream %d %d has a /Length of %d, beyond the file", ref.Num, ref.Gen, s.Length)
 	}
 	l.seek(s.Offset+s.Length, f.limits.ObjectBytes)
-	l.eol()
+	l.skipWhite() // an end of line should come here (§7.3.8.1); some programs write two, and /Length still says where the data ends
 	if !l.keywordHere("endstream") {
 		return nil, l.fail("stream %d %d does not end where its /Length says", ref.Num, ref.Gen)
 	}

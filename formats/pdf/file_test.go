@@ -147,6 +147,7 @@ func TestRefusals(t *testing.T) {
 		{"page loop", edit(table, "/Kids[3 0 R]", "/Kids[2 0 R]"), Malformed, "twice"},
 		{"length too short", strings.Replace(stream(""), "/Length 4", "/Length 3", 1), Malformed, "/Length"},
 		{"length too long", strings.Replace(stream(""), "/Length 4", "/Length 8", 1), Malformed, "/Length"},
+		{"lines before endstream", with(4, "<</Length 1>>\nstream\nx\r\n\r\nendstream"), "", ""},
 		{"length beyond", with(4, "<</Length 99999999>>\nstream\nx\nendstream"), Malformed, "beyond"},
 		{"length of itself", with(4, "<</Length 4 0 R>>\nstream\nx\nendstream"), Malformed, "itself"},
 		{"length missing", with(4, "<<>>\nstream\nx\nendstream"), Malformed, "/Length"},
