@@ -82,7 +82,6 @@ type Signature struct {
 	hasBinding bool        // SigningCertificate or SigningCertificateV2 is there
 	signedV2   bool        // and is as baseline wants it
 	formats    map[string]string
-	lacks      []string // of Missing, found while reading
 }
 
 // Signatures reads all signatures of a document that are not inside another

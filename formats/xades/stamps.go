@@ -120,7 +120,6 @@ func (r *reader) stamp(n *c14n.Node, before *[][]byte) error {
 	}
 	kind := stampKinds[n.Local]
 	if kind == ades.ArchiveStamp && n.Space == xadesNamespace {
-		s.lacks = append(s.lacks, "ArchiveTimeStamp of XAdES 1.4.1")
 		s.Missing = append(s.Missing, "ArchiveTimeStamp of XAdES 1.4.1")
 	}
 	var covers [][]byte
