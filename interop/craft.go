@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/asic"
 	"sigillo/formats/cades"
 	"sigillo/formats/cms"
 	"sigillo/formats/jades"
@@ -22,10 +23,15 @@ type craft struct {
 	services *services
 }
 
-// prepared is what all forms have in common between preparing and assembling.
-type prepared interface {
+// unfinished lacks a value and perhaps a time-stamp over it.
+type unfinished interface {
 	Algorithm() cms.Algorithm
 	StampDigest(signature []byte, h crypto.Hash) ([]byte, error)
+}
+
+// prepared is what all forms have in common between preparing and assembling.
+type prepared interface {
+	unfinished
 	Assemble(w io.Writer, doc io.ReaderAt, size int64, signature, token []byte) error
 }
 
@@ -63,23 +69,26 @@ func (c *craft) finish(id *identity, p prepared, doc []byte, stamp bool) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	value, err := id.value(p.Algorithm(), data)
+	value, token, err := c.valueOf(id, p, data, stamp)
 	if err != nil {
 		return nil, err
-	}
-	var token []byte
-	if stamp {
-		imprint, err := p.StampDigest(value, crypto.SHA256)
-		if err != nil {
-			return nil, err
-		}
-		if token, err = c.services.token(crypto.SHA256, imprint, nil); err != nil {
-			return nil, err
-		}
 	}
 	var out bytes.Buffer
 	err = p.Assemble(&out, bytes.NewReader(doc), int64(len(doc)), value, token)
 	return out.Bytes(), err
+}
+
+// valueOf signs, and stamps the value if stamp is true.
+func (c *craft) valueOf(id *identity, p unfinished, data []byte, stamp bool) (value, token []byte, err error) {
+	if value, err = id.value(p.Algorithm(), data); err != nil || !stamp {
+		return value, nil, err
+	}
+	imprint, err := p.StampDigest(value, crypto.SHA256)
+	if err != nil {
+		return nil, nil, err
+	}
+	token, err = c.services.token(crypto.SHA256, imprint, nil)
+	return value, token, err
 }
 
 // sign finishes what Prepare of a form gave, after a walk through JSON.
@@ -165,6 +174,8 @@ func (c *craft) timestamp(f form, doc []byte, e ades.Extension) ([]byte, error) 
 		return stamped[xades.Stamping](c, doc)(xades.PrepareTimestamp(r, size, e))
 	case jadesForm:
 		return stamped[jades.Stamping](c, doc)(jades.PrepareTimestamp(r, size, e))
+	case asicCades, asicXades:
+		return stamped[asic.Stamping](c, doc)(asic.PrepareTimestamp(r, size, e))
 	}
 	return nil, errForm
 }
@@ -182,6 +193,8 @@ func (c *craft) evidence(f form, doc []byte, e ades.Extension) ([]byte, error) {
 		err = xades.AddEvidence(&out, r, size, e)
 	case jadesForm:
 		err = jades.AddEvidence(&out, r, size, e)
+	case asicCades, asicXades:
+		err = asic.AddEvidence(&out, r, size, e)
 	}
 	return out.Bytes(), err
 }
@@ -197,6 +210,8 @@ func (c *craft) archive(f form, doc []byte, e ades.Extension) ([]byte, error) {
 		return stamped[xades.Stamping](c, doc)(xades.PrepareArchive(r, size, e))
 	case jadesForm:
 		return stamped[jades.Stamping](c, doc)(jades.PrepareArchive(r, size, e))
+	case asicCades, asicXades:
+		return stamped[asic.Stamping](c, doc)(asic.PrepareArchive(r, size, e))
 	}
 	return nil, errForm
 }

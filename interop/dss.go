@@ -104,3 +104,33 @@ func orDash(s string) string {
 }
 
 func (d *euDSS) limit(sample) string { return "" }
+
+// veraPDF judges whether what says that it is PDF/A is that still.
+type veraPDF struct{ server }
+
+func (v *veraPDF) name() string { return "veraPDF" }
+
+func (v *veraPDF) missing() string {
+	if len(v.command) == 0 {
+		return "veraPDF was not set up"
+	}
+	return ""
+}
+
+func (v *veraPDF) can(s sample) bool { return s.archive && !s.altered }
+
+func (v *veraPDF) limit(sample) string { return "" }
+
+// judge asks about the document too: what was no PDF/A before cannot be kept one.
+func (v *veraPDF) judge(ctx context.Context, s sample) opinion {
+	for _, path := range []string{s.document, s.path} {
+		col, err := v.answer(ctx, path)
+		if err != nil {
+			return doubt("%v", err)
+		}
+		if col[2] != "PASSED" {
+			return doubt("%s is not PDF/A-%s: %s", nameOf(path), col[1], col[4])
+		}
+	}
+	return accept("PDF/A kept")
+}

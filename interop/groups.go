@@ -11,7 +11,10 @@ type group struct {
 // groups are run in this order.
 var groups = []group{
 	{"formats", "Made by Sigillo", (*run).madeByUs},
+	{"pdfs", "PDFs of other programs, signed by Sigillo", (*run).realWorld},
 	{"dss", "Made by EU DSS", (*run).madeByDSS},
+	{"pyhanko", "Made by pyHanko", (*run).madeByPyHanko},
+	{"openssl", "Made by OpenSSL", (*run).madeByOpenSSL},
 }
 
 func groupNames() []string {

@@ -85,7 +85,7 @@ func (r *run) madeByUs(ctx context.Context) error {
 		return err
 	}
 	var samples []sample
-	for _, k := range r.kinds() {
+	for _, k := range kinds() {
 		for _, l := range k.levels {
 			for _, key := range k.keys {
 				s, err := k.sample(c, r, dir, key, l)
@@ -130,9 +130,9 @@ func (k kind) sample(c *craft, r *run, dir, key string, l ades.Level) (sample, e
 }
 
 // kinds are all that we make.
-func (r *run) kinds() []kind {
+func kinds() []kind {
 	var all []kind
-	for _, some := range [][]kind{cadesKinds(), r.padesKinds(), xadesKinds(), jadesKinds()} {
+	for _, some := range [][]kind{cadesKinds(), padesKinds(), xadesKinds(), jadesKinds(), asicKinds()} {
 		all = append(all, some...)
 	}
 	return all

@@ -52,7 +52,7 @@ func visibly(a appearance.Appearance) func(*pades.Options) {
 	}
 }
 
-func (r *run) padesKinds() []kind {
+func padesKinds() []kind {
 	pdf := func(packaging string, levels []ades.Level, keys []string, change func(*pades.Options)) kind {
 		return kind{form: padesForm, packaging: packaging, document: "contratto.pdf", suffix: ".pdf", levels: levels, keys: keys, make: makePades(change)}
 	}

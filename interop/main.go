@@ -29,6 +29,8 @@ type run struct {
 	sigillo   string
 	dss       []string // command of the judge
 	maker     []string // command of EU DSS as a maker
+	hanko     []string // command of pyHanko as a maker
+	python    string   // with the libraries that make PDFs
 	pki       *pki
 	files     pkiFiles
 	services  *services
@@ -50,10 +52,11 @@ func start() error {
 	program := flag.String("sigillo", "bin/sigillo", "our own program")
 	jar := flag.String("dss", "", "jar with the judge and maker around EU DSS; none: it is missing")
 	hanko := flag.String("pyhanko", "", "command that judges with pyHanko; none: it is missing")
+	python := flag.String("python", "", "Python with the libraries that make PDFs; none: they are missing")
 	keep := flag.String("keep", "", "folder to leave all files in")
 	only := flag.String("only", "", "run only these groups, with commas between: "+strings.Join(groupNames(), " "))
 	flag.Parse()
-	r := &run{documents: *documents, sigillo: *program, dir: *keep}
+	r := &run{documents: *documents, sigillo: *program, dir: *keep, python: *python}
 	if r.dir == "" {
 		tmp, err := os.MkdirTemp("", "sigillo-interop-")
 		if err != nil {
@@ -104,18 +107,22 @@ func (r *run) setUp(jar string, hanko []string) error {
 		return err
 	}
 	trust := []string{"--trust", r.files.root, "--crl", r.files.rootCRL, "--crl", r.files.caCRL}
+	var vera []string
 	if jar != "" {
-		java := []string{"java", "-XX:TieredStopAtLevel=1", "-Xmx1g", "-Djava.awt.headless=true"}
+		java := []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1g", "-Djava.awt.headless=true"}
 		r.dss = append(append(slices.Clone(java), "-jar", jar), append(trust, "--serve")...)
+		vera = append(slices.Clone(java), "-cp", jar, "Archivable", "--serve")
 		r.maker = append(append(slices.Clone(java), "-cp", jar, "Make"), append(trust, "--cert", r.files.ca)...)
 	}
 	if len(hanko) > 0 {
+		r.hanko = []string{hanko[0], filepath.Join(filepath.Dir(hanko[len(hanko)-1]), "make.py")}
 		hanko = append(slices.Clone(hanko), append(trust, "--serve")...)
 	}
 	r.judges = append([]judge{
 		&ours{r.sigillo, r.files},
 		&euDSS{server{title: "EU DSS", command: r.dss}},
 		&pyHanko{server{title: "pyHanko", command: hanko}},
+		&veraPDF{server{title: "veraPDF", command: vera}},
 	}, tools(r.files)...)
 	r.matrix = newMatrix(os.Stdout, r.judges)
 	for _, j := range r.judges {
@@ -132,6 +139,8 @@ func (r *run) stop() {
 		case *euDSS:
 			j.stop()
 		case *pyHanko:
+			j.stop()
+		case *veraPDF:
 			j.stop()
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -36,12 +37,16 @@ type report struct {
 }
 
 func (o *ours) judge(ctx context.Context, s sample) opinion {
-	args := []string{"verify", "--json", "--trust", o.files.root, "--crl", o.files.rootCRL + "," + o.files.caCRL}
+	args := []string{"verify", "--json", "--offline", "--trust", o.files.root, "--crl", o.files.rootCRL, "--crl", o.files.caCRL}
 	for _, c := range s.contents {
 		args = append(args, "--detached", c)
 	}
 	if s.password != "" {
-		args = append(args, "--password", s.password)
+		file := s.path + ".password"
+		if err := os.WriteFile(file, []byte(s.password+"\n"), 0o600); err != nil {
+			return doubt("%v", err)
+		}
+		args = append(args, "--password-file", file)
 	}
 	cmd := exec.CommandContext(ctx, o.program, append(args, s.path)...)
 	var complaint bytes.Buffer

@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -133,6 +134,12 @@ func (p *pki) issue(c, issuer *x509.Certificate, pub crypto.PublicKey, key crypt
 	if c.IsCA && issuer != c {
 		c.CRLDistributionPoints = []string{p.base + "/root.crl"}
 	}
+	spki, err := x509.MarshalPKIXPublicKey(pub)
+	if err != nil {
+		return nil, err
+	}
+	id := sha256.Sum256(spki)
+	c.SubjectKeyId = id[:20] // RFC 7093 §2
 	der, err := x509.CreateCertificate(rand.Reader, c, issuer, pub, key)
 	if err != nil {
 		return nil, err

@@ -37,8 +37,10 @@ type sample struct {
 	contents []string // signed files outside of it
 	document string   // what was signed: told by other means when it is inside
 	password string
-	wrapped  bool // the document is inside of another signed file that was signed
-	altered  bool // a copy in which what was signed has changed: to be refused
+	wrapped  bool   // the document is inside of another signed file that was signed
+	foreign  string // the judge that made it; empty: we did
+	archive  bool   // it says that it is PDF/A
+	altered  bool   // a copy in which what was signed has changed: to be refused
 }
 
 // baseline gives the words of EU DSS for a level of a form.
@@ -73,9 +75,10 @@ func alterations(document []byte) []alteration {
 	raw := alteration{start, len(start) - 1, flip}
 	switch {
 	case bytes.HasPrefix(document, []byte("%PDF-")):
-		raw = alteration{[]byte("%PDF-"), len("%PDF-1"), nil}
-		raw.at++ // the digit after the dot
-		raw.put = flip
+		raw = alteration{[]byte("%PDF-1."), len("%PDF-1."), flip}
+		if bytes.HasPrefix(document, []byte("%PDF-2.0")) {
+			raw = alteration{[]byte("%PDF-2.0"), len("%PDF-"), func(byte) byte { return '1' }}
+		}
 	case bytes.HasPrefix(document, []byte("PK\x03\x04")):
 		raw = alteration{[]byte("PK\x03\x04"), 4, flip}
 	case bytes.Contains(document, []byte("<Numero>")):

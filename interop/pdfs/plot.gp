@@ -1,0 +1,3 @@
+set terminal pdfcairo
+set title "Andamento"
+plot sin(x) with lines, x/10 with points
