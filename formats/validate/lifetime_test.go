@@ -150,6 +150,9 @@ func ecdsaEnds(day string) string {
 	return strings.Replace(string(policy.Text()), rule, rule+"until = "+day+"\n"+strings.Replace(rule, "256", "384", 1), 1)
 }
 
+// proofs is a policy that wants proof of everything.
+var proofs = strings.Replace(string(policy.Text()), `expired-signer = "accept"`, `expired-signer = "prove"`, 1)
+
 func holder(l *life) *party { return l.holder }
 func tsu1(l *life) *party   { return l.tsu1 }
 func tsu2(l *life) *party   { return l.tsu2 }
@@ -182,8 +185,9 @@ var lifeCases = []lifeCase{
 	{"archive unit revoked, not renewed", "BLTA", year(3), revokedAt(tsu2, year(1), 1), "", Indeterminate, OutOfBoundsNotRevoked, ades.BLTA, "timestamp-revoked"},
 	{"archive unit revoked after renewal", "renewed", year(6), revokedAt(tsu2, renewedAt.AddDate(0, 1, 0), 1), "", TotalPassed, "", ades.BLTA, "expired-later"},
 
-	{"authority expired, lists not archived", "long BLT", year(6), nil, "", Indeterminate, RevocationOutOfBoundsNoPOE, ades.BLT, "revocation-signer-expired"},
-	{"authority expired, lists archived", "long BLTA", year(6), nil, "", TotalPassed, "", ades.BLTA, "expired-later"},
+	{"authority expired", "long BLT", year(6), nil, "", TotalPassed, "", ades.BLT, "expired-later"},
+	{"authority expired, lists not archived", "long BLT", year(6), nil, proofs, Indeterminate, RevocationOutOfBoundsNoPOE, ades.BLT, "revocation-signer-expired"},
+	{"authority expired, lists archived", "long BLTA", year(6), nil, proofs, TotalPassed, "", ades.BLTA, "expired-later"},
 
 	{"authority revoked", "BT", year(1), revokedAt(sub, archivedAt.Add(time.Hour), 2), "", Indeterminate, RevokedCANoPOE, ades.BT, "revoked"},
 	{"authority out of service", "BT", year(1), revokedAt(sub, archivedAt.Add(time.Hour), 5), "", TotalPassed, "", ades.BT, "revoked-later"},

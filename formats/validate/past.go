@@ -89,6 +89,12 @@ func (v *validation) slideTime(path certpath.Path) (*chain, time.Time) {
 	return c, control
 }
 
+// outOfBounds reports information that has outlived its signer's certificate
+// without proof that it is older, where the policy wants that.
+func (v *validation) outOfBounds(st *certpath.Status, path certpath.Path, i int) bool {
+	return v.policy.Revocation.ExpiredSigner == "prove" && v.poes.ofStatus(st).After(signerEnd(st, path, i))
+}
+
 // pastStatus is step 2 of §5.6.2.2 for one certificate: the newest statement that
 // was there at the control time and speaks about the certificate's lifetime.
 // Revocations count whenever they became known: an old list is no way round them.
@@ -103,7 +109,7 @@ func (v *validation) pastStatus(path certpath.Path, i int, control time.Time, ba
 			if final == nil || st.At.Before(final.At) {
 				final = st
 			}
-		case newest != nil || st.ThisUpdate.After(control) || v.poes.ofStatus(st).After(control) || v.poes.ofStatus(st).After(signerEnd(st, path, i)):
+		case newest != nil || st.ThisUpdate.After(control) || v.poes.ofStatus(st).After(control) || v.outOfBounds(st, path, i):
 		case !st.Revoked && (st.ThisUpdate.After(cert.NotAfter) && !st.CoversExpired || st.ThisUpdate.Before(cert.NotBefore)):
 		default:
 			newest = st

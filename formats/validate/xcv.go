@@ -226,7 +226,7 @@ func (v *validation) freshStatus(path certpath.Path, i int, st *certpath.Status)
 	if until := v.freshUntil(st); v.at.After(until) {
 		out = append(out, doubt(TryLater, "stale-revocation", name(c), stamped(st.ThisUpdate)).until(until))
 	}
-	if end := signerEnd(st, path, i); v.at.After(end) {
+	if end := signerEnd(st, path, i); v.at.After(end) && v.policy.Revocation.ExpiredSigner == "prove" {
 		out = append(out, doubt(RevocationOutOfBoundsNoPOE, "revocation-signer-expired", name(c), name(st.Signer), stamped(end)).until(end).about(st.Sum))
 	}
 	for _, f := range v.crypto(v.statusValidity(st), "weak-revocation", name(c), st.Hash.String()) {
@@ -310,8 +310,8 @@ func signerPath(st *certpath.Status, path certpath.Path, i int) certpath.Path {
 }
 
 // signerEnd is when the first certificate on the path of the signer of a statement
-// expires: from then on only a statement that is proven to be older can be
-// believed (EN 319 102-1 §5.2.6.4).
+// expires: from then on only a statement that is proven to be older is beyond
+// doubt (EN 319 102-1 §5.2.6.4).
 func signerEnd(st *certpath.Status, path certpath.Path, i int) time.Time {
 	end := time.Unix(1<<40, 0)
 	full := signerPath(st, path, i)

@@ -74,6 +74,9 @@ type SignatureRule struct {
 // Freshness says how old revocation information may be.
 type Freshness struct {
 	MaxAge Duration `toml:"max-age"` // 0: until its own nextUpdate
+	// ExpiredSigner is what to do with information whose signer's certificate has
+	// expired since: "accept" (also when empty), or "prove" that it is older.
+	ExpiredSigner string `toml:"expired-signer"`
 }
 
 // SignaturePolicy is one that signers may name.
@@ -150,6 +153,9 @@ func (p *Policy) check() error {
 	}
 	if !slices.Contains([]string{"", "accept", "indeterminate"}, p.UnknownSignaturePolicy) {
 		return fmt.Errorf("unknown-signature-policy is %q, not accept or indeterminate", p.UnknownSignaturePolicy)
+	}
+	if !slices.Contains([]string{"", "accept", "prove"}, p.Revocation.ExpiredSigner) {
+		return fmt.Errorf("expired-signer is %q, not accept or prove", p.Revocation.ExpiredSigner)
 	}
 	for _, d := range p.Digests {
 		if cms.HashByName(d.Algorithm) == 0 {

@@ -96,6 +96,7 @@ func TestParseRefuses(t *testing.T) {
 		"unknown use":              "name='x'\n[[digest]]\nalgorithm='SHA-1'\nuses=['fun']",
 		"policy without algorithm": "name='x'\n[[signature-policy]]\noid='1.2'\ndigest='00'",
 		"policy without name":      "name='x'\n[[signature-policy]]\nname='x'",
+		"unknown signers":          "name='x'\n[revocation]\nexpired-signer='perhaps'",
 		"negative age":             "name='x'\n[revocation]\nmax-age='-1h'",
 		"unknown handling":         "name='x'\nunknown-signature-policy='perhaps'",
 		"too long":                 "name='x'\n#" + strings.Repeat(" ", maxText),
