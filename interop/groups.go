@@ -10,6 +10,7 @@ type group struct {
 
 // groups are run in this order.
 var groups = []group{
+	{"service", "Signed by the service", (*run).service},
 	{"formats", "Made by Sigillo", (*run).madeByUs},
 	{"pdfs", "PDFs of other programs, signed by Sigillo", (*run).realWorld},
 	{"dss", "Made by EU DSS", (*run).madeByDSS},

@@ -99,8 +99,9 @@ func xadesProperties(c *craft, doc []byte, id *identity, l ades.Level) ([]byte, 
 	})(c, doc, id, l)
 }
 
-// wrapped puts a document, known by an Id, into an element that has room for a signature.
+// wrapped puts a document, known by an Id, beside where its signature goes, in the
+// element that EU DSS uses for that: one that may be left out of the signature.
 func wrapped(doc []byte) []byte {
 	root := bytes.Index(doc, []byte("<p:FatturaElettronica ")) + len("<p:FatturaElettronica ")
-	return slices.Concat([]byte("<busta><p:FatturaElettronica Id=\"documento\" "), bytes.TrimSpace(doc[root:]), []byte("</busta>"))
+	return slices.Concat([]byte("<internally-detached><p:FatturaElettronica Id=\"documento\" "), bytes.TrimSpace(doc[root:]), []byte("</internally-detached>"))
 }

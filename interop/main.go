@@ -27,9 +27,11 @@ type run struct {
 	dir       string // all that is made
 	documents string // what is signed
 	sigillo   string
-	dss       []string // command of the judge
+	dss       []string // command of EU DSS as a judge that stays running
+	dssOnce   []string // and of one that does not
 	maker     []string // command of EU DSS as a maker
 	hanko     []string // command of pyHanko as a maker
+	hankoOnce []string // and as a judge that does not stay running
 	python    string   // with the libraries that make PDFs
 	pki       *pki
 	files     pkiFiles
@@ -111,10 +113,12 @@ func (r *run) setUp(jar string, hanko []string) error {
 	if jar != "" {
 		java := []string{"java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx1g", "-Djava.awt.headless=true"}
 		r.dss = append(append(slices.Clone(java), "-jar", jar), append(trust, "--serve")...)
+		r.dssOnce = append(slices.Clone(java), "-jar", jar)
 		vera = append(slices.Clone(java), "-cp", jar, "Archivable", "--serve")
 		r.maker = append(append(slices.Clone(java), "-cp", jar, "Make"), append(trust, "--cert", r.files.ca)...)
 	}
 	if len(hanko) > 0 {
+		r.hankoOnce = slices.Clone(hanko)
 		r.hanko = []string{hanko[0], filepath.Join(filepath.Dir(hanko[len(hanko)-1]), "make.py")}
 		hanko = append(slices.Clone(hanko), append(trust, "--serve")...)
 	}

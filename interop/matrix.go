@@ -118,6 +118,9 @@ func (m *matrix) print(title string) {
 			}
 		}
 	}
+	if len(m.rows) == 0 {
+		return
+	}
 	w := tabwriter.NewWriter(m.out, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(w, "\n%s\t%s\n", strings.ToUpper(title), strings.Join(columns, "\t"))
 	for _, r := range m.rows {

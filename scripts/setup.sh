@@ -29,6 +29,21 @@ interop='
 /usr/bin/javac:default-jdk-headless:EU DSS, a judge of all forms and their levels
 /usr/bin/mvn:maven:EU DSS, a judge of all forms and their levels
 /var/lib/dpkg/info/python3-venv.list:python3-venv:pyHanko, a judge of PDF and CMS signatures
+/usr/bin/mutool:mupdf-tools:a judge of PDF signatures, and a maker of PDF files
+/usr/lib/libreoffice/share/registry/draw.xcd:libreoffice-draw-nogui:PDF files to sign
+/usr/bin/gs:ghostscript:PDF files to sign
+/usr/bin/pdflatex:texlive-latex-base:PDF files to sign
+/usr/bin/gropdf:groff:PDF files to sign
+/usr/bin/pandoc:pandoc:PDF files to sign
+/usr/bin/enscript:enscript:PDF files to sign, through ghostscript
+/usr/bin/a2ps:a2ps:PDF files to sign, through ghostscript
+/usr/bin/rsvg-convert:librsvg2-bin:PDF files to sign
+/usr/lib/python3/dist-packages/cairo:python3-cairo:PDF files to sign
+/usr/bin/dot:graphviz:PDF files to sign
+/usr/bin/gnuplot:gnuplot-nox:PDF files to sign
+/usr/bin/pdftk:pdftk-java:PDF files to sign
+/usr/bin/podofoimg2pdf:libpodofo-utils:PDF files to sign
+/usr/lib/x86_64-linux-gnu/libpangoft2-1.0.so.0:libpangoft2-1.0-0:PDF files to sign, by WeasyPrint
 '
 case ${1:-run} in
 interop) want="$run$test$interop" ;;
