@@ -140,9 +140,33 @@ func (p *parser) add(parent *Node, kind NodeKind, value string, start int) error
 	return nil
 }
 
+// Bytes that stand for themselves, in text and in the value of an attribute;
+// most text has no others, and nothing needs to be done about it.
+var plainText, plainValue = func() (text, value [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		text[c] = c != '<' && c != '&' && c != ']'
+		value[c] = c != '<' && c != '&' && c != '"' && c != '\''
+	}
+	text['\t'], text['\n'] = true, true
+	return text, value
+}()
+
+// plain finds the first byte from here on that does not stand for itself.
+func (p *parser) plain(table *[256]bool) int {
+	i := p.pos
+	for i < len(p.src) && table[p.src[i]] {
+		i++
+	}
+	return i
+}
+
 // characters parses character data up to the next markup, production [14].
 func (p *parser) characters(parent *Node) error {
 	start := p.pos
+	if end := p.plain(&plainText); parent.Kind != DocumentNode && end < len(p.src) && p.src[end] == '<' {
+		p.pos = end
+		return p.add(parent, TextNode, p.src[start:end], start)
+	}
 	end := strings.IndexByte(p.rest(), '<')
 	if end < 0 {
 		end = len(p.rest())
@@ -173,6 +197,13 @@ func (p *parser) attributeValue() (string, error) {
 		return "", p.bad("an attribute value is not quoted")
 	}
 	quote := p.src[p.pos]
+	p.pos++
+	if end := p.plain(&plainValue); end < len(p.src) && p.src[end] == quote {
+		value := p.src[p.pos:end]
+		p.pos = end + 1
+		return value, nil
+	}
+	p.pos--
 	end := strings.IndexByte(p.src[p.pos+1:], quote)
 	if end < 0 {
 		return "", p.bad("an attribute value does not end")

@@ -166,6 +166,7 @@ func (p *parser) step(d *Document) error {
 	switch {
 	case s[0] != '<':
 		return p.characters(parent)
+	case len(s) > 1 && nameBytes[s[1]]: // a start tag, as most are
 	case strings.HasPrefix(s, "</"):
 		return p.endTag()
 	case strings.HasPrefix(s, "<!--"):
