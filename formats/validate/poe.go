@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"time"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/certpath"
 )
 
@@ -59,11 +60,14 @@ func (p *poes) ofStatus(st *certpath.Status) time.Time {
 // time-stamp proves. It proves nothing when the digest of its imprint was not
 // reliable while the time-stamp itself is proven to have existed.
 func (v *validation) extractPOEs(st *stamp) {
-	if st.contentOnly {
-		return
-	}
 	for _, u := range st.uses {
-		v.poes.add(u.subject.object(), st.at)
+		switch u.kind {
+		case ades.ContentStamp:
+			continue
+		case ades.ReferencesStamp: // some of these are not over the signature value
+		default:
+			v.poes.add(u.subject.object(), st.at)
+		}
 		for _, covered := range u.covers {
 			v.poes.add(objectOf(covered), st.at)
 			if t := v.tokens[objectOf(covered)]; t != nil {

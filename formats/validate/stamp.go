@@ -18,7 +18,6 @@ import (
 type stamp struct {
 	subject            // the token as a signature of its own
 	kind               ades.StampKind
-	contentOnly        bool // it proves nothing about signatures
 	at                 time.Time
 	uses               []stampUse
 	right              bool // its imprint, form and value are right
@@ -32,6 +31,7 @@ type stamp struct {
 // stampUse is a place where a token stands.
 type stampUse struct {
 	subject *subject
+	kind    ades.StampKind
 	covers  [][]byte
 }
 
@@ -57,8 +57,7 @@ func (v *validation) readStamps() {
 			} else if t.right && st.Kind != ades.DocumentStamp { // the same document: checked already
 				t.check(st, v)
 			}
-			t.uses = append(t.uses, stampUse{s, st.Covers})
-			t.contentOnly = t.contentOnly && st.Kind == ades.ContentStamp
+			t.uses = append(t.uses, stampUse{s, st.Kind, st.Covers})
 			s.evidence.Certificates = append(s.evidence.Certificates, t.certificatesInside...)
 		}
 	}
@@ -66,7 +65,7 @@ func (v *validation) readStamps() {
 
 // readStamp reads one token.
 func (v *validation) readStamp(st ades.Stamp) *stamp {
-	t := &stamp{kind: st.Kind, contentOnly: st.Kind == ades.ContentStamp}
+	t := &stamp{kind: st.Kind}
 	t.form = "RFC3161"
 	token, err := cms.ParseToken(st.DER)
 	if err != nil {
@@ -127,11 +126,8 @@ func (v *validation) judgeStamps() {
 			continue
 		}
 		v.extractPOEs(t)
-		if t.kind != ades.ContentStamp {
-			continue
-		}
 		for _, u := range t.uses { // the signature was made after it
-			if t.at.After(v.notBefore[u.subject]) {
+			if u.kind == ades.ContentStamp && t.at.After(v.notBefore[u.subject]) {
 				v.notBefore[u.subject] = t.at
 			}
 		}
