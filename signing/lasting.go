@@ -74,6 +74,7 @@ func (s *Service) raise(ctx context.Context, path string, level Level) ([]byte, 
 		},
 	})
 	if err != nil {
+		s.cfg.Log.Error("a signature could not be raised", "level", level, "err", err)
 		return nil, fromExtend(err)
 	}
 	if err := errors.Join(out.Sync(), os.Rename(out.Name(), path)); err != nil {
@@ -93,26 +94,22 @@ func fromExtend(err error) error {
 	return fromDisk(err, "the signature could not be raised")
 }
 
-// scratch is a file beside path without a name.
-type scratch struct {
-	*os.File
-	size int64
-}
+// scratch is a file without a name.
+type scratch struct{ *os.File }
 
-func newScratch(path string) (*scratch, error) {
+func newScratch(path string) (extend.Scratch, error) {
 	f, err := os.OpenFile(path+".step.part", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	return &scratch{File: f}, os.Remove(f.Name())
-}
-
-// Write appends.
-func (s *scratch) Write(p []byte) (int, error) {
-	n, err := s.File.Write(p)
-	s.size += int64(n)
-	return n, err
+	return scratch{f}, os.Remove(f.Name())
 }
 
 // Size is how much was written.
-func (s *scratch) Size() int64 { return s.size }
+func (s scratch) Size() int64 {
+	st, err := s.Stat()
+	if err != nil {
+		return 0
+	}
+	return st.Size()
+}

@@ -131,7 +131,7 @@ func TestHolderInBrowser(t *testing.T) {
 	tab.says("the result", "contratto-firmato.pdf")
 	tab.says("the result", "TOTAL_PASSED")
 	tab.do("download", chromedp.Click("a[download]"))
-	if j := pdfsig(t.Context(), waitFile(t, tab.downloads, "contratto-firmato.pdf")); j.err != nil {
+	if j := pdfsig(t.Context(), waitFile(t, tab.downloads, "contratto-firmato.pdf"), signing.BT); j.err != nil {
 		t.Error(j.err)
 	}
 	tab.do("history", chromedp.Navigate(h.url+"/history"), chromedp.WaitVisible("h1"))

@@ -60,7 +60,7 @@ func runDemo(ctx context.Context, e env, args []string) int {
 	d := &demonstration{e: e, docs: *docs, dir: filepath.Join(tmp, "appliance"), out: filepath.Join(tmp, "signed"), people: demoPeople}
 	started := time.Now()
 	if err := d.run(ctx); err != nil {
-		return failed(e, err)
+		return d.fail(err)
 	}
 	d.table()
 	fmt.Fprintf(e.out, "\n%d passed, %d failed in %.0f s\n", len(d.rows)-d.failed, d.failed, time.Since(started).Seconds())
@@ -127,9 +127,13 @@ func (d *demonstration) serve(ctx context.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	var log bytes.Buffer
+	log, err := os.OpenFile(d.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
 	cmd := exec.CommandContext(ctx, exe, "serve", "--dir", d.dir)
-	cmd.Stderr = &log
+	cmd.Stderr = log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
 	if err := cmd.Start(); err != nil {
@@ -152,12 +156,23 @@ func (d *demonstration) serve(ctx context.Context) (stop func(), err error) {
 		}
 		select {
 		case err := <-exited:
-			return nil, fmt.Errorf("the service ended: %w\n%s", err, log.String())
+			return nil, fmt.Errorf("the service ended: %w", err)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
 	stop()
-	return nil, fmt.Errorf("the service did not answer\n%s", log.String())
+	return nil, errors.New("the service did not answer")
+}
+
+// log is the file that the service writes its log to.
+func (d *demonstration) log() string { return d.dir + ".log" }
+
+// fail tells why the demonstration broke off, with what the service said.
+func (d *demonstration) fail(err error) int {
+	if log, _ := os.ReadFile(d.log()); len(log) > 0 {
+		fmt.Fprintf(d.e.err, "the service's log ends with:\n%s\n", log[max(0, len(log)-4000):])
+	}
+	return failed(d.e, err)
 }
 
 // check adds a row and prints it as it happens.

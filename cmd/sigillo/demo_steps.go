@@ -67,7 +67,7 @@ func (d *demonstration) signPDF(ctx context.Context) error {
 		return err
 	}
 	d.checkErr("PAdES B-T keeps every byte of the original", keepsBytes(src, path), "the original is a prefix of the signed file")
-	d.external(ctx, "pdfsig accepts the PAdES signature", pdfsig(ctx, path))
+	d.external(ctx, "pdfsig accepts the PAdES signature", pdfsig(ctx, path, signing.BT))
 	d.external(ctx, "sigillo verify: PAdES", d.verify(path, "B-T"))
 	return nil
 }

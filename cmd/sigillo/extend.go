@@ -75,18 +75,16 @@ func scratch() (extend.Scratch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &scratchFile{File: f}, os.Remove(f.Name())
+	return scratchFile{f}, os.Remove(f.Name())
 }
 
-type scratchFile struct {
-	*os.File
-	size int64
-}
+type scratchFile struct{ *os.File }
 
-func (s *scratchFile) Write(p []byte) (int, error) {
-	n, err := s.File.Write(p)
-	s.size += int64(n)
-	return n, err
+// Size is how much was written.
+func (s scratchFile) Size() int64 {
+	st, err := s.Stat()
+	if err != nil {
+		return 0
+	}
+	return st.Size()
 }
-
-func (s *scratchFile) Size() int64 { return s.size }

@@ -42,16 +42,16 @@ func runInterop(ctx context.Context, e env, args []string) int {
 	}
 	d := &demonstration{e: e, docs: *docs, dir: filepath.Join(tmp, "appliance"), out: filepath.Join(tmp, "signed"), people: interopPeople}
 	if err := d.start(ctx); err != nil {
-		return failed(e, err)
+		return d.fail(err)
 	}
 	defer d.stop()
 	for i := range d.clients {
 		if err := d.judgeKey(ctx, d.clients[i], string(interopPeople[i].KeyType)); err != nil {
-			return failed(e, err)
+			return d.fail(err)
 		}
 	}
 	if err := d.judgeOutside(ctx, euDSS(*dss), pyHanko(*pyhanko)); err != nil {
-		return failed(e, err)
+		return d.fail(err)
 	}
 	d.matrix()
 	fmt.Fprintf(e.out, "\n%d passed, %d failed\n", len(d.rows)-d.failed, d.failed)
@@ -120,7 +120,7 @@ func (d *demonstration) judgeKey(ctx context.Context, c *client, key string) err
 		}
 		what := fmt.Sprintf("%s %s %s", o.form, o.level, key)
 		d.files = append(d.files, signedFile{what: what, path: path, form: o.form, level: o.level})
-		for _, j := range d.judges(ctx, o.form, path, filepath.Join(d.docs, o.file)) {
+		for _, j := range d.judges(ctx, o.form, o.level, path, filepath.Join(d.docs, o.file)) {
 			d.cell(what, j.name, j.judgement)
 		}
 		d.cell(what, "sigillo verify", d.verify(path, string(o.level)))
@@ -135,11 +135,11 @@ type named struct {
 }
 
 // judges are the programs that check a form.
-func (d *demonstration) judges(ctx context.Context, form signing.Form, path, original string) []named {
+func (d *demonstration) judges(ctx context.Context, form signing.Form, level signing.Level, path, original string) []named {
 	root := d.layout().Root()
 	switch form {
 	case signing.PAdES:
-		return []named{{"pdfsig", pdfsig(ctx, path)}, {"qpdf", qpdf(ctx, path)}}
+		return []named{{"pdfsig", pdfsig(ctx, path, level)}, {"qpdf", qpdf(ctx, path)}}
 	case signing.CAdES:
 		return []named{{"openssl cms", opensslCMS(ctx, path, original, root)}}
 	default:

@@ -46,14 +46,21 @@ func euDSS(command string) outsider {
 }
 
 // pyHanko judges PDF and CMS, not the profile: it tells the kind of signature
-// and whether there is a time-stamp.
+// and what came with it and after it.
 func pyHanko(command string) outsider {
 	kinds := map[signing.Form]string{signing.PAdES: "ETSI.CAdES.detached", signing.CAdES: "CMS"}
 	return outsider{"pyHanko", strings.Fields(command), func(f signing.Form, l signing.Level) string {
-		if kinds[f] != "" && l.AtLeast(signing.BT) {
-			return kinds[f] + "+timestamp"
+		found := kinds[f]
+		if found != "" && l.AtLeast(signing.BT) {
+			found += "+timestamp"
 		}
-		return kinds[f]
+		if f == signing.PAdES && l.AtLeast(signing.BLT) {
+			found += "+DSS"
+		}
+		if f == signing.PAdES && l == signing.BLTA {
+			found += "+DocTimeStamp"
+		}
+		return found
 	}}
 }
 
