@@ -114,7 +114,7 @@ func runSignPrepare(_ context.Context, e env, args []string) int {
 		fmt.Fprintln(e.err, "sigillo: usage: sigillo sign prepare --certificate CERT.pem --state STATE.json [--dtbs FILE] FILE")
 		return exitUsage
 	}
-	p, err := s.prepare(fs.Arg(0))
+	p, dtbs, err := s.prepare(fs.Arg(0))
 	if err != nil {
 		return failed(e, err)
 	}
@@ -130,7 +130,7 @@ func runSignPrepare(_ context.Context, e env, args []string) int {
 		return failed(e, err)
 	}
 	if s.dtbs != "" {
-		if err := os.WriteFile(s.dtbs, p.DTBS(), 0o600); err != nil {
+		if err := os.WriteFile(s.dtbs, dtbs, 0o600); err != nil {
 			return failed(e, err)
 		}
 	}
@@ -144,35 +144,35 @@ func runSignPrepare(_ context.Context, e env, args []string) int {
 	return exitGood
 }
 
-// prepare prepares a signature of the file.
-func (s *signFlags) prepare(path string) (signature, error) {
+// prepare prepares a signature of the file, and gives the data to be signed.
+func (s *signFlags) prepare(path string) (p signature, dtbs []byte, err error) {
 	if l := ades.Level(s.level); l != ades.BB && l != ades.BT {
-		return nil, errors.New("--level is B-B or B-T; use `sigillo extend` for B-LT and B-LTA")
+		return nil, nil, errors.New("--level is B-B or B-T; use `sigillo extend` for B-LT and B-LTA")
 	}
 	f, size, err := openFile(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	certs, err := readCertificates(s.certificate)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	chain := certs[1:]
 	if s.chain != "" {
 		if chain, err = readCertificates(s.chain); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	at := time.Now()
 	if s.at != "" {
 		if at, err = time.Parse(time.RFC3339, s.at); err != nil {
-			return nil, fmt.Errorf("--time: %w", err)
+			return nil, nil, fmt.Errorf("--time: %w", err)
 		}
 	}
 	h := cms.HashByName(s.hash)
 	if h == 0 {
-		return nil, fmt.Errorf("--hash %s is not one of SHA-256, SHA-384, SHA-512", s.hash)
+		return nil, nil, fmt.Errorf("--hash %s is not one of SHA-256, SHA-384, SHA-512", s.hash)
 	}
 	room := 0
 	if ades.Level(s.level) == ades.BT {
@@ -181,7 +181,15 @@ func (s *signFlags) prepare(path string) (signature, error) {
 	if s.form == "" {
 		s.form = formOf(path)
 	}
-	return s.prepareForm(f, size, path, signer{certs[0], chain, h, at, room, s.properties()})
+	p, err = s.prepareForm(f, size, path, signer{certs[0], chain, h, at, room, s.properties()})
+	if err != nil {
+		return nil, nil, err
+	}
+	if j, ok := p.(*jades.Prepared); ok { // whose data to be signed can hold the document
+		dtbs, err = j.DTBSOf(f, size)
+		return p, dtbs, err
+	}
+	return p, p.DTBS(), nil
 }
 
 // signer is what all forms are told.

@@ -14,9 +14,10 @@ import (
 type role int
 
 const (
-	pageNode   role = iota + 1 // of the page tree
-	formField                  // a field or a widget of one
-	annotation                 // any other annotation of a page
+	pageNode    role = iota + 1 // of the page tree
+	formField                   // a field or a widget of one
+	annotation                  // any other annotation of a page
+	catalogRole                 // the root
 )
 
 // analysis compares two states of a document.
@@ -93,6 +94,7 @@ func (a *analysis) dicts(ref pdf.Ref) (o, n pdf.Dict, ok bool, err error) {
 
 // trailer compares what the two trailers name. Other entries mean nothing.
 func (a *analysis) trailer() error {
+	a.roles[a.old.Root()] = catalogRole
 	o, n := a.old.Trailer(), a.new.Trailer()
 	if o["Root"] != n["Root"] {
 		return a.other("Root", pdf.Ref{})

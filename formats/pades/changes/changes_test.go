@@ -27,7 +27,7 @@ var signedForm = pdftest.Objects{
 	11: "<</Type/Annot/Subtype/Widget/FT/Sig/T(second)/Rect[10 50 90 80]/P 3 0 R>>",
 	12: "[]",
 	13: pdftest.Stream("/Type/XObject/Subtype/Form/BBox[0 0 80 20]", []byte("q Q")),
-	14: "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Contents<00>/ByteRange[0 1 2 3]>>",
+	14: "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Contents<00>/ByteRange[0 1 2 3]/Reference[<</Type/SigRef/TransformMethod/FieldMDP/Data 1 0 R>>]>>",
 }
 
 const (
@@ -53,6 +53,7 @@ var cases = []struct {
 	{"nothing", pdftest.Objects{40: "(unused)"}, nil, true},
 	{"the same again", pdftest.Objects{9: signedForm[9], 8: signedForm[8], 1: signedForm[1]}, nil, true},
 	{"evidence", pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/DSS<</CRLs[]>>/Pages", 1)}, []changes.Kind{changes.Evidence}, true},
+	{"evidence, and a lock that names the catalog", pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/DSS<</CRLs[]>>/Pages", 1)}, []changes.Kind{changes.Evidence}, true},
 	{"metadata", pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/Metadata 40 0 R/Pages", 1), 40: pdftest.Stream("", nil)}, []changes.Kind{changes.Metadata}, true},
 	{"second signature", newSignature("0 0 0 0"), []changes.Kind{changes.Signature}, true},
 	{"visible second signature", newSignature("400 10 500 60"), []changes.Kind{changes.Signature}, true},
@@ -146,6 +147,9 @@ func TestTwoRoles(t *testing.T) {
 			signedForm.With(pdftest.Objects{8: "<</Type/Annot/Subtype/Stamp/Rect[300 300 320 320]/AP<</N 10 0 R>>>>"}), pdftest.Objects{10: signedForm[13]}},
 		"security store is a page's contents": {
 			signedForm.With(pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/DSS<</CRLs[9 0 R]>>/Pages", 1)}), pdftest.Objects{9: signedForm[13]}},
+		"catalog is a page's resources": {
+			signedForm.With(pdftest.Objects{4: "<</Type/Page/Parent 2 0 R/Resources<</XObject 1 0 R>>/Annots 12 0 R>>"}),
+			pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/Metadata 10 0 R/Pages", 1)}},
 		"form's fields are a page's contents": {
 			signedForm.With(pdftest.Objects{5: "<</Fields 12 0 R/SigFlags 3>>", 3: strings.Replace(fill(page1, ""), "/Contents 9 0 R", "/Contents 12 0 R", 1)}),
 			pdftest.Objects{12: "[20 0 R]", 20: fill(widget, "0 0 0 0"), 21: sig}},

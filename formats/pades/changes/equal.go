@@ -107,6 +107,8 @@ func (a *analysis) exempt(ref pdf.Ref, key pdf.Name) bool {
 	switch a.roles[ref] {
 	case pageNode:
 		return true
+	case catalogRole:
+		return key == "Data" // what a signature reference locks (ISO 32000-1 table 253); it is not drawn
 	case formField, annotation:
 		return toFields[key]
 	}
