@@ -10,19 +10,20 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"mime"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/asic"
 	"sigillo/formats/cades"
 	"sigillo/formats/cms"
 	"sigillo/formats/jades"
 	"sigillo/formats/pades"
 	"sigillo/formats/pdf/appearance"
 	"sigillo/formats/xades"
-	"sigillo/pki/fetch"
 )
 
 // tokenRoom is what is kept free for a time-stamp token, in bytes.
@@ -51,6 +52,18 @@ var signForms = map[string]func() signature{
 	"cades": func() signature { return new(cades.Prepared) },
 	"xades": func() signature { return new(xades.Prepared) },
 	"jades": func() signature { return new(jades.Prepared) },
+	"asic":  func() signature { return new(container) },
+}
+
+// container is an ASiC signature, which is put around its documents.
+type container struct {
+	asic.Prepared
+	docs []asic.Document
+}
+
+// Assemble writes the container around the documents that were opened for it.
+func (c *container) Assemble(w io.Writer, _ io.ReaderAt, _ int64, signature, token []byte) error {
+	return c.Prepared.Assemble(w, c.docs, signature, token)
 }
 
 func runSign(ctx context.Context, e env, args []string) int {
@@ -77,7 +90,7 @@ type signFlags struct {
 }
 
 func (s *signFlags) register(fs *flag.FlagSet) {
-	fs.StringVar(&s.form, "form", "", "pades, cades, xades or jades (default: by the name of the file)")
+	fs.StringVar(&s.form, "form", "", "pades, cades, xades, jades, or a container: asic-s-cades, asic-s-xades, asic-e-cades, asic-e-xades (default: by the name of the file)")
 	fs.StringVar(&s.level, "level", "B-B", "B-B or B-T; raise further with `sigillo extend`")
 	fs.StringVar(&s.hash, "hash", "SHA-256", "SHA-256, SHA-384 or SHA-512")
 	fs.StringVar(&s.certificate, "certificate", "", "PEM file with the signer's certificate")
@@ -110,11 +123,11 @@ func runSignPrepare(_ context.Context, e env, args []string) int {
 	if code, ok := parse(fs, args); !ok {
 		return code
 	}
-	if fs.NArg() != 1 || s.certificate == "" || s.state == "" {
-		fmt.Fprintln(e.err, "sigillo: usage: sigillo sign prepare --certificate CERT.pem --state STATE.json [--dtbs FILE] FILE")
+	if fs.NArg() < 1 || fs.NArg() > 1 && !s.container() || s.certificate == "" || s.state == "" {
+		fmt.Fprintln(e.err, "sigillo: usage: sigillo sign prepare --certificate CERT.pem --state STATE.json [--dtbs FILE] FILE (a container: FILE…)")
 		return exitUsage
 	}
-	p, dtbs, err := s.prepare(fs.Arg(0))
+	p, dtbs, err := s.prepare(fs.Args())
 	if err != nil {
 		return failed(e, err)
 	}
@@ -122,7 +135,7 @@ func runSignPrepare(_ context.Context, e env, args []string) int {
 	if err != nil {
 		return failed(e, err)
 	}
-	data, err = json.Marshal(interrupted{s.form, ades.Level(s.level), data})
+	data, err = json.Marshal(interrupted{stateForm(s.form), ades.Level(s.level), data})
 	if err != nil {
 		return failed(e, err)
 	}
@@ -145,15 +158,15 @@ func runSignPrepare(_ context.Context, e env, args []string) int {
 }
 
 // prepare prepares a signature of the file, and gives the data to be signed.
-func (s *signFlags) prepare(path string) (p signature, dtbs []byte, err error) {
+func (s *signFlags) prepare(paths []string) (p signature, dtbs []byte, err error) {
 	if l := ades.Level(s.level); l != ades.BB && l != ades.BT {
 		return nil, nil, errors.New("--level is B-B or B-T; use `sigillo extend` for B-LT and B-LTA")
 	}
-	f, size, err := openFile(path)
+	docs, closing, err := openDocuments(paths)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer f.Close()
+	defer closing()
 	certs, err := readCertificates(s.certificate)
 	if err != nil {
 		return nil, nil, err
@@ -179,14 +192,14 @@ func (s *signFlags) prepare(path string) (p signature, dtbs []byte, err error) {
 		room = tokenRoom
 	}
 	if s.form == "" {
-		s.form = formOf(path)
+		s.form = formOf(paths[0])
 	}
-	p, err = s.prepareForm(f, size, path, signer{certs[0], chain, h, at, room, s.properties()})
+	p, err = s.prepareForm(docs, signer{certs[0], chain, h, at, room, s.properties()})
 	if err != nil {
 		return nil, nil, err
 	}
 	if j, ok := p.(*jades.Prepared); ok { // whose data to be signed can hold the document
-		dtbs, err = j.DTBSOf(f, size)
+		dtbs, err = j.DTBSOf(docs[0].Reader, docs[0].Size)
 		return p, dtbs, err
 	}
 	return p, p.DTBS(), nil
@@ -223,8 +236,55 @@ func formOf(path string) string {
 	return "cades"
 }
 
-func (s *signFlags) prepareForm(f io.ReaderAt, size int64, path string, by signer) (signature, error) {
+// container reports whether the form is a container.
+func (s *signFlags) container() bool { return stateForm(s.form) == "asic" }
+
+// stateForm gives the name under which a form is stored.
+func stateForm(form string) string {
+	if strings.HasPrefix(form, "asic-") {
+		return "asic"
+	}
+	return form
+}
+
+// openDocuments opens the documents to be signed; in a container they have the
+// last part of their path for a name.
+func openDocuments(paths []string) (docs []asic.Document, closing func(), err error) {
+	var files []*os.File
+	closing = func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}
+	for _, path := range paths {
+		f, size, err := openFile(path)
+		if err != nil {
+			closing()
+			return nil, nil, err
+		}
+		files = append(files, f)
+		docs = append(docs, asic.Document{Name: filepath.Base(path), MediaType: mime.TypeByExtension(filepath.Ext(path)), Reader: f, Size: size})
+	}
+	return docs, closing, nil
+}
+
+func (s *signFlags) prepareForm(docs []asic.Document, by signer) (signature, error) {
+	f, size, name := docs[0].Reader, docs[0].Size, docs[0].Name
 	switch s.form {
+	case "asic-s-cades", "asic-s-xades", "asic-e-cades", "asic-e-xades":
+		o := asic.Options{Certificate: by.certificate, Chain: by.chain, Hash: by.hash, PSS: s.pss, SigningTime: by.at, Timestamp: by.room,
+			Properties: by.properties, Type: asic.Simple, Form: asic.CAdES}
+		if strings.HasPrefix(s.form, "asic-e") {
+			o.Type = asic.Extended
+		}
+		if strings.HasSuffix(s.form, "xades") {
+			o.Form = asic.XAdES
+		}
+		p, err := asic.Prepare(docs, o)
+		if err != nil {
+			return nil, err
+		}
+		return &container{Prepared: *p}, nil
 	case "cades":
 		return cades.Prepare(f, size, cades.Options{Certificate: by.certificate, Chain: by.chain, Hash: by.hash, PSS: s.pss,
 			SigningTime: by.at, Timestamp: by.room, Properties: by.properties, Detached: s.detached})
@@ -235,12 +295,12 @@ func (s *signFlags) prepareForm(f io.ReaderAt, size int64, path string, by signe
 			o.Packaging = xades.Detached
 		}
 		if o.Packaging == xades.Detached {
-			o.Name = filepath.Base(path)
+			o.Name = name
 		}
 		return xades.Prepare(f, size, o)
 	case "jades":
 		o := jades.Options{Certificate: by.certificate, Chain: by.chain, Hash: by.hash, PSS: s.pss, SigningTime: by.at,
-			Timestamp: by.room, Properties: by.properties, Name: filepath.Base(path)}
+			Timestamp: by.room, Properties: by.properties, Name: name}
 		if s.detached {
 			o.Packaging = jades.Detached
 		}
@@ -252,7 +312,7 @@ func (s *signFlags) prepareForm(f io.ReaderAt, size int64, path string, by signe
 		}
 		return pades.Prepare(f, size, o)
 	}
-	return nil, fmt.Errorf("--form %s is not one of pades, cades, xades, jades", s.form)
+	return nil, fmt.Errorf("--form %s is not one of pades, cades, xades, jades, asic-s-cades, asic-s-xades, asic-e-cades, asic-e-xades", s.form)
 }
 
 // pades are the options of a PDF signature.
@@ -305,75 +365,4 @@ func openFile(path string) (*os.File, int64, error) {
 		return nil, 0, err
 	}
 	return f, st.Size(), nil
-}
-
-func runSignAssemble(ctx context.Context, e env, args []string) int {
-	fs := flags(e, "sign assemble")
-	state := fs.String("state", "", "file that `sign prepare` wrote")
-	value := fs.String("signature", "", "file with the signature value (ECDSA: DER, as openssl gives it)")
-	tsa := fs.String("tsa", "", "address of the time-stamping authority, for B-T")
-	out := fs.String("out", "", "file for the result")
-	if code, ok := parse(fs, args); !ok {
-		return code
-	}
-	if fs.NArg() != 1 || *state == "" || *value == "" || *out == "" {
-		fmt.Fprintln(e.err, "sigillo: usage: sigillo sign assemble --state STATE.json --signature FILE --out FILE [--tsa URL] FILE")
-		return exitUsage
-	}
-	if err := assemble(ctx, *state, *value, *tsa, *out, fs.Arg(0)); err != nil {
-		return failed(e, err)
-	}
-	fmt.Fprintln(e.out, *out)
-	return exitGood
-}
-
-func assemble(ctx context.Context, state, value, tsa, out, path string) error {
-	data, err := os.ReadFile(state)
-	if err != nil {
-		return err
-	}
-	var s interrupted
-	if err := json.Unmarshal(data, &s); err != nil || signForms[s.Form] == nil {
-		return fmt.Errorf("%s was not written by `sigillo sign prepare`", state)
-	}
-	p := signForms[s.Form]()
-	if err := json.Unmarshal(s.Prepared, p); err != nil {
-		return fmt.Errorf("%s: %w", state, err)
-	}
-	sig, err := os.ReadFile(value)
-	if err != nil {
-		return err
-	}
-	var token []byte
-	if s.Level == ades.BT {
-		if tsa == "" {
-			return errors.New("a signature prepared as B-T needs --tsa URL")
-		}
-		digest, err := p.StampDigest(sig, crypto.SHA256)
-		if err != nil {
-			return err
-		}
-		if token, err = fetch.New(30*time.Second, time.Now).Stamp(ctx, tsa, crypto.SHA256, digest); err != nil {
-			return err
-		}
-	}
-	f, size, err := openFile(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return writeWhole(out, func(w io.Writer) error { return p.Assemble(w, f, size, sig, token) })
-}
-
-// writeWhole writes a file under its name only once it is whole.
-func writeWhole(path string, write func(io.Writer) error) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // does nothing once it is renamed
-	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
