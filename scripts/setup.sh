@@ -24,6 +24,7 @@ test='
 /usr/bin/qpdf:qpdf:a judge of PDF files
 /usr/bin/xmllint:libxml2-utils:a judge of canonical XML
 /usr/lib/python3/dist-packages/lxml:python3-lxml:a judge of canonical XML below the root
+/usr/lib/python3/dist-packages/pip:python3-pip:fetching a test suite of path validation
 '
 interop='
 /usr/bin/javac:default-jdk-headless:EU DSS, a judge of all forms and their levels
