@@ -23,6 +23,13 @@ func (p *pyHanko) can(s sample) bool {
 	return s.form == padesForm || s.form == cadesForm && !strings.Contains(s.levels, "counter:") && !strings.Contains(s.levels, "-LT")
 }
 
+func (p *pyHanko) limit(s sample) string {
+	if strings.HasPrefix(s.kind, "ghostscript-encrypted") {
+		return "cannot read the metadata of PDFs that ghostscript 10.0 encrypts, who leaves them clear without saying so"
+	}
+	return ""
+}
+
 func (p *pyHanko) judge(ctx context.Context, s sample) opinion {
 	content := ""
 	if len(s.contents) > 0 {
@@ -62,5 +69,3 @@ func lacks(found, levels string) string {
 	}
 	return ""
 }
-
-func (p *pyHanko) limit(sample) string { return "" }

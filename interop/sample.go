@@ -172,5 +172,6 @@ func alterContainer(data, document []byte) ([]byte, bool, error) {
 			return nil, false, err
 		}
 	}
-	return out.Bytes(), changed, w.Close()
+	err = w.Close()
+	return out.Bytes(), changed, err
 }

@@ -155,17 +155,17 @@ async def judge_pdf(spec, f, password):
 def open_pdf(f, password):
     """Opens a document, leniently only if strictly does not do: what was there before is not our fault."""
     for strict in (True, False):
-        reader = PdfFileReader(f, strict=strict)
-        if reader.encrypted:
-            reader.decrypt(password or "")
         try:
+            reader = PdfFileReader(f, strict=strict)
+            if reader.encrypted:
+                reader.decrypt(password or "")
             for s in reader.embedded_signatures:
                 s.compute_integrity_info()
         except (PdfReadError, SignatureValidationError):
             if not strict:
                 raise
-            continue
-        return reader
+        else:
+            return reader
     raise AssertionError("unreachable")
 
 
