@@ -44,7 +44,7 @@ interop='
 /usr/bin/gnuplot:gnuplot-nox:PDF files to sign
 /usr/bin/pdftk:pdftk-java:PDF files to sign
 /usr/bin/podofoimg2pdf:libpodofo-utils:PDF files to sign
-/usr/lib/x86_64-linux-gnu/libpangoft2-1.0.so.0:libpangoft2-1.0-0:PDF files to sign, by WeasyPrint
+/usr/share/doc/libpangoft2-1.0-0:libpangoft2-1.0-0:PDF files to sign, by WeasyPrint
 '
 case ${1:-run} in
 interop) want="$run$test$interop" ;;
