@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/asn1"
@@ -90,12 +91,11 @@ type Config struct {
 // step, so that a higher serial number never has an earlier time. Signing and
 // archiving happen outside it, side by side.
 type Unit struct {
-	cfg      Config
-	hash     crypto.Hash // of the token's signature
-	opts     crypto.SignerOpts
-	tsa      []byte // GeneralName or nil
-	from, to time.Time
-	maxToken int
+	cfg       Config
+	algorithm cms.Algorithm // of the token's signature
+	tsa       []byte        // GeneralName or nil
+	from, to  time.Time
+	maxToken  int
 
 	mu        sync.Mutex
 	last      time.Time
@@ -111,12 +111,11 @@ func New(cfg Config) (*Unit, error) {
 	if len(cfg.Hashes) == 0 {
 		cfg.Hashes = []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512}
 	}
-	u := &Unit{cfg: cfg, hash: signatureHash(cfg.Certificate.PublicKey), last: cfg.Last}
-	alg, err := cms.AlgorithmFor(cfg.Certificate.PublicKey, u.hash, cfg.PSS)
-	if err != nil {
+	u := &Unit{cfg: cfg, last: cfg.Last}
+	var err error
+	if u.algorithm, err = cms.AlgorithmFor(cfg.Certificate.PublicKey, signatureHash(cfg.Certificate.PublicKey), cfg.PSS); err != nil {
 		return nil, fail(BadConfig, err, "the key of the unit cannot sign time-stamps")
 	}
-	u.opts = alg.SignerOpts()
 	if cfg.NameInToken {
 		u.tsa = cms.DirectoryName(cfg.Certificate.RawSubject)
 	}
@@ -129,9 +128,13 @@ func New(cfg Config) (*Unit, error) {
 	return u, nil
 }
 
-// signatureHash gives the digest that suits the strength of the key.
+// signatureHash gives the digest that suits the strength of the key; for Ed25519
+// it is prescribed (RFC 8419 §3.1).
 func signatureHash(pub crypto.PublicKey) crypto.Hash {
-	if k, ok := pub.(*ecdsa.PublicKey); ok {
+	switch k := pub.(type) {
+	case ed25519.PublicKey:
+		return crypto.SHA512
+	case *ecdsa.PublicKey:
 		switch bits := k.Curve.Params().BitSize; {
 		case bits > 384:
 			return crypto.SHA512
@@ -249,13 +252,13 @@ func (u *Unit) prepare(req *cms.TimestampRequest, at time.Time, serial int64) (*
 		SerialNumber: big.NewInt(serial), GenTime: at, Accuracy: u.cfg.Accuracy,
 		Nonce: req.Nonce, NonceRaw: req.NonceRaw, TSA: u.tsa,
 	}, cms.SignerOptions{
-		Certificate: u.cfg.Certificate, Chain: u.cfg.Chain, Hash: u.hash, PSS: u.cfg.PSS, OmitCertificates: !req.CertReq,
+		Certificate: u.cfg.Certificate, Chain: u.cfg.Chain, Hash: u.algorithm.Hash, PSS: u.cfg.PSS, OmitCertificates: !req.CertReq,
 	})
 }
 
 // sign gives the token with its value.
 func (u *Unit) sign(p *cms.Prepared) ([]byte, error) {
-	value, err := u.cfg.Signer.Sign(rand.Reader, p.DTBSR(), u.opts)
+	value, err := u.cfg.Signer.Sign(rand.Reader, u.algorithm.Input(p.DTBS()), u.algorithm.SignerOpts())
 	if err != nil {
 		return nil, err
 	}

@@ -193,6 +193,32 @@ func TestOpenSSLAcceptsAnswers(t *testing.T) {
 	}
 }
 
+// An Ed25519 unit signs the attributes themselves, with SHA-512 as their digest
+// (RFC 8419 §3.1). OpenSSL 3.0 cannot judge that.
+func TestEd25519(t *testing.T) {
+	t.Parallel()
+	l := &ledger{}
+	cfg := config(cmstest.New(t).TSU(t, "ed25519"), l)
+	cfg.Check = false // the reader below must see for itself
+	token, refusal := ask(t, newUnit(t, cfg), request(t, crypto.SHA256, []byte("documento"), true))
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	over := func(data string) func(crypto.Hash) ([]byte, error) {
+		return func(h crypto.Hash) ([]byte, error) { return digest(h, []byte(data)), nil }
+	}
+	if err := token.Verify(over("documento")); err != nil || token.Signer.Hash != crypto.SHA512 {
+		t.Fatalf("%v, digest %v", err, token.Signer.Hash)
+	}
+	if err := token.Verify(over("altro")); cms.KindOf(err) != cms.Mismatch {
+		t.Fatalf("other data: got %v", err)
+	}
+	token.Signer.SignatureValue[0] ^= 1
+	if err := token.Verify(over("documento")); cms.KindOf(err) != cms.BadSignature {
+		t.Fatalf("changed value: got %v", err)
+	}
+}
+
 func checkTokenAsCMS(t *testing.T, dir string, resp []byte) {
 	t.Helper()
 	r, err := cms.ParseResponse(resp)
@@ -406,7 +432,7 @@ func TestSerialsSetBack(t *testing.T) {
 func TestMaxTokenSize(t *testing.T) {
 	t.Parallel()
 	pki := cmstest.New(t)
-	for _, key := range []string{"p256", "p384", "rsa2048"} {
+	for _, key := range []string{"p256", "p384", "rsa2048", "ed25519"} {
 		l := &ledger{}
 		cfg := config(pki.TSU(t, key), l)
 		cfg.NameInToken = true
