@@ -276,10 +276,15 @@ func (p *Prepared) MaxSize() int64 {
 // Assemble writes the signed file. doc is what was prepared: the document of a
 // new file, which a detached one does not need and may be nil, or the signed file
 // that the signature is added to. signature is the value as crypto.Signer returns
-// it. token is the time-stamp over it for B-T and nil for B-B. If doc has changed
-// since it was prepared an error comes and what was written must be thrown away.
+// it; one that the prepared certificate did not make over DTBS is refused before
+// anything is written. token is the time-stamp over it for B-T and nil for B-B. If
+// doc has changed since it was prepared an error comes and what was written must
+// be thrown away.
 func (p *Prepared) Assemble(w io.Writer, doc io.ReaderAt, size int64, signature, token []byte) error {
 	if err := p.checkLevel(token); err != nil {
+		return err
+	}
+	if err := p.CMS.VerifySignature(signature); err != nil {
 		return err
 	}
 	switch p.Packaging {

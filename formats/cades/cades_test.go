@@ -249,3 +249,49 @@ func TestAssembleRefuses(t *testing.T) {
 		}
 	}
 }
+
+// A value that the prepared certificate did not make over the data to be signed is
+// refused before anything is written, wherever the signature goes.
+func TestAssembleRefusesForeignValues(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id, other := pki.Signer(t, "p256"), pki.Signer(t, "p256")
+	doc := []byte("abc")
+	var signed bytes.Buffer
+	signFile(t, pki, "p256", crypto.SHA256, false, false, bytes.NewReader(doc), 3, &signed)
+	attached := options(id, 0)
+	detached := attached
+	detached.Detached = true
+	file := signed.Bytes()
+	for name, c := range map[string]struct {
+		doc     []byte
+		prepare func() (*cades.Prepared, error)
+	}{
+		"attached": {doc, func() (*cades.Prepared, error) { return cades.Prepare(bytes.NewReader(doc), 3, attached) }},
+		"detached": {doc, func() (*cades.Prepared, error) { return cades.Prepare(bytes.NewReader(doc), 3, detached) }},
+		"parallel": {file, func() (*cades.Prepared, error) {
+			return cades.PrepareParallel(bytes.NewReader(file), int64(len(file)), attached)
+		}},
+		"counter": {file, func() (*cades.Prepared, error) {
+			return cades.PrepareCounter(bytes.NewReader(file), int64(len(file)), []int{0}, attached)
+		}},
+	} {
+		p, err := c.prepare()
+		if err != nil {
+			t.Fatal(err)
+		}
+		elsewhere := p.CMS
+		elsewhere.SignedAttributes = append(bytes.Clone(p.CMS.SignedAttributes), 0)
+		for what, value := range map[string][]byte{
+			"of another key": other.Sign(t, p), "over other data": id.Sign(t, &elsewhere), "none": nil, "no DER": make([]byte, 70),
+		} {
+			var out bytes.Buffer
+			if err := p.Assemble(&out, bytes.NewReader(c.doc), int64(len(c.doc)), value, nil); cades.KindOf(err) != cms.BadSignature || out.Len() > 0 {
+				t.Errorf("%s, %s: got %v with %d bytes written", name, what, err, out.Len())
+			}
+		}
+		if err := p.Assemble(io.Discard, bytes.NewReader(c.doc), int64(len(c.doc)), id.Sign(t, p), nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -211,6 +211,9 @@ func (p *Prepared) Algorithm() Algorithm {
 // VerifySignature checks a signature value against the signer's certificate
 // before it is put to use.
 func (p *Prepared) VerifySignature(signature []byte) error {
+	if p.incomplete() {
+		return fail(BadOptions, "the prepared signature is incomplete")
+	}
 	c, err := x509.ParseCertificate(p.Certificate)
 	if err != nil {
 		return wrap(Malformed, err, "the prepared signature holds a broken certificate")

@@ -29,7 +29,8 @@ func (p *Prepared) StampDigest(signature []byte, h crypto.Hash) ([]byte, error) 
 func (p *Prepared) SignedSize() int64 { return p.Size + int64(len(p.Tail)) }
 
 // Assemble writes the signed document to w: the document as it is, then the appended part with the signature value and,
-// for level B-T, the time-stamp token in it. The value is as crypto.Signer gives it.
+// for level B-T, the time-stamp token in it. The value is as crypto.Signer gives it; one that the prepared certificate did not
+// make over DTBS is refused before anything is written.
 //
 // The document is checked while it is written, against mistakes. If it is not the one that was prepared the error has the kind
 // Changed, the appended part is not written, and what w got must be thrown away.
@@ -53,6 +54,9 @@ func (p *Prepared) message(signature, token []byte) ([]byte, error) {
 		return nil, failure(BadSignature, "the signature was prepared for level B-B, without a time-stamp")
 	case len(token) > p.Timestamp:
 		return nil, failure(BadSignature, "the time-stamp has %d bytes, and only %d were reserved", len(token), p.Timestamp)
+	}
+	if err := p.CMS.VerifySignature(signature); err != nil {
+		return nil, fromCMS(err)
 	}
 	message, err := p.CMS.Assemble(signature, token)
 	return message, fromCMS(err)

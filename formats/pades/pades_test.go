@@ -394,6 +394,8 @@ func TestAssembleRefuses(t *testing.T) {
 	}
 	bb, bt := prepare(0), prepare(tokenRoom)
 	signature := id.Sign(t, bb.CMS)
+	elsewhere := *bb.CMS
+	elsewhere.SignedAttributes = append(bytes.Clone(bb.CMS.SignedAttributes), 0)
 	imprint, _ := bb.StampDigest(signature, crypto.SHA256)
 	token := tsu.Stamp(t, crypto.SHA256, imprint, when)
 	other := tsu.Stamp(t, crypto.SHA256, make([]byte, 32), when)
@@ -411,6 +413,8 @@ func TestAssembleRefuses(t *testing.T) {
 		{"already signed", bb, sign(t, doc, id, nil, nil), signature, nil, pades.Changed},
 		{"no signature", bb, doc, nil, nil, pades.BadSignature},
 		{"signature too long", bb, doc, make([]byte, 500), nil, pades.BadSignature},
+		{"signature of another key", bb, doc, pki.Signer(t, "p256").Sign(t, bb.CMS), nil, pades.BadSignature},
+		{"signature over other data", bb, doc, id.Sign(t, &elsewhere), nil, pades.BadSignature},
 		{"token for B-B", bb, doc, signature, token, pades.BadSignature},
 		{"no token for B-T", bt, doc, signature, nil, pades.BadSignature},
 		{"token over something else", bt, doc, signature, other, pades.BadSignature},
