@@ -70,7 +70,7 @@
 //	    "form": "PAdES",                         // PAdES, CAdES, XAdES, JAdES, PDF (a signature that is no PAdES), RFC3161
 //	    "level": "B-LTA",                        // B-B, B-T, B-LT, B-LTA, or "" when it is no baseline level
 //	    "indication": "TOTAL_PASSED",
-//	    "subIndication": "",                     // EN 319 102-1 Table 5 and 6; absent when passed
+//	    "subIndication": "",                     // EN 319 102-1 Table 5 and 6; empty when passed
 //	    "signer": "Ada Prova",
 //	    "issuer": "Issuing CA",
 //	    "serial": "0a1b",                        // lower-case hexadecimal

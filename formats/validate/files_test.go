@@ -280,7 +280,7 @@ func TestReportShape(t *testing.T) {
 	}
 	serial := fmt.Sprintf("%x", w.holder.cert.SerialNumber)
 	want := []string{`{"file":"file","format":"xml","form":"XAdES","validated":"2026-11-21T11:00:00Z","indication":"TOTAL_PASSED","signatures":[` +
-		`{"id":"S1","form":"XAdES","level":"B-T","indication":"TOTAL_PASSED","signer":"Ada Prova","issuer":"Issuing CA","serial":"` + serial + `",` +
+		`{"id":"S1","form":"XAdES","level":"B-T","indication":"TOTAL_PASSED","subIndication":"","signer":"Ada Prova","issuer":"Issuing CA","serial":"` + serial + `",` +
 		`"signingTime":"2026-11-21T10:00:00Z","bestSignatureTime":"2026-11-21T10:01:00Z","timestamps":[` +
 		`{"id":"T1","kind":"signature","time":"2026-11-21T10:01:00Z","indication":"TOTAL_PASSED","tsa":"TSU 1",`,
 		`"coversWholeDocument":true,"reasons":[{"code":"valid",` +

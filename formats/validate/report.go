@@ -79,7 +79,7 @@ type SignatureReport struct {
 	Form                string              `json:"form"`
 	Level               string              `json:"level"`
 	Indication          Indication          `json:"indication"`
-	SubIndication       SubIndication       `json:"subIndication,omitempty"`
+	SubIndication       SubIndication       `json:"subIndication"` // empty when passed
 	Signer              string              `json:"signer,omitempty"`
 	Issuer              string              `json:"issuer,omitempty"`
 	Serial              string              `json:"serial,omitempty"`
