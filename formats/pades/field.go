@@ -116,7 +116,15 @@ func (e *edit) newField(t target, sig pdf.Ref, w widget) error {
 			d["Lock"].(pdf.Dict)["P"] = pdf.Integer(t.lock.Permission)
 		}
 	}
-	if w.appearance != nil {
+	if w.appearance == nil {
+		// Nothing is drawn, and PDF/A-1 wants an appearance all the same (ISO 19005-1 §6.9).
+		nothing, err := e.add(&pdf.NewStream{Dict: pdf.Dict{"Type": pdf.Name("XObject"), "Subtype": pdf.Name("Form"),
+			"BBox": pdf.Array{pdf.Integer(0), pdf.Integer(0), pdf.Integer(0), pdf.Integer(0)}, "Resources": pdf.Dict{}}})
+		if err != nil {
+			return err
+		}
+		d["AP"] = pdf.Dict{"N": nothing}
+	} else {
 		g, err := readGeometry(e.f, page)
 		if err != nil {
 			return err
