@@ -60,6 +60,7 @@ func (p *poes) ofStatus(st *certpath.Status) time.Time {
 // time-stamp proves. It proves nothing when the digest of its imprint was not
 // reliable while the time-stamp itself is proven to have existed.
 func (v *validation) extractPOEs(st *stamp) {
+	var done [][]byte
 	for _, u := range st.uses {
 		switch u.kind {
 		case ades.ContentStamp:
@@ -68,6 +69,10 @@ func (v *validation) extractPOEs(st *stamp) {
 		default:
 			v.poes.add(u.subject.object(), st.at)
 		}
+		if sameList(u.covers, done) { // all signatures under it have one, which may be long
+			continue
+		}
+		done = u.covers
 		for _, covered := range u.covers {
 			v.poes.add(objectOf(covered), st.at)
 			if t := v.tokens[objectOf(covered)]; t != nil {
@@ -76,6 +81,8 @@ func (v *validation) extractPOEs(st *stamp) {
 		}
 	}
 }
+
+func sameList(a, b [][]byte) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
 
 // extractToken adds what exists since a token inside which it is exists.
 func (v *validation) extractToken(t *stamp, at time.Time) {

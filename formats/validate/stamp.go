@@ -3,12 +3,14 @@ package validate
 import (
 	"bytes"
 	"cmp"
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"slices"
 	"time"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/asic"
 	"sigillo/formats/cms"
 	"sigillo/formats/validate/policy"
 )
@@ -54,8 +56,8 @@ func (v *validation) readStamps() {
 				t.order = len(v.ordered)
 				v.tokens[key] = t
 				v.ordered = append(v.ordered, t)
-			} else if t.right && st.Kind != ades.DocumentStamp { // the same document: checked already
-				t.check(st, v)
+			} else if t.right { // the same token elsewhere may stand for other data
+				t.also(st)
 			}
 			t.uses = append(t.uses, stampUse{s, st.Kind, st.Covers})
 			s.evidence.Certificates = append(s.evidence.Certificates, t.certificatesInside...)
@@ -87,6 +89,15 @@ func (t *stamp) check(st ades.Stamp, v *validation) {
 	t.right = len(t.findings) == 0 || !slices.ContainsFunc(t.findings, func(f finding) bool { return f.before.IsZero() })
 }
 
+// also compares the imprint with the data of a further place where the token
+// stands. A copy of a right one at a place it is not of would prove that what
+// is there is as old; it is worth nothing anywhere then.
+func (t *stamp) also(st ades.Stamp) {
+	if f := checkImprint(t.token, st.Imprint); f != nil {
+		t.findings, t.right = append(t.findings, *f), false
+	}
+}
+
 // tokenFindings checks a token, and the digest of its imprint by the policy.
 func (v *validation) tokenFindings(t *cms.Token, imprint imprinter) []finding {
 	return append(checkToken(t, imprint), v.crypto(v.policy.Digest(t.Info.Hash, policy.Timestamp), "weak-digest", t.Info.Hash.String())...)
@@ -94,7 +105,8 @@ func (v *validation) tokenFindings(t *cms.Token, imprint imprinter) []finding {
 
 // tokenSubject makes a subject of a token.
 func tokenSubject(t *cms.Token, der []byte) *subject {
-	s := &subject{form: "RFC3161", certificate: t.Certificate, token: t, value: t.Signer.SignatureValue, whole: true}
+	s := &subject{form: "RFC3161", certificate: t.Certificate, token: t, value: t.Signer.SignatureValue, whole: true,
+		digests: []crypto.Hash{t.Signer.Hash}}
 	s.evidence.Certificates = slices.Clone(t.Certificates)
 	if sd, err := cms.ParseBytes(der, cms.Limits{}); err == nil {
 		s.evidence.CRLs, s.evidence.OCSP = sd.CRLs, sd.OCSP
@@ -175,12 +187,8 @@ func (v *validation) stampFindings(s *subject, d verdict) (out []finding) {
 // is for time-stamping alone and named by it, and its signature.
 func checkToken(t *cms.Token, imprint imprinter) []finding {
 	if imprint != nil {
-		sum, err := imprint(t.Info.Hash)
-		if err != nil {
-			return []finding{doubt(SigConstraintsFailure, "unsupported", err)}
-		}
-		if !bytes.Equal(sum, t.Info.Imprint) {
-			return []finding{failed(HashFailure, "stamp-other")}
+		if f := checkImprint(t, imprint); f != nil {
+			return []finding{*f}
 		}
 	}
 	if t.Certificate == nil {
@@ -198,9 +206,27 @@ func checkToken(t *cms.Token, imprint imprinter) []finding {
 	return tokenSignature(t)
 }
 
+// checkImprint compares the imprint of a token with that of the data, nil if they
+// are the same.
+func checkImprint(t *cms.Token, imprint imprinter) *finding {
+	sum, err := imprint(t.Info.Hash)
+	var f finding
+	switch {
+	case asic.KindOf(err) == cms.Mismatch: // a document that the stamped manifest names is another one
+		f = failed(HashFailure, "content-changed")
+	case err != nil:
+		f = doubt(SigConstraintsFailure, "unsupported", err)
+	case !bytes.Equal(sum, t.Info.Imprint):
+		f = failed(HashFailure, "stamp-other")
+	default:
+		return nil
+	}
+	return &f
+}
+
 func tokenSignature(t *cms.Token) []finding {
 	err := t.VerifySignature()
-	if err == nil {
+	if err == nil || cms.KindOf(err) == cms.Weak { // that is for the policy, see signatureCrypto
 		return nil
 	}
 	switch cms.KindOf(err) {
@@ -208,8 +234,6 @@ func tokenSignature(t *cms.Token) []finding {
 		return []finding{failed(HashFailure, "stamp-changed")}
 	case cms.BadSignature:
 		return []finding{failed(SigCryptoFailure, "stamp-signature")}
-	case cms.Weak:
-		return []finding{doubt(CryptoConstraintsFailure, "weak-digest", t.Signer.Hash.String())}
 	case cms.Unsupported:
 		return []finding{doubt(SigConstraintsFailure, "unsupported", err)}
 	}
