@@ -2,21 +2,13 @@ package cades_test
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/rand"
-	"crypto/sha256"
-	"fmt"
 	"io"
-	"os"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"sigillo/formats/ades"
 	"sigillo/formats/cades"
 	"sigillo/formats/cms"
+	"sigillo/formats/internal/meter"
 )
 
 // pattern is a document of any size that takes no memory: a block over and over.
@@ -145,31 +137,6 @@ func (p *place) fold(f *folded, s *cades.Stamping, err error) *folded {
 	return fold(p, f.doc, func(w io.Writer) error { return s.Assemble(w, f, f.size(), tokens) })
 }
 
-// peakRSS gives how much the process's resident memory grew at most while f ran,
-// in octets; -1 where the kernel does not tell.
-func peakRSS(f func()) int64 {
-	debug.FreeOSMemory()
-	if os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) != nil {
-		f()
-		return -1
-	}
-	idle := status("VmRSS")
-	f()
-	return status("VmHWM") - idle
-}
-
-func status(field string) int64 {
-	b, _ := os.ReadFile("/proc/self/status")
-	for line := range strings.Lines(string(b)) {
-		var kib int64
-		if name, rest, _ := strings.Cut(line, ":"); name == field {
-			fmt.Sscan(rest, &kib)
-			return kib << 10
-		}
-	}
-	return -1
-}
-
 // A document of 256 MB is signed, raised to B-LTA, read and verified within 32 MB
 // of resident memory.
 func TestLargeDocument(t *testing.T) {
@@ -178,92 +145,7 @@ func TestLargeDocument(t *testing.T) {
 	}
 	p := at(t)
 	p.large(1 << 20) // what is loaded once is loaded now
-	if peak := peakRSS(func() { p.large(256 << 20) }); peak > 32<<20 {
+	if peak, _ := meter.PeakRSS(func() { p.large(256 << 20) }); peak > 32<<20 {
 		t.Fatalf("the resident memory grew by %d bytes", peak)
 	}
-}
-
-// BenchmarkStream2GB signs 2 GB detached and verifies it, then attached, raised
-// to B-LTA and verified, and reports the memory that takes beside the idle
-// process, and the rate of signing compared with hashing alone.
-func BenchmarkStream2GB(b *testing.B) {
-	const size = 2 << 30
-	p := at(b)
-	id := p.Signer(b, "p256")
-	doc := pattern(size)
-	p.large(1 << 20)
-	var hashing, signing time.Duration
-	var peak int64
-	for b.Loop() {
-		start := time.Now()
-		d := sha256.New()
-		if _, err := io.CopyBuffer(d, io.NewSectionReader(doc, 0, size), make([]byte, 64<<10)); err != nil {
-			b.Fatal(err)
-		}
-		hashing += time.Since(start)
-		peak = max(peak, peakRSS(func() {
-			start := time.Now()
-			prepared, err := cades.Prepare(doc, size, p.options(id, true))
-			p7s := p.finish(id, prepared, err, nil)
-			signing += time.Since(start)
-			sd, err := cms.ParseBytes(p7s, cms.Limits{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			if err := sd.Signers[0].Verify(func(crypto.Hash) ([]byte, error) { return d.Sum(nil), nil }); err != nil {
-				b.Fatal(err)
-			}
-			p.large(size)
-		}))
-	}
-	b.ReportMetric(float64(peak)/(1<<20), "MB-over-idle")
-	b.ReportMetric(float64(b.N)*size/signing.Seconds()/1e6, "MB/s-signing")
-	b.ReportMetric(float64(b.N)*size/hashing.Seconds()/1e6, "MB/s-hashing")
-}
-
-// BenchmarkCAdES reports how many times longer a B-B signature of 1 MB takes than
-// the digest of the data and the bare signature. Both take turns in one loop and
-// the fastest tenths are compared: the others have other load on the machine in
-// them.
-func BenchmarkCAdES(b *testing.B) {
-	for _, key := range []string{"p256", "rsa2048"} {
-		for _, detached := range []bool{false, true} {
-			b.Run(key+map[bool]string{false: "/attached", true: "/detached"}[detached], func(b *testing.B) {
-				benchmarkCAdES(b, key, detached)
-			})
-		}
-	}
-}
-
-func benchmarkCAdES(b *testing.B, key string, detached bool) {
-	p := at(b)
-	id := p.Signer(b, key)
-	o := p.options(id, detached)
-	doc := bytes.NewReader(block)
-	var out bytes.Buffer
-	out.Grow(len(block) + 16<<10)
-	var whole, floor []time.Duration
-	for b.Loop() {
-		out.Reset()
-		start := time.Now()
-		prepared, err := cades.Prepare(doc, int64(len(block)), o)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := prepared.Assemble(&out, doc, int64(len(block)), id.Sign(b, prepared), nil); err != nil {
-			b.Fatal(err)
-		}
-		middle := time.Now()
-		digest := sha256.Sum256(block)
-		if _, err := id.Key.Sign(rand.Reader, digest[:], crypto.SHA256); err != nil {
-			b.Fatal(err)
-		}
-		whole, floor = append(whole, middle.Sub(start)), append(floor, time.Since(middle))
-	}
-	slices.Sort(whole)
-	slices.Sort(floor)
-	w, f := whole[len(whole)/10], floor[len(floor)/10]
-	b.ReportMetric(float64(w), "ns/signature")
-	b.ReportMetric(float64(f), "ns/floor")
-	b.ReportMetric(float64(w)/float64(f), "x-floor")
 }
