@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/subtle"
 	"io"
+	"slices"
 	"strings"
 
 	"sigillo/formats/cms"
@@ -290,8 +291,8 @@ func (c *Container) Signatures() []*Signature { return c.signatures }
 // Stamps gives the time-stamps that are files of the container.
 func (c *Container) Stamps() []*ContainerStamp { return c.stamps }
 
-// Uncovered gives the names of documents that no signature and no time-stamp
-// names, and of files in META-INF that mean nothing here. What it does not name is
+// Uncovered gives the names of documents that no signature names, nor a time-stamp
+// of documents alone, and of files in META-INF that mean nothing here. What it does not name is
 // not verified thereby.
 func (c *Container) Uncovered() []string {
 	covered := map[string]bool{mimetypeName: true, odfManifest: true}
@@ -303,8 +304,11 @@ func (c *Container) Uncovered() []string {
 	}
 	for _, s := range c.stamps {
 		covered[s.File], covered[s.Manifest] = true, true
+		over := slices.ContainsFunc(c.signatures, func(g *Signature) bool { return s.covers(g.File) })
 		for _, d := range s.Documents {
-			covered[d.Name] = true
+			// A time-stamp over a signature speaks for that; a document that came with
+			// the time-stamp would be taken for one of the signer's.
+			covered[d.Name] = covered[d.Name] || !over || !isDocument(d.Name)
 		}
 	}
 	var out []string
