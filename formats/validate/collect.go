@@ -167,7 +167,7 @@ func (c *collector) newest(path certpath.Path, i, depth int) (best *certpath.Sta
 // fetch asks for something newer about path[i], once.
 func (c *collector) fetch(path certpath.Path, i int) bool {
 	key := objectOf(path[i].Raw)
-	if c.v.fetch == nil || c.asked[key] || c.budget <= 0 {
+	if c.v.fetch == nil || c.asked[key] || c.budget <= 0 || !c.v.sound(path) {
 		return false
 	}
 	if c.asked == nil {

@@ -95,7 +95,14 @@ func topmost(c *x509.Certificate, have []*x509.Certificate) *x509.Certificate {
 // fetchStatuses asks about the certificates of the path for which nothing fresh
 // is known.
 func (v *validation) fetchStatuses(leaf *x509.Certificate, n *int) {
+	tried := 0
 	for path := range v.search.Paths(leaf) {
+		if tried++; tried > maxPaths {
+			return
+		}
+		if !v.sound(path) { // its addresses could be anybody's, and of this machine's own network
+			continue
+		}
 		for i := len(path) - 2; i >= 0 && *n > 0; i-- {
 			if fs, _ := v.revocation(path, i, 0); passed(fs) {
 				continue

@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"slices"
 	"time"
 
 	"sigillo/formats/certpath"
@@ -31,10 +32,8 @@ func (v *validation) pastSignature(s *subject, best time.Time) *chain {
 // without revocation and at a time inside of the validity of all certificates;
 // the sliding does the rest.
 func (v *validation) pastCertificate(path certpath.Path) (*chain, time.Time) {
-	for _, f := range path.Check(time.Time{}, v.constraints) {
-		if f.Kind != certpath.Weak {
-			return nil, time.Time{}
-		}
+	if !v.sound(path) {
+		return nil, time.Time{}
 	}
 	if len(path) > 1 {
 		from, to := path[0].NotBefore, path[0].NotAfter
@@ -51,6 +50,13 @@ func (v *validation) pastCertificate(path certpath.Path) (*chain, time.Time) {
 		}
 	}
 	return v.slideTime(path)
+}
+
+// sound reports a path that is right but for times and algorithms. One that is not
+// may end in certificates that anybody made: a signature of some holder's key is
+// under them, and no authority vouches for what they say.
+func (v *validation) sound(path certpath.Path) bool {
+	return !slices.ContainsFunc(path.Check(time.Time{}, v.constraints), func(f certpath.Fault) bool { return f.Kind != certpath.Weak })
 }
 
 // slideTime is the validation time sliding of §5.6.2.2: from the anchor down, it
