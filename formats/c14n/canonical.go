@@ -72,7 +72,7 @@ func Canonicalize(w io.Writer, n *Node, a Algorithm, o Options) error {
 	}
 	c := &canon{
 		w:         w,
-		buf:       make([]byte, 0, 4<<10), // most forms are of small elements
+		buf:       make([]byte, 0, min(max(n.End-n.Start, 1<<10), bufferSize)), // forms are about as long as what they are of
 		exclusive: a.WithoutComments() == Exclusive,
 		v11:       a.WithoutComments() == C14N11,
 		comments:  a != a.WithoutComments(),

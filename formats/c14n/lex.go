@@ -350,6 +350,6 @@ func (p *parser) instruction(parent *Node) error {
 	if err := p.add(parent, PINode, data, start); err != nil {
 		return err
 	}
-	p.pending[len(p.pending)-1].Local = target
+	p.pending[len(p.pending)-1].Tag = &Tag{Local: target}
 	return nil
 }

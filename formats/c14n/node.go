@@ -117,12 +117,10 @@ type Node struct {
 // Element is what only an element has, but for Local, which is the target of a
 // processing instruction too, and Children, which a document has.
 type Element struct {
-	Prefix, Local string
-	Space         string // namespace URI
+	// Tag is never nil.
+	*Tag
 
-	Attrs      []Attr      // in canonical order: namespace URI, then local name
-	Namespaces []Namespace // declared on this element, in order of prefix
-	Children   []*Node
+	Children []*Node
 
 	// CloseStart is the offset of the end tag, or of the "/>" of an
 	// empty-element tag (then Empty is true).
@@ -132,8 +130,18 @@ type Element struct {
 	relative bool // of the document node: some namespace URI in it is relative
 }
 
+// Tag is what a start tag says. Elements of one name that say no more than that
+// share theirs: they are most of what a document has.
+type Tag struct {
+	Prefix, Local string
+	Space         string // namespace URI
+
+	Attrs      []Attr      // in canonical order: namespace URI, then local name
+	Namespaces []Namespace // declared on this element, in order of prefix
+}
+
 // noElement is that of all texts and comments, which are most of a document.
-var noElement Element
+var noElement = Element{Tag: new(Tag)}
 
 // Document is a parsed document.
 type Document struct {

@@ -1,7 +1,6 @@
 package c14n
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,6 +70,7 @@ type parser struct {
 	nodes    int
 	open     []*Node             // elements whose end tag is awaited, innermost last
 	scope    map[string][]string // prefix: URIs bound to it, innermost last
+	bare     map[string]*Tag     // qualified name: the tag that says no more, in this scope
 	slab     []Node              // not given out yet
 	elements []Element           // not given out yet
 	pending  []*Node             // children of the open elements, outermost first
@@ -95,6 +95,7 @@ func (p *parser) node(kind NodeKind, parent *Node) *Node {
 		p.elements = make([]Element, min(256, 8+p.nodes/2))
 	}
 	n.Element, p.elements = &p.elements[0], p.elements[1:]
+	n.Tag = noElement.Tag
 	return n
 }
 
@@ -275,24 +276,38 @@ func (p *parser) startTag(parent *Node) (*Node, error) {
 	n := p.node(ElementNode, parent)
 	n.Start = p.pos
 	p.pos++
-	var err error
-	if n.Prefix, n.Local, err = p.qualifiedName(); err != nil {
+	prefix, local, err := p.qualifiedName()
+	if err != nil {
 		return nil, err
 	}
-	if n.Prefix == "xmlns" {
+	if prefix == "xmlns" {
 		return nil, p.bad("an element cannot have the prefix xmlns")
 	}
 	if len(p.open) >= p.lim.Depth {
 		return nil, p.fail(Limit, "elements are nested more than %d deep", p.lim.Depth)
 	}
-	if err := p.attributes(n); err != nil {
-		return nil, err
-	}
-	for _, ns := range n.Namespaces {
-		p.scope[ns.Prefix] = append(p.scope[ns.Prefix], ns.URI)
-	}
-	if err := p.resolve(n); err != nil {
-		return nil, err
+	name := p.src[n.Start+1 : p.pos]
+	bare := p.pos < len(p.src) && (p.src[p.pos] == '>' || p.src[p.pos] == '/')
+	if t := p.bare[name]; bare && t != nil {
+		n.Tag = t
+		if err := p.attributes(n); err != nil { // the end of the tag is all there is
+			return nil, err
+		}
+	} else {
+		n.Tag = &Tag{Prefix: prefix, Local: local}
+		if err := p.attributes(n); err != nil {
+			return nil, err
+		}
+		p.enter(n)
+		if err := p.resolve(n); err != nil {
+			return nil, err
+		}
+		if bare {
+			if p.bare == nil {
+				p.bare = map[string]*Tag{}
+			}
+			p.bare[name] = n.Tag
+		}
 	}
 	p.pending = append(p.pending, n)
 	if n.Empty {
@@ -359,81 +374,6 @@ func (p *parser) attribute(n *Node) error {
 	}
 	n.Attrs = append(n.Attrs, Attr{Prefix: prefix, Local: local, Value: value})
 	return nil
-}
-
-// declare checks a namespace declaration against Namespaces in XML 1.0 §3.
-func (p *parser) declare(n *Node, prefix, uri string) error {
-	switch {
-	case len(uri) > p.lim.Namespace:
-		return p.fail(Limit, "a namespace URI is longer than %d bytes", p.lim.Namespace)
-	case prefix == "xmlns" || uri == xmlnsNamespace:
-		return p.bad("the prefix and the namespace of xmlns cannot be declared")
-	case (prefix == "xml") != (uri == xmlNamespace):
-		return p.bad("the prefix xml and its namespace belong to each other alone")
-	case prefix != "" && uri == "":
-		return p.bad("the prefix %s cannot be undeclared in XML 1.0", prefix)
-	}
-	p.relative = p.relative || uri != "" && !absolute(uri)
-	n.Namespaces = append(n.Namespaces, Namespace{Prefix: prefix, URI: uri})
-	return nil
-}
-
-// resolve finds the namespaces of the element and its attributes, puts them
-// in canonical order and refuses duplicates.
-func (p *parser) resolve(n *Node) error {
-	slices.SortFunc(n.Namespaces, byPrefix)
-	for i := 1; i < len(n.Namespaces); i++ {
-		if n.Namespaces[i].Prefix == n.Namespaces[i-1].Prefix {
-			return p.bad("<%s> declares a namespace prefix twice", n.Local)
-		}
-	}
-	var ok bool
-	if n.Space, ok = p.lookup(n.Prefix); !ok {
-		return p.bad("the prefix %s of <%s> is not declared", n.Prefix, n.Local)
-	}
-	for i := range n.Attrs {
-		a := &n.Attrs[i]
-		if a.Prefix == "" {
-			continue
-		}
-		if a.Space, ok = p.lookup(a.Prefix); !ok {
-			return p.bad("the prefix %s of the attribute %s is not declared", a.Prefix, a.Local)
-		}
-	}
-	slices.SortFunc(n.Attrs, order)
-	for i := 1; i < len(n.Attrs); i++ {
-		if n.Attrs[i].Space == n.Attrs[i-1].Space && n.Attrs[i].Local == n.Attrs[i-1].Local {
-			return p.bad("<%s> has the attribute %s twice", n.Local, n.Attrs[i].Local)
-		}
-	}
-	return nil
-}
-
-// order is the canonical order of attributes (Canonical XML §2.2): namespace
-// URI first, then local name, both by code point, which is byte order in UTF-8.
-func order(a, b Attr) int {
-	return cmp.Or(strings.Compare(a.Space, b.Space), strings.Compare(a.Local, b.Local))
-}
-
-// lookup gives the namespace a prefix is bound to here.
-func (p *parser) lookup(prefix string) (string, bool) {
-	uris := p.scope[prefix]
-	if len(uris) == 0 {
-		return "", prefix == ""
-	}
-	return uris[len(uris)-1], true
-}
-
-// leave takes the declarations of n out of scope.
-func (p *parser) leave(n *Node) {
-	for _, ns := range n.Namespaces {
-		uris := p.scope[ns.Prefix]
-		if len(uris) == 1 {
-			delete(p.scope, ns.Prefix)
-		} else {
-			p.scope[ns.Prefix] = uris[:len(uris)-1]
-		}
-	}
 }
 
 func (p *parser) endTag() error {
