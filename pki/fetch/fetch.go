@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -87,6 +88,7 @@ type Client struct {
 
 	mu    sync.Mutex
 	known map[string]answer
+	held  int // bytes in known
 }
 
 // answer is what came from an address, or why nothing did.
@@ -103,7 +105,8 @@ func New(timeout time.Duration, now func() time.Time) *Client {
 	return c
 }
 
-// client is an HTTP client that connects to addresses which may says are fit.
+// client is an HTTP client that connects to addresses which may says are fit. It
+// has no proxy, which would connect where it likes.
 func client(timeout time.Duration, may func(netip.Addr) bool) *http.Client {
 	d := net.Dialer{Timeout: timeout, Control: func(_, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
@@ -114,7 +117,7 @@ func client(timeout time.Duration, may func(netip.Addr) bool) *http.Client {
 	}}
 	return &http.Client{
 		Timeout:   timeout,
-		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: d.DialContext, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second},
+		Transport: &http.Transport{DialContext: d.DialContext, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if len(via) > redirects {
 				return errors.New("too many redirections")
@@ -128,10 +131,25 @@ func anyAddress(netip.Addr) bool { return true }
 
 // publicAddress reports whether an address is one of the internet at large.
 func publicAddress(a netip.Addr) bool {
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !carrierGrade.Contains(a)
+	return a.IsGlobalUnicast() && !a.IsPrivate() &&
+		!slices.ContainsFunc(special, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-var carrierGrade = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+// special are further ranges of the registries of RFC 6890 that are not the
+// internet at large, or in which an address of IPv4 is hidden that may be any.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),
+	netip.MustParsePrefix("100.64.0.0/10"), // shared by the customers of a provider, RFC 6598
+	netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("::/96"),
+	netip.MustParsePrefix("64:ff9b::/96"), // translated to IPv4, RFC 6052
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2001::/32"), // Teredo, RFC 4380
+	netip.MustParsePrefix("2002::/16"), // 6to4, RFC 3056
+	netip.MustParsePrefix("fec0::/10"),
+}
 
 // checkURL refuses what is not HTTP, which includes the LDAP addresses that old
 // certificates have.
@@ -144,7 +162,7 @@ func checkURL(u *url.URL) error {
 
 // get fetches by GET, or from memory.
 func (c *Client) get(ctx context.Context, hc *http.Client, address string, max int64) ([]byte, error) {
-	return c.remembered(address, func() ([]byte, error) {
+	return c.remembered(ctx, address, func() ([]byte, error) {
 		req, err := request(ctx, http.MethodGet, address, nil)
 		if err != nil {
 			return nil, err
@@ -155,7 +173,7 @@ func (c *Client) get(ctx context.Context, hc *http.Client, address string, max i
 
 // post fetches by POST, or from memory.
 func (c *Client) post(ctx context.Context, hc *http.Client, address, contentType string, body []byte) ([]byte, error) {
-	return c.remembered(address+"\x00"+string(body), func() ([]byte, error) {
+	return c.remembered(ctx, address+"\x00"+string(body), func() ([]byte, error) {
 		return Post(ctx, hc, address, contentType, body)
 	})
 }
@@ -202,8 +220,9 @@ func do(hc *http.Client, req *http.Request, max int64) ([]byte, error) {
 	return body, nil
 }
 
-// remembered gives what is known for a key, or gets it.
-func (c *Client) remembered(key string, get func() ([]byte, error)) ([]byte, error) {
+// remembered gives what is known for a key, or gets it. What failed because the
+// caller's time was up says nothing about the address.
+func (c *Client) remembered(ctx context.Context, key string, get func() ([]byte, error)) ([]byte, error) {
 	c.mu.Lock()
 	a, ok := c.known[key]
 	c.mu.Unlock()
@@ -211,22 +230,27 @@ func (c *Client) remembered(key string, get func() ([]byte, error)) ([]byte, err
 		return a.body, a.err
 	}
 	body, err := get()
-	if errors.Is(err, context.Canceled) {
+	if err != nil && ctx.Err() != nil {
 		return nil, err
 	}
 	c.keep(key, body, err)
 	return body, err
 }
 
-// maxKnown bounds what a client remembers.
-const maxKnown = 1000
+// Bounds of what a client remembers: answers, and bytes of them.
+const (
+	maxKnown = 1000
+	maxHeld  = 128 << 20
+)
 
 func (c *Client) keep(key string, body []byte, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.known) >= maxKnown {
+	if len(c.known) >= maxKnown || c.held+len(body) > maxHeld {
 		clear(c.known)
+		c.held = 0
 	}
+	c.held += len(body) - len(c.known[key].body)
 	c.known[key] = answer{body, err, c.now().Add(keepFor)}
 }
 

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -187,5 +189,39 @@ func TestCancelledIsNotRemembered(t *testing.T) {
 	}
 	if lists, err := c.CRLs(t.Context(), cert); len(lists) != 1 {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestPublicAddresses(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"93.184.216.34": true, "2606:2800:220:1::1": true,
+		"127.0.0.1": false, "10.1.2.3": false, "169.254.169.254": false, "100.64.0.1": false, "0.0.0.1": false, "::1": false,
+		"fd00::1": false, "fe80::1": false, "::127.0.0.1": false, "64:ff9b::a00:1": false, "2002:a00:1::1": false, "255.255.255.255": false,
+	} {
+		if got := publicAddress(netip.MustParseAddr(address).Unmap()); got != want {
+			t.Errorf("%s is public: %v", address, got)
+		}
+	}
+	if c := New(time.Second, time.Now); c.open.Transport.(*http.Transport).Proxy != nil {
+		t.Error("addresses that nobody vouches for go through a proxy, which may lead anywhere")
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	c := New(time.Second, time.Now)
+	for i := range 40 {
+		c.keep(strconv.Itoa(i%30), make([]byte, 10<<20), nil)
+		sum := 0
+		for _, a := range c.known {
+			sum += len(a.body)
+		}
+		if sum > maxHeld || sum != c.held {
+			t.Fatalf("%d bytes are held, counted as %d", sum, c.held)
+		}
+	}
+	if len(c.known) == 0 {
+		t.Error("nothing is remembered")
 	}
 }
