@@ -85,7 +85,11 @@ func writeWhole(path string, write func(io.Writer) error) error {
 		return err
 	}
 	defer os.Remove(f.Name()) // does nothing once it is renamed
-	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
+	mode := os.FileMode(0o644)
+	if st, err := os.Stat(path); err == nil { // what was for few stays for few
+		mode = st.Mode().Perm()
+	}
+	if err := errors.Join(write(f), f.Chmod(mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)

@@ -17,8 +17,12 @@ import (
 	"sigillo/pki/fetch"
 )
 
-// fetchTimeout bounds one exchange when evidence is got on-line.
-const fetchTimeout = 15 * time.Second
+// When evidence is got on-line, fetchTimeout bounds one exchange and
+// fetchAltogether all of them for one file, which says whom to ask.
+const (
+	fetchTimeout    = 15 * time.Second
+	fetchAltogether = 90 * time.Second
+)
 
 // list is a flag that may be given several times, or have several values
 // separated by commas.
@@ -175,6 +179,8 @@ func verifyFile(ctx context.Context, v *validate.Validator, path string, d valid
 	}
 	defer f.Close()
 	d.Data, d.Size, d.Name = f, size, path
+	ctx, cancel := context.WithTimeout(ctx, fetchAltogether)
+	defer cancel()
 	return v.Validate(ctx, d)
 }
 
