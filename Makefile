@@ -20,7 +20,7 @@ test: setup-test modules $(DIST) $(PKITS) ## Set up, then run all tests
 	go vet ./...
 	go test ./...
 
-RACY := ./vault ./signing/... ./appliance ./store ./audit ./auth ./tsa ./hsm ./pki ./cmd/sigillo
+RACY := ./vault ./signing/... ./appliance ./store ./audit ./auth ./tsa ./hsm ./pki/... ./formats/validate/... ./formats/certpath/... ./cmd/sigillo
 
 race: setup-test modules $(DIST) ## The tests of the rooms that share state, under the race detector
 	go test -race -timeout 20m $(RACY)
@@ -38,8 +38,8 @@ lint: setup modules $(DIST) ## gofmt, vet, staticcheck
 	go vet ./...
 	go tool staticcheck ./...
 
-interop: setup-test bin/sigillo ## Have programs that are not ours judge what we make
-	@scripts/interop.sh
+interop: setup-test bin/sigillo ## Have programs that are not ours judge what we make (ARGS="-only pdfs" for one group)
+	@scripts/interop.sh $(ARGS)
 
 fuzz: modules ## Fuzz every target for 20 s each (T=1m for longer)
 	@scripts/fuzz.sh $(or $(T),20s)

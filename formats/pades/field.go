@@ -116,15 +116,17 @@ func (e *edit) newField(t target, sig pdf.Ref, w widget) error {
 			d["Lock"].(pdf.Dict)["P"] = pdf.Integer(t.lock.Permission)
 		}
 	}
-	if w.appearance == nil {
-		// Nothing is drawn, and PDF/A-1 wants an appearance all the same (ISO 19005-1 §6.9).
+	switch {
+	case w.appearance == nil && appearance.ArchivePart(e.f) == 1:
+		// Nothing is drawn, and PDF/A-1 wants an appearance all the same (ISO 19005-1 §6.9). Elsewhere it is left out:
+		// pyHanko takes it for a change of the form where an earlier signature locks all fields.
 		nothing, err := e.add(&pdf.NewStream{Dict: pdf.Dict{"Type": pdf.Name("XObject"), "Subtype": pdf.Name("Form"),
 			"BBox": pdf.Array{pdf.Integer(0), pdf.Integer(0), pdf.Integer(0), pdf.Integer(0)}, "Resources": pdf.Dict{}}})
 		if err != nil {
 			return err
 		}
 		d["AP"] = pdf.Dict{"N": nothing}
-	} else {
+	case w.appearance != nil:
 		g, err := readGeometry(e.f, page)
 		if err != nil {
 			return err

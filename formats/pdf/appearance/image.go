@@ -213,30 +213,43 @@ func calRGB() pdf.Array {
 
 var pdfaPart = regexp.MustCompile(`pdfaid:part\s*(?:=\s*["']|>)\s*([0-9])`)
 
-// opaque tells whether the document claims a kind of PDF/A that allows no transparency here: PDF/A-1 has none at all
-// (ISO 19005-1 §6.4), later parts ask for an output intent, or for a group on the page that is not ours to write
-// (ISO 19005-2 §6.2.10). A document that cannot be asked claims nothing.
-func opaque(f *pdf.File) bool {
+// ArchivePart gives the part of PDF/A that a document claims in its metadata (ISO 19005: 1, 2, 3 or 4), 0 for none. A
+// document that cannot be asked claims nothing.
+func ArchivePart(f *pdf.File) int {
 	catalog, err := f.Catalog()
 	if err != nil {
-		return false
+		return 0
 	}
 	s, ok, err := pdf.As[*pdf.Stream](f, catalog["Metadata"])
 	if err != nil || !ok {
-		return false
+		return 0
 	}
 	xmp, err := f.Decoded(s, 1<<20)
 	if err != nil {
+		return 0
+	}
+	if part := pdfaPart.FindSubmatch(xmp); part != nil {
+		return int(part[1][0] - '0')
+	}
+	return 0
+}
+
+// opaque tells whether the document claims a kind of PDF/A that allows no transparency here: PDF/A-1 has none at all
+// (ISO 19005-1 §6.4), later parts ask for an output intent, or for a group on the page that is not ours to write
+// (ISO 19005-2 §6.2.10).
+func opaque(f *pdf.File) bool {
+	part := ArchivePart(f)
+	if part == 0 {
 		return false
 	}
-	part := pdfaPart.FindSubmatch(xmp)
-	if part == nil {
-		return false
+	catalog, err := f.Catalog()
+	if err != nil {
+		return true
 	}
 	intents, _, _ := pdf.As[pdf.Array](f, catalog["OutputIntents"])
 	for _, o := range intents {
 		if d, ok, _ := pdf.As[pdf.Dict](f, o); ok && d["S"] == pdf.Name("GTS_PDFA1") {
-			return part[1][0] == '1'
+			return part == 1
 		}
 	}
 	return true
