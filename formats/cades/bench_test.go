@@ -46,30 +46,27 @@ func BenchmarkStream2GB(b *testing.B) {
 	}
 }
 
-// BenchmarkCAdES signs 1 MB at level B-B, from memory to memory. Its floor is the
-// digest of the data and the bare signature.
+// BenchmarkCAdES signs 1 MB in memory at level B-B. What is written goes nowhere:
+// what that costs is another's. The floor is the digest of the data and the bare
+// signature.
 func BenchmarkCAdES(b *testing.B) {
 	for _, key := range []string{"p256", "rsa2048"} {
-		for packaging, detached := range map[string]bool{"": false, "detached.": true} {
-			b.Run(key+"/"+packaging, func(b *testing.B) { benchmarkCAdES(b, key, packaging, detached) })
-		}
+		b.Run(key+"/attached", func(b *testing.B) { benchmarkCAdES(b, key, "cades", false) })
+		b.Run(key+"/detached", func(b *testing.B) { benchmarkCAdES(b, key, "cades.detached", true) })
 	}
 }
 
-func benchmarkCAdES(b *testing.B, key, packaging string, detached bool) {
+func benchmarkCAdES(b *testing.B, key, figure string, detached bool) {
 	p := at(b)
 	id := p.Signer(b, key)
 	o := p.options(id, detached)
 	doc := bytes.NewReader(block)
-	var out bytes.Buffer
-	out.Grow(len(block) + 16<<10)
 	ours, floor := meter.Turns(b, func() {
-		out.Reset()
 		prepared, err := cades.Prepare(doc, int64(len(block)), o)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := prepared.Assemble(&out, doc, int64(len(block)), id.Sign(b, prepared), nil); err != nil {
+		if err := prepared.Assemble(io.Discard, doc, int64(len(block)), id.Sign(b, prepared), nil); err != nil {
 			b.Fatal(err)
 		}
 	}, func() {
@@ -78,5 +75,5 @@ func benchmarkCAdES(b *testing.B, key, packaging string, detached bool) {
 			b.Fatal(err)
 		}
 	})
-	meter.Figure("cades."+packaging+"bb.1mb."+key+".cpu", float64(ours)/1e3, "µs", "SHA-256 of the data + signature", float64(floor)/1e3)
+	meter.Figure(figure+".bb.1mb."+key+".cpu", float64(ours)/1e3, "µs", "SHA-256 of the data + signature", float64(floor)/1e3)
 }

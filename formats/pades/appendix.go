@@ -105,13 +105,38 @@ func (a *appendix) assemble(w io.Writer, doc io.ReaderAt, size int64, message []
 }
 
 // buffers are for copying: as large as what the processor has nearest, for each piece is looked at twice.
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+var buffers = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
+const pieceSize = 32 << 10
+
+// reader gives n bytes from an offset on: a document in memory as it is, which writes itself, any other in pieces.
+func reader(r io.ReaderAt, off, n int64) io.Reader {
+	if b, ok := r.(*bytes.Reader); ok && n > 0 && off+n == b.Size() {
+		rest := *b
+		if _, err := rest.Seek(off, io.SeekStart); err == nil {
+			return &rest
+		}
+	}
+	return io.NewSectionReader(r, off, n)
+}
+
+// pieces passes on what is written in pieces.
+type pieces struct{ w io.Writer }
+
+func (p pieces) Write(b []byte) (int, error) {
+	for at := 0; at < len(b); at += pieceSize {
+		if n, err := p.w.Write(b[at:min(at+pieceSize, len(b))]); err != nil {
+			return at + n, err
+		}
+	}
+	return len(b), nil
+}
 
 // copyRange copies n bytes of r from the offset off to w in pieces.
 func copyRange(w io.Writer, r io.ReaderAt, off, n int64) error {
-	buffer := buffers.Get().(*[32 << 10]byte)
+	buffer := buffers.Get().(*[pieceSize]byte)
 	defer buffers.Put(buffer)
-	done, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.NewSectionReader(r, off, n)}, buffer[:])
+	done, err := io.CopyBuffer(pieces{w}, reader(r, off, n), buffer[:])
 	if err != nil {
 		return &Error{Kind: Failed, Msg: "the document cannot be copied", Err: err}
 	}
