@@ -4,6 +4,7 @@ import (
 	"io"
 	"sync"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/pdf"
 )
 
@@ -18,7 +19,8 @@ type Document struct {
 	loaded  bool
 	dss     *DSS
 	dssErr  error
-	covers  []carried // what document time-stamps can cover, by place
+	stored  ades.Evidence // what dss holds, for all signatures
+	covers  []carried     // what document time-stamps can cover, by place
 	// coversDER are those of covers.
 	coversDER [][]byte
 }
@@ -60,8 +62,18 @@ func (d *Document) DSS() (*DSS, error) {
 	if !d.loaded {
 		d.loaded = true
 		d.dss, d.dssErr = readDSS(d.f)
+		d.stored = d.dss.Evidence()
 	}
 	return d.dss, d.dssErr
+}
+
+// evidence gives what is in the store of the file as it is, read once for all
+// signatures: each of them has all of it.
+func (d *Document) evidence() ades.Evidence {
+	if _, err := d.DSS(); err != nil {
+		return ades.Evidence{}
+	}
+	return d.stored
 }
 
 // DSSAt reads the document security store as it was at a revision, counted as in [Signature].Revision.

@@ -36,12 +36,11 @@ type VRI struct {
 
 // Evidence gives all that is in the store. What is no certificate is left out.
 func (d *DSS) Evidence() ades.Evidence {
-	var e ades.Evidence
+	var e, more ades.Evidence
 	if d == nil {
 		return e
 	}
 	take := func(certs, crls, ocsps []Datum) {
-		var more ades.Evidence
 		for _, c := range certs {
 			if cert, err := x509.ParseCertificate(c.DER); err == nil {
 				more.Certificates = append(more.Certificates, cert)
@@ -53,12 +52,12 @@ func (d *DSS) Evidence() ades.Evidence {
 		for _, c := range ocsps {
 			more.OCSP = append(more.OCSP, c.DER)
 		}
-		e.Add(more)
 	}
 	take(d.Certs, d.CRLs, d.OCSPs)
 	for _, v := range d.VRI {
 		take(v.Certs, v.CRLs, v.OCSPs)
 	}
+	e.Add(more) // once: there may be thousands of VRI
 	return e
 }
 

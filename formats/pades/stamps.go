@@ -170,9 +170,7 @@ func (s *Signature) carried() (out []carried) {
 // also as Adobe's revocation archive, and in the document security store, which serves all signatures.
 func (s *Signature) Evidence() ades.Evidence {
 	e := s.ownEvidence()
-	if dss, err := s.doc.DSS(); err == nil {
-		e.Add(dss.Evidence())
-	}
+	e.Add(s.doc.evidence())
 	return e
 }
 
