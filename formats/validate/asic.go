@@ -31,7 +31,7 @@ func (v *validation) readASiC(r io.ReaderAt, size int64) error {
 	remarks := containerFindings(c)
 	over := map[object]bool{}
 	for _, s := range c.Signatures() {
-		if len(v.subjects) >= maxSubjects {
+		if len(v.subjects) > maxSubjects {
 			break
 		}
 		for _, st := range s.Stamps() {

@@ -54,7 +54,8 @@ func (v *validation) readASN1(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// maxSubjects bounds the signatures of a file.
+// maxSubjects bounds the signatures of a file. Readers stop after one more, and
+// the file is refused: what is wrong with the rest would not be seen.
 const maxSubjects = 256
 
 // addSigner reads a SignerInfo and the counter-signatures under it. A digest of
@@ -65,7 +66,7 @@ func (v *validation) addSigner(form, parent string, sd *cms.SignedData, si *cms.
 	s.parent = parent
 	v.number()
 	for _, c := range si.CounterSignatures {
-		if len(v.subjects) < maxSubjects {
+		if len(v.subjects) <= maxSubjects {
 			v.addSigner(form, s.id, sd, c, digest)
 		}
 	}

@@ -14,18 +14,22 @@ const maxFetches = 64
 // gather puts together what is known about the certificates of the file: what it
 // carries itself, what was given, and what can be fetched.
 func (v *validation) gather() {
-	var e ades.Evidence
+	var all, e ades.Evidence
 	var leaves []*x509.Certificate
+	put := func(more ades.Evidence) {
+		all.Certificates, all.CRLs, all.OCSP = append(all.Certificates, more.Certificates...), append(all.CRLs, more.CRLs...), append(all.OCSP, more.OCSP...)
+	}
 	for _, s := range v.subjects {
-		e.Add(s.evidence)
+		put(s.evidence)
 		leaves = append(leaves, s.certificate)
 	}
 	for _, t := range v.ordered {
-		e.Add(t.evidence)
+		put(t.evidence)
 		if t.right {
 			leaves = append(leaves, t.certificate)
 		}
 	}
+	e.Add(all) // once, since signatures of one file have much in common
 	verifier := &certpath.Verifier{Cache: v.cache}
 	v.search = v.Validator.search.With(e.Certificates, verifier)
 	v.sources = v.Validator.sources.With(v.search)

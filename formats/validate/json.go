@@ -54,7 +54,7 @@ func (v *validation) addJSON(j *jades.Signature, parent string, docs []jades.Doc
 	v.subjects = append(v.subjects, s)
 	v.number()
 	for _, c := range j.Counters {
-		if len(v.subjects) < maxSubjects {
+		if len(v.subjects) <= maxSubjects {
 			v.addJSON(c, s.id, nil)
 		}
 	}

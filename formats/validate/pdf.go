@@ -38,6 +38,9 @@ func (v *validation) readPDF(r io.ReaderAt, size int64) error {
 	}
 	for i := range sigs {
 		s := &sigs[i]
+		if len(v.subjects) > maxSubjects {
+			break
+		}
 		if s.IsTimestamp() && s.Err == nil && over[objectOf(s.CMS)] {
 			if s.Later == 0 {
 				v.trailing(s, size)

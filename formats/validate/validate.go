@@ -169,6 +169,9 @@ func (v *Validator) open(ctx context.Context, d Document) (*validation, error) {
 	if err := f.read(d.Data, d.Size); err != nil {
 		return nil, err
 	}
+	if len(f.subjects) > maxSubjects {
+		return nil, fail(Limit, nil, "the file has more than %d signatures", maxSubjects)
+	}
 	f.number()
 	return f, nil
 }

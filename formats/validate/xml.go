@@ -79,7 +79,7 @@ func (v *validation) addXML(x *xades.Signature, parent string) *subject {
 	v.subjects = append(v.subjects, s)
 	v.number()
 	for i := range x.Countersignatures {
-		if len(v.subjects) < maxSubjects {
+		if len(v.subjects) <= maxSubjects {
 			v.addXML(&x.Countersignatures[i], s.id)
 		}
 	}
