@@ -264,15 +264,15 @@ func (c *Container) digest(name string, h crypto.Hash) ([]byte, error) {
 	return c.digests[k], nil
 }
 
-// check verifies the digests of all that a manifest names.
+// check verifies the digests of all that a manifest names. [cms.Weak] means that
+// they are right, and some of them by SHA-1.
 func (c *Container) check(m *manifest) error {
+	weak := false
 	for _, r := range m.references {
-		switch {
-		case r.hash == 0:
+		if r.hash == 0 {
 			return fail(cms.Unsupported, "%s uses a digest algorithm that is not supported", m.file)
-		case r.hash == crypto.SHA1:
-			return fail(cms.Weak, "%s relies on SHA-1, which is no longer safe", m.file)
 		}
+		weak = weak || r.hash == crypto.SHA1
 		sum, err := c.digest(r.name, r.hash)
 		if err != nil {
 			return err
@@ -280,6 +280,9 @@ func (c *Container) check(m *manifest) error {
 		if subtle.ConstantTimeCompare(sum, r.digest) != 1 {
 			return fail(cms.Mismatch, "the file %q was changed after %s was signed", r.name, m.file)
 		}
+	}
+	if weak {
+		return fail(cms.Weak, "%s relies on SHA-1, which is no longer safe", m.file)
 	}
 	return nil
 }

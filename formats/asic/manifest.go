@@ -22,8 +22,8 @@ const (
 // maxReferences bounds what one manifest may name.
 const maxReferences = maxEntries
 
-// digestURIs names the digests of XMLDSig §6.2 and RFC 9231 §2.1. SHA-1 is known
-// so that it can be called weak.
+// digestURIs names the digests of XMLDSig §6.2 and RFC 9231 §2.1. SHA-1 is compared
+// and called weak.
 var digestURIs = map[crypto.Hash]string{
 	crypto.SHA1:   dsNamespace + "sha1",
 	crypto.SHA256: "http://www.w3.org/2001/04/xmlenc#sha256",

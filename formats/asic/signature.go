@@ -1,9 +1,11 @@
 package asic
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/x509"
 	"io"
+	"slices"
 	"time"
 
 	"sigillo/formats/ades"
@@ -153,7 +155,8 @@ func (w worked) ReadAt(b []byte, off int64) (int, error) {
 
 // Verify checks the signature: that of its file over the manifest or the
 // documents, and every document that it covers. The trust in the certificate is
-// not looked at.
+// not looked at. [cms.Weak] means that all is right, as far as the digests can be
+// relied on: see [Signature.Digests].
 func (s *Signature) Verify() error {
 	if s.problem != nil {
 		return s.problem
@@ -161,17 +164,32 @@ func (s *Signature) Verify() error {
 	if s.Form == XAdES {
 		return s.XML.Verify()
 	}
-	if err := s.Signer.Verify(s.ContentDigest); err != nil {
-		return err
-	}
-	if s.Manifest == "" {
-		return nil
+	weak := s.Signer.Verify(s.ContentDigest)
+	if weak != nil && KindOf(weak) != cms.Weak || s.Manifest == "" {
+		return weak
 	}
 	m, err := s.c.manifestOf(s.File)
 	if err != nil {
 		return err
 	}
-	return s.c.check(m)
+	return cmp.Or(s.c.check(m), weak)
+}
+
+// Digests gives the digest algorithms of the manifest that a CAdES signature is
+// over, each once; nil if there is none.
+func (s *Signature) Digests() []crypto.Hash {
+	var out []crypto.Hash
+	for _, m := range s.c.manifests {
+		if m.file != s.Manifest {
+			continue
+		}
+		for _, r := range m.references {
+			if !slices.Contains(out, r.hash) {
+				out = append(out, r.hash)
+			}
+		}
+	}
+	return out
 }
 
 // ContentDigest gives the digest of what a CAdES signature is over: the document

@@ -70,7 +70,11 @@ func (c *Container) readStamp(e *entry) *ContainerStamp {
 			return nil, err
 		}
 		if m != nil {
-			if err := c.check(m); err != nil {
+			err := c.check(m)
+			if KindOf(err) == cms.Weak { // the stamp itself may be stronger, and would be taken for a proof
+				return nil, wrap(cms.Unsupported, err, "the time-stamp proves nothing")
+			}
+			if err != nil {
 				return nil, err
 			}
 		}

@@ -201,7 +201,7 @@ func TestAnswersByHand(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", tc.name, g, tc.want)
 		}
 		for _, st := range got {
-			if !st.NoCheck || !st.CoversExpired || !st.ProducedAt.Equal(noon) || !st.NextUpdate.IsZero() || st.Kind != OCSP || st.Hash != crypto.SHA256 || !st.Signer.Equal(r.Certificate) {
+			if !st.NoCheck || !st.CoversExpired || !st.ProducedAt.Equal(noon) || !st.NextUpdate.IsZero() || st.Kind != OCSP || st.Algorithm.Hash != crypto.SHA256 || !st.Signer.Equal(r.Certificate) {
 				t.Errorf("%s: %+v", tc.name, st)
 			}
 		}

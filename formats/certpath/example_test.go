@@ -79,7 +79,7 @@ func ExampleSources_Statuses() {
 		log.Fatal(err)
 	}
 	for _, st := range sources.Statuses(ada, root) {
-		fmt.Println(st.Kind, "of", st.ThisUpdate.Format(time.DateTime), "revoked:", st.Revoked, "signed by", st.Signer.Subject.CommonName, "with", st.Hash)
+		fmt.Println(st.Kind, "of", st.ThisUpdate.Format(time.DateTime), "revoked:", st.Revoked, "signed by", st.Signer.Subject.CommonName, "with", st.Algorithm.Hash)
 	}
 	// Output:
 	// crl of 2026-06-01 12:00:00 revoked: false signed by Root with SHA-256

@@ -29,7 +29,7 @@ func FuzzCRL(f *testing.F) {
 			return
 		}
 		for _, st := range s.Statuses(h, w.sub.Certificate) {
-			if st.Signer == nil || len(st.SignerPath) == 0 || st.Hash == 0 {
+			if st.Signer == nil || len(st.SignerPath) == 0 || st.Algorithm.Hash == 0 {
 				t.Errorf("a statement by nobody: %+v", st)
 			}
 		}

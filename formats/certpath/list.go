@@ -58,15 +58,6 @@ func (l *list) signedBy(c *x509.Certificate, v *Verifier) bool {
 // size is about how many octets the list takes in memory.
 func (l *list) size() int { return len(l.der) + 4*(cap(l.offsets)+len(l.heads)+len(l.next)) + 1024 }
 
-// hash is the digest of the list's signature.
-func (l *list) hash() crypto.Hash {
-	a, err := readAlgorithm(l.algorithm)
-	if err != nil {
-		return 0
-	}
-	return a.Hash
-}
-
 // readList reads a CertificateList (RFC 5280 §5.1).
 func readList(der []byte) (*list, error) {
 	l := &list{der: der, verified: map[string]bool{}}

@@ -221,7 +221,7 @@ func TestListDetails(t *testing.T) {
 	}
 	st := got[0]
 	if st.Kind != CRL || string(st.DER) != string(der) || string(st.Sum[:]) != string(sha(der)) || !st.ThisUpdate.Equal(noon.Add(-time.Hour)) ||
-		!st.NextUpdate.Equal(noon.Add(day)) || !st.At.Equal(noon.Add(-day)) || st.Reason != 3 || !st.CoversExpired || st.Hash.Size() != 32 ||
+		!st.NextUpdate.Equal(noon.Add(day)) || !st.At.Equal(noon.Add(-day)) || st.Reason != 3 || !st.CoversExpired || st.Algorithm.Hash.Size() != 32 ||
 		!slices.EqualFunc(st.SignerPath, Path{w.sub.Certificate}, (*x509.Certificate).Equal) || !st.Final() {
 		t.Errorf("%+v", st)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/certpath/policy"
 	"sigillo/formats/cms"
 )
@@ -148,6 +149,12 @@ func TestAlgorithms(t *testing.T) {
 		faults := paths[0].Check(noon, Constraints{})
 		if (len(faults) == 1 && faults[0].Kind == Weak) != tc.weak || len(faults) > 1 {
 			t.Errorf("%v with %s: %v", tc.alg, tc.key, faults)
+		}
+		l := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: noon, NextUpdate: noon.Add(day), SignatureAlgorithm: tc.alg}
+		src := &Sources{Search: &Search{Anchors: certificates(root)}}
+		src.Add(ades.Evidence{CRLs: [][]byte{must(x509.CreateRevocationList(rand.Reader, l, root.Certificate, root.key))}})
+		if got := src.Statuses(leaf.Certificate, root.Certificate); len(got) != 1 || got[0].Algorithm != tc.want {
+			t.Errorf("%v: the list says %+v", tc.alg, got)
 		}
 		other := issueFor(nil, newKey(), "Root", ca)
 		for name, k := range keys { // the right name with each other kind of key

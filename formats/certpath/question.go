@@ -2,7 +2,6 @@ package certpath
 
 import (
 	"cmp"
-	"crypto"
 	"crypto/x509"
 	"slices"
 	"time"
@@ -94,7 +93,8 @@ func (q *question) statements() (complete, deltas []statement) {
 			continue
 		}
 		st.Status = Status{Kind: CRL, DER: l.der, Sum: l.sum, ThisUpdate: l.thisUpdate, NextUpdate: l.nextUpdate, ProducedAt: l.thisUpdate,
-			CoversExpired: !l.expiredSince.IsZero() && !l.expiredSince.After(q.c.NotAfter), Hash: l.hash(), Signer: path[0], SignerPath: path}
+			CoversExpired: !l.expiredSince.IsZero() && !l.expiredSince.After(q.c.NotAfter), Signer: path[0], SignerPath: path}
+		st.Algorithm, _ = readAlgorithm(l.algorithm) // its signature was checked with it
 		if found {
 			st.Revoked, st.At, st.Reason = r.reason != removeFromCRL, r.at, r.reason
 		}
@@ -122,7 +122,6 @@ func (st statement) with(d statement) statement {
 	out := st
 	out.delta, out.Parts = d.list, []Status{st.Status, d.Status}
 	out.ThisUpdate, out.NextUpdate, out.ProducedAt = d.ThisUpdate, d.NextUpdate, d.ProducedAt
-	out.Hash = weaker(st.Hash, d.Hash)
 	if d.Revoked || d.Reason == removeFromCRL {
 		out.Revoked, out.At, out.Reason = d.Revoked, d.At, d.Reason
 	}
@@ -144,7 +143,6 @@ func together(partial []statement) (out []statement) {
 			sum.Parts = append(sum.Parts, st.Status.sources()...)
 			sum.ThisUpdate, sum.NextUpdate = earlier(sum.ThisUpdate, st.ThisUpdate), earlier(sum.NextUpdate, st.NextUpdate)
 			sum.ProducedAt, sum.CoversExpired = earlier(sum.ProducedAt, st.ProducedAt), sum.CoversExpired && st.CoversExpired
-			sum.Hash = weaker(sum.Hash, st.Hash)
 			if st.Revoked && (!sum.Revoked || st.At.Before(sum.At)) { // both on hold: final ones stand alone
 				sum.Revoked, sum.At, sum.Reason = true, st.At, st.Reason
 			}
@@ -160,17 +158,6 @@ func together(partial []statement) (out []statement) {
 // earlier than any.
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// weaker gives the digest that is shorter.
-func weaker(a, b crypto.Hash) crypto.Hash {
-	if a == 0 || b == 0 {
-		return 0
-	}
-	if b.Size() < a.Size() {
 		return b
 	}
 	return a
@@ -264,9 +251,7 @@ func (q *question) byAnswers() (out []Status) {
 		st := Status{Kind: OCSP, DER: a.answer.der, Sum: a.sum, ThisUpdate: a.thisUpdate, NextUpdate: a.nextUpdate, ProducedAt: a.producedAt,
 			Unknown: a.status == 2, CoversExpired: !a.archiveCutoff.IsZero() && !a.archiveCutoff.After(q.c.NotAfter),
 			CertHash: a.certHash != nil, Signer: signer, SignerPath: Path{q.issuer}}
-		if algorithm, err := readAlgorithm(a.algorithm); err == nil {
-			st.Hash = algorithm.Hash
-		}
+		st.Algorithm, _ = readAlgorithm(a.algorithm) // its signature was checked with it
 		if a.status == 1 {
 			st.Revoked, st.At, st.Reason = a.revocation.reason != removeFromCRL, a.revocation.at, a.revocation.reason
 		}

@@ -1,9 +1,10 @@
 package certpath
 
 import (
-	"crypto"
 	"crypto/x509"
 	"time"
+
+	"sigillo/formats/cms"
 )
 
 // SourceKind tells lists from answers.
@@ -39,9 +40,8 @@ type Status struct {
 	// CertHash: the answer names the certificate's digest, and it is the right
 	// one (a "positive" statement: the certificate was issued).
 	CertHash bool
-	// Hash is the digest that the signature of the source relies on; of several
-	// Parts the weakest.
-	Hash crypto.Hash
+	// Algorithm is how the source is signed.
+	Algorithm cms.Algorithm
 	// Signer signed it. SignerPath leads from Signer to the certificate's issuer,
 	// both included, or to an anchor where the issuer is not above it; if the
 	// issuer signed, it is the issuer alone.
@@ -52,8 +52,8 @@ type Status struct {
 	NoCheck bool
 	// Parts are the statements this one is put together from: a complete list
 	// and its delta, or lists of some reasons each which together cover all.
-	// DER, Sum and the signer are those of the first; the times are those of the
-	// whole. nil for a statement of a single source.
+	// DER, Sum, the algorithm and the signer are those of the first; the times are
+	// those of the whole. nil for a statement of a single source.
 	Parts []Status
 }
 

@@ -167,8 +167,7 @@ func ParseAlgorithm(der []byte, digest crypto.Hash) (Algorithm, error) {
 	return Algorithm{}, fail(Unsupported, "signature algorithm %v is not supported", oid)
 }
 
-// parsePSS reads RSASSA-PSS-params (RFC 4055 §3.1). What is left out means SHA-1,
-// which is then refused as any SHA-1.
+// parsePSS reads RSASSA-PSS-params (RFC 4055 §3.1). What is left out means SHA-1.
 func parsePSS(params []element, digest crypto.Hash) (Algorithm, error) {
 	a := Algorithm{Scheme: PSS, Hash: crypto.SHA1, SaltLength: 20}
 	mgf := crypto.SHA1
@@ -252,7 +251,9 @@ func parseDigestAlgorithm(e element) (crypto.Hash, asn1.ObjectIdentifier, error)
 	return HashByOID(oid), oid, nil
 }
 
-// Verify checks a signature value over message with the public key.
+// Verify checks a signature value over message with the public key. The kind
+// [Weak] means that it is right, and made with a digest that no signature may rely
+// on any more: who has rules with dates may take it for nil.
 func (a Algorithm) Verify(pub crypto.PublicKey, message, signature []byte) error {
 	if a.Scheme == Ed25519 {
 		k, ok := pub.(ed25519.PublicKey)
@@ -264,13 +265,20 @@ func (a Algorithm) Verify(pub crypto.PublicKey, message, signature []byte) error
 		}
 		return nil
 	}
-	if a.Hash == crypto.SHA1 || a.Hash == crypto.SHA224 {
-		return fail(Weak, "the signature relies on %v, which is no longer safe", a.Hash)
-	}
-	if !strong(a.Hash) {
+	if !a.Hash.Available() {
 		return fail(Unsupported, "the digest algorithm of the signature is not supported")
 	}
 	return a.verifyDigest(pub, digestOf(a.Hash, message), signature)
+}
+
+// weakness is the error of kind [Weak] of a digest that is not collision-resistant
+// any more (ETSI TS 119 312), nil for the others. It is asked for last, when all
+// else is right.
+func weakness(what string, h crypto.Hash) error {
+	if h == crypto.SHA1 || h == crypto.SHA224 {
+		return fail(Weak, "the %s relies on %v, which is no longer safe", what, h)
+	}
+	return nil
 }
 
 // The size of an RSA key is its owner's choice, and the time of a verification
@@ -311,7 +319,7 @@ func (a Algorithm) verifyDigest(pub crypto.PublicKey, digest, signature []byte) 
 	if err != nil {
 		return wrap(BadSignature, err, "the signature value does not match")
 	}
-	return nil
+	return weakness("signature", a.Hash)
 }
 
 // MaxSignatureSize gives the largest size in octets of a signature value as

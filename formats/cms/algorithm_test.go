@@ -67,7 +67,8 @@ func TestParseAlgorithm(t *testing.T) {
 	}
 }
 
-// A value is good for its key, scheme and digest only, and SHA-1 for none.
+// A value is good for its key, scheme and digest only. With SHA-1 the right value
+// is weak, and every other one wrong.
 func TestAlgorithmVerify(t *testing.T) {
 	t.Parallel()
 	message := []byte("m")
@@ -93,8 +94,23 @@ func TestAlgorithmVerify(t *testing.T) {
 				t.Errorf("a %s key with the algorithm of %s: %v", name, other, err)
 			}
 		}
-		if own.Hash = crypto.SHA1; own.Scheme != cms.Ed25519 && cms.KindOf(own.Verify(key.Public(), message, sig)) != cms.Weak {
-			t.Errorf("%s: SHA-1 is not refused", name)
+		for _, own.Hash = range []crypto.Hash{crypto.SHA1, crypto.SHA224} {
+			if own.Scheme == cms.Ed25519 {
+				continue
+			}
+			if err := own.Verify(key.Public(), message, sig); cms.KindOf(err) != cms.BadSignature {
+				t.Errorf("%s: a value by SHA-256 taken for %v: %v", name, own.Hash, err)
+			}
+			weak, err := key.Sign(rand.Reader, own.Input(message), own.Hash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := own.Verify(key.Public(), message, weak); cms.KindOf(err) != cms.Weak {
+				t.Errorf("%s: %v gives %v", name, own.Hash, err)
+			}
+			if err := own.Verify(key.Public(), []byte("n"), weak); cms.KindOf(err) != cms.BadSignature {
+				t.Errorf("%s: %v over another message gives %v", name, own.Hash, err)
+			}
 		}
 	}
 }

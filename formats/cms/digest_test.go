@@ -35,9 +35,17 @@ func TestVerifyDigest(t *testing.T) {
 			t.Errorf("%s: a short digest gives %v", keyType, err)
 		}
 	}
-	weak := cms.Algorithm{Scheme: cms.PKCS1, Hash: crypto.SHA1}
-	if err := weak.VerifyDigest(nil, make([]byte, 20), nil); cms.KindOf(err) != cms.Weak {
+	weak, key := cms.Algorithm{Scheme: cms.PKCS1, Hash: crypto.SHA1}, cmstest.Key(t, "rsa2048")
+	sig, err := key.Sign(rand.Reader, make([]byte, 20), crypto.SHA1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := weak.VerifyDigest(key.Public(), make([]byte, 20), sig); cms.KindOf(err) != cms.Weak {
 		t.Errorf("SHA-1 gives %v", err)
+	}
+	sig[0] ^= 1
+	if err := weak.VerifyDigest(key.Public(), make([]byte, 20), sig); cms.KindOf(err) != cms.BadSignature {
+		t.Errorf("a wrong value by SHA-1 gives %v", err)
 	}
 	if err := (cms.Algorithm{Scheme: cms.Ed25519, Hash: crypto.SHA512}).VerifyDigest(nil, nil, nil); cms.KindOf(err) != cms.Unsupported {
 		t.Errorf("Ed25519 gives %v", err)

@@ -40,6 +40,6 @@
 //
 // Two habits of other readers are left out on purpose. A SignerInfo without
 // signed attributes is refused, because its signature value could be that over
-// somebody's signed attributes taken as content; and SHA-1 is refused with its
-// own [Kind], so that a caller can tell "weak" from "wrong".
+// somebody's signed attributes taken as content; and what is right by SHA-1 gives
+// an error all the same, of a [Kind] of its own, for those who know dates.
 package cms

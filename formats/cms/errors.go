@@ -17,7 +17,8 @@ const (
 	Limit Kind = "limit"
 	// Unsupported: well-formed, but an algorithm or form this package does not do.
 	Unsupported Kind = "unsupported"
-	// Weak: an algorithm that is no longer safe to rely on.
+	// Weak: an algorithm that is no longer safe to rely on. Of what verifies it says
+	// that all else is right.
 	Weak Kind = "weak"
 	// NoCertificate: the signer's certificate is not in the message.
 	NoCertificate Kind = "no-certificate"

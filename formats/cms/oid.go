@@ -2,7 +2,7 @@ package cms
 
 import (
 	"crypto"
-	_ "crypto/sha1" // recognised in old messages, never accepted as a signature digest
+	_ "crypto/sha1" // old signatures are verified, and reported as weak
 	_ "crypto/sha256"
 	_ "crypto/sha3"
 	_ "crypto/sha512"

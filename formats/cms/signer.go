@@ -323,7 +323,9 @@ func (si *SignerInfo) Algorithm() (Algorithm, error) {
 // contentDigest is asked once for the digest of the content; for an attached
 // signature [SignedData.ContentDigest] gives such a function. For a
 // counter-signature it is not asked: what that signs is in the message. The trust
-// in the certificate is not looked at.
+// in the certificate is not looked at. The kind [Weak] means that all this is
+// right but rests on a digest that is no longer safe: such a signature is good only
+// if it is proven to be from before.
 func (si *SignerInfo) Verify(contentDigest func(crypto.Hash) ([]byte, error)) error {
 	if si.RawSignedAttributes == nil {
 		return fail(Unsupported, "the signature has no signed attributes")
@@ -334,9 +336,6 @@ func (si *SignerInfo) Verify(contentDigest func(crypto.Hash) ([]byte, error)) er
 	alg, err := si.Algorithm()
 	if err != nil {
 		return err
-	}
-	if si.Hash == crypto.SHA1 || si.Hash == crypto.SHA224 {
-		return fail(Weak, "the signature relies on %v, which is no longer safe", si.Hash)
 	}
 	if si.parent != nil {
 		contentDigest = si.parent.digest
@@ -354,7 +353,10 @@ func (si *SignerInfo) Verify(contentDigest func(crypto.Hash) ([]byte, error)) er
 	if len(sum) != si.Hash.Size() || subtle.ConstantTimeCompare(sum, si.MessageDigest) != 1 {
 		return fail(Mismatch, "the content was changed after it was signed: its digest is another one")
 	}
-	return si.verifyValue(alg)
+	if err := si.verifyValue(alg); err != nil {
+		return err
+	}
+	return weakness("signature", si.Hash) // an Ed25519 value does not rely on it, but the content does
 }
 
 // verifyValue checks the value over the signed attributes as they stand, and if

@@ -292,7 +292,12 @@ func TestTokenVerify(t *testing.T) {
 		{"certificate replaced", good, "valore di firma", func(k *cms.Token) { k.Certificate = pki.TSU(t, "p256").Certificate }, cms.Mismatch},
 		{"certificate missing", good, "valore di firma", func(k *cms.Token) { k.Certificate = nil }, cms.NoCertificate},
 		{"value changed", good, "valore di firma", func(k *cms.Token) { k.Signer.SignatureValue[10] ^= 1 }, cms.BadSignature},
-		{"SHA-1 imprint", good, "", func(k *cms.Token) { k.Info.Hash = crypto.SHA1 }, cms.Weak},
+		{"SHA-1 imprint", good, "valore di firma", func(k *cms.Token) { k.Info.Hash, k.Info.Imprint = crypto.SHA1, sum(crypto.SHA1, data) }, cms.Weak},
+		{"SHA-1 imprint of other data", good, "altro", func(k *cms.Token) { k.Info.Hash, k.Info.Imprint = crypto.SHA1, sum(crypto.SHA1, data) }, cms.Mismatch},
+		{"SHA-1 imprint, value changed", good, "valore di firma", func(k *cms.Token) {
+			k.Info.Hash, k.Info.Imprint = crypto.SHA1, sum(crypto.SHA1, data)
+			k.Signer.SignatureValue[10] ^= 1
+		}, cms.BadSignature},
 		{"unknown imprint", good, "", func(k *cms.Token) { k.Info.Hash = 0 }, cms.Unsupported},
 	} {
 		token, err := cms.ParseToken(c.id.Stamp(t, crypto.SHA256, sum(crypto.SHA256, data), now))

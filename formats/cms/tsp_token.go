@@ -92,10 +92,11 @@ func ParseToken(der []byte) (*Token, error) {
 // certificate (RFC 5816 §2.2.1), and the signature is right. Whether the authority
 // is to be trusted is asked elsewhere.
 //
-// imprintDigest is asked for the digest of the stamped data.
+// imprintDigest is asked for the digest of the stamped data. [Weak] comes last, as
+// with [SignerInfo.Verify].
 func (t *Token) Verify(imprintDigest func(crypto.Hash) ([]byte, error)) error {
-	if err := checkImprintHash(t.Info.Hash); err != nil {
-		return err
+	if !t.Info.Hash.Available() {
+		return fail(Unsupported, "the digest algorithm of the imprint is not supported")
 	}
 	sum, err := imprintDigest(t.Info.Hash)
 	if err != nil {
@@ -104,18 +105,19 @@ func (t *Token) Verify(imprintDigest func(crypto.Hash) ([]byte, error)) error {
 	if subtle.ConstantTimeCompare(sum, t.Info.Imprint) != 1 {
 		return fail(Mismatch, "the time-stamp is over other data")
 	}
-	return t.VerifySignature()
+	if err := t.VerifySignature(); err != nil {
+		return err
+	}
+	return weakness("imprint", t.Info.Hash)
 }
 
-// checkImprintHash refuses an imprint that cannot be recomputed, or proves nothing.
+// checkImprintHash refuses an imprint that cannot be recomputed, or that a new
+// signature cannot rely on.
 func checkImprintHash(h crypto.Hash) error {
-	switch {
-	case h == crypto.SHA1 || h == crypto.SHA224:
-		return fail(Weak, "the imprint relies on %v, which is no longer safe", h)
-	case !strong(h):
+	if !h.Available() {
 		return fail(Unsupported, "the digest algorithm of the imprint is not supported")
 	}
-	return nil
+	return weakness("imprint", h)
 }
 
 // VerifySignature is Verify without the look at the stamped data.

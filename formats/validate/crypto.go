@@ -2,11 +2,9 @@ package validate
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"slices"
 
 	"sigillo/formats/certpath"
 	"sigillo/formats/cms"
@@ -26,16 +24,20 @@ func (v *validation) crypto(d policy.Validity, code string, args ...any) []findi
 }
 
 // signatureCrypto judges the algorithms of a signature and of the digests it
-// relies on (§5.2.8).
+// relies on (§5.2.8). Those that never were any good and those of old are verified
+// like all others before; what they are worth is decided here alone.
 func (v *validation) signatureCrypto(s *subject) (out []finding) {
 	if s.algorithm.Scheme != "" {
 		out = v.crypto(v.policy.Algorithm(s.algorithm, s.certificate.PublicKey, s.use()), "weak-algorithm", algorithmName(s.algorithm, s.certificate.PublicKey))
 	}
-	for _, h := range s.digests {
-		if h == s.algorithm.Hash && s.algorithm.Scheme != "" || len(out) > 0 {
-			continue
+	judged := s.algorithm.Hash
+	if s.algorithm.Scheme == cms.Ed25519 {
+		judged = 0 // the rule of the algorithm says nothing about the digest of the content
+	}
+	for i, h := range s.digests {
+		if h != judged && !slices.Contains(s.digests[:i], h) {
+			out = append(out, v.crypto(v.policy.Digest(h, s.use()), "weak-digest", h.String())...)
 		}
-		out = v.crypto(v.policy.Digest(h, s.use()), "weak-digest", h.String())
 	}
 	return out
 }
@@ -59,18 +61,9 @@ func (v *validation) certificateValidity(c, issuer *x509.Certificate) (policy.Va
 }
 
 // statusValidity is until when the signature of a revocation list or an answer
-// is good. Which scheme an RSA key used is not known: PKCS#1 is the stricter.
+// is good.
 func (v *validation) statusValidity(st *certpath.Status) policy.Validity {
-	a := cms.Algorithm{Hash: st.Hash}
-	switch st.Signer.PublicKey.(type) {
-	case *rsa.PublicKey:
-		a.Scheme = cms.PKCS1
-	case *ecdsa.PublicKey:
-		a.Scheme = cms.ECDSA
-	case ed25519.PublicKey:
-		a.Scheme = cms.Ed25519
-	}
-	d := v.policy.Algorithm(a, st.Signer.PublicKey, policy.Revocation)
+	d := v.policy.Algorithm(st.Algorithm, st.Signer.PublicKey, policy.Revocation)
 	for i := range st.Parts {
 		d = d.And(v.statusValidity(&st.Parts[i]))
 	}

@@ -229,7 +229,7 @@ func (v *validation) freshStatus(path certpath.Path, i int, st *certpath.Status)
 	if end := signerEnd(st, path, i); v.at.After(end) && v.policy.Revocation.ExpiredSigner == "prove" {
 		out = append(out, doubt(RevocationOutOfBoundsNoPOE, "revocation-signer-expired", name(c), name(st.Signer), stamped(end)).until(end).about(st.Sum))
 	}
-	for _, f := range v.crypto(v.statusValidity(st), "weak-revocation", name(c), st.Hash.String()) {
+	for _, f := range v.crypto(v.statusValidity(st), "weak-revocation", name(c), algorithmName(st.Algorithm, st.Signer.PublicKey)) {
 		out = append(out, f.about(st.Sum))
 	}
 	if c.NotAfter.Before(v.at) && !c.IsCA && !st.Revoked {
