@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"slices"
+	"sync"
 
 	"sigillo/formats/ades"
 )
@@ -11,22 +12,39 @@ import (
 // Evidence gives the certificates, revocation lists and OCSP answers that the
 // message carries: in its root, where the baseline profiles want them (EN 319
 // 122-1 §6.3), and in the certificate-values and revocation-values attributes of
-// older forms (Annex A.1.1.2, A.1.2.2). What the time-stamps carry is in them.
+// older forms (Annex A.1.1.2, A.1.2.2). What the time-stamps carry is in them. It
+// is read once, for all signatures of the message may ask.
 func (sd *SignedData) Evidence() ades.Evidence {
-	var e ades.Evidence
-	e.Add(ades.Evidence{Certificates: sd.Certificates, CRLs: sd.CRLs, OCSP: sd.OCSP})
+	sd.evidence.Do(func() { sd.evidence.all = sd.readEvidence() })
+	e := sd.evidence.all
+	return ades.Evidence{Certificates: slices.Clip(e.Certificates), CRLs: slices.Clip(e.CRLs), OCSP: slices.Clip(e.OCSP)}
+}
+
+// carried is the evidence of a message once it was read.
+type carried struct {
+	sync.Once
+	all ades.Evidence
+}
+
+func (sd *SignedData) readEvidence() ades.Evidence {
+	all := ades.Evidence{Certificates: slices.Clip(sd.Certificates), CRLs: slices.Clip(sd.CRLs), OCSP: slices.Clip(sd.OCSP)}
+	add := func(more ades.Evidence) {
+		all.Certificates, all.CRLs, all.OCSP = append(all.Certificates, more.Certificates...), append(all.CRLs, more.CRLs...), append(all.OCSP, more.OCSP...)
+	}
 	for _, si := range sd.Signers {
 		for _, a := range si.UnsignedAttributes {
 			for _, v := range a.Values {
 				switch {
 				case a.Type.Equal(OIDCertificateValues):
-					e.Add(certificateValues(v, sd.limits))
+					add(certificateValues(v, sd.limits))
 				case a.Type.Equal(OIDRevocationValues):
-					e.Add(revocationValues(v, sd.limits))
+					add(revocationValues(v, sd.limits))
 				}
 			}
 		}
 	}
+	var e ades.Evidence
+	e.Add(all)
 	return e
 }
 

@@ -76,6 +76,7 @@ type SignedData struct {
 	encapsulated     span // the EncapsulatedContentInfo in r
 	digestAlgorithms [][]byte
 	content          *content
+	evidence         carried
 }
 
 // span is a stretch of octets.
