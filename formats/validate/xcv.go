@@ -271,6 +271,9 @@ func (v *validation) signerGood(st *certpath.Status, path certpath.Path, i, dept
 			return false
 		}
 	}
+	if st.ThisUpdate.After(st.ProducedAt.Add(clockTolerance)) {
+		return false // nobody says what will be known later
+	}
 	issuer := path[i+1]
 	if !st.Final() && i+1 < len(path)-1 && st.ProducedAt.After(issuer.NotAfter) {
 		return false // its key may be in anybody's hands by then
@@ -290,9 +293,13 @@ func (v *validation) signerGood(st *certpath.Status, path certpath.Path, i, dept
 	if depth == maxSigners {
 		return false
 	}
-	fs, _ := v.revocation(full, 0, depth+1)
+	fs, about := v.revocation(full, 0, depth+1)
+	made := st.ProducedAt
+	if about != nil && about.Final() && compromising(about.Reason) && !st.Final() {
+		made = v.poes.ofStatus(st) // whoever has its key writes whatever time they like
+	}
 	for _, f := range against(fs) {
-		if f.before.IsZero() || !st.ProducedAt.Before(f.before) {
+		if f.before.IsZero() || !made.Before(f.before) {
 			return false
 		}
 	}
