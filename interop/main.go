@@ -57,6 +57,7 @@ func start() error {
 	python := flag.String("python", "", "Python with the libraries that make PDFs; none: they are missing")
 	keep := flag.String("keep", "", "folder to leave all files in")
 	only := flag.String("only", "", "run only these groups, with commas between: "+strings.Join(groupNames(), " "))
+	rates := flag.Bool("rates", false, "only measure how fast files of level B-LTA are validated")
 	flag.Parse()
 	r := &run{documents: *documents, sigillo: *program, dir: *keep, python: *python}
 	if r.dir == "" {
@@ -71,6 +72,9 @@ func start() error {
 		return err
 	}
 	defer r.stop()
+	if *rates {
+		return r.rates(ctx, *jar, strings.Fields(*hanko))
+	}
 	return r.groups(ctx, *only)
 }
 

@@ -3,8 +3,10 @@
 #
 #	figure, ours, unit, compared with, theirs, ratio
 #
-# The floor a figure is compared with is measured in the same run. Argument: a
-# group, one of hsm, vault, cms, tsa, service; none means all.
+# The floor or peer a figure is compared with is measured in the same run; a peer
+# that is not set up (make interop does that) is told as missing. Argument: a
+# group, one of hsm, vault, cms, tsa, cades, pades, xades, jades, asic, c14n,
+# certpath, validate, service; none means all.
 set -eu
 group=${1:-}
 out=$(mktemp)
@@ -18,6 +20,12 @@ bench() {
 		cat "$out" >&2
 		exit 1
 	fi
+}
+
+# figures GROUP PACKAGE PATTERN TIME: run benchmarks that print lines themselves.
+figures() {
+	bench "$@" || return 0
+	grep "^$1\\." "$out" || { echo "bench: $1 was not measured" >&2; exit 1; }
 }
 
 # value BENCHMARK UNIT: what a benchmark reported.
@@ -55,6 +63,24 @@ if bench tsa tsa 'BenchmarkRespond' 2s; then
 		line "tsa.respond.$key.soft.time" "$(value "BenchmarkRespond/$key" ns/answer)" ns "the bare signature" "$(value "BenchmarkRespond/$key" ns/bare-signature)"
 	done
 fi
-if bench service cmd/sigillo 'BenchmarkService|BenchmarkBigPDF' 1x; then
-	grep '^service\.' "$out"
+figures cades formats/cades BenchmarkCAdES 5s
+figures cades formats/cades BenchmarkStream2GB 1x
+figures pades formats/pades BenchmarkPAdES 5s
+figures pades formats/pades BenchmarkBigPDF 1x
+figures xades formats/xades BenchmarkXAdES 5s
+figures jades formats/jades BenchmarkSign 3s
+figures asic formats/asic BenchmarkSign 3s
+figures c14n formats/c14n BenchmarkCanonicalize 3s
+figures certpath formats/certpath 'BenchmarkValidate|BenchmarkLargeList/read' 3s
+if [ -z "$group" ] || [ "$group" = validate ]; then
+	dss=.interop/dss/judge.jar
+	hanko=.interop/pyhanko/bin/python
+	[ -e "$dss" ] && command -v java >/dev/null || dss=
+	[ -e "$hanko" ] && hanko="$hanko interop/pyhanko/judge.py" || hanko=
+	if ! go run ./interop -rates -dss "$dss" -pyhanko "$hanko" >"$out" 2>&1; then
+		cat "$out" >&2
+		exit 1
+	fi
+	grep '^validate\.' "$out"
 fi
+figures service cmd/sigillo 'BenchmarkService|BenchmarkBigPDF' 1x

@@ -4,10 +4,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/x509"
-	"fmt"
 	"math/big"
 	"testing"
 	"time"
+
+	"sigillo/formats/internal/meter"
 )
 
 // chain is the usual: a holder, an issuing authority, a root, and both lists.
@@ -34,58 +35,50 @@ func validate(b *testing.B, s *Search, sources *Sources, holder *party) {
 }
 
 // BenchmarkValidate: cold reads the lists (1,000 entries in one) and checks all
-// four signatures, warm finds them in what the service keeps. The floor is the
-// four checks alone.
+// four signatures, warm finds them in what the service keeps, embedded is warm but
+// the signature carries the lists again. The floor is the four checks alone.
 func BenchmarkValidate(b *testing.B) {
 	root, sub, holder, lists := chain(b)
-	b.Run("floor", func(b *testing.B) {
-		digest := sha(holder.Raw)
-		key := sub.key.(*ecdsa.PrivateKey)
-		value := must(ecdsa.SignASN1(rand.Reader, key, digest))
-		for b.Loop() {
-			for range 4 {
-				if !ecdsa.VerifyASN1(&key.PublicKey, digest, value) {
-					b.Fatal("wrong")
-				}
+	digest := sha(holder.Raw)
+	key := sub.key.(*ecdsa.PrivateKey)
+	value := must(ecdsa.SignASN1(rand.Reader, key, digest))
+	add := func(sources *Sources) *Sources {
+		for _, der := range lists {
+			if err := sources.AddCRL(der); err != nil {
+				b.Fatal(err)
 			}
 		}
-	})
-	b.Run("cold", func(b *testing.B) {
-		for b.Loop() {
-			s := &Search{Anchors: certificates(root), Intermediates: certificates(sub), Verifier: &Verifier{}}
-			sources := &Sources{Search: s}
-			for _, der := range lists {
-				if err := sources.AddCRL(der); err != nil {
-					b.Fatal(err)
-				}
-			}
-			validate(b, s, sources, holder)
-		}
-	})
-	base, kept, cache := &Search{Anchors: certificates(root)}, &Sources{}, NewCache(0)
-	for _, der := range lists {
-		if err := kept.AddCRL(der); err != nil {
-			b.Fatal(err)
-		}
+		return sources
 	}
-	b.Run("warm", func(b *testing.B) {
-		for b.Loop() {
+	base, kept, cache := &Search{Anchors: certificates(root)}, add(&Sources{}), NewCache(0)
+	for _, c := range []struct {
+		figure string
+		run    func()
+	}{
+		{"cold", func() {
+			s := &Search{Anchors: certificates(root), Intermediates: certificates(sub), Verifier: &Verifier{}}
+			validate(b, s, add(&Sources{Search: s}), holder)
+		}},
+		{"warm", func() {
 			s := base.With(certificates(sub), &Verifier{Cache: cache})
 			validate(b, s, kept.With(s), holder)
-		}
-	})
-	b.Run("warm-embedded", func(b *testing.B) { // the signature carries the lists again
-		for b.Loop() {
+		}},
+		{"embedded", func() {
 			s := base.With(certificates(sub), &Verifier{Cache: cache})
-			sources := (&Sources{}).With(s)
-			for _, der := range lists {
-				if err := sources.AddCRL(der); err != nil {
-					b.Fatal(err)
+			validate(b, s, add((&Sources{}).With(s)), holder)
+		}},
+	} {
+		b.Run(c.figure, func(b *testing.B) {
+			ours, floor := meter.Turns(b, c.run, func() {
+				for range 4 {
+					if !ecdsa.VerifyASN1(&key.PublicKey, digest, value) {
+						b.Fatal("wrong")
+					}
 				}
-			}
-			validate(b, s, sources, holder)
-		}
-	})
+			})
+			meter.Figure("certpath.validate."+c.figure+".p256.cpu", float64(ours)/1e3, "µs", "four bare verifications", float64(floor)/1e3)
+		})
+	}
 }
 
 // large makes a list of n entries.
@@ -101,21 +94,18 @@ func large(p *party, n int) []byte {
 func BenchmarkLargeList(b *testing.B) {
 	sub := issue(nil, "Sub", ca)
 	der := large(sub, 300_000)
-	b.Run(fmt.Sprintf("read-%dMB", len(der)>>20), func(b *testing.B) {
-		b.SetBytes(int64(len(der)))
-		for b.Loop() {
+	b.Run("read", func(b *testing.B) {
+		ours, theirs := meter.Turns(b, func() {
 			if _, err := readList(der); err != nil {
 				b.Fatal(err)
 			}
-		}
-	})
-	b.Run("crypto-x509", func(b *testing.B) {
-		b.SetBytes(int64(len(der)))
-		for b.Loop() {
+		}, func() {
 			if _, err := x509.ParseRevocationList(der); err != nil {
 				b.Fatal(err)
 			}
-		}
+		})
+		mb := float64(len(der)) / 1e6
+		meter.Figure("certpath.crl.300000.mbps", mb/ours.Seconds(), "MB/s", "crypto/x509", mb/theirs.Seconds())
 	})
 	leaf := issue(sub, "Ada")
 	s := &Sources{Search: &Search{Anchors: certificates(sub)}}

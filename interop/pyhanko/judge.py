@@ -46,15 +46,18 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.revinfo.archival import CRLContainer
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--trust", required=True)
     parser.add_argument("--crl", action="append", default=[])
     parser.add_argument("--serve", action="store_true")
     parser.add_argument("files", nargs="*")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def specification(args):
     logging.disable(logging.CRITICAL)  # what matters is in the results
-    spec = SignatureValidationSpec(
+    return SignatureValidationSpec(
         cert_validation_policy=CertValidationPolicySpec(
             trust_manager=SimpleTrustManager.build([load_cert_from_pemder(args.trust)]),
             revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO),
@@ -65,6 +68,11 @@ def main():
         ),
         local_knowledge=LocalKnowledge(known_crls=[load_crl(p) for p in args.crl]),
     )
+
+
+def main():
+    args = arguments()
+    spec = specification(args)
     for path in args.files:
         print(line(spec, path))
     if args.serve:
@@ -209,4 +217,5 @@ def summed_up(kind, result):
     return (kind, indication, "-" if indication == "TOTAL_PASSED" else sub.standard_name, remarks)
 
 
-main()
+if __name__ == "__main__":
+    main()

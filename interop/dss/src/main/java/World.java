@@ -32,6 +32,7 @@ final class World {
     private final List<DSSDocument> crls = new ArrayList<>();
     private final List<DSSDocument> answers = new ArrayList<>();
     private final Map<String, DSSDocument> policies = new HashMap<>();
+    private static ValidationPolicy policy; // read once
 
     void option(String name, String value) throws IOException {
         switch (name) {
@@ -76,7 +77,14 @@ final class World {
      * The validation policy of DSS, with EdDSA let in: it is known to DSS, but not
      * in the lists of algorithms that its policy follows.
      */
-    static ValidationPolicy policy() throws IOException {
+    static synchronized ValidationPolicy policy() throws IOException {
+        if (policy == null) {
+            policy = readPolicy();
+        }
+        return policy;
+    }
+
+    private static ValidationPolicy readPolicy() throws IOException {
         try (InputStream in = ValidationPolicyXmlDefiner.class.getResourceAsStream("/policy/constraint.xml")) {
             String own = new String(in.readAllBytes(), StandardCharsets.UTF_8);
             String with = own.replaceAll("<!--\\s*(<Algo[^>]*>EdDSA</Algo>)[^>]*-->", "$1");
