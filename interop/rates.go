@@ -22,12 +22,12 @@ import (
 // warm: the others answer one request after the other in one process that has
 // answered many before.
 
-// Rounds and files of a round; the median of the rounds counts. Of the Java
-// machine, a few hundred files are needed before it has translated all it will.
+// Rounds and files of a round; the median of the rounds counts. The Java machine
+// needs a few hundred files before it has translated all it will.
 const (
 	rounds     = 5
-	dssWarmth  = 400
-	dssRound   = 40
+	dssWarmth  = 200
+	dssRound   = 20
 	pyWarmth   = 4
 	pyRound    = 8
 	ownWarmth  = 200
@@ -124,6 +124,7 @@ func compare(ctx context.Context, figure string, files []string, own, other *val
 		if _, err := v.run(ctx, files, v.warmth); err != nil {
 			return err
 		}
+		v.warmth = 3 * v.round // for another form less is needed
 	}
 	var ours, theirs []float64
 	for range rounds {

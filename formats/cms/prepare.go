@@ -60,6 +60,8 @@ type Prepared struct {
 	Certificates     [][]byte `json:"certificates,omitempty"` // what is embedded, DER
 	MaxSignature     int      `json:"maxSignature"`           // octets of the longest signature value
 	Plain            bool     `json:"plain,omitempty"`        // as in SignerOptions
+
+	signer *x509.Certificate // Certificate, if this process has read it already
 }
 
 // Prepare makes the signed attributes over the digest of a content: content-type,
@@ -119,6 +121,7 @@ func prepare(contentDigest []byte, o SignerOptions) (*Prepared, error) {
 		SignerIdentifier: issuerAndSerial(o.Certificate),
 		MaxSignature:     MaxSignatureSize(o.Certificate.PublicKey),
 		Plain:            o.Plain,
+		signer:           o.Certificate,
 	}
 	if p.SignedAttributes, err = signedAttributes(contentDigest, o); err != nil {
 		return nil, err
@@ -214,9 +217,12 @@ func (p *Prepared) VerifySignature(signature []byte) error {
 	if p.incomplete() {
 		return fail(BadOptions, "the prepared signature is incomplete")
 	}
-	c, err := x509.ParseCertificate(p.Certificate)
-	if err != nil {
-		return wrap(Malformed, err, "the prepared signature holds a broken certificate")
+	c := p.signer
+	if c == nil || !bytes.Equal(c.Raw, p.Certificate) {
+		var err error
+		if c, err = x509.ParseCertificate(p.Certificate); err != nil {
+			return wrap(Malformed, err, "the prepared signature holds a broken certificate")
+		}
 	}
 	return p.Algorithm().Verify(c.PublicKey, p.SignedAttributes, signature)
 }
