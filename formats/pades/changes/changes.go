@@ -20,8 +20,11 @@ const (
 	Metadata Kind = "metadata"
 	// Signature is a new signature, in a new field or in one that was empty.
 	Signature Kind = "signature"
-	// FormFill is the value of a field.
+	// FormFill is the value of a field that was empty.
 	FormFill Kind = "form-fill"
+	// FormChange is another value or appearance of a field that was filled in
+	// when the document was signed: it was part of what the signer saw.
+	FormChange Kind = "form-change"
 	// Annotation is a comment, link or drawing that was added, changed or removed.
 	Annotation Kind = "annotation"
 	// Other is all the rest: pages, their contents, the form's fields, actions …
@@ -47,8 +50,9 @@ func (c Change) String() string {
 }
 
 // Permissions are what a signature lets others do (ISO 32000-2 §12.8.2.2,
-// §12.8.2.4). The zero value is that of a signature that says nothing: fields
-// may be filled in and signatures added.
+// §12.8.2.4). The zero value is that of a signature that says nothing: empty fields
+// may be filled in and signatures added. Who wants that fields can be changed says
+// so, with a DocMDP of 2 or 3.
 type Permissions struct {
 	// DocMDP is the /P of the certification or of the field's /Lock: 1 no changes,
 	// 2 forms and signatures, 3 annotations too; 0: not said.
@@ -67,6 +71,8 @@ func (p Permissions) Allow(c Change) bool {
 		return p.DocMDP != 1
 	case Signature, FormFill:
 		return p.DocMDP != 1 && (p.Locked == nil || !p.Locked(c.Field))
+	case FormChange:
+		return p.DocMDP >= 2 && (p.Locked == nil || !p.Locked(c.Field))
 	case Annotation:
 		return p.DocMDP == 3
 	}

@@ -18,7 +18,7 @@ var signedForm = pdftest.Objects{
 	2:  "<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2/MediaBox[0 0 600 800]>>",
 	3:  "<</Type/Page/Parent 2 0 R/Resources<</XObject<</X 10 0 R/Y 30 0 R>>>>/Contents 9 0 R/Annots[6 0 R 8 0 R 11 0 R]>>",
 	4:  "<</Type/Page/Parent 2 0 R/Resources<<>>/Annots 12 0 R>>",
-	5:  "<</Fields[6 0 R 7 0 R 11 0 R]/SigFlags 3/DR<<>>>>",
+	5:  "<</Fields[6 0 R 7 0 R 11 0 R 15 0 R 16 0 R 18 0 R]/SigFlags 3/DR<<>>>>",
 	6:  "<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Ada)/Rect[10 10 90 30]/P 3 0 R/AP<</N 13 0 R>>>>",
 	7:  "<</FT/Sig/T(first)/V 14 0 R/Type/Annot/Subtype/Widget/Rect[0 0 0 0]/P 3 0 R>>",
 	8:  "<</Type/Annot/Subtype/Text/Rect[300 300 320 320]/Contents(note)/P 3 0 R>>",
@@ -27,12 +27,17 @@ var signedForm = pdftest.Objects{
 	11: "<</Type/Annot/Subtype/Widget/FT/Sig/T(second)/Rect[10 50 90 80]/P 3 0 R>>",
 	12: "[]",
 	13: pdftest.Stream("/Type/XObject/Subtype/Form/BBox[0 0 80 20]", []byte("q Q")),
+	15: "<</Type/Annot/Subtype/Widget/FT/Tx/T(empty)/V()/Rect[10 110 90 130]/P 3 0 R/AP<</N 17 0 R>>>>",
+	16: "<</Type/Annot/Subtype/Widget/FT/Btn/T(box)/V/Off/AS/Off/Rect[10 140 20 150]/P 3 0 R/AP<</N<</Yes 17 0 R>>>>>>",
+	17: pdftest.Stream("/Type/XObject/Subtype/Form/BBox[0 0 80 20]", nil),
+	18: "<</Type/Annot/Subtype/Widget/FT/Btn/Ff 65536/T(button)/Rect[10 160 20 170]/P 3 0 R/AP<</N 19 0 R>>>>",
+	19: pdftest.Stream("/Type/XObject/Subtype/Form/BBox[0 0 10 10]", []byte("q Q")),
 	14: "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Contents<00>/ByteRange[0 1 2 3]/Reference[<</Type/SigRef/TransformMethod/FieldMDP/Data 1 0 R>>]>>",
 }
 
 const (
 	page1  = "<</Type/Page/Parent 2 0 R/Resources<</XObject<</X 10 0 R/Y 30 0 R>>>>/Contents 9 0 R/Annots[6 0 R 8 0 R 11 0 R %]>>"
-	form   = "<</Fields[6 0 R 7 0 R 11 0 R %]/SigFlags 3/DR<<>>>>"
+	form   = "<</Fields[6 0 R 7 0 R 11 0 R 15 0 R 16 0 R 18 0 R %]/SigFlags 3/DR<<>>>>"
 	sig    = "<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/ETSI.CAdES.detached/Contents<01>/ByteRange[0 1 2 3]>>"
 	widget = "<</Type/Annot/Subtype/Widget/FT/Sig/T(third)/V 21 0 R/P 3 0 R/Rect[%]>>"
 )
@@ -59,10 +64,19 @@ var cases = []struct {
 	{"visible second signature", newSignature("400 10 500 60"), []changes.Kind{changes.Signature}, true},
 	{"document time-stamp", newSignature("0 0 0 0").With(pdftest.Objects{21: strings.Replace(sig, "ETSI.CAdES.detached", "ETSI.RFC3161", 1)}),
 		[]changes.Kind{changes.Timestamp}, true},
+	{"document time-stamp that shows something", newSignature("400 10 500 60").With(pdftest.Objects{21: strings.Replace(sig, "ETSI.CAdES.detached", "ETSI.RFC3161", 1)}),
+		[]changes.Kind{changes.Timestamp, changes.Other}, false},
+	{"empty field time-stamped to show something", pdftest.Objects{11: strings.Replace(signedForm[11], "/Rect", "/V 21 0 R/AP<</N 22 0 R>>/Rect", 1),
+		21: strings.Replace(sig, "ETSI.CAdES.detached", "ETSI.RFC3161", 1), 22: signedForm[10]}, []changes.Kind{changes.Other}, false},
 	{"empty field signed", pdftest.Objects{11: strings.Replace(signedForm[11], "/Rect", "/V 21 0 R/AP<</N 22 0 R>>/Rect", 1), 21: sig, 22: signedForm[10]},
 		[]changes.Kind{changes.Signature}, true},
-	{"field filled in", pdftest.Objects{6: strings.Replace(signedForm[6], "(Ada)", "(Eva)", 1)}, []changes.Kind{changes.FormFill}, true},
-	{"appearance of a field", pdftest.Objects{13: pdftest.Stream("/Type/XObject/Subtype/Form/BBox[0 0 80 20]", []byte("Q q"))}, []changes.Kind{changes.FormFill}, true},
+	{"field filled in", pdftest.Objects{15: strings.Replace(signedForm[15], "()", "(Eva)", 1)}, []changes.Kind{changes.FormFill}, true},
+	{"box ticked", pdftest.Objects{16: strings.ReplaceAll(signedForm[16], "/Off", "/Yes")}, []changes.Kind{changes.FormFill}, true},
+	{"appearance of an empty field", pdftest.Objects{17: signedForm[10]}, []changes.Kind{changes.FormFill}, true},
+	{"field filled in otherwise", pdftest.Objects{6: strings.Replace(signedForm[6], "(Ada)", "(Eva)", 1)}, []changes.Kind{changes.FormChange}, false},
+	{"appearance of a field", pdftest.Objects{13: pdftest.Stream("/Type/XObject/Subtype/Form/BBox[0 0 80 20]", []byte("Q q"))}, []changes.Kind{changes.FormChange}, false},
+	{"appearance of a button", pdftest.Objects{19: signedForm[10]}, []changes.Kind{changes.FormChange}, false},
+	{"value taken away", pdftest.Objects{6: strings.Replace(signedForm[6], "/V(Ada)", "", 1)}, []changes.Kind{changes.FormChange}, false},
 
 	{"annotation added", pdftest.Objects{12: "[23 0 R]", 23: "<</Type/Annot/Subtype/Square/Rect[0 0 600 800]>>"}, []changes.Kind{changes.Annotation}, false},
 	{"annotation changed", pdftest.Objects{8: strings.Replace(signedForm[8], "note", "nothing", 1)}, []changes.Kind{changes.Annotation}, false},
@@ -88,7 +102,7 @@ var cases = []struct {
 	{"signature moved", pdftest.Objects{7: strings.Replace(signedForm[7], "[0 0 0 0]", "[0 0 9 9]", 1)}, []changes.Kind{changes.Other}, false},
 	{"signature pointed elsewhere", pdftest.Objects{7: strings.Replace(signedForm[7], "14 0 R", "21 0 R", 1), 21: signedForm[14]}, []changes.Kind{changes.Other}, false},
 	{"field moved", pdftest.Objects{6: strings.Replace(signedForm[6], "[10", "[20", 1)}, []changes.Kind{changes.Other}, false},
-	{"field removed", pdftest.Objects{5: "<</Fields[7 0 R 11 0 R]/SigFlags 3/DR<<>>>>"}, []changes.Kind{changes.Other}, false},
+	{"field removed", pdftest.Objects{5: "<</Fields[7 0 R 11 0 R 15 0 R 16 0 R 18 0 R]/SigFlags 3/DR<<>>>>"}, []changes.Kind{changes.Other}, false},
 	{"widget removed", pdftest.Objects{3: strings.Replace(fill(page1, ""), "6 0 R 8", "8", 1)}, []changes.Kind{changes.Other}, false},
 	{"field gets an action", pdftest.Objects{6: strings.Replace(signedForm[6], "/P", "/AA<<>>/P", 1)}, []changes.Kind{changes.Other}, false},
 	{"appearances to be made anew", pdftest.Objects{5: strings.Replace(fill(form, ""), "/DR", "/NeedAppearances true/DR", 1)}, []changes.Kind{changes.Other}, false},

@@ -16,7 +16,8 @@
 //   - further entries in the form's /Fields that are new signature fields with
 //     a value, and their widgets at the end of a page's /Annots;
 //   - the value and the appearance of a field, unless the field is a signature
-//     that was there already;
+//     that was there already; of one that was filled in when the document was
+//     signed they are told apart, and only a signature that says so allows them;
 //   - annotations, which are told apart but which only a certification with
 //     permission 3 allows.
 //

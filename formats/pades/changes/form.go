@@ -9,8 +9,9 @@ import (
 
 // field is a field or a widget of the signed document.
 type field struct {
-	name string
-	kind pdf.Name // /FT, its own or inherited
+	name   string
+	kind   pdf.Name // /FT, its own or inherited
+	filled bool     // it shows a value, its own or inherited
 }
 
 // addition is a signature field that was added later.
@@ -18,6 +19,7 @@ type addition struct {
 	name  string
 	dict  pdf.Dict
 	pages []*page // with its widget
+	stamp bool    // a document time-stamp
 }
 
 // Limits of the form.
@@ -36,10 +38,10 @@ func (a *analysis) readForm() error {
 	if err != nil {
 		return err
 	}
-	return a.readFields(form["Fields"], "", "", 0)
+	return a.readFields(form["Fields"], field{}, 0)
 }
 
-func (a *analysis) readFields(list pdf.Object, parent string, kind pdf.Name, depth int) error {
+func (a *analysis) readFields(list pdf.Object, parent field, depth int) error {
 	kids, _, err := pdf.As[pdf.Array](a.old, list)
 	if err != nil {
 		return err
@@ -59,19 +61,51 @@ func (a *analysis) readFields(list pdf.Object, parent string, kind pdf.Name, dep
 		if !ok {
 			continue
 		}
-		f := &field{name: parent, kind: kind}
+		f := &field{name: parent.name, kind: parent.kind}
 		if t, ok, _ := pdf.As[pdf.String](a.old, d["T"]); ok {
-			f.name = strings.TrimPrefix(parent+"."+t.Text(), ".")
+			f.name = strings.TrimPrefix(parent.name+"."+t.Text(), ".")
 		}
 		if ft, ok, _ := pdf.As[pdf.Name](a.old, d["FT"]); ok {
 			f.kind = ft
 		}
+		if f.filled, err = a.filled(d, f.kind, parent.filled); err != nil {
+			return err
+		}
 		a.fields[ref], a.roles[ref] = f, formField
-		if err := a.readFields(d["Kids"], f.name, f.kind, depth+1); err != nil {
+		if err := a.readFields(d["Kids"], *f, depth+1); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// filled tells whether a field of the signed document has a value to show. A push
+// button has none, and shows its appearance.
+func (a *analysis) filled(d pdf.Dict, kind pdf.Name, inherited bool) (bool, error) {
+	v, err := a.old.Resolve(d["V"])
+	if err != nil {
+		return false, err
+	}
+	switch v := v.(type) {
+	case pdf.String:
+		return len(v) > 0, nil
+	case pdf.Name:
+		return v != "Off", nil
+	case pdf.Array:
+		return len(v) > 0, nil
+	case nil, pdf.Null:
+	default:
+		return true, nil
+	}
+	if kind != "Btn" || inherited {
+		return inherited, nil
+	}
+	ap, _, err := pdf.As[pdf.Dict](a.old, d["AP"])
+	if err != nil {
+		return false, err
+	}
+	_, button, err := pdf.As[*pdf.Stream](a.old, ap["N"]) // others have an appearance for each state
+	return button, err
 }
 
 // form compares the interactive form.
@@ -162,7 +196,7 @@ func (a *analysis) addField(o pdf.Object, at place) error {
 		d["Kids"] != nil || d["Parent"] != nil || d["A"] != nil || d["AA"] != nil {
 		return a.other(at.where, ref)
 	}
-	a.added[ref] = &addition{name: name.Text(), dict: d}
+	a.added[ref] = &addition{name: name.Text(), dict: d, stamp: a.timestamp(d["V"])}
 	return a.signed(d["V"], name.Text(), ref)
 }
 
@@ -176,10 +210,17 @@ func (a *analysis) signed(v pdf.Object, name string, ref pdf.Ref) error {
 		return a.other("field "+name, ref)
 	}
 	kind := Signature
-	if sub, _, _ := pdf.As[pdf.Name](a.new, sig["SubFilter"]); sub == "ETSI.RFC3161" {
+	if a.timestamp(sig) {
 		kind = Timestamp
 	}
 	return a.report(Change{Kind: kind, Where: "Root/AcroForm/Fields", Field: name, Object: ref})
+}
+
+// timestamp reports whether the value of a field is a document time-stamp.
+func (a *analysis) timestamp(v pdf.Object) bool {
+	sig, _, _ := pdf.As[pdf.Dict](a.new, v)
+	sub, _, _ := pdf.As[pdf.Name](a.new, sig["SubFilter"])
+	return sub == "ETSI.RFC3161"
 }
 
 // fillable are the entries that change when a field is filled in or signed.
@@ -208,7 +249,7 @@ func (a *analysis) compareFields() error {
 func (a *analysis) compareField(f *field, ref pdf.Ref, o, n pdf.Dict) error {
 	_, filled := o["V"]
 	final := f.kind == "Sig" && filled // an older signature, or the very one
-	changed := false
+	changed, shown := false, false
 	for _, k := range keys(o, n) {
 		if final || !fillable[k] {
 			if err := a.frozen(o[k], n[k], place{"field " + f.name + "/" + string(k), k, ref}); err != nil {
@@ -221,10 +262,13 @@ func (a *analysis) compareField(f *field, ref pdf.Ref, o, n pdf.Dict) error {
 			return err
 		}
 		changed = changed || !same
+		shown = shown || !same && (k == "AP" || k == "AS")
 	}
 	switch {
 	case !changed:
 		return nil
+	case f.kind == "Sig" && shown && a.timestamp(n["V"]): // which every certification allows, and which has nothing to show
+		return a.other("field "+f.name+"/AP", ref)
 	case f.kind == "Sig" && n["V"] != nil:
 		return a.signed(n["V"], f.name, ref)
 	case f.kind == "Sig" && a.signedAbove(n):
@@ -232,7 +276,11 @@ func (a *analysis) compareField(f *field, ref pdf.Ref, o, n pdf.Dict) error {
 	case f.kind == "Sig":
 		return a.other("field "+f.name, ref)
 	}
-	return a.report(Change{Kind: FormFill, Where: "field " + f.name, Field: f.name, Object: ref})
+	kind := FormFill
+	if f.filled {
+		kind = FormChange
+	}
+	return a.report(Change{Kind: kind, Where: "field " + f.name, Field: f.name, Object: ref})
 }
 
 // signedAbove reports whether a widget belongs to a field that had no value when
@@ -259,7 +307,8 @@ func (a *analysis) checkAdditions() error {
 		if hidden(add.dict) || ok && b.area() == 0 {
 			continue
 		}
-		bad := !ok || len(add.pages) > 1
+		// A time-stamp is allowed by every certification and says nothing that could be shown.
+		bad := !ok || len(add.pages) > 1 || add.stamp
 		for _, pg := range add.pages {
 			bad = bad || b.area() > maxCover*pg.area
 			for _, was := range pg.boxes {
