@@ -186,7 +186,7 @@ func (l *revisions) after(s *pades.Signature) (fs []finding, same bool) {
 	if len(refused) > 0 {
 		return []finding{doubt(SigConstraintsFailure, "changed-later", strings.Join(refused, "; "))}, false
 	}
-	for _, k := range []changes.Kind{changes.Evidence, changes.Timestamp, changes.Signature, changes.FormFill, changes.Annotation, changes.Metadata} {
+	for _, k := range []changes.Kind{changes.Evidence, changes.Timestamp, changes.Signature, changes.FormFill, changes.FormChange, changes.Annotation, changes.Metadata} {
 		if seen[k] {
 			fs = append(fs, remark("added-"+string(k)))
 		}

@@ -52,6 +52,7 @@ var sentences = map[string][2]string{
 	"added-timestamp":           {"in seguito è stata aggiunta una marca temporale del documento", "a document time-stamp was added later"},
 	"added-signature":           {"in seguito sono state aggiunte altre firme, come è permesso", "other signatures were added later, as is permitted"},
 	"added-form-fill":           {"in seguito sono stati compilati campi del modulo, come è permesso", "form fields were filled in later, as is permitted"},
+	"added-form-change":         {"in seguito sono stati cambiati campi del modulo già compilati, come è permesso", "form fields that were filled in were changed later, as is permitted"},
 	"added-annotation":          {"in seguito sono state aggiunte annotazioni, come è permesso", "annotations were added later, as is permitted"},
 	"added-metadata":            {"in seguito sono stati cambiati titolo o altri metadati del documento", "title or other metadata of the document were changed later"},
 	"stamp-other":               {"è di un altro documento", "it is of other data"},
