@@ -171,13 +171,17 @@ func wrapped(d *c14n.Document, parts map[*c14n.Node]bool) bool {
 // unsignedObject finds an Object that no reference covers: it could hold
 // anything, and a reader might take it for signed.
 func (s *Signature) unsignedObject() error {
-	for _, o := range s.objects {
-		found := false
-		for i := range s.references {
-			target := s.references[i].target
-			found = found || target != nil && (target == o || target.Parent == o && target.Is(dsNamespace, "Manifest"))
+	covered := map[*c14n.Node]bool{}
+	for i := range s.references {
+		if target := s.references[i].target; target != nil {
+			covered[target] = true
+			if target.Is(dsNamespace, "Manifest") {
+				covered[target.Parent] = true
+			}
 		}
-		if !found {
+	}
+	for _, o := range s.objects {
+		if !covered[o] {
 			return fail(Malformed, "the signature has an Object that it does not cover")
 		}
 	}

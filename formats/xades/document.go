@@ -39,13 +39,15 @@ type document struct {
 	digests    map[digested][]byte
 	nodes      []*c14n.Node // Signatures that are not inside another one
 	count      int          // signatures read
-	references int          // and references
+	references int          // and references to parts of the document
+
+	fileReferences int
 }
 
 // digested names what a digest is of; signatures of the same thing share it.
 type digested struct {
 	target *c14n.Node
-	uri    string
+	name   string
 	filter filter
 	own    *c14n.Node
 	method string

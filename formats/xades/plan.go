@@ -188,8 +188,8 @@ func envelopingXML(doc io.ReaderAt, size int64, o Options) (*Prepared, []part, e
 
 // detached plans a signature beside the files it signs.
 func detached(objects []Object, o Options) (*Prepared, []part, error) {
-	if len(objects) == 0 || len(objects) > maxReferences-1 {
-		return nil, nil, fail(BadOptions, "a detached signature is over 1 to %d files, not %d", maxReferences-1, len(objects))
+	if len(objects) == 0 || len(objects) > maxFiles {
+		return nil, nil, fail(BadOptions, "a detached signature is over 1 to %d files, not %d", maxFiles, len(objects))
 	}
 	if o.Certificate == nil {
 		return nil, nil, fail(BadOptions, "a certificate is required")

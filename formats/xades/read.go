@@ -16,10 +16,12 @@ import (
 // Limits of the reader; a document that exceeds them is not refused by
 // accident: each signature and each reference may cost a pass over it.
 const (
-	maxSignatures    = 64  // counter-signatures included
-	maxNesting       = 4   // of counter-signatures
-	maxReferences    = 64  // of one signature
-	maxAllReferences = 512 // of all
+	maxSignatures    = 64     // counter-signatures included
+	maxNesting       = 4      // of counter-signatures
+	maxReferences    = 64     // of one signature, to parts of the document
+	maxAllReferences = 512    // of all
+	maxFiles         = 10_000 // that one signature refers to
+	maxAllFiles      = 10 * maxFiles
 	maxCertificates  = 256 // in one signature, and as many lists and answers
 	maxTokens        = 64
 	maxValue         = 64 << 10 // bytes of the SignatureValue element
@@ -105,11 +107,14 @@ type reader struct {
 	s     *Signature
 	space string // namespace of its XAdES version
 	depth int
+
+	referred     map[string]bool // what its references name
+	parts, files int             // and how many they are
 }
 
 // read fills s with the Signature at n; of is what a counter-signature is of.
 func (d *document) read(s *Signature, n *c14n.Node, of *Signature) {
-	r := &reader{d: d, node: n, s: s}
+	r := &reader{d: d, node: n, s: s, referred: map[string]bool{}}
 	*s = Signature{doc: d, node: n, parent: of, Path: place(n), formats: map[string]string{}}
 	for p := of; p != nil; p = p.parent {
 		r.depth++
@@ -325,9 +330,6 @@ func (r *reader) signedInfo() error {
 			return err
 		}
 	}
-	if len(references) > maxReferences {
-		return fail(Limit, "the signature has more than %d references", maxReferences)
-	}
 	for _, n := range references {
 		if err := r.refer(n, false); err != nil {
 			return err
@@ -360,16 +362,36 @@ func (r *reader) refer(n *c14n.Node, listed bool) error {
 	if ref.listed = listed; listed {
 		to = &r.s.listed
 	}
-	if r.d.references++; r.d.references > maxAllReferences || len(r.s.references)+len(r.s.listed) == maxReferences {
+	if err := r.count(&ref); err != nil {
+		return err
+	}
+	if r.referred[ref.what] {
+		return fail(Malformed, "the signature refers to %s twice", ref.what)
+	}
+	r.referred[ref.what] = true
+	*to = append(*to, ref)
+	if !slices.Contains(r.s.Digests, ref.hash) {
+		r.s.Digests = append(r.s.Digests, ref.hash)
+	}
+	return nil
+}
+
+// count holds the references to what they may cost. Each to a part of the document
+// may be a pass over that; one to a file is a digest that is made once.
+func (r *reader) count(ref *reference) error {
+	if ref.target == nil {
+		if r.files++; r.files > maxFiles {
+			return fail(Limit, "the signature refers to more than %d files", maxFiles)
+		}
+		if r.d.fileReferences++; r.d.fileReferences > maxAllFiles {
+			return fail(Limit, "the signatures refer to more than %d files", maxAllFiles)
+		}
+		return nil
+	}
+	r.parts++
+	if r.d.references++; r.d.references > maxAllReferences || r.parts > maxReferences {
 		return fail(Limit, "the signature has more than %d references, or all of them more than %d", maxReferences, maxAllReferences)
 	}
-	for _, other := range slices.Concat(r.s.references, r.s.listed) {
-		if other.uri == ref.uri {
-			return fail(Malformed, "the signature refers to %s twice", ref.what)
-		}
-	}
-	*to = append(*to, ref)
-	r.s.Digests = append(r.s.Digests, ref.hash)
 	return nil
 }
 

@@ -64,6 +64,14 @@ type reference struct {
 	listed bool // in a Manifest
 }
 
+// name tells what is referred to: two spellings of the name of a file mean one.
+func (ref *reference) name() string {
+	if ref.target == nil {
+		return fileName(ref.uri)
+	}
+	return ref.uri
+}
+
 // exclude is the filter as the canonicaliser wants it.
 func (ref *reference) exclude() func(*c14n.Node) bool {
 	switch ref.filter {
@@ -128,7 +136,7 @@ func (u *unspaced) Read(b []byte) (int, error) {
 
 // check compares the digest.
 func (ref *reference) check(d *document) error {
-	key := digested{target: ref.target, uri: ref.uri, filter: ref.filter, method: ref.method.name(), hash: ref.hash}
+	key := digested{target: ref.target, name: ref.name(), filter: ref.filter, method: ref.method.name(), hash: ref.hash}
 	if ref.filter == ownSignature {
 		key.own = ref.own
 	}

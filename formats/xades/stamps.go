@@ -191,16 +191,17 @@ func (s *Signature) stampedContent(e stampElement, w io.Writer) error {
 		}
 		return nil
 	}
+	byID := map[string]*reference{}
+	for i := range s.references {
+		byID[s.references[i].id] = &s.references[i]
+	}
+	delete(byID, "")
 	for _, id := range e.includes {
-		var ref *reference
-		for i := range s.references {
-			if s.references[i].id == id && id != "" {
-				ref = &s.references[i]
-			}
-		}
+		ref := byID[id]
 		if ref == nil {
-			return fail(Malformed, "the time-stamp names %q, which is no reference of the signature", id)
+			return fail(Malformed, "the time-stamp names %q, which is no reference of the signature, or twice", id)
 		}
+		delete(byID, id)
 		if err := write(ref); err != nil {
 			return err
 		}
