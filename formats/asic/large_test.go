@@ -1,13 +1,18 @@
 package asic_test
 
 import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
 	"io"
+	"math/big"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
 
+	"sigillo/formats/ades"
 	"sigillo/formats/asic"
 	"sigillo/formats/cms/cmstest"
 )
@@ -89,4 +94,45 @@ func watchHeap() func() uint64 {
 		}
 	}()
 	return func() uint64 { close(stop); return <-result }
+}
+
+// A container may have very many documents, in both forms.
+func TestManyDocuments(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id := pki.Signer(t, "p256")
+	var docs []asic.Document
+	for i := range 1000 {
+		docs = append(docs, document(fmt.Sprintf("fascicolo/%d.txt", i), fmt.Sprint("atto ", i)))
+	}
+	for _, form := range []asic.Form{asic.CAdES, asic.XAdES} {
+		file := sign(t, pki, id, docs, options(id, form, asic.Extended))
+		c, err := asic.Open(bytes.NewReader(file), int64(len(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := c.Signatures(); len(s) != 1 || len(s[0].Documents) != len(docs) || !s[0].CoversAll() || s[0].Verify() != nil {
+			t.Errorf("%s: %d signatures, %v", form, len(s), s[0].Verify())
+		}
+	}
+}
+
+// A time-stamp into which a renewal put lists of millions of octets is still read.
+func TestLargeLists(t *testing.T) {
+	t.Parallel()
+	pki, now := cmstest.New(t), time.Now()
+	entries := make([]cmstest.Revoked, 60_000)
+	for i := range entries {
+		entries[i] = cmstest.Revoked{Certificate: &x509.Certificate{SerialNumber: big.NewInt(1<<40 + int64(i))}, At: now.Add(-time.Hour), Reason: 4}
+	}
+	file := stampOnly(t, pki, asic.Simple, one)
+	for range 2 {
+		s, err := asic.PrepareArchive(bytes.NewReader(file), int64(len(file)), ades.Extension{Evidence: pki.Evidence(t, now, entries...)})
+		file = stamped(t, pki, s, err, file)
+	}
+	token := open(t, file).Stamps()[0].Stamp.DER
+	if len(token) < 2<<20 {
+		t.Fatalf("the renewed time-stamp has %d bytes", len(token))
+	}
+	check(t, file, "", one)
 }

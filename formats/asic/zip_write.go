@@ -18,6 +18,7 @@ type maker struct {
 	w       io.Writer
 	pos     int64
 	entries []*entry
+	packer  *flate.Writer // of all documents, one after the other
 	err     error
 }
 
@@ -140,14 +141,19 @@ func (m *maker) document(d Document, modified uint32, beside io.Writer) error {
 	from, sum := m.pos, crc32.NewIEEE()
 	// Most documents are packed in themselves (PDF, office files): more effort costs
 	// many times the signature and gains nothing.
-	packer, err := flate.NewWriter(m, flate.BestSpeed)
+	var err error
+	if m.packer == nil {
+		m.packer, err = flate.NewWriter(m, flate.BestSpeed)
+	} else {
+		m.packer.Reset(m) // it is as large as hundreds of small documents
+	}
 	if err != nil {
 		return wrap(cms.Failed, err, "packing a document")
 	}
-	if e.size, err = d.copyTo(io.MultiWriter(packer, sum, beside)); err != nil {
+	if e.size, err = d.copyTo(io.MultiWriter(m.packer, sum, beside)); err != nil {
 		return err
 	}
-	if err := packer.Close(); err != nil {
+	if err := m.packer.Close(); err != nil {
 		return wrap(cms.Failed, err, "packing a document")
 	}
 	e.packed, e.crc = m.pos-from, sum.Sum32()

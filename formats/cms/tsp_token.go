@@ -56,9 +56,10 @@ func (t *Token) Evidence() ades.Evidence {
 	return t.message.Evidence()
 }
 
-// tokenLimits bound a token: real ones have a few kilobytes, with long chains and
-// post-quantum keys perhaps a hundred.
-var tokenLimits = Limits{Content: 64 << 10, Pieces: 64, Structure: 1 << 20, Depth: 24, Certificates: 32, Signers: 1, Attributes: 32}
+// tokenLimits bound a token. One that comes from an authority has a few kilobytes,
+// but one that a container was renewed with carries the evidence for itself and
+// for those before, lists of millions of octets among it (EN 319 162-1 §4.4.4).
+var tokenLimits = Limits{Content: 64 << 10, Pieces: 64, Depth: 24, Signers: 1, Attributes: 32}
 
 // ParseToken reads a TimeStampToken. It holds exactly one signer (RFC 3161 §2.4.2).
 func ParseToken(der []byte) (*Token, error) {
