@@ -3,6 +3,7 @@ package jades
 import (
 	"crypto/x509"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,10 @@ type Signature struct {
 	Detached   bool
 	References []Reference
 	Properties ades.Properties
+	// Beside are the names of members of the JSON text and of the unprotected header
+	// that nothing protects. RFC 7515 §7.2.1 says that they are to be ignored; who
+	// shows the text to people should not show them as signed. At most 16 are given.
+	Beside []string
 	// Counters are the counter-signatures under this signature.
 	Counters []*Signature
 
@@ -157,9 +162,29 @@ func (m *message) parseJSON() error {
 	for _, o := range objects {
 		s := &Signature{Serialization: serialization, payload: m.payload, Detached: !m.hasPayload}
 		s.problem = s.readObject(o, 0)
+		s.findBeside(m.root, o)
 		m.signatures = append(m.signatures, s)
 	}
 	return nil
+}
+
+// findBeside notes what a JWS and one of its signatures have that nothing protects.
+func (s *Signature) findBeside(root, object *value) {
+	note := func(v *value, where string, known ...string) {
+		if v == nil {
+			return
+		}
+		for _, name := range v.names {
+			if !slices.Contains(known, name) && len(s.Beside) < 16 {
+				s.Beside = append(s.Beside, where+name)
+			}
+		}
+	}
+	note(root, "", "payload", "signatures", "protected", "header", "signature")
+	if object != root {
+		note(object, "signatures/", "protected", "header", "signature")
+	}
+	note(object.get("header"), "header/", "etsiU")
 }
 
 // readObject reads the members protected, header and signature.

@@ -296,7 +296,9 @@ func (s *Signature) readSigD() error {
 			return fail(cms.Unsupported, "the digest algorithm %q of sigD is not supported", s.digestName)
 		}
 	case byURI:
-		hashes = nil
+		if hashes = nil; len(pars) > 1 {
+			return fail(cms.Unsupported, "sigD names several documents and has no digests: nobody can say where one of them ends and the next begins")
+		}
 	default:
 		return fail(cms.Unsupported, "the referencing mechanism %q is not supported", s.mechanism)
 	}
