@@ -2,6 +2,7 @@ package validate
 
 import (
 	"io"
+	"strings"
 
 	"sigillo/formats/cms"
 	"sigillo/formats/jades"
@@ -42,7 +43,9 @@ func (v *validation) addJSON(j *jades.Signature, parent string, docs []jades.Doc
 	}
 	switch {
 	case err == nil:
-		s.whole = parent == ""
+		if s.whole = parent == "" && len(j.Beside) == 0; len(j.Beside) > 0 {
+			s.findings = append(s.findings, remark("beside", strings.Join(j.Beside, ", ")))
+		}
 	case parent == "" && j.Detached && len(docs) == 0:
 		s.findings = append(s.findings, doubt(SignedDataNotFound, "content-missing"))
 	default:

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sigillo/formats/asic"
+	"sigillo/formats/xades"
 )
 
 // asked remembers for whom it was asked, and has nothing.
@@ -101,5 +102,34 @@ func TestDocumentBesideStampedSignature(t *testing.T) {
 	s := expect(t, validate(t, out.Bytes(), w.options()), Indeterminate, SigConstraintsFailure)
 	if !hasCode(s, "uncovered") || !s.Stamped() {
 		t.Errorf("%v", s.Reasons)
+	}
+}
+
+// Contents that would not be looked at are refused, or spoken of; and so are data
+// beside a signature.
+func TestNotSigned(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	content := func(name, text string) Content {
+		return Content{Name: name, Data: strings.NewReader(text), Size: int64(len(text))}
+	}
+	p := must(xades.Prepare(strings.NewReader("abc"), 3, xades.Options{Certificate: w.holder.cert, Chain: w.holder.chain, Hash: crypto.SHA256,
+		SigningTime: signedAt, Packaging: xades.Detached, Name: "a.txt"}))
+	var file bytes.Buffer
+	if err := p.Assemble(&file, strings.NewReader("abc"), 3, must(w.holder.key.Sign(rand.Reader, p.DTBSR(), crypto.SHA256)), nil); err != nil {
+		t.Fatal(err)
+	}
+	o := w.options()
+	o.Contents = []Content{content("a.txt", "abc"), content("b.txt", "and more")}
+	if s := expect(t, validate(t, file.Bytes(), o), TotalPassed, ""); !hasCode(s, "not-named") {
+		t.Errorf("%v", s.Reasons)
+	}
+	o.Contents = []Content{content("a.txt", "abc"), content("a.txt", "forged")}
+	if _, err := Validate(bytes.NewReader(file.Bytes()), int64(file.Len()), "f", o); KindOf(err) != BadOptions {
+		t.Errorf("two contents of one name: %v", err)
+	}
+	text := bytes.Replace(sign(t, "JAdES", []byte(`{"pay":1}`), w.holder, nil, time.Time{}), []byte("{"), []byte(`{"pay":1000,`), 1)
+	if s := expect(t, validate(t, text, w.options()), TotalPassed, ""); !hasCode(s, "beside") || s.CoversWholeDocument {
+		t.Errorf("%v %v", s.Reasons, s.CoversWholeDocument)
 	}
 }

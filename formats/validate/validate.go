@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net/url"
 	"path/filepath"
 	"time"
 
@@ -35,7 +36,8 @@ type Options struct {
 	Content     io.ReaderAt
 	ContentSize int64
 	// Contents are more such documents, by the names under which the signature
-	// refers to them. Content is one without a name.
+	// refers to them, each once. Content is one without a name. If there is only
+	// one in all, it is taken whatever name the signature uses.
 	Contents []Content
 	// Password opens an encrypted PDF.
 	Password []byte
@@ -166,14 +168,53 @@ func (v *Validator) open(ctx context.Context, d Document) (*validation, error) {
 	}
 	f := &validation{Validator: v, ctx: ctx, doc: d, at: d.Time.UTC(), poes: newPOEs(d.Time),
 		chains: map[object]*chain{}, tokens: map[object]*stamp{}, notBefore: map[*subject]time.Time{}}
+	if err := uniqueNames(d.Contents); err != nil {
+		return nil, err
+	}
 	if err := f.read(d.Data, d.Size); err != nil {
 		return nil, err
 	}
+	f.notNamed()
 	if len(f.subjects) > maxSubjects {
 		return nil, fail(Limit, nil, "the file has more than %d signatures", maxSubjects)
 	}
 	f.number()
 	return f, nil
+}
+
+// uniqueNames refuses contents of which one would be taken for the other.
+func uniqueNames(contents []Content) error {
+	seen := map[string]bool{}
+	for _, c := range contents {
+		if seen[c.Name] {
+			return fail(BadOptions, nil, "two contents have the name %q: one of them would not be looked at", printable(c.Name))
+		}
+		seen[c.Name] = true
+	}
+	return nil
+}
+
+// notNamed says of the contents that were given which no signature is of.
+func (v *validation) notNamed() {
+	if len(v.doc.Contents) < 2 { // a single one is looked at whatever its name
+		return
+	}
+	named := map[string]bool{}
+	for _, s := range v.subjects {
+		for _, name := range s.covers {
+			named[name] = true
+			if plain, err := url.PathUnescape(name); err == nil { // as JAdES writes it
+				named[plain] = true
+			}
+		}
+	}
+	for _, c := range v.doc.Contents {
+		for _, s := range v.subjects {
+			if !named[c.Name] && s.parent == "" {
+				s.findings = append(s.findings, remark("not-named", c.Name))
+			}
+		}
+	}
 }
 
 // number names the signatures for the report, in the order of the file; counter-
