@@ -15,9 +15,13 @@ import (
 // valueXML writes SignatureValue from a value as crypto.Signer gives it,
 // after checking it against the certificate.
 func (p *Prepared) valueXML(signature []byte) (string, error) {
+	dtbs := p.DTBS()
 	cert, err := x509.ParseCertificate(p.Certificate)
-	dtbs, a := p.DTBS(), p.Algorithm()
-	if err != nil || dtbs == nil || a.Scheme == "" {
+	var a cms.Algorithm
+	if err == nil {
+		a, err = cms.AlgorithmFor(cert.PublicKey, p.HashAlgorithm(), p.PSS)
+	}
+	if err != nil || dtbs == nil {
 		return "", &Error{Kind: Malformed, Msg: "the prepared signature is damaged", Err: err}
 	}
 	value, err := xmlValue(cert.PublicKey, signature)

@@ -55,36 +55,33 @@ type digested struct {
 }
 
 func newDocument(tree *c14n.Document, files Files) *document {
-	d := &document{tree: tree, files: files, ids: identifiers(tree), digests: map[digested][]byte{},
+	d := &document{tree: tree, files: files, ids: map[string]*c14n.Node{}, digests: map[digested][]byte{},
 		work: int64(maxPasses*tree.Node.End) + 32<<20}
+	end := 0 // of the last signature
 	tree.Root.Walk(func(n *c14n.Node) bool {
-		if isSignature(n) {
-			d.nodes = append(d.nodes, n)
-			return false
+		d.identify(n)
+		if n.Start >= end && isSignature(n) {
+			d.nodes, end = append(d.nodes, n), n.End
 		}
 		return true
 	})
 	return d
 }
 
-// identifiers finds the elements by everything any reader could take for an
+// identify notes an element by everything any reader could take for an
 // identifier. A value that occurs twice maps to nil.
-func identifiers(tree *c14n.Document) map[string]*c14n.Node {
-	ids := map[string]*c14n.Node{}
-	tree.Root.Walk(func(n *c14n.Node) bool {
-		for i := range n.Attrs {
-			if len(n.Attrs[i].Local) != 2 || !strings.EqualFold(n.Attrs[i].Local, "id") {
-				continue
-			}
-			if _, twice := ids[n.Attrs[i].Value]; twice {
-				ids[n.Attrs[i].Value] = nil
-			} else {
-				ids[n.Attrs[i].Value] = n
-			}
+func (d *document) identify(n *c14n.Node) {
+	for i := range n.Attrs {
+		a := &n.Attrs[i]
+		if len(a.Local) != 2 || !strings.EqualFold(a.Local, "id") {
+			continue
 		}
-		return true
-	})
-	return ids
+		if _, twice := d.ids[a.Value]; twice {
+			d.ids[a.Value] = nil
+		} else {
+			d.ids[a.Value] = n
+		}
+	}
 }
 
 // spend takes from the budget of work.
