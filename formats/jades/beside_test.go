@@ -6,9 +6,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigillo/formats/cms"
 	"sigillo/formats/cms/cmstest"
@@ -67,5 +69,42 @@ func TestDocumentsWithoutDigests(t *testing.T) {
 		if err := sigs[0].Verify(docs...); jades.KindOf(err) != want {
 			t.Errorf("%s: %v", pars, err)
 		}
+	}
+}
+
+// counted counts the octets that are read.
+type counted struct {
+	io.ReaderAt
+	n int64
+}
+
+func (c *counted) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, off)
+	c.n += int64(n)
+	return n, err
+}
+
+// However many archive time-stamps there are, the document is read once for them.
+func TestDocumentIsReadOnce(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id := pki.Signer(t, "rsa2048")
+	f := flat{Protected: b64.EncodeToString([]byte(`{"alg":"RS256","iat":1,"x5c":["` + base64.StdEncoding.EncodeToString(id.Certificate.Raw) + `"]}`)), Signature: "AAAA"}
+	entry := b64.EncodeToString([]byte(`{"arcTst":{"tstTokens":[{"val":"` +
+		base64.StdEncoding.EncodeToString(pki.TSU(t, "p256").Stamp(t, crypto.SHA256, make([]byte, 32), time.Now())) + `"}]}}`))
+	f.Header = []byte(`{"etsiU":["` + strings.Join(slices.Repeat([]string{entry}, 20), `","`) + `"]}`)
+	text, _ := json.Marshal(f)
+	doc := &counted{ReaderAt: strings.NewReader(strings.Repeat("x", 1000))}
+	stamps := read(t, text)[0].Stamps(jades.Document{Reader: doc, Size: 1000})
+	seen := map[string]bool{}
+	for _, s := range stamps {
+		sum, err := s.Imprint(crypto.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[string(sum)] = true
+	}
+	if len(stamps) != 20 || len(seen) != 20 || doc.n != 1000 {
+		t.Errorf("%d time-stamps with %d imprints; %d octets of 1000 were read", len(stamps), len(seen), doc.n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"hash"
 	"io"
 
 	"sigillo/formats/ades"
@@ -70,6 +71,7 @@ func (s *Signature) Stamps(docs ...Document) []ades.Stamp {
 			return imprint(h, func(w io.Writer) error { return s.writeData(w, docs) })
 		}})
 	}
+	signed := s.signed(docs)
 	var before [][]byte
 	for _, c := range s.Certificates {
 		before = append(before, c.Raw)
@@ -80,7 +82,7 @@ func (s *Signature) Stamps(docs ...Document) []ades.Stamp {
 			before = append(before, c.Raw)
 		}
 		before = append(append(before, e.CRLs...), e.OCSP...)
-		stamps := s.stampsOf(i, docs)
+		stamps := s.stampsOf(i, signed)
 		for _, t := range stamps {
 			t.Covers = covered(t.Kind, before)
 			if out = append(out, t); len(out) > maxStamps {
@@ -102,7 +104,7 @@ func covered(k ades.StampKind, before [][]byte) [][]byte {
 }
 
 // stampsOf gives the time-stamps in one entry of etsiU.
-func (s *Signature) stampsOf(i int, docs []Document) []ades.Stamp {
+func (s *Signature) stampsOf(i int, signed digesting) []ades.Stamp {
 	u, kind := s.etsiU[i], ades.StampKind("")
 	var of func(crypto.Hash) ([]byte, error)
 	switch u.name {
@@ -113,7 +115,7 @@ func (s *Signature) stampsOf(i int, docs []Document) []ades.Stamp {
 		}
 	case "arcTst":
 		kind = ades.ArchiveStamp
-		of = func(h crypto.Hash) ([]byte, error) { return s.archiveImprint(h, i, nil, docs) }
+		of = func(h crypto.Hash) ([]byte, error) { return s.archiveImprint(h, i, nil, signed) }
 	case "sigRTst", "rfsTst":
 		kind = ades.ReferencesStamp
 		of = func(crypto.Hash) ([]byte, error) {
@@ -134,42 +136,69 @@ func (s *Signature) stampsOf(i int, docs []Document) []ades.Stamp {
 }
 
 func imprint(h crypto.Hash, write func(io.Writer) error) ([]byte, error) {
-	if !h.Available() {
-		return nil, fail(cms.Unsupported, "the digest algorithm of the imprint is not available")
-	}
-	d := h.New()
-	if err := write(d); err != nil {
+	d, err := digested(h, write)
+	if err != nil {
 		return nil, err
 	}
 	return d.Sum(nil), nil
 }
 
+func digested(h crypto.Hash, write func(io.Writer) error) (hash.Hash, error) {
+	if !h.Available() {
+		return nil, fail(cms.Unsupported, "the digest algorithm of the imprint is not available")
+	}
+	d := h.New()
+	return d, write(d)
+}
+
+// digesting gives a digest that has read something, to be continued.
+type digesting func(crypto.Hash) (hash.Hash, error)
+
+// signed gives digests of what all archive time-stamps of the signature begin with:
+// the signed data, which may be long and are read once, the header, the value.
+func (s *Signature) signed(docs []Document) digesting {
+	known := map[crypto.Hash]hash.Cloner{}
+	return func(h crypto.Hash) (hash.Hash, error) {
+		if d, ok := known[h]; ok {
+			return d.Clone()
+		}
+		d, err := digested(h, func(w io.Writer) error {
+			if err := s.writeData(w, docs); err != nil {
+				return err
+			}
+			_, err := io.WriteString(w, "."+s.protected+"."+s.encodedValue+".")
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if c, ok := d.(hash.Cloner); ok {
+			if known[h], err = c.Clone(); err != nil {
+				return nil, err
+			}
+		}
+		return d, nil
+	}
+}
+
 // archiveImprint gives the imprint of an archive time-stamp (§5.3.6.3.1): the
 // signed data, the header, the value, and the entries of etsiU before it as they
 // stand, with no dots between these. more are entries that are not in the file yet.
-func (s *Signature) archiveImprint(h crypto.Hash, entries int, more []string, docs []Document) ([]byte, error) {
+func (s *Signature) archiveImprint(h crypto.Hash, entries int, more []string, signed digesting) ([]byte, error) {
 	if s.plain() {
 		return nil, fail(cms.Unsupported, "an archive time-stamp over plain entries of etsiU needs canonical JSON, which is not supported")
 	}
-	return imprint(h, func(w io.Writer) error {
-		if err := s.writeData(w, docs); err != nil {
-			return err
-		}
-		if _, err := io.WriteString(w, "."+s.protected+"."+s.encodedValue+"."); err != nil {
-			return err
-		}
-		for _, u := range s.etsiU[:entries] {
-			if _, err := io.WriteString(w, u.octets); err != nil {
-				return err
-			}
-		}
-		for _, octets := range more {
-			if _, err := io.WriteString(w, octets); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	d, err := signed(h)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range s.etsiU[:entries] {
+		_, _ = io.WriteString(d, u.octets) // a digest takes everything
+	}
+	for _, octets := range more {
+		_, _ = io.WriteString(d, octets)
+	}
+	return d.Sum(nil), nil
 }
 
 // has counts the entries of etsiU with one of these names.

@@ -88,7 +88,7 @@ func PrepareArchiveOf(file io.ReaderAt, size int64, docs []Document, e ades.Exte
 		for _, item := range entries {
 			octets = append(octets, strings.Trim(item, `"`))
 		}
-		sum, err := sig.archiveImprint(cms.HashByName(s.Hash), len(sig.etsiU), octets, docs)
+		sum, err := sig.archiveImprint(cms.HashByName(s.Hash), len(sig.etsiU), octets, sig.signed(docs))
 		s.Places = append(s.Places, stamp{Signature: i, Before: entries, Imprint: sum})
 		return err
 	})
