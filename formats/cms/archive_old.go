@@ -3,7 +3,9 @@ package cms
 import (
 	"bytes"
 	"crypto"
+	"hash"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -76,20 +78,12 @@ func (x *oldArchive) imprint(h crypto.Hash) ([]byte, error) {
 	if !h.Available() {
 		return nil, fail(Unsupported, "digest algorithm %v is not available", h)
 	}
-	var root []byte
-	if len(sd.RawCertificates) > 0 {
-		root = tlv(tagContext0Con, sd.RawCertificates...)
-	}
-	if len(sd.RawRevocation) > 0 {
-		root = append(root, tlv(tagContext0Con|1, sd.RawRevocation...)...)
-	}
 	var sums [2][]byte
 	for i, unsigned := range [][]byte{tlv(tagContext0Con|1, x.attributes...), bytes.Join(x.attributes, nil)} {
-		d := h.New()
-		if _, err := io.Copy(d, io.NewSectionReader(sd.r, sd.encapsulated.from, sd.encapsulated.to-sd.encapsulated.from)); err != nil {
-			return nil, wrap(Failed, err, "reading the message")
+		d, err := sd.rootDigest(h)
+		if err != nil {
+			return nil, err
 		}
-		d.Write(root)
 		for _, part := range x.si.fixed {
 			d.Write(part)
 		}
@@ -99,4 +93,42 @@ func (x *oldArchive) imprint(h crypto.Hash) ([]byte, error) {
 		}
 	}
 	return sums[0], nil
+}
+
+// rootDigest gives a digest, to be continued, of what all archive time-stamps of
+// version 2 in a message begin with: its content, which may be long and is read
+// once, its certificates and revocation data.
+func (sd *SignedData) rootDigest(h crypto.Hash) (hash.Hash, error) {
+	sd.roots.Lock()
+	defer sd.roots.Unlock()
+	if d, ok := sd.roots.known[h]; ok {
+		return d.Clone()
+	}
+	d := h.New()
+	if _, err := io.Copy(d, io.NewSectionReader(sd.r, sd.encapsulated.from, sd.encapsulated.to-sd.encapsulated.from)); err != nil {
+		return nil, wrap(Failed, err, "reading the message")
+	}
+	if len(sd.RawCertificates) > 0 {
+		d.Write(tlv(tagContext0Con, sd.RawCertificates...))
+	}
+	if len(sd.RawRevocation) > 0 {
+		d.Write(tlv(tagContext0Con|1, sd.RawRevocation...))
+	}
+	if c, ok := d.(hash.Cloner); ok {
+		kept, err := c.Clone()
+		if err != nil {
+			return nil, wrap(Failed, err, "a digest cannot be continued")
+		}
+		if sd.roots.known == nil {
+			sd.roots.known = map[crypto.Hash]hash.Cloner{}
+		}
+		sd.roots.known[h] = kept
+	}
+	return d, nil
+}
+
+// roots are the digests of rootDigest.
+type roots struct {
+	sync.Mutex
+	known map[crypto.Hash]hash.Cloner
 }

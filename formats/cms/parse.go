@@ -77,6 +77,7 @@ type SignedData struct {
 	digestAlgorithms [][]byte
 	content          *content
 	evidence         carried
+	roots            roots
 }
 
 // span is a stretch of octets.
