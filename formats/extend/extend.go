@@ -155,6 +155,10 @@ func Extend(ctx context.Context, w io.Writer, doc validate.Document, o Options) 
 	if !o.Level.AtLeast(ades.BT) || o.Stamp == nil || o.Validator == nil || o.Now == nil {
 		return fail(BadOptions, nil, "a level from B-T to B-LTA, a time-stamping authority, a validator and a clock are needed")
 	}
+	if len(doc.Contents) > 1 {
+		// The steps take one document, whatever its name: an archive time-stamp could be over the wrong one.
+		return fail(BadOptions, nil, "several detached documents were given; give the one that the signature is of, or use the package of its form if it is of several")
+	}
 	if o.TokenSize == 0 {
 		o.TokenSize = 16 << 10
 	}

@@ -215,3 +215,15 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// With two documents at hand the time-stamp could be over the wrong one.
+func TestSeveralDocumentsAreRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	file, doc := h.sign(t, "CAdES detached")
+	d := document(file, doc, true)
+	d.Contents = append([]validate.Content{{Name: "other", Data: bytes.NewReader(nil)}}, d.Contents...)
+	if err := extend.Extend(t.Context(), io.Discard, d, h.options(t, ades.BLTA)); extend.KindOf(err) != extend.BadOptions {
+		t.Errorf("%v", err)
+	}
+}
