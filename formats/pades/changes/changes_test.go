@@ -82,6 +82,9 @@ var cases = []struct {
 	{"annotation changed", pdftest.Objects{8: strings.Replace(signedForm[8], "note", "nothing", 1)}, []changes.Kind{changes.Annotation}, false},
 
 	{"signature over a page", newSignature("0 0 600 800"), []changes.Kind{changes.Signature, changes.Other}, false},
+	{"signatures over a page together", pdftest.Objects{3: fill(page1, "20 0 R 41 0 R 42 0 R"), 5: fill(form, "20 0 R 41 0 R 42 0 R"), 20: fill(widget, "0 350 250 790"), 21: sig,
+		41: strings.Replace(fill(widget, "250 350 500 790"), "third", "fourth", 1), 42: strings.Replace(fill(widget, "500 200 600 790"), "third", "fifth", 1)},
+		[]changes.Kind{changes.Signature, changes.Other}, false},
 	{"signature over a field", newSignature("50 20 100 60"), []changes.Kind{changes.Signature, changes.Other}, false},
 	{"signature shown nowhere it can be seen", newSignature("0 0 0 0").With(pdftest.Objects{4: strings.Replace(signedForm[4], "12 0 R", "[20 0 R]", 1)}),
 		[]changes.Kind{changes.Signature, changes.Other}, false},
@@ -148,7 +151,8 @@ func TestAnalyse(t *testing.T) {
 	}
 }
 
-// An object that is an exception in one place is none in another.
+// An object that is an exception in one place is none in another; nor is one
+// because of what the signed document makes of it.
 func TestTwoRoles(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ base, later pdftest.Objects }{
@@ -164,6 +168,8 @@ func TestTwoRoles(t *testing.T) {
 		"catalog is a page's resources": {
 			signedForm.With(pdftest.Objects{4: "<</Type/Page/Parent 2 0 R/Resources<</XObject 1 0 R>>/Annots 12 0 R>>"}),
 			pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/Metadata 10 0 R/Pages", 1)}},
+		"little of a page is shown, and a signature covers it": {
+			signedForm.With(pdftest.Objects{2: strings.Replace(signedForm[2], "/Count", "/CropBox[400 0 600 70]/Count", 1)}), newSignature("400 10 500 60")},
 		"form's fields are a page's contents": {
 			signedForm.With(pdftest.Objects{5: "<</Fields 12 0 R/SigFlags 3>>", 3: strings.Replace(fill(page1, ""), "/Contents 9 0 R", "/Contents 12 0 R", 1)}),
 			pdftest.Objects{12: "[20 0 R]", 20: fill(widget, "0 0 0 0"), 21: sig}},

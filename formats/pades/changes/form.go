@@ -294,8 +294,12 @@ func (a *analysis) signedAbove(widget pdf.Dict) bool {
 	return err == nil && ok && o["V"] == nil && n["V"] != nil
 }
 
-// maxCover is the part of a page that the widget of a new signature may cover.
-const maxCover = 0.25
+// maxCover is the part of a page that the widget of a new signature may cover, and
+// maxCoverAll what all of them together may.
+const (
+	maxCover    = 0.25
+	maxCoverAll = 0.5
+)
 
 // checkAdditions refuses new signatures whose appearance could hide or imitate
 // what was signed: one that is on several pages, covers much of a page, or lies
@@ -310,7 +314,8 @@ func (a *analysis) checkAdditions() error {
 		// A time-stamp is allowed by every certification and says nothing that could be shown.
 		bad := !ok || len(add.pages) > 1 || add.stamp
 		for _, pg := range add.pages {
-			bad = bad || b.area() > maxCover*pg.area
+			pg.covered += b.area()
+			bad = bad || b.area() > maxCover*pg.area || pg.covered > maxCoverAll*pg.area
 			for _, was := range pg.boxes {
 				bad = bad || b.overlaps(was)
 			}

@@ -9,11 +9,12 @@ import (
 
 // page is a page of the signed document.
 type page struct {
-	ref    pdf.Ref
-	number int
-	area   float64    // of the MediaBox, in square points
-	annots pdf.Object // as in the dictionary
-	boxes  []box      // of the annotations that were there
+	ref     pdf.Ref
+	number  int
+	area    float64    // that is shown, in square points
+	covered float64    // by new signatures
+	annots  pdf.Object // as in the dictionary
+	boxes   []box      // of the annotations that were there
 }
 
 // readPages gives the nodes of the signed page tree and the annotations their roles.
@@ -22,10 +23,7 @@ func (a *analysis) readPages() error {
 		if err != nil {
 			return err
 		}
-		pg := page{ref: p.Ref, number: len(a.pages) + 1, annots: p.Dict["Annots"], area: math.Inf(1)}
-		if b, ok := a.rectangle(a.old, p.Inherited["MediaBox"]); ok {
-			pg.area = b.area()
-		}
+		pg := page{ref: p.Ref, number: len(a.pages) + 1, annots: p.Dict["Annots"], area: a.visible(p).area()}
 		list, _, err := pdf.As[pdf.Array](a.old, p.Dict["Annots"])
 		if err != nil {
 			return err
@@ -48,6 +46,19 @@ func (a *analysis) readPages() error {
 		}
 	}
 	return nil
+}
+
+// visible is the part of a page that is shown (ISO 32000-1 §14.11.2): the CropBox as
+// far as it is in the MediaBox. What has none is shown as a letter by most readers.
+func (a *analysis) visible(p pdf.Page) box {
+	media, ok := a.rectangle(a.old, p.Inherited["MediaBox"])
+	if !ok {
+		media = box{0, 0, 612, 792}
+	}
+	if crop, ok := a.rectangle(a.old, p.Inherited["CropBox"]); ok && crop.overlaps(media) {
+		return box{max(crop.x0, media.x0), max(crop.y0, media.y0), min(crop.x1, media.x1), min(crop.y1, media.y1)}
+	}
+	return media
 }
 
 // nodes marks a page and what is above it. Pages has proved that it is a tree.
