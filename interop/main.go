@@ -60,6 +60,13 @@ func start() error {
 	rates := flag.Bool("rates", false, "only measure how fast files of level B-LTA are validated")
 	flag.Parse()
 	r := &run{documents: *documents, sigillo: *program, dir: *keep, python: *python}
+	if r.dir != "" {
+		abs, err := filepath.Abs(r.dir) // programs run in folders of their own
+		if err != nil {
+			return err
+		}
+		r.dir = abs
+	}
 	if r.dir == "" {
 		tmp, err := os.MkdirTemp("", "sigillo-interop-")
 		if err != nil {

@@ -135,6 +135,7 @@ func (p producer) produce(ctx context.Context, dir, sources string) (string, err
 		words = append(words, w)
 	}
 	cmd := exec.CommandContext(ctx, "sh", "-c", strings.Join(words, " "))
+	cmd.Dir = tmp // some leave logs where they stand
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "HOME="+tmp)
 	said, err := cmd.CombinedOutput()
 	if p.makes != "" {
