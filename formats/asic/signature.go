@@ -285,17 +285,17 @@ func (s *Signature) archived() bool {
 
 // Missing tells what the baseline tables of CAdES (EN 319 122-1 §6.3) or XAdES (EN
 // 319 132-1 §6.3) ask for at a level and the signature lacks, and what is irregular
-// in the container. With CAdES in an ASiC-E, the container's archive time-stamp is
-// the one of B-LTA. What package xades tells is about B-B.
+// in the container. An archive time-stamp of the container is one of B-LTA.
 func (s *Signature) Missing(level ades.Level) []string {
 	out := append([]string(nil), s.c.Irregular...)
+	if level == ades.BLTA && s.archived() {
+		level = ades.BLT
+	}
 	switch {
-	case s.Signer != nil && s.archived() && level == ades.BLTA:
-		return append(out, cades.Missing(s.Message, s.Signer, ades.BLT)...)
 	case s.Signer != nil:
 		return append(out, cades.Missing(s.Message, s.Signer, level)...)
 	case s.XML != nil:
-		return append(out, s.XML.Missing...)
+		return append(out, s.XML.Missing(level)...)
 	}
 	return append(out, "a signature that can be read")
 }

@@ -3,7 +3,6 @@ package validate
 import (
 	"io"
 
-	"sigillo/formats/ades"
 	"sigillo/formats/xades"
 )
 
@@ -75,7 +74,7 @@ func (v *validation) addXML(x *xades.Signature, parent string) *subject {
 		s.findings = append(s.findings, xmlFinding(err))
 		s.whole = false
 	}
-	s.missing = func(ades.Level) []string { return x.Missing } // what it says of B-B holds at all levels
+	s.missing = x.Missing
 	v.subjects = append(v.subjects, s)
 	v.number()
 	for i := range x.Countersignatures {

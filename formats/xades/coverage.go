@@ -187,29 +187,3 @@ func (s *Signature) unsignedObject() error {
 	}
 	return nil
 }
-
-// baseline lists what level B-B requires and the signature lacks
-// (EN 319 132-1 §6.3).
-func (r *reader) baseline() {
-	s := r.s
-	miss := func(is bool, what string) {
-		if is {
-			s.Missing = append(s.Missing, what)
-		}
-	}
-	miss(r.space != xadesNamespace, "XAdES 1.3.2")
-	miss(s.SigningTime.IsZero(), "SigningTime")
-	miss(!s.signedV2, "SigningCertificateV2")
-	inKeyInfo := s.Certificate == nil // said by Verify
-	for _, c := range s.Certificates {
-		inKeyInfo = inKeyInfo || c.Equal(s.Certificate)
-	}
-	miss(!inKeyInfo, "signer's certificate in KeyInfo")
-	if s.Coverage != CoversSignature {
-		formats := len(s.Covers) > 0
-		for _, c := range s.Covers {
-			formats = formats && (c.MediaType != "" || c.ref.listed)
-		}
-		miss(!formats, "DataObjectFormat of the document with MimeType")
-	}
-}

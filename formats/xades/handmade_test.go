@@ -130,7 +130,7 @@ func TestHandmade(t *testing.T) {
 			if err := s.Verify(); KindOf(err) != c.kind {
 				t.Fatalf("got %v, want %q\n%s", err, c.kind, file)
 			}
-			if got := strings.Join(s.Missing, ", "); got != c.missing {
+			if got := strings.Join(s.missing, ", "); got != c.missing {
 				t.Errorf("missing %q, want %q", got, c.missing)
 			}
 			if c.xmlsec {

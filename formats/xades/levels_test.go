@@ -138,8 +138,8 @@ func good(t testing.TB, doc []byte, files Files) []Signature {
 			if err := s.Verify(); err != nil {
 				t.Fatalf("signature %d: %v\n%s", i, err, doc)
 			}
-			if len(s.Missing) > 0 {
-				t.Errorf("missing %q", s.Missing)
+			if len(s.missing) > 0 {
+				t.Errorf("missing %q", s.missing)
 			}
 			for j, stamp := range s.Stamps {
 				token, err := cms.ParseToken(stamp.DER)

@@ -61,10 +61,8 @@ type Signature struct {
 	CoversDocument bool
 	// Countersignatures are over the value of this signature.
 	Countersignatures []Signature
-	// Missing names what EN 319 132-1 §6.3 requires of level B-B and the
-	// signature lacks.
-	Missing []string
 
+	missing    []string // of level B-B, see Missing
 	doc        *document
 	node       *c14n.Node
 	parent     *Signature // of a counter-signature

@@ -120,7 +120,7 @@ func (r *reader) stamp(n *c14n.Node, before *[][]byte) error {
 	}
 	kind := stampKinds[n.Local]
 	if kind == ades.ArchiveStamp && n.Space == xadesNamespace {
-		s.Missing = append(s.Missing, "ArchiveTimeStamp of XAdES 1.4.1")
+		s.missing = append(s.missing, "ArchiveTimeStamp of XAdES 1.4.1")
 	}
 	var covers [][]byte
 	switch kind {

@@ -67,7 +67,7 @@ func TestOldVersions(t *testing.T) {
 		if err := s.Verify(); err != nil {
 			t.Fatalf("%s: %v\n%s", space, err, doc)
 		}
-		if s.Certificate == nil || s.SigningTime.IsZero() || len(s.Missing) == 0 {
+		if s.Certificate == nil || s.SigningTime.IsZero() || len(s.missing) == 0 {
 			t.Errorf("read %+v", s)
 		}
 		if len(s.Stamps) != 2 {

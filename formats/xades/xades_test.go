@@ -123,7 +123,7 @@ func TestSignAndVerify(t *testing.T) {
 				if err := s.Verify(); err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
-				if !s.CoversDocument || len(s.Missing) > 0 || !s.SigningTime.Equal(signedAt) || !s.Certificate.Equal(v.by().cert) || len(s.Certificates) != 2 {
+				if !s.CoversDocument || len(s.missing) > 0 || !s.SigningTime.Equal(signedAt) || !s.Certificate.Equal(v.by().cert) || len(s.Certificates) != 2 {
 					t.Errorf("read %+v", s)
 				}
 				if want := v.o.MediaType; want != "" && s.MediaType != want {
