@@ -17,7 +17,11 @@ const maxDelegation = 4
 // valid paths to the anchor of p, and not be revoked themselves.
 func (s *Sources) Check(p Path, at time.Time) []Fault {
 	r := &reviewer{sources: s, path: p, at: at}
-	return r.all(p)
+	faults := r.all(p)
+	if len(faults) == 0 && s.checker().Exhausted() { // a revocation may be among what was not looked at
+		return []Fault{{NoStatus, p[0], "there is too much to check"}}
+	}
+	return faults
 }
 
 // CheckSigner judges who signed a statement about a certificate of p: its path

@@ -139,6 +139,7 @@ func (w *walk) extend(path []member) bool {
 	}
 	for _, m := range w.issuers(last.Certificate) {
 		if w.steps++; w.steps > maxSteps || w.verifier.steps.Add(1) > maxAllSteps {
+			w.verifier.cut.Store(true)
 			return false
 		}
 		if repeated(path, m) || !w.signed(last.Certificate, m.Certificate) {

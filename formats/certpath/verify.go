@@ -32,6 +32,7 @@ type Verifier struct {
 	Budget int
 
 	spent, steps atomic.Int64
+	cut          atomic.Bool // a search was given up
 }
 
 // Spent gives how much of the budget is gone.
@@ -147,6 +148,11 @@ func (v *Verifier) budget() int64 {
 	}
 	return int64(v.Budget)
 }
+
+// Exhausted reports that something was not checked or not looked for because it
+// would have cost too much. What was found is right, but a path may be missing, and
+// so may a list that revokes: whoever wants to rely on there being none must not.
+func (v *Verifier) Exhausted() bool { return v.exhausted() || v.cut.Load() }
 
 // exhausted reports that nothing more will be checked.
 func (v *Verifier) exhausted() bool { return v.spent.Load() > v.budget() }

@@ -40,6 +40,7 @@ var sentences = map[string][2]string{
 	"revocation-signer-expired": {"le informazioni sulla revoca del certificato di %s sono firmate da %s, scaduto il %s, e nulla prova che siano precedenti", "the revocation information for the certificate of %s is signed by %s, which expired on %s, and nothing proves that it is older"},
 	"policy-digest":             {"la politica di firma %s non è quella che si conosce con questo nome", "the signature policy %s is not the one known under this name"},
 	"uncovered":                 {"il documento %s del contenitore non è firmato da nessuno", "the document %s of the container is signed by nobody"},
+	"too-much":                  {"ci sono più certificati, liste e risposte di quanti se ne possano verificare: potrebbe esserci una revoca tra quelli non considerati", "there are more certificates, lists and answers than can be checked: a revocation may be among those that were not"},
 	"not-named":                 {"il documento %s non è tra quelli firmati", "the document %s is not among those that are signed"},
 	"beside":                    {"il file contiene anche dati non firmati (%s)", "the file also holds data that are not signed (%s)"},
 	"uncovered-meta":            {"il file %s del contenitore non viene considerato", "the file %s of the container is not taken into account"},

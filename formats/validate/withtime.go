@@ -31,6 +31,9 @@ func (v *validation) judge(s *subject) verdict {
 		d.findings = append(d.findings, v.claims(s, d.best)...)
 		d.findings = append(d.findings, v.stampFindings(s, d)...)
 	}
+	if v.search.Verifier.Exhausted() { // a revocation may be among what was not looked at
+		d.findings = append(d.findings, doubt(ChainGeneralFailure, "too-much"))
+	}
 	return d
 }
 
