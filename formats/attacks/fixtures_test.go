@@ -216,6 +216,9 @@ func (f *fixture) know(t testing.TB, fixtures []*fixture, donors map[string][]by
 		}
 	}
 	for _, g := range fixtures {
+		if !f.foreign(g) {
+			continue
+		}
 		tell(g.file, g.contents)
 	}
 	for _, d := range donors {

@@ -240,6 +240,9 @@ var asicFixtures = family(func(t testing.TB, w *party) (out []*fixture) {
 	}
 	for _, form := range []asic.Form{asic.CAdES, asic.XAdES} {
 		one := as("ASiC-S "+string(form), signASiC(t, twoDocuments[:1], w.ada, asic.Simple, form))
+		if form == asic.CAdES {
+			one.shown = zipUnnamed
+		}
 		out = append(out, w.levels(t, one, ades.BB, ades.BLTA)...)
 		all := as("ASiC-E "+string(form), signASiC(t, twoDocuments, w.ada, asic.Extended, form))
 		out = append(out, w.levels(t, all, ades.BB, ades.BLT, ades.BLTA)...)
@@ -247,6 +250,7 @@ var asicFixtures = family(func(t testing.TB, w *party) (out []*fixture) {
 		out = append(out, w.levels(t, all, ades.BB)...)
 	}
 	simple := as("ASiC-S time-stamp", w.stampASiC(t, twoDocuments[:1], asic.Simple))
+	simple.shown = zipUnnamed
 	extended := as("ASiC-E time-stamp", w.stampASiC(t, twoDocuments, asic.Extended))
 	return append(out, simple.ready(t, w, ""), extended.ready(t, w, ""))
 })

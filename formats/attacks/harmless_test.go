@@ -25,7 +25,8 @@ const (
 var harmless = []open{
 	{"CAdES", re(`certificates|crls`), anything, "", "certificates and lists of a message are hints (RFC 5652 §5.1): the signer is fixed by a signed digest, issuers and lists by their own signatures"},
 	{"CAdES", re(`.*(stamp|archive) certificates`), anything, "", "so are those of a time-stamp"},
-	{"CAdES", re(`.*(stamp|archive)`), re(`octets flipped`), "", "version and list of digest algorithms of a time-stamp, as of a message"},
+	{"CAdES", re(`.*(stamp|archive|counter|unsigned)`), re(`octets .*|ASN\.1 .*`), "", "an unsigned attribute that is none any more is less proof; version and list of digest algorithms of a time-stamp mean nothing"},
+	{"CAdES", re(`.*signer|.*counter signed`), re(`octets flipped`), "", "a SEQUENCE that is not marked as constructed is read all the same"},
 	{"CAdES", re(`digest algorithms|version|.*signer version|.*counter version`), anything, "", "they repeat what the signers say, and no standard lets them decide (RFC 5652 §5.1)"},
 	{"CAdES", re(`.*`), re(berWritten), "", "the digest is over the content's octets and the DER of the signed attributes, whatever encoding they came in (RFC 5652 §5.4)"},
 	{"CAdES", re(`.*signature algorithm|.*digest algorithm`), anything, "", "parameters that the algorithm does not have (RFC 5754 §2)"},
@@ -50,6 +51,8 @@ var harmless = []open{
 	{"JAdES", re(`signatures(\[\])?`), anything, "", "a signature that is missing, doubled, or a genuine one of the same document"},
 	{"JAdES", anything, re(`graft.*|JSON serialised otherwise`), "", "a genuine signature of the same document, or the same in another serialisation"},
 
+	{"ASiC", re(`lettera\.txt|allegati/nota\.txt`), re(`ZIP (name like another|file added)`), "uncovered-meta", "a file in META-INF that means nothing here and is remarked"},
+	{"ASiC", re(`lettera\.txt|allegati/nota\.txt`), re(`octets flipped`), "", "bits after the end of packed data"},
 	{"ASiC", re(`META-INF.*`), re(`graft.*|ZIP .*`), "", "a genuine signature of the same documents, a signature less, or a file that means nothing here and is remarked"},
 	{"ASiC", anything, re(`ZIP (comment.*|attributes|flags|extra|method|swapped|written anew|renamed.*)|graft.*`), "", "what a ZIP file says of times, attributes and order is no part of the documents"},
 	{"ASiC", re(`header of .*|directory`), re(`octets .*`), "", "times, attributes and versions in a ZIP file"},

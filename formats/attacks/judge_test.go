@@ -11,6 +11,7 @@ import (
 	"runtime/metrics"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,13 +54,24 @@ const (
 // maxFailures are enough to see what is wrong with a fixture.
 const maxFailures = 12
 
-var everything = os.Getenv("SIGILLO_ATTACKS") == "all"
+// How much is tried: a sample, a number of times as much, or all.
+var (
+	everything = os.Getenv("SIGILLO_ATTACKS") == "all"
+	factor     = 1
+)
+
+func init() {
+	if n, err := strconv.Atoi(os.Getenv("SIGILLO_ATTACKS")); err == nil && n > 0 {
+		factor = n
+	}
+}
 
 // sample takes n of the mutants of each kind, the same each time.
 func sample(all []mutant, n int) []mutant {
 	if everything {
-		n *= 60
+		return all
 	}
+	n *= factor
 	kinds := map[string][]mutant{}
 	var names []string
 	for _, m := range all {
@@ -99,7 +111,7 @@ func count(form, kind string, passed bool) {
 // TestMain prints the table.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if everything {
+	if everything || factor > 1 {
 		var keys [][2]string
 		total, passed := 0, 0
 		for k, n := range tally.made {
@@ -207,7 +219,11 @@ func heap() uint64 {
 
 // said is what the report of a passed signature says.
 func said(s validate.SignatureReport) string {
-	return fmt.Sprintf("%s %s %s %s %s %v %+v", s.Form, s.Signer, s.Issuer, s.Serial, s.SigningTime, s.Covers, s.Properties)
+	covers := s.Covers
+	if len(covers) == 1 { // what an ASiC-S is called is not signed; that it is what was signed is checked by zipUnnamed
+		covers = nil
+	}
+	return fmt.Sprintf("%s %s %s %s %s %v %+v", s.Form, s.Signer, s.Issuer, s.Serial, s.SigningTime, covers, s.Properties)
 }
 
 // truth checks what a report says that passed something.
@@ -230,7 +246,7 @@ func (f *fixture) truth(m mutant, file []byte, r validate.Report) string {
 		if !have[said(s)] && !f.known[said(s)+shown] {
 			return "a signature that passes was not there: " + said(s) + "\n" + r.Text("en")
 		}
-		if why := f.older(s); why != "" {
+		if why := f.older(s); why != "" && !f.known[said(s)+shown] {
 			return why
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -239,4 +240,13 @@ func zipContent(file []byte) (string, error) {
 	}
 	slices.Sort(out)
 	return strings.Join(out, ""), nil
+}
+
+var firstWord = regexp.MustCompile(`(?m)^"([^"\\]|\\.)*" `)
+
+// zipUnnamed is zipContent without names: an ASiC-S with CAdES or a time-stamp is
+// over the octets of its document and not over what it is called (EN 319 162-1 §4.3).
+func zipUnnamed(file []byte) (string, error) {
+	s, err := zipContent(file)
+	return firstWord.ReplaceAllString(s, ""), err
 }
