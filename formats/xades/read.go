@@ -128,6 +128,9 @@ func (d *document) read(s *Signature, n *c14n.Node, of *Signature) {
 func (r *reader) read() error {
 	s := r.s
 	s.ID, _ = r.node.Attr("", "Id")
+	if speaks(r.node) {
+		return fail(Malformed, "the signature has text between its parts")
+	}
 	var objects []*c14n.Node
 	position := 0
 	for _, c := range r.node.Elements() {
@@ -227,6 +230,14 @@ func certificate(n *c14n.Node) (*x509.Certificate, error) {
 	return cert, nil
 }
 
+// speaks reports whether there is text between the elements of n that is more than
+// white space: nothing says what it would mean, and it is not signed.
+func speaks(n *c14n.Node) bool {
+	return slices.ContainsFunc(n.Children, func(c *c14n.Node) bool {
+		return c.Kind == c14n.TextNode && strings.Trim(c.Value, " \t\r\n") != ""
+	})
+}
+
 // object finds the one Object with the qualifying properties of this signature,
 // which holds nothing else (EN 319 132-1 §4.3).
 func (r *reader) object(all []*c14n.Node) error {
@@ -241,7 +252,7 @@ func (r *reader) object(all []*c14n.Node) error {
 			r.s.objects = append(r.s.objects, n)
 		case r.s.qualifying != nil:
 			return fail(Malformed, "the signature has QualifyingProperties twice")
-		case len(children) != 1:
+		case len(children) != 1 || speaks(n) || speaks(children[0]):
 			return fail(Malformed, "the Object with the QualifyingProperties of the signature holds something else too")
 		default:
 			r.s.qualifying = children[0]
