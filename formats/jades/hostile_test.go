@@ -121,6 +121,7 @@ func TestFilesAreRefused(t *testing.T) {
 		}),
 		"etsiU entry of two members": change(func(g *flat) { g.Header = []byte(`{"etsiU":[{"sigTst":{},"xVals":[]}]}`) }),
 		"payload twice":              []byte(strings.Replace(string(file), "{", `{"payload":"`+evil+`",`, 1)),
+		"payload in other letters":   []byte(strings.Replace(string(file), "{", `{"PAYLOAD":"`+evil+`",`, 1)),
 		"flattened and general":      []byte(strings.Replace(string(file), "{", `{"signatures":[],`, 1)),
 		"no signatures":              []byte(`{"payload":"","signatures":[]}`),
 		"not a JWS":                  []byte(`{"a":1}`),

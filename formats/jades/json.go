@@ -68,7 +68,8 @@ func (v *value) list(name string) []*value {
 }
 
 // parser reads RFC 8259 JSON and refuses what readers disagree on: names that
-// stand twice (RFC 7515 §4), lone surrogates, invalid UTF-8, a byte-order mark.
+// stand twice (RFC 7515 §4), also in other letters, which many readers take for
+// the same, lone surrogates, invalid UTF-8, a byte-order mark.
 type parser struct {
 	src   string
 	pos   int
@@ -172,10 +173,11 @@ func (p *parser) object(v *value, depth int) error {
 		if err != nil {
 			return err
 		}
-		if seen[name] {
-			return p.broken("the name " + strconv.Quote(name) + " stands twice in an object")
+		folded := strings.ToLower(name)
+		if seen[folded] {
+			return p.broken("the name " + strconv.Quote(name) + " stands twice in an object, perhaps in other letters")
 		}
-		seen[name] = true
+		seen[folded] = true
 		if p.space(); p.peek() != ':' {
 			return p.broken("a colon was expected")
 		}
