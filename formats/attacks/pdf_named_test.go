@@ -106,11 +106,6 @@ func movedPart(file []byte, b [4]int64) (out []mutant) {
 	return out
 }
 
-// tail is a revision written by hand.
-type tail struct {
-	name, text string // where text has %d, the last startxref goes
-}
-
 // tailMutants appends what a strict reader must not take for a revision, or must
 // see through.
 func tailMutants(f *fixture) (out []mutant) {

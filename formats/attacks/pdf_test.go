@@ -140,8 +140,12 @@ func (d *dump) page(p pdf.Page) {
 	annots, _, err := pdf.As[pdf.Array](d.f, p.Dict["Annots"])
 	d.err = errors.Join(d.err, err)
 	for _, a := range annots {
-		w, _, err := pdf.As[pdf.Dict](d.f, a)
+		o, err := d.f.Resolve(a)
 		d.err = errors.Join(d.err, err)
+		w, ok := o.(pdf.Dict)
+		if !ok && !d.annotations {
+			continue
+		}
 		if w["FT"] == pdf.Name("Sig") || !d.annotations && w["FT"] == nil {
 			continue
 		}

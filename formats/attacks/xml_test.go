@@ -187,7 +187,7 @@ func xmlGrafts(f *fixture, donor []byte, name string) (out []mutant) {
 	}
 	for _, s := range f.spans(f.file) {
 		_, key, ok := strings.Cut(s.name, "Signature")
-		if !ok {
+		if !ok || s.end-s.start > len(f.file)*9/10 { // it would be the other file
 			continue
 		}
 		for _, piece := range there[key] {
