@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+	"golang.org/x/crypto/ocsp"
 
 	"sigillo/store"
 )
@@ -65,6 +66,26 @@ func (a *Authority) OCSP(ctx context.Context, label string, request []byte) []by
 		return ocspRefusal(ocspTryLater)
 	}
 	return der
+}
+
+// StatusOf gives a signed answer about a certificate the house issued, as the
+// register has it now: the evidence about one that is younger than the current
+// list. Certificates of CAs have none, their status is in the root's list.
+// Errors: NotFound, Failed.
+func (a *Authority) StatusOf(ctx context.Context, cert *x509.Certificate) ([]byte, error) {
+	ca, label := a.issuer(cert)
+	if ca == nil {
+		return nil, errorf(NotFound, "the certificate is of none of the house's issuing authorities")
+	}
+	req, err := ocsp.CreateRequest(cert, ca, &ocsp.RequestOptions{Hash: crypto.SHA256})
+	if err != nil {
+		return nil, wrap(Failed, "no status request can be made for the certificate", err)
+	}
+	der := a.OCSP(ctx, label, req)
+	if _, err := ocsp.ParseResponse(der, nil); err != nil {
+		return nil, wrap(Failed, "the status of the certificate could not be signed", err)
+	}
+	return der, nil
 }
 
 func ocspRefusal(status ocspStatus) []byte {

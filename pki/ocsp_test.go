@@ -288,3 +288,38 @@ func FuzzOCSPRequest(f *testing.F) {
 		}
 	})
 }
+
+// The house's own evidence about a certificate is an answer like any other, with
+// the status of this moment.
+func TestStatusOf(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, testConfig())
+	holder, unit := h.issue(t, "1"), h.CA(TSU)
+	for _, tt := range []struct {
+		cert *x509.Certificate
+		by   string
+	}{{holder, IssuingCA}, {unit, TSACA}} {
+		der, err := h.StatusOf(t.Context(), tt.cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := ocsp.ParseResponseForCert(der, tt.cert, h.CA(tt.by)); err != nil || resp.Status != ocsp.Good {
+			t.Errorf("%s: %+v %v", tt.by, resp, err)
+		}
+	}
+	if err := h.Revoke(t.Context(), serialOf(holder), 0, "ra"); err != nil {
+		t.Fatal(err)
+	}
+	der, err := h.StatusOf(t.Context(), holder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := ocsp.ParseResponseForCert(der, holder, h.CA(IssuingCA)); err != nil || resp.Status != ocsp.Revoked {
+		t.Errorf("revoked: %+v %v", resp, err)
+	}
+	_, err = h.StatusOf(t.Context(), h.CA(IssuingCA))
+	wantKind(t, err, NotFound)
+	h.clock.advance(20 * 365 * 24 * time.Hour) // the responder's certificate is over
+	_, err = h.StatusOf(t.Context(), holder)
+	wantKind(t, err, Failed)
+}

@@ -256,13 +256,21 @@ func (a *Authority) CA(label string) *x509.Certificate {
 // Chain returns the certificates above cert, the nearest first, without the
 // root: verifiers must have that from elsewhere.
 func (a *Authority) Chain(cert *x509.Certificate) []*x509.Certificate {
+	if ca, _ := a.issuer(cert); ca != nil {
+		return []*x509.Certificate{ca}
+	}
+	return nil
+}
+
+// issuer tells which authority of the house a certificate names, and its label.
+func (a *Authority) issuer(cert *x509.Certificate) (*x509.Certificate, string) {
 	for _, label := range []string{IssuingCA, TSACA} {
 		ca := a.CA(label)
 		if ca != nil && string(ca.RawSubject) == string(cert.RawIssuer) && string(ca.SubjectKeyId) == string(cert.AuthorityKeyId) {
-			return []*x509.Certificate{ca}
+			return ca, label
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // Roots returns the trust anchors of the house.

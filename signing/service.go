@@ -56,6 +56,8 @@ type Certificates interface {
 	Roots() []*x509.Certificate
 	// CRLs gives the current revocation list of every CA of the house.
 	CRLs(ctx context.Context) ([][]byte, error)
+	// StatusOf gives an OCSPResponse about a certificate we issued, made now.
+	StatusOf(ctx context.Context, cert *x509.Certificate) ([]byte, error)
 }
 
 // Stamper makes time-stamp tokens (RFC 3161).
