@@ -355,12 +355,18 @@ func readPassword(path string) ([]byte, error) {
 }
 
 func openFile(path string) (*os.File, int64, error) {
+	st, err := os.Stat(path) // before opening: that of a pipe waits for a writer
+	if err != nil {
+		return nil, 0, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("%s is not a regular file; it is read in several places, so store it as a file first", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}
-	st, err := f.Stat()
-	if err != nil {
+	if st, err = f.Stat(); err != nil {
 		f.Close()
 		return nil, 0, err
 	}

@@ -49,6 +49,8 @@ const (
 	Broken Kind = "broken"
 	// Incomplete: evidence that the level asks for cannot be had.
 	Incomplete Kind = "incomplete"
+	// Worse: the result would not be what was asked for; the file stays as it was.
+	Worse Kind = "worse"
 	// Failed: a step failed; the cause says why.
 	Failed Kind = "failed"
 )
@@ -188,6 +190,9 @@ func Extend(ctx context.Context, w io.Writer, doc validate.Document, o Options) 
 	if err != nil {
 		return err
 	}
+	if err := t.check(ctx, report); err != nil {
+		return err
+	}
 	if _, err := io.Copy(w, io.NewSectionReader(t.doc.Data, 0, t.doc.Size)); err != nil {
 		return fail(Failed, err, "the file cannot be written")
 	}
@@ -211,6 +216,29 @@ func (t *work) look(ctx context.Context) (validate.Report, error) {
 		}
 	}
 	return r, nil
+}
+
+// check validates what came out: a good signature is not given away for a
+// step that did harm, be the fault ours or the authority's.
+func (t *work) check(ctx context.Context, before validate.Report) error {
+	after, err := t.look(ctx)
+	if err != nil {
+		return fail(Worse, err, "what came out cannot be validated")
+	}
+	if len(after.Signatures) != len(before.Signatures) {
+		return fail(Worse, nil, "of %d signatures %d came out", len(before.Signatures), len(after.Signatures))
+	}
+	for i, was := range before.Signatures {
+		is := after.Signatures[i]
+		if was.Indication == validate.TotalPassed && is.Indication != validate.TotalPassed {
+			return fail(Worse, nil, "signature %s was %s and would be %s (%s)", was.ID, was.Indication, is.Indication, is.SubIndication)
+		}
+		// A counter-signature stays as it is; what is of no baseline level cannot get to one.
+		if was.Parent == "" && was.Level != "" && !ades.Level(is.Level).AtLeast(t.o.Level) {
+			return fail(Worse, nil, "signature %s would be of level %q", was.ID, is.Level)
+		}
+	}
+	return nil
 }
 
 // stamped reports whether every signature has a time-stamp that proves its existence.

@@ -197,6 +197,14 @@ func TestRefused(t *testing.T) {
 	other.Stamp = func(context.Context, crypto.Hash, []byte) ([]byte, error) {
 		return h.tsu.Stamp(t, crypto.SHA256, make([]byte, 32), time.Now()), nil
 	}
+	stranger := h.options(t, ades.BT)
+	stranger.Stamp = func(_ context.Context, hash crypto.Hash, digest []byte) ([]byte, error) {
+		return newHouse(t).tsu.Stamp(t, hash, digest, time.Now()), nil
+	}
+	late := h.options(t, ades.BT)
+	late.Stamp = func(_ context.Context, hash crypto.Hash, digest []byte) ([]byte, error) {
+		return h.tsu.Stamp(t, hash, digest, time.Now().Add(time.Hour)), nil
+	}
 	for name, tt := range map[string]struct {
 		file []byte
 		o    extend.Options
@@ -207,6 +215,8 @@ func TestRefused(t *testing.T) {
 		"no evidence to be had":      {good, offline, extend.Incomplete},
 		"no time-stamp to be had":    {good, noAuthority, extend.Failed},
 		"a stamp of something else":  {good, other, extend.Failed},
+		"a stamp of a stranger":      {good, stranger, extend.Worse},
+		"a stamp from the future":    {good, late, extend.Worse},
 		"a level that is no raising": {good, h.options(t, ades.BB), extend.BadOptions},
 	} {
 		var out bytes.Buffer
