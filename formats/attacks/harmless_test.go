@@ -26,7 +26,6 @@ var harmless = []open{
 	{"CAdES", re(`certificates|crls`), anything, "", "certificates and lists of a message are hints (RFC 5652 §5.1): the signer is fixed by a signed digest, issuers and lists by their own signatures"},
 	{"CAdES", re(`.*(stamp|archive) certificates`), anything, "", "so are those of a time-stamp"},
 	{"CAdES", re(`.*(stamp|archive|counter|unsigned)`), re(`octets .*|ASN\.1 .*`), "", "an unsigned attribute that is none any more is less proof; version and list of digest algorithms of a time-stamp mean nothing"},
-	{"CAdES", re(`.*signer|.*counter signed`), re(`octets flipped`), "", "a SEQUENCE that is not marked as constructed is read all the same"},
 	{"CAdES", re(`digest algorithms|version|.*signer version|.*counter version`), anything, "", "they repeat what the signers say, and no standard lets them decide (RFC 5652 §5.1)"},
 	{"CAdES", re(`.*`), re(berWritten), "", "the digest is over the content's octets and the DER of the signed attributes, whatever encoding they came in (RFC 5652 §5.4)"},
 	{"CAdES", re(`.*signature algorithm|.*digest algorithm`), anything, "", "parameters that the algorithm does not have (RFC 5754 §2)"},

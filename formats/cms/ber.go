@@ -45,6 +45,9 @@ func readHeader(b []byte) (header, error) {
 			more = b[h.size]&0x80 != 0
 		}
 	}
+	if h.class == 0 && !h.constructed && (h.tag == tagSequence&0x1f || h.tag == tagSet&0x1f) {
+		return h, fail(Malformed, "a SEQUENCE or SET is not marked as constructed (X.690 §8.9.1, §8.11.1)")
+	}
 	if h.size >= len(b) {
 		return h, fail(Malformed, "the data ends inside an element")
 	}

@@ -95,6 +95,40 @@ func TestBERIsRead(t *testing.T) {
 	}
 }
 
+// A SEQUENCE or SET that is not marked as constructed (X.690 §8.9.1, §8.11.1) is
+// refused wherever it stands outside of octets that are only carried along: other
+// readers see no structure in it.
+func TestPrimitiveSequencesAreRefused(t *testing.T) {
+	t.Parallel()
+	id := cmstest.New(t).Signer(t, "p256")
+	id.Chain = nil
+	der := attached(t, id, []byte("Sigillo"))
+	sd, err := cms.ParseBytes(der, cms.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := sd.Signers[0]
+	issuer := bytes.LastIndex(der, signer.RawIssuer)
+	for name, at := range map[string]int{
+		"the message":         0,
+		"the digest's set":    bytes.Index(der, []byte{2, 1, 1, 0x31}) + 3,
+		"the SignerInfo":      bytes.LastIndex(der[:issuer], []byte{0x30, 0x82}),
+		"the algorithm":       bytes.LastIndex(der, signer.RawSignatureAlgorithm),
+		"the signer's issuer": issuer,
+	} {
+		bad := bytes.Clone(der)
+		if bad[at] != 0x30 && bad[at] != 0x31 {
+			t.Fatalf("%s is not at %d", name, at)
+		}
+		bad[at] &^= 0x20
+		if sd, err := cms.ParseBytes(bad, cms.Limits{}); err == nil {
+			t.Errorf("%s: read, and verifies: %v", name, sd.Signers[0].Verify(sd.ContentDigest()))
+		} else if k := cms.KindOf(err); k != cms.Malformed && k != cms.NotCMS {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A file that OpenSSL streamed is read, with PSS and with key identifiers too.
 func TestOpenSSLFilesAreRead(t *testing.T) {
 	t.Parallel()
