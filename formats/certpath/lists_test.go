@@ -231,3 +231,17 @@ func TestListDetails(t *testing.T) {
 		}
 	}
 }
+
+// More than is taken may hold a revocation, so it is not forgotten that there was
+// more.
+func TestTooManyLists(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]bool{maxLists: false, maxLists + 1: true} {
+		v := &Verifier{}
+		s := (&Sources{}).With((&Search{}).With(nil, v))
+		s.Add(ades.Evidence{CRLs: make([][]byte, n)})
+		if v.Missed() != want {
+			t.Errorf("%d lists: %v", n, v.Missed())
+		}
+	}
+}

@@ -20,6 +20,9 @@ type question struct {
 	paths      map[*x509.Certificate]Path    // of signers; nil: not trusted
 	responders map[*answer]*x509.Certificate // nil: nobody who may
 	delegates  []*x509.Certificate           // added certificates that may answer for the issuer
+
+	complete, deltas []statement // of lists, what is authentic
+	answers          []Status
 }
 
 // statement is what one list says, or a complete list with a delta.
@@ -33,13 +36,42 @@ type statement struct {
 
 const maxDeltas = 16 // put together with one complete list
 
+// hear takes in what is authentic. Since not everything may be checked, it goes
+// through the layers one after the other, and in each of them first through what
+// speaks against the certificate.
+func (q *question) hear() {
+	ps := points(q.c)
+	for _, layer := range q.sources.layers() {
+		against, rest := q.claims(layer, ps)
+		bad, good := q.answersOf(layer)
+		q.hearLists(against)
+		q.hearAnswers(bad)
+		q.hearLists(rest)
+		q.hearAnswers(good)
+	}
+	for _, st := range slices.Concat(q.complete, q.deltas) {
+		if !st.Final() { // on hold, which may count only together with others
+			q.missed(&st.Status)
+		}
+	}
+	slices.SortStableFunc(q.complete, newestFirst)
+	slices.SortStableFunc(q.deltas, newestFirst)
+}
+
+// missed notes that a statement, if it is one against the certificate, may go
+// unheard when not everything could be checked. Of others nothing bad is unheard.
+func (q *question) missed(st *Status) {
+	if v := q.sources.checker(); (st.Revoked || st.Unknown) && v.Exhausted() {
+		v.missed.Store(true)
+	}
+}
+
 // byLists gives the statements of revocation lists (RFC 5280 §6.3.3).
 func (q *question) byLists() (out []Status) {
-	complete, deltas := q.statements()
 	var whole, partial []statement
-	for _, st := range complete {
+	for _, st := range q.complete {
 		all := []statement{st}
-		for _, d := range deltas {
+		for _, d := range q.deltas {
 			if len(all) <= maxDeltas && extends(d.list, st.list) && d.scoped && st.scoped {
 				all = append(all, st.with(d))
 			}
@@ -53,7 +85,7 @@ func (q *question) byLists() (out []Status) {
 			}
 		}
 	}
-	for _, d := range deltas {
+	for _, d := range q.deltas {
 		if d.Final() {
 			whole = append(whole, d)
 		}
@@ -71,10 +103,10 @@ func newestFirst(a, b statement) int {
 	return cmp.Or(b.ThisUpdate.Compare(a.ThisUpdate), cmp.Compare(len(b.Parts), len(a.Parts)))
 }
 
-// statements reads what complete lists and deltas say, newest first.
-func (q *question) statements() (complete, deltas []statement) {
-	ps := points(q.c)
-	for _, l := range q.sources.listsOf(q.issuerName) {
+// claims reads what the lists of a layer say, whoever signed them: against the
+// certificate, and the rest.
+func (q *question) claims(layer *Sources, ps []point) (against, rest []statement) {
+	for _, l := range layer.listsOf(q.issuerName) {
 		if l.unusable {
 			continue
 		}
@@ -88,25 +120,36 @@ func (q *question) statements() (complete, deltas []statement) {
 		if !st.scoped && !(found && r.weight() == 2 && ours) {
 			continue
 		}
-		path := q.listSigner(l)
-		if path == nil {
-			continue
-		}
 		st.Status = Status{Kind: CRL, DER: l.der, Sum: l.sum, ThisUpdate: l.thisUpdate, NextUpdate: l.nextUpdate, ProducedAt: l.thisUpdate,
-			CoversExpired: !l.expiredSince.IsZero() && !l.expiredSince.After(q.c.NotAfter), Signer: path[0], SignerPath: path}
-		st.Algorithm, _ = readAlgorithm(l.algorithm) // its signature was checked with it
+			CoversExpired: !l.expiredSince.IsZero() && !l.expiredSince.After(q.c.NotAfter)}
 		if found {
 			st.Revoked, st.At, st.Reason = r.reason != removeFromCRL, r.at, r.reason
 		}
-		if l.base != nil {
-			deltas = append(deltas, st)
+		if st.Revoked {
+			against = append(against, st)
 		} else {
-			complete = append(complete, st)
+			rest = append(rest, st)
 		}
 	}
-	slices.SortStableFunc(complete, newestFirst)
-	slices.SortStableFunc(deltas, newestFirst)
-	return complete, deltas
+	return against, rest
+}
+
+// hearLists takes in the claims of those who may make them.
+func (q *question) hearLists(claims []statement) {
+	for _, st := range claims {
+		path := q.listSigner(st.list)
+		if path == nil {
+			q.missed(&st.Status)
+			continue
+		}
+		st.Signer, st.SignerPath = path[0], path
+		st.Algorithm, _ = readAlgorithm(st.list.algorithm) // its signature was checked with it
+		if st.list.base != nil {
+			q.deltas = append(q.deltas, st)
+		} else {
+			q.complete = append(q.complete, st)
+		}
+	}
 }
 
 // extends reports whether a delta can be put together with a complete list
@@ -235,33 +278,46 @@ func sound(p Path) bool {
 	return !slices.ContainsFunc(p.Check(time.Time{}, Constraints{}), func(f Fault) bool { return f.Kind != Weak })
 }
 
-// byAnswers gives the statements of OCSP answers.
-func (q *question) byAnswers() (out []Status) {
-	for _, a := range q.sources.answersOn(q.serial) {
-		if len(out) == maxAnswers {
-			break
+// answersOf gives the answers of a layer about the certificate, whoever gave them:
+// those that do not say that it is good, and those that do.
+func (q *question) answersOf(layer *Sources) (bad, good []answered) {
+	for _, a := range layer.answers[string(q.serial)] {
+		switch {
+		case !a.about(q.c, q.issuer):
+		case a.status == 0:
+			good = append(good, a)
+		default:
+			bad = append(bad, a)
 		}
-		if !a.about(q.c, q.issuer) {
-			continue
-		}
-		signer := q.signerOf(a.answer)
-		if signer == nil {
-			continue
+	}
+	slices.SortStableFunc(bad, func(a, b answered) int { return cmp.Compare(a.status, b.status) }) // unknown last
+	return bad, good
+}
+
+// hearAnswers takes in the answers of those who may give them.
+func (q *question) hearAnswers(answers []answered) {
+	for _, a := range answers {
+		if len(q.answers) == maxAnswers { // about one certificate: nobody but who hides something has so many
+			q.sources.checker().missed.Store(true)
+			return
 		}
 		st := Status{Kind: OCSP, DER: a.answer.der, Sum: a.sum, ThisUpdate: a.thisUpdate, NextUpdate: a.nextUpdate, ProducedAt: a.producedAt,
 			Unknown: a.status == 2, CoversExpired: !a.archiveCutoff.IsZero() && !a.archiveCutoff.After(q.c.NotAfter),
-			CertHash: a.certHash != nil, Signer: signer, SignerPath: Path{q.issuer}}
-		st.Algorithm, _ = readAlgorithm(a.algorithm) // its signature was checked with it
+			CertHash: a.certHash != nil, SignerPath: Path{q.issuer}}
 		if a.status == 1 {
 			st.Revoked, st.At, st.Reason = a.revocation.reason != removeFromCRL, a.revocation.at, a.revocation.reason
 		}
-		if signer != q.issuer {
-			st.SignerPath = Path{signer, q.issuer}
-			st.NoCheck = noCheck(signer)
+		if st.Signer = q.signerOf(a.answer); st.Signer == nil {
+			q.missed(&st)
+			continue
 		}
-		out = append(out, st)
+		st.Algorithm, _ = readAlgorithm(a.algorithm) // its signature was checked with it
+		if st.Signer != q.issuer {
+			st.SignerPath = Path{st.Signer, q.issuer}
+			st.NoCheck = noCheck(st.Signer)
+		}
+		q.answers = append(q.answers, st)
 	}
-	return out
 }
 
 // noCheck looks for id-pkix-ocsp-nocheck.

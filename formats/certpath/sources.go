@@ -47,10 +47,14 @@ func (s *Sources) With(search *Search) *Sources {
 	return &Sources{Search: search, base: s}
 }
 
-// Add adds what a file carries, at most 1,024 lists and 4,096 answers of it;
-// what cannot be read is left out. The certificates help to find signers of
-// lists and answers.
+// Add adds what a file carries, at most 1,024 lists and 4,096 answers of it (see
+// [Verifier.Missed]); what cannot be read is left out. The certificates help to
+// find signers of lists and answers.
 func (s *Sources) Add(e ades.Evidence) {
+	if len(e.CRLs) > maxLists || len(e.OCSP) > maxAnswers {
+		s.prepare()
+		s.checker().missed.Store(true)
+	}
 	for _, der := range e.CRLs[:min(len(e.CRLs), maxLists)] {
 		_ = s.AddCRL(der)
 	}
@@ -168,23 +172,24 @@ func (s *Sources) all() (out []*x509.Certificate) {
 	return out
 }
 
-// listsOf gives the lists by an issuer, and indirect ones by others.
-func (s *Sources) listsOf(issuer string) (out []*list) {
+// layers gives the sources that these are made of, what was there first before
+// what was added to it: the lists that a service keeps before those of a file,
+// whose maker may have put in more than can be checked.
+func (s *Sources) layers() (out []*Sources) {
 	for ; s != nil; s = s.base {
-		out = append(out, s.lists[issuer]...)
-		for _, l := range s.indirect {
-			if l.issuer != issuer {
-				out = append(out, l)
-			}
-		}
+		out = append(out, s)
 	}
+	slices.Reverse(out)
 	return out
 }
 
-// answersOn gives the single answers about a serial number.
-func (s *Sources) answersOn(serial []byte) (out []answered) {
-	for ; s != nil; s = s.base {
-		out = append(out, s.answers[string(serial)]...)
+// listsOf gives the lists of this layer by an issuer, and indirect ones by others.
+func (s *Sources) listsOf(issuer string) []*list {
+	out := slices.Clone(s.lists[issuer])
+	for _, l := range s.indirect {
+		if l.issuer != issuer {
+			out = append(out, l)
+		}
 	}
 	return out
 }
@@ -197,12 +202,17 @@ func (s *Sources) answersOn(serial []byte) (out []answered) {
 // several together cover all reasons. The same goes for deltas without a base
 // and for lists with unknown critical extensions. Lists with an unknown critical
 // extension in an entry are not used (RFC 5280 §5.2, §5.3).
+//
+// When not all signatures can be checked ([Verifier.Budget]), those of the sources
+// that these were made of by With come first, and in each of them those of
+// statements against c.
 func (s *Sources) Statuses(c, issuer *x509.Certificate) []Status {
 	q := &question{sources: s, c: c, issuer: issuer, serial: serialOf(c), issuerName: canonical(c.RawIssuer)}
 	if q.serial == nil || canonical(issuer.RawSubject) != q.issuerName {
 		return nil
 	}
-	out := append(q.byLists(), q.byAnswers()...)
+	q.hear()
+	out := append(q.byLists(), q.answers...)
 	slices.SortStableFunc(out, func(a, b Status) int { return b.ThisUpdate.Compare(a.ThisUpdate) })
 	return out
 }

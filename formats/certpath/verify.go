@@ -33,6 +33,7 @@ type Verifier struct {
 
 	spent, steps atomic.Int64
 	cut          atomic.Bool // a search was given up
+	missed       atomic.Bool // a statement against a certificate may have gone unheard
 }
 
 // Spent gives how much of the budget is gone.
@@ -151,8 +152,17 @@ func (v *Verifier) budget() int64 {
 
 // Exhausted reports that something was not checked or not looked for because it
 // would have cost too much. What was found is right, but a path may be missing, and
-// so may a list that revokes: whoever wants to rely on there being none must not.
+// so may a list that revokes, of which Missed tells: whoever wants to rely on there
+// being none must not.
 func (v *Verifier) Exhausted() bool { return v.exhausted() || v.cut.Load() }
+
+// Missed reports that a revocation may have gone unheard: there was a list or answer
+// that says something against a certificate which was asked about, and it could not
+// be told whether it is authentic, because to check everything would have cost too
+// much; or [Sources.Add] was given more than it takes. While it is false, being
+// Exhausted has only taken good words away; good words about those who signed a
+// revocation too, which is for whoever judges them to remember.
+func (v *Verifier) Missed() bool { return v.missed.Load() }
 
 // exhausted reports that nothing more will be checked.
 func (v *Verifier) exhausted() bool { return v.spent.Load() > v.budget() }

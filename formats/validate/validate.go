@@ -159,6 +159,7 @@ type validation struct {
 	tokens    map[object]*stamp // by the DER
 	ordered   []*stamp          // the same, newest first
 	notBefore map[*subject]time.Time
+	missed    bool // a statement against a certificate was left out since nothing was found about its signer
 }
 
 // open reads the signatures of a file.

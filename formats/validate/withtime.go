@@ -31,7 +31,8 @@ func (v *validation) judge(s *subject) verdict {
 		d.findings = append(d.findings, v.claims(s, d.best)...)
 		d.findings = append(d.findings, v.stampFindings(s, d)...)
 	}
-	if v.search.Verifier.Exhausted() { // a revocation may be among what was not looked at
+	if v.missed || v.search.Verifier.Missed() || v.search.Verifier.Exhausted() && !passed(d.findings) {
+		// A revocation may be among what was not looked at, or what would have helped.
 		d.findings = append(d.findings, doubt(ChainGeneralFailure, "too-much"))
 	}
 	return d

@@ -259,7 +259,12 @@ func (v *validation) freshUntil(st *certpath.Status) time.Time {
 func (v *validation) statuses(path certpath.Path, i, depth int) []certpath.Status {
 	all := v.sources.Statuses(path[i], path[i+1])
 	return slices.DeleteFunc(all, func(st certpath.Status) bool {
-		return st.ThisUpdate.After(v.at) || !v.signerGood(&st, path, i, depth)
+		if st.ThisUpdate.After(v.at) {
+			return true
+		}
+		good := v.signerGood(&st, path, i, depth)
+		v.missed = v.missed || !good && (st.Revoked || st.Unknown) && v.search.Verifier.Exhausted()
+		return !good
 	})
 }
 
