@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Algorithm is a canonicalisation method, named by the URI XML signatures use.
@@ -70,9 +71,11 @@ func Canonicalize(w io.Writer, n *Node, a Algorithm, o Options) error {
 	if n == nil || (n.Kind != DocumentNode && n.Kind != ElementNode) {
 		return &Error{Kind: Unsupported, Msg: "only a document or an element has a canonical form here"}
 	}
+	buf := buffers.Get().(*[bufferSize]byte)
+	defer buffers.Put(buf)
 	c := &canon{
 		w:         w,
-		buf:       make([]byte, 0, min(max(n.End-n.Start, 1<<10), bufferSize)), // forms are about as long as what they are of
+		buf:       buf,
 		exclusive: a.WithoutComments() == Exclusive,
 		v11:       a.WithoutComments() == C14N11,
 		comments:  a != a.WithoutComments(),
@@ -146,8 +149,9 @@ func relativeNamespace(n *Node) (uri string) {
 
 type canon struct {
 	w       io.Writer
-	buf     []byte // not written yet
-	written int    // and flushed
+	buf     *[bufferSize]byte
+	held    int // octets in buf that are not written yet
+	written int // octets that are
 	err     error
 
 	exclusive, v11, comments bool
@@ -160,36 +164,36 @@ type canon struct {
 // bufferSize is how much is collected before it is written.
 const bufferSize = 32 << 10
 
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
 func (c *canon) write(s string) {
-	if len(c.buf)+len(s) > bufferSize {
-		c.flush()
-		if len(s) > bufferSize {
-			c.put(s)
-			return
-		}
+	if len(s) <= bufferSize-c.held {
+		c.held += copy(c.buf[c.held:], s)
+	} else {
+		c.overflow(s)
 	}
-	c.buf = append(c.buf, s...)
 }
 
-// put writes a long piece around the buffer.
-func (c *canon) put(s string) {
+// overflow writes what does not fit into the buffer any more.
+func (c *canon) overflow(s string) {
 	for s != "" && c.err == nil {
-		n := min(len(s), bufferSize)
-		c.buf = append(c.buf[:0], s[:n]...)
+		n := copy(c.buf[c.held:], s)
 		s = s[n:]
-		c.flush()
+		if c.held += n; c.held == bufferSize {
+			c.flush()
+		}
 	}
 }
 
 func (c *canon) flush() {
 	if c.err == nil {
-		if c.written += len(c.buf); c.written > maxOutput {
+		if c.written += c.held; c.written > maxOutput {
 			c.err = &Error{Kind: Limit, Msg: fmt.Sprintf("the canonical form is longer than %d bytes", maxOutput)}
 		} else {
-			_, c.err = c.w.Write(c.buf)
+			_, c.err = c.w.Write(c.buf[:c.held])
 		}
 	}
-	c.buf = c.buf[:0]
+	c.held = 0
 }
 
 // document writes the root and what stands beside it, each comment and

@@ -1,7 +1,6 @@
 package c14n
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -46,35 +45,35 @@ func (e *encoding) alias(name string) bool {
 
 // decode gives the text of a document and its encoding, nil for UTF-8 (XML 1.0
 // Appendix F). What the XML declaration says is checked by the parser.
-func decode(doc []byte) (string, *encoding, error) {
+func decode(doc string) (string, *encoding, error) {
 	switch {
-	case bytes.HasPrefix(doc, []byte("\xff\xfe\x00\x00")), bytes.HasPrefix(doc, []byte("\x00\x00\xfe\xff")),
-		bytes.HasPrefix(doc, []byte("<\x00")), bytes.HasPrefix(doc, []byte("\x00<")), bytes.HasPrefix(doc, []byte("\x00\x00\x00<")):
+	case strings.HasPrefix(doc, "\xff\xfe\x00\x00"), strings.HasPrefix(doc, "\x00\x00\xfe\xff"),
+		strings.HasPrefix(doc, "<\x00"), strings.HasPrefix(doc, "\x00<"), strings.HasPrefix(doc, "\x00\x00\x00<"):
 		return "", nil, &Error{Kind: Encoding, Msg: "the document is in UTF-32, or in UTF-16 without a byte order mark; convert it to UTF-8"}
-	case bytes.HasPrefix(doc, []byte("\xfe\xff")):
-		return (&encoding{names: []string{"UTF-16BE", "UTF-16"}, order: binary.BigEndian}).wide(doc)
-	case bytes.HasPrefix(doc, []byte("\xff\xfe")):
-		return (&encoding{names: []string{"UTF-16LE", "UTF-16"}, order: binary.LittleEndian}).wide(doc)
+	case strings.HasPrefix(doc, "\xfe\xff"):
+		return (&encoding{names: []string{"UTF-16BE", "UTF-16"}, order: binary.BigEndian}).wide([]byte(doc))
+	case strings.HasPrefix(doc, "\xff\xfe"):
+		return (&encoding{names: []string{"UTF-16LE", "UTF-16"}, order: binary.LittleEndian}).wide([]byte(doc))
 	}
 	name := declaredEncoding(doc)
 	for i := range singleByte {
 		if singleByte[i].alias(name) {
 			e := singleByte[i]
-			return e.single(doc)
+			return e.single([]byte(doc))
 		}
 	}
-	return string(doc), nil, nil
+	return doc, nil, nil
 }
 
 // declaredEncoding finds what the XML declaration calls the encoding; "" when
 // there is none, or no such declaration.
-func declaredEncoding(doc []byte) string {
+func declaredEncoding(doc string) string {
 	const open = "<?xml"
-	end := bytes.Index(doc[:min(len(doc), 512)], []byte("?>"))
-	if end < len(open) || !bytes.HasPrefix(doc, []byte(open)) {
+	end := strings.Index(doc[:min(len(doc), 512)], "?>")
+	if end < len(open) || !strings.HasPrefix(doc, open) {
 		return ""
 	}
-	values, err := new(parser).pseudoAttributes(string(doc[len(open):end]))
+	values, err := new(parser).pseudoAttributes(doc[len(open):end])
 	if err != nil {
 		return "" // the parser will say what is wrong
 	}

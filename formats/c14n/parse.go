@@ -33,14 +33,27 @@ const (
 	xmlnsNamespace = "http://www.w3.org/2000/xmlns/"
 )
 
-// Parse reads a document with DefaultLimits.
-func Parse(doc []byte) (*Document, error) { return ParseLimits(doc, DefaultLimits) }
+// Parse reads a document with DefaultLimits. The tree does not refer to doc,
+// which may be reused.
+func Parse(doc []byte) (*Document, error) {
+	if err := DefaultLimits.check(len(doc)); err != nil {
+		return nil, err // without a copy of it
+	}
+	return ParseLimits(string(doc), DefaultLimits)
+}
 
-// ParseLimits reads a document. The tree does not refer to doc, which may be
-// reused. The error is an *Error and names the line.
-func ParseLimits(doc []byte, l Limits) (*Document, error) {
-	if len(doc) > l.Size {
-		return nil, &Error{Kind: Limit, Msg: fmt.Sprintf("the document has %d bytes, more than the %d allowed", len(doc), l.Size)}
+func (l Limits) check(size int) error {
+	if size > l.Size {
+		return &Error{Kind: Limit, Msg: fmt.Sprintf("the document has %d bytes, more than the %d allowed", size, l.Size)}
+	}
+	return nil
+}
+
+// ParseLimits reads a document, which the tree will hold and not a copy of it.
+// The error is an *Error and names the line.
+func ParseLimits(doc string, l Limits) (*Document, error) {
+	if err := l.check(len(doc)); err != nil {
+		return nil, err
 	}
 	text, enc, err := decode(doc)
 	if err != nil {
@@ -71,30 +84,43 @@ type parser struct {
 	open     []*Node             // elements whose end tag is awaited, innermost last
 	scope    map[string][]string // prefix: URIs bound to it, innermost last
 	bare     map[string]*Tag     // qualified name: the tag that says no more, in this scope
-	slab     []Node              // not given out yet
-	elements []Element           // not given out yet
-	pending  []*Node             // children of the open elements, outermost first
-	marks    []int               // where those of each open element begin
-	links    []*Node             // room for children, not given out yet
+	slab     slab[Node]
+	elements slab[Element]
+	links    slab[*Node] // room for children
+	pending  []*Node     // children of the open elements, outermost first
+	marks    []int       // where those of each open element begin
 	relative bool
 }
 
-// node gives a new node. They are made many at a time, because a document has
-// a great number of them.
-func (p *parser) node(kind NodeKind, parent *Node) *Node {
-	if len(p.slab) == 0 {
-		p.slab = make([]Node, min(512, 16+p.nodes))
+// slab makes values many at a time, because a document has a great number of
+// them, and the more the more it has given out.
+type slab[T any] struct {
+	block []T
+	used  int // of block
+}
+
+// slabSize is the most values that are made at a time: with the word that the
+// allocator puts before them, blocks of nodes, elements and links have nearly
+// the sizes that it gives.
+const slabSize = 511
+
+// take gives n new values.
+func (s *slab[T]) take(n int) []T {
+	if len(s.block)-s.used < n {
+		s.block, s.used = make([]T, max(n, min(slabSize, 16+2*len(s.block)))), 0
 	}
-	n := &p.slab[0]
-	p.slab = p.slab[1:]
+	s.used += n
+	return s.block[s.used-n : s.used : s.used]
+}
+
+// node gives a new node.
+func (p *parser) node(kind NodeKind, parent *Node) *Node {
+	n := &p.slab.take(1)[0]
 	n.Kind, n.Parent, n.Element = kind, parent, &noElement
 	if kind == TextNode || kind == CommentNode {
 		return n
 	}
-	if len(p.elements) == 0 {
-		p.elements = make([]Element, min(256, 8+p.nodes/2))
-	}
-	n.Element, p.elements = &p.elements[0], p.elements[1:]
+	n.Element = &p.elements.take(1)[0]
 	n.Tag = noElement.Tag
 	return n
 }
@@ -105,11 +131,7 @@ func (p *parser) settle(n *Node, mark int) {
 	if len(children) == 0 {
 		return
 	}
-	if len(p.links) < len(children) {
-		p.links = make([]*Node, max(len(children), min(512, 16+p.nodes)))
-	}
-	n.Children = p.links[:len(children):len(children)]
-	p.links = p.links[len(children):]
+	n.Children = p.links.take(len(children))
 	copy(n.Children, children)
 	p.pending = p.pending[:mark]
 }
@@ -383,6 +405,31 @@ func (p *parser) endTag() error {
 	n := p.open[len(p.open)-1]
 	n.CloseStart = p.pos
 	p.pos += 2
+	if after, ok := strings.CutPrefix(p.rest(), p.openName(n)); ok && strings.HasPrefix(after, ">") {
+		p.pos = len(p.src) - len(after) // as nearly always
+	} else if err := p.endName(n); err != nil {
+		return err
+	}
+	p.pos++
+	n.End = p.pos
+	last := len(p.open) - 1
+	p.settle(n, p.marks[last])
+	p.open, p.marks = p.open[:last], p.marks[:last]
+	p.leave(n)
+	return nil
+}
+
+// openName is the qualified name in the start tag of n.
+func (p *parser) openName(n *Node) string {
+	size := len(n.Local)
+	if n.Prefix != "" {
+		size += len(n.Prefix) + 1
+	}
+	return p.src[n.Start+1:][:size]
+}
+
+// endName takes what stands before the ">" of the end tag of n.
+func (p *parser) endName(n *Node) error {
 	prefix, local, err := p.qualifiedName()
 	if err != nil {
 		return err
@@ -394,12 +441,6 @@ func (p *parser) endTag() error {
 	if !strings.HasPrefix(p.rest(), ">") {
 		return p.bad("the end tag </%s> is malformed", qname(prefix, local))
 	}
-	p.pos++
-	n.End = p.pos
-	last := len(p.open) - 1
-	p.settle(n, p.marks[last])
-	p.open, p.marks = p.open[:last], p.marks[:last]
-	p.leave(n)
 	return nil
 }
 
