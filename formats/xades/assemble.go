@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"io"
-	"strings"
 
 	"sigillo/formats/c14n"
 	"sigillo/formats/cms"
@@ -156,7 +155,7 @@ func (p *Prepared) unchanged(doc io.ReaderAt, size int64) error {
 
 func sameDocument(doc io.ReaderAt, size, want int64, sum []byte) error {
 	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(doc, 0, size)); err != nil {
+	if _, err := copyPart(h, doc, 0, size); err != nil {
 		return &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
 	}
 	if size != want || !bytes.Equal(h.Sum(nil), sum) {
@@ -194,14 +193,15 @@ func apply(w io.Writer, doc io.ReaderAt, size int64, encoding string, all []inse
 		if i.At < at || i.Skip < 0 || i.At+i.Skip > size {
 			return fail(Malformed, "the prepared extension is damaged")
 		}
-		for _, part := range []io.Reader{io.NewSectionReader(doc, at, i.At-at), strings.NewReader(string(encoded))} {
-			if _, err := io.Copy(w, part); err != nil {
-				return &Error{Kind: Failed, Msg: "the signed document cannot be written", Err: err}
-			}
+		if _, err = copyPart(w, doc, at, i.At-at); err == nil {
+			_, err = w.Write(encoded)
+		}
+		if err != nil {
+			return &Error{Kind: Failed, Msg: "the signed document cannot be written", Err: err}
 		}
 		at = i.At + i.Skip
 	}
-	if _, err := io.Copy(w, io.NewSectionReader(doc, at, size-at)); err != nil {
+	if _, err := copyPart(w, doc, at, size-at); err != nil {
 		return &Error{Kind: Failed, Msg: "the signed document cannot be written", Err: err}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package xades
 
 import (
-	"crypto/sha256"
 	"io"
 
 	"sigillo/formats/c14n"
@@ -57,10 +56,9 @@ func PrepareCounter(doc io.ReaderAt, size int64, index int, o Options) (*Prepare
 	if err := allow(d, all, int(at.At), false); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(src)
-	p := &Prepared{Size: size, SHA256: sum[:], Encoding: tree.Encoding(), At: at.At, Skip: at.Skip, Name: at.Name,
+	p := &Prepared{Size: size, SHA256: src.sha256, Encoding: tree.Encoding(), At: at.At, Skip: at.Skip, Name: at.Name,
 		Before: at.Before + "<xades:CounterSignature" + declare(s.host(), "xades") + ">", After: "</xades:CounterSignature>" + at.After}
-	p.ID = identifier(sum[:], o)
+	p.ID = identifier(src.sha256, o)
 	o.Packaging = counterPackaging
 	return p, p.fill(a, o, []part{{uri: "#" + id, kind: counterType, transforms: transformXML(string(c14n.Exclusive)),
 		write: canonicalPart(s.value, c14n.Exclusive, false)}})

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto"
-	"crypto/sha256"
 	"io"
 	"slices"
 	"strings"
@@ -64,7 +63,7 @@ func (s *Stamping) Assemble(w io.Writer, doc io.ReaderAt, size int64, tokens [][
 // raising is what the three extensions have in common.
 type raising struct {
 	d      *document
-	src    []byte
+	src    source
 	all    []Signature
 	chosen []*Signature
 	hash   crypto.Hash
@@ -193,8 +192,7 @@ func (r *raising) stamping(insertions []insertion, imprints [][]byte) *Stamping 
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(insertions[a].At, insertions[b].At) })
-	sum := sha256.Sum256(r.src)
-	s := &Stamping{Hash: r.hash.String(), Size: int64(len(r.src)), SHA256: sum[:], Encoding: r.d.tree.Encoding()}
+	s := &Stamping{Hash: r.hash.String(), Size: int64(len(r.src.text)), SHA256: r.src.sha256, Encoding: r.d.tree.Encoding()}
 	for _, i := range order {
 		s.Insertions = append(s.Insertions, insertions[i])
 		s.Digests = append(s.Digests, imprints[i])
@@ -241,7 +239,7 @@ func AddEvidence(w io.Writer, doc io.ReaderAt, size int64, e ades.Extension) err
 	if err != nil {
 		return err
 	}
-	return apply(w, bytes.NewReader(r.src), size, r.d.tree.Encoding(), r.evidence())
+	return apply(w, strings.NewReader(r.src.text), size, r.d.tree.Encoding(), r.evidence())
 }
 
 // evidence plans the validation data of all chosen signatures.
@@ -271,11 +269,11 @@ func PrepareArchiveFiles(doc io.ReaderAt, size int64, e ades.Extension, files Fi
 		return nil, err
 	}
 	// The imprints are of the document with the evidence in it.
-	var with bytes.Buffer
-	if err := apply(&with, bytes.NewReader(r.src), size, r.d.tree.Encoding(), r.evidence()); err != nil {
+	var with strings.Builder
+	if err := apply(&with, strings.NewReader(r.src.text), size, r.d.tree.Encoding(), r.evidence()); err != nil {
 		return nil, err
 	}
-	tree, err := c14n.Parse(with.Bytes())
+	tree, err := c14n.ParseLimits(with.String(), c14n.DefaultLimits)
 	if err != nil {
 		return nil, fromXML(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"io"
+	"strings"
+	"sync"
 
 	"sigillo/formats/c14n"
 )
@@ -23,20 +25,39 @@ func plan(doc io.ReaderAt, size int64, o Options) (*Prepared, []part, error) {
 	return nil, nil, fail(BadOptions, "the packaging %q is not known", o.Packaging)
 }
 
-// parse reads a document into memory.
-func parse(doc io.ReaderAt, size int64) (*c14n.Document, []byte, error) {
+// source is a document as it was read.
+type source struct {
+	text   string
+	sha256 []byte
+}
+
+// parse reads a document into memory, once: the tree holds the text that is
+// given with it.
+func parse(doc io.ReaderAt, size int64) (*c14n.Document, source, error) {
 	if size > int64(c14n.DefaultLimits.Size) {
-		return nil, nil, fail(Limit, "the document has %d bytes, more than the %d that can be signed as XML", size, c14n.DefaultLimits.Size)
+		return nil, source{}, fail(Limit, "the document has %d bytes, more than the %d that can be signed as XML", size, c14n.DefaultLimits.Size)
 	}
-	src := make([]byte, max(size, 0))
-	if _, err := io.ReadFull(io.NewSectionReader(doc, 0, size), src); err != nil {
-		return nil, nil, &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
+	var text strings.Builder
+	text.Grow(int(max(size, 0)))
+	sum := sha256.New()
+	if n, err := copyPart(io.MultiWriter(sum, &text), doc, 0, size); err != nil || n != size {
+		return nil, source{}, &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
 	}
-	tree, err := c14n.Parse(src)
+	src := source{text.String(), sum.Sum(nil)}
+	tree, err := c14n.ParseLimits(src.text, c14n.DefaultLimits)
 	if err != nil {
-		return nil, nil, fromXML(err)
+		return nil, source{}, fromXML(err)
 	}
 	return tree, src, nil
+}
+
+var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// copyPart copies n bytes of a document from an offset on.
+func copyPart(w io.Writer, doc io.ReaderAt, off, n int64) (int64, error) {
+	buffer := buffers.Get().(*[32 << 10]byte)
+	defer buffers.Put(buffer)
+	return io.CopyBuffer(w, io.NewSectionReader(doc, off, n), buffer[:])
 }
 
 // canonicalPart writes the canonical form of n without comments. All
@@ -81,8 +102,7 @@ func inside(doc io.ReaderAt, size int64, o Options) (*Prepared, []part, error) {
 	if err := d.allows(host.CloseStart, true); err != nil {
 		return nil, nil, err
 	}
-	sum := sha256.Sum256(src)
-	p := &Prepared{Size: size, SHA256: sum[:], Encoding: tree.Encoding(), ID: identifier(sum[:], o)}
+	p := &Prepared{Size: size, SHA256: src.sha256, Encoding: tree.Encoding(), ID: identifier(src.sha256, o)}
 	p.into(host)
 	transforms := transformXML(envelopedTransform)
 	switch {
@@ -132,7 +152,7 @@ func enveloping(doc io.ReaderAt, size int64, o Options) (*Prepared, []part, erro
 		return nil, nil, fail(Limit, "a document of %d bytes is too large to stand inside an XML signature; sign it detached or as CAdES (.p7m)", size)
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(doc, 0, size)); err != nil {
+	if _, err := copyPart(sum, doc, 0, size); err != nil {
 		return nil, nil, &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
 	}
 	p := &Prepared{Size: size, SHA256: sum.Sum(nil), Before: xmlDeclaration}
@@ -147,7 +167,7 @@ func enveloping(doc io.ReaderAt, size int64, o Options) (*Prepared, []part, erro
 
 func content(doc io.ReaderAt, size int64) func(io.Writer) error {
 	return func(w io.Writer) error {
-		if n, err := io.Copy(w, io.NewSectionReader(doc, 0, size)); err != nil || n != size {
+		if n, err := copyPart(w, doc, 0, size); err != nil || n != size {
 			return &Error{Kind: Failed, Msg: "the document cannot be read", Err: err}
 		}
 		return nil
@@ -167,8 +187,7 @@ func envelopingXML(doc io.ReaderAt, size int64, o Options) (*Prepared, []part, e
 	if !rootIsAll(tree) {
 		return nil, nil, fail(Unsupported, "the document has processing instructions beside its element, which would be lost; put it into the signature as base64")
 	}
-	sum := sha256.Sum256(src)
-	p := &Prepared{Size: size, SHA256: sum[:], Before: xmlDeclaration}
+	p := &Prepared{Size: size, SHA256: src.sha256, Before: xmlDeclaration}
 	p.ID = identifier(p.SHA256, o)
 	var inner bytes.Buffer
 	if err := canonicalPart(tree.Root, c14n.C14N10WithComments, false)(&inner); err != nil {

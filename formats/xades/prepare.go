@@ -163,7 +163,7 @@ func (p *Prepared) fill(a cms.Algorithm, o Options, parts []part) error {
 // local name inside the pieces of a Signature. Exclusive canonicalisation
 // makes it the same as in the finished document.
 func canonical(inner, local string) ([]byte, error) {
-	tree, err := c14n.Parse([]byte(openSignature("") + inner + closeSignature))
+	tree, err := c14n.ParseLimits(openSignature("")+inner+closeSignature, c14n.DefaultLimits)
 	if err != nil {
 		return nil, fromXML(err)
 	}
