@@ -3,12 +3,14 @@ package validate
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/x509"
 	"fmt"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+	"golang.org/x/crypto/ocsp"
 
 	"sigillo/formats/ades"
 	"sigillo/formats/cms"
@@ -41,6 +43,30 @@ func TestManySignaturesAndCertificates(t *testing.T) { // not parallel: allocati
 	// Reading a certificate takes some 100 allocations.
 	if a, b := cost(few), cost(many); b-a > 4*100*800 {
 		t.Errorf("800 certificates cost %.0f allocations with 24 signatures: they are read for each", b-a)
+	}
+}
+
+// Many lists and many answers of one responder: what the lists say about the
+// responder is asked once, not once for each of its answers.
+func TestManyListsAndAnswers(t *testing.T) { // not parallel: allocations are counted
+	w := pki()
+	holder := issue(w.sub, newKey(), "Ada Prova", nil)
+	responder := issue(w.sub, newKey(), "Responder", func(c *x509.Certificate) {
+		c.KeyUsage, c.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning}
+	})
+	file := sign(t, "CAdES", []byte("x"), holder, nil, time.Time{})
+	cost := func(n int) float64 {
+		o := w.options()
+		for i := range n {
+			this, next := publishedAt.Add(-time.Duration(i)*time.Second), publishedAt.Add(time.Hour)
+			o.CRLs = append(o.CRLs, list(w.sub, this, next, nil))
+			o.OCSP = append(o.OCSP, must(ocsp.CreateResponse(w.sub.cert, responder.cert, ocsp.Response{Status: ocsp.Good,
+				SerialNumber: holder.cert.SerialNumber, ThisUpdate: this, NextUpdate: next, Certificate: responder.cert}, responder.key)))
+		}
+		return testing.AllocsPerRun(1, func() { validate(t, file, o) })
+	}
+	if a, b := cost(25), cost(100); b > 5*a {
+		t.Errorf("25 lists and answers cost %.0f allocations, 100 %.0f", a, b)
 	}
 }
 

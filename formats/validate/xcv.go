@@ -167,10 +167,6 @@ const (
 	removeFromCRL = 8
 )
 
-// maxSigners bounds how far the signers of revocation information are followed:
-// a responder, and who says that it is not revoked.
-const maxSigners = 2
-
 // revocation judges whether path[i] is revoked, from all authentic statements
 // about it (§5.2.6.4 step 3, §5.2.5). It gives the statement it relies on.
 func (v *validation) revocation(path certpath.Path, i, depth int) ([]finding, *certpath.Status) {
@@ -258,86 +254,15 @@ func (v *validation) freshUntil(st *certpath.Status) time.Time {
 // whose signers were good when they signed, newest first.
 func (v *validation) statuses(path certpath.Path, i, depth int) []certpath.Status {
 	all := v.sources.Statuses(path[i], path[i+1])
+	signers := signers{v: v, path: path, i: i, depth: depth, known: map[object]signerStatus{}}
 	return slices.DeleteFunc(all, func(st certpath.Status) bool {
 		if st.ThisUpdate.After(v.at) {
 			return true
 		}
-		good := v.signerGood(&st, path, i, depth)
+		good := signers.good(&st)
 		v.missed = v.missed || !good && (st.Revoked || st.Unknown) && v.search.Verifier.Exhausted()
 		return !good
 	})
-}
-
-// signerGood judges who signed a statement: its path was valid when it signed,
-// and none of those on it that are not on the judged path was revoked before.
-func (v *validation) signerGood(st *certpath.Status, path certpath.Path, i, depth int) bool {
-	for k := range st.Parts {
-		if !v.signerGood(&st.Parts[k], path, i, depth) {
-			return false
-		}
-	}
-	if st.ThisUpdate.After(st.ProducedAt.Add(clockTolerance)) {
-		return false // nobody says what will be known later
-	}
-	issuer := path[i+1]
-	if !st.Final() && i+1 < len(path)-1 && st.ProducedAt.After(issuer.NotAfter) {
-		return false // its key may be in anybody's hands by then
-	}
-	if st.Signer.Equal(issuer) {
-		return true
-	}
-	full := signerPath(st, path, i)
-	for _, f := range full.Check(st.ProducedAt, certpath.Constraints{}) {
-		if f.Kind != certpath.Weak && !f.Certificate.Equal(full[len(full)-1]) {
-			return false
-		}
-	}
-	if st.NoCheck || len(full) < 2 {
-		return true
-	}
-	if depth == maxSigners {
-		return false
-	}
-	fs, about := v.revocation(full, 0, depth+1)
-	made := st.ProducedAt
-	if about != nil && about.Final() && compromising(about.Reason) && !st.Final() {
-		made = v.poes.ofStatus(st) // whoever has its key writes whatever time they like
-	}
-	for _, f := range against(fs) {
-		if f.before.IsZero() || !made.Before(f.before) {
-			return false
-		}
-	}
-	return true
-}
-
-// signerPath is the path of the signer of a statement about path[i], as far as it
-// is known up to an anchor.
-func signerPath(st *certpath.Status, path certpath.Path, i int) certpath.Path {
-	full := slices.Clone(st.SignerPath)
-	if n := len(full); n > 0 && full[n-1].Equal(path[i+1]) {
-		full = append(full, path[i+2:]...)
-	}
-	return full
-}
-
-// signerEnd is when the first certificate on the path of the signer of a statement
-// expires: from then on only a statement that is proven to be older is beyond
-// doubt (EN 319 102-1 §5.2.6.4).
-func signerEnd(st *certpath.Status, path certpath.Path, i int) time.Time {
-	end := time.Unix(1<<40, 0)
-	full := signerPath(st, path, i)
-	for _, c := range full[:max(len(full)-1, 0)] {
-		if c.NotAfter.Before(end) {
-			end = c.NotAfter
-		}
-	}
-	for k := range st.Parts {
-		if e := signerEnd(&st.Parts[k], path, i); e.Before(end) {
-			end = e
-		}
-	}
-	return end
 }
 
 // neverRevoked reports certificates that say that nothing will ever be said about
