@@ -59,8 +59,8 @@ func (f *File) readEnd() (int64, error) {
 		return 0, failure(Truncated, "the file has no end: startxref and %%%%EOF are not in its last %d bytes", len(tail))
 	}
 	l := f.lexerAt(from + int64(at))
-	defer f.release(l)
 	start, end, err := l.closing()
+	f.release(l)
 	if err != nil {
 		return 0, err
 	}
