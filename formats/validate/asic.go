@@ -35,13 +35,13 @@ func (v *validation) readASiC(r io.ReaderAt, size int64) error {
 			break
 		}
 		for _, st := range s.Stamps() {
-			over[objectOf(st.DER)] = true
+			over[v.sums.of(st.DER)] = true
 		}
 		e := v.addContained(s)
 		e.findings = append(e.findings, remarks...)
 	}
 	for _, t := range c.Stamps() {
-		if !over[objectOf(t.Stamp.DER)] {
+		if !over[v.sums.of(t.Stamp.DER)] {
 			v.addContainerStamp(t, remarks)
 		}
 	}

@@ -48,7 +48,7 @@ func (v *Validator) Collect(ctx context.Context, d Document) ([]Need, error) {
 		}
 		c.leaf(&n, s.certificate, f.poes.of(s.object()))
 		for _, st := range s.stamps {
-			if t := f.tokens[objectOf(st.DER)]; t != nil && t.right {
+			if t := f.tokens[f.sums.of(st.DER)]; t != nil && t.right {
 				c.leaf(&n, t.certificate, t.at)
 			}
 		}

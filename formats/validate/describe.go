@@ -65,7 +65,7 @@ func (v *validation) signatureReport(s *subject, o *objects) SignatureReport {
 		}
 	}
 	for _, st := range s.stamps {
-		if t := v.tokens[objectOf(st.DER)]; t != nil {
+		if t := v.tokens[v.sums.of(st.DER)]; t != nil {
 			r.Timestamps = append(r.Timestamps, v.timestampReport(t, st, o))
 		}
 	}

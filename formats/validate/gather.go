@@ -16,8 +16,24 @@ const maxFetches = 64
 func (v *validation) gather() {
 	var all, e ades.Evidence
 	var leaves []*x509.Certificate
+	known, certificates := map[octets]bool{}, map[*x509.Certificate]bool{} // signatures of one file have much in common
+	fresh := func(list [][]byte) (out [][]byte) {
+		for _, der := range list {
+			if len(der) > 0 && !known[octets{&der[0], len(der)}] {
+				known[octets{&der[0], len(der)}] = true
+				out = append(out, der)
+			}
+		}
+		return out
+	}
 	put := func(more ades.Evidence) {
-		all.Certificates, all.CRLs, all.OCSP = append(all.Certificates, more.Certificates...), append(all.CRLs, more.CRLs...), append(all.OCSP, more.OCSP...)
+		for _, c := range more.Certificates {
+			if !certificates[c] {
+				certificates[c] = true
+				all.Certificates = append(all.Certificates, c)
+			}
+		}
+		all.CRLs, all.OCSP = append(all.CRLs, fresh(more.CRLs)...), append(all.OCSP, fresh(more.OCSP)...)
 	}
 	for _, s := range v.subjects {
 		put(s.evidence)
@@ -29,7 +45,7 @@ func (v *validation) gather() {
 			leaves = append(leaves, t.certificate)
 		}
 	}
-	e.Add(all) // once, since signatures of one file have much in common
+	e.Add(all) // once; it looks at every octet
 	verifier := &certpath.Verifier{Cache: v.cache}
 	v.search = v.Validator.search.With(e.Certificates, verifier)
 	v.sources = v.Validator.sources.With(v.search)

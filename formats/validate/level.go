@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"cmp"
 	"crypto/x509"
 	"slices"
 
@@ -19,10 +20,11 @@ func (v *validation) level(s *subject, d verdict) ades.Level {
 	if !v.stampedInTime(s) || len(s.missing(ades.BT)) > 0 {
 		return ades.BB
 	}
-	if !v.selfContained(s, d) || len(s.missing(ades.BLT)) > 0 {
+	inside := v.statementsIn(s)
+	if !v.selfContained(s, d, inside) || len(s.missing(ades.BLT)) > 0 {
 		return ades.BT
 	}
-	if !v.archived(s) || len(s.missing(ades.BLTA)) > 0 {
+	if !v.archived(s, inside) || len(s.missing(ades.BLTA)) > 0 {
 		return ades.BLT
 	}
 	return ades.BLTA
@@ -40,37 +42,63 @@ func onlyDoubtful(s *subject) bool {
 // certificate expired.
 func (v *validation) stampedInTime(s *subject) bool {
 	return slices.ContainsFunc(s.stamps, func(st ades.Stamp) bool {
-		t := v.tokens[objectOf(st.DER)]
+		t := v.tokens[v.sums.of(st.DER)]
 		return (st.Kind == ades.SignatureStamp || st.Kind == ades.DocumentStamp) && t != nil && t.right && !t.at.After(s.certificate.NotAfter)
 	})
 }
 
 // archived reports a right time-stamp over the signature and its evidence.
-func (v *validation) archived(s *subject) bool {
-	return slices.ContainsFunc(s.stamps, func(st ades.Stamp) bool {
-		t := v.tokens[objectOf(st.DER)]
-		return (st.Kind == ades.ArchiveStamp || st.Kind == ades.DocumentStamp && v.coversEvidence(s, st)) && t != nil && t.right
-	})
+func (v *validation) archived(s *subject, inside map[object]bool) bool {
+	var over []ades.Stamp // of the document
+	for _, st := range s.stamps {
+		switch t := v.tokens[v.sums.of(st.DER)]; {
+		case t == nil || !t.right:
+		case st.Kind == ades.ArchiveStamp:
+			return true
+		case st.Kind == ades.DocumentStamp:
+			over = append(over, st)
+		}
+	}
+	return v.coversEvidence(over, inside)
 }
 
-// coversEvidence reports that a document time-stamp is over revocation data.
-func (v *validation) coversEvidence(s *subject, st ades.Stamp) bool {
-	inside := map[object]bool{}
-	for _, der := range slices.Concat(s.evidence.CRLs, s.evidence.OCSP) {
-		inside[objectOf(der)] = true
+// coversEvidence reports that one of the document time-stamps is over revocation
+// data.
+func (v *validation) coversEvidence(stamps []ades.Stamp, inside map[object]bool) bool {
+	slices.SortStableFunc(stamps, func(a, b ades.Stamp) int { return cmp.Compare(len(b.Covers), len(a.Covers)) })
+	done := map[*[]byte]bool{}
+	for _, st := range stamps {
+		if len(st.Covers) == 0 || done[&st.Covers[0]] { // the beginning of a list in which there was none
+			continue
+		}
+		done[&st.Covers[0]] = true
+		if slices.ContainsFunc(st.Covers, func(der []byte) bool { return inside[v.sums.of(der)] }) {
+			return true
+		}
 	}
-	return slices.ContainsFunc(st.Covers, func(der []byte) bool { return inside[objectOf(der)] })
+	return false
+}
+
+// statementsIn names the revocation data that a signature carries.
+func (v *validation) statementsIn(s *subject) map[object]bool {
+	inside := make(map[object]bool, len(s.evidence.CRLs)+len(s.evidence.OCSP))
+	for _, list := range [][][]byte{s.evidence.CRLs, s.evidence.OCSP} {
+		for _, der := range list {
+			inside[v.sums.of(der)] = true
+		}
+	}
+	return inside
 }
 
 // selfContained reports that the signature carries its own path with revocation
 // data for each certificate, and so for its signature time-stamps.
-func (v *validation) selfContained(s *subject, d verdict) bool {
-	if d.chain == nil || !v.carries(s, d.chain.path) {
+func (v *validation) selfContained(s *subject, d verdict, inside map[object]bool) bool {
+	if d.chain == nil || !v.carries(s, d.chain.path, inside) {
 		return false
 	}
 	for _, st := range s.stamps {
-		if t := v.tokens[objectOf(st.DER)]; st.Kind == ades.SignatureStamp && t != nil && t.right {
-			if c := v.x509Validation(t.certificate); !v.carries(s, c.path) {
+		if t := v.tokens[v.sums.of(st.DER)]; st.Kind == ades.SignatureStamp && t != nil && t.right {
+			if c := v.x509Validation(t.certificate); !v.carries(s, c.path, inside) {
 				return false
 			}
 		}
@@ -80,13 +108,9 @@ func (v *validation) selfContained(s *subject, d verdict) bool {
 
 // carries reports that a signature carries a path, its anchor excepted, and a
 // statement about each certificate of it.
-func (v *validation) carries(s *subject, path certpath.Path) bool {
+func (v *validation) carries(s *subject, path certpath.Path, inside map[object]bool) bool {
 	if len(path) == 0 {
 		return false
-	}
-	inside := map[object]bool{}
-	for _, der := range slices.Concat(s.evidence.CRLs, s.evidence.OCSP) {
-		inside[objectOf(der)] = true
 	}
 	for i, c := range path[:len(path)-1] {
 		if !slices.ContainsFunc(s.evidence.Certificates, func(x *x509.Certificate) bool { return x.Equal(c) }) {
@@ -95,9 +119,23 @@ func (v *validation) carries(s *subject, path certpath.Path) bool {
 		if i == 0 && neverRevoked(c) {
 			continue
 		}
-		if !slices.ContainsFunc(v.sources.Statuses(c, path[i+1]), func(st certpath.Status) bool { return inside[st.Sum] }) {
+		if !slices.ContainsFunc(v.spokenOf(c, path[i+1]), func(o object) bool { return inside[o] }) {
 			return false
 		}
 	}
 	return true
+}
+
+// spokenOf names the statements about a certificate, asked for once: signatures of
+// one file have much of their paths in common.
+func (v *validation) spokenOf(c, issuer *x509.Certificate) []object {
+	key := [2]object{v.sums.of(c.Raw), v.sums.of(issuer.Raw)}
+	sums, ok := v.spoken[key]
+	if !ok {
+		for _, st := range v.sources.Statuses(c, issuer) {
+			sums = append(sums, st.Sum)
+		}
+		v.spoken[key] = sums
+	}
+	return sums
 }

@@ -70,6 +70,33 @@ func TestManyListsAndAnswers(t *testing.T) { // not parallel: allocations are co
 	}
 }
 
+// What signatures share is looked at once: the lists of a large store, which every
+// signature carries and every time-stamp over the document covers.
+func TestSharedEvidenceIsSummedOnce(t *testing.T) { // not parallel: time is measured
+	v := &validation{sums: sums{}}
+	s := &subject{}
+	for range 4 {
+		s.evidence.CRLs = append(s.evidence.CRLs, make([]byte, 4<<20))
+	}
+	covers := [][]byte{make([]byte, 16<<20)}
+	first, start := time.Duration(0), time.Now()
+	for i := range 100 {
+		stamps := []ades.Stamp{{Covers: covers}, {Covers: covers[:1:1]}}
+		if inside := v.statementsIn(s); len(inside) != 1 || v.coversEvidence(stamps, inside) {
+			t.Fatal("what is covered is none of the lists")
+		}
+		if i == 0 {
+			first = time.Since(start)
+		}
+	}
+	if all := time.Since(start); all > 10*first {
+		t.Errorf("32 MB cost %v once, and %v for 100 signatures", first, all)
+	}
+	if !v.coversEvidence([]ades.Stamp{{Covers: covers}, {Covers: s.evidence.CRLs[1:2]}}, v.statementsIn(s)) {
+		t.Error("one of the lists is covered")
+	}
+}
+
 // A signature past the limit must not go unseen: here of five files with 64
 // signatures each, most of them counter-signatures.
 func TestTooManySignatures(t *testing.T) {

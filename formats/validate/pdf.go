@@ -32,7 +32,7 @@ func (v *validation) readPDF(r io.ReaderAt, size int64) error {
 	for i := range sigs {
 		if s := &sigs[i]; !s.IsTimestamp() && s.Err == nil {
 			for _, st := range s.Stamps() {
-				over[objectOf(st.DER)] = true
+				over[v.sums.of(st.DER)] = true
 			}
 		}
 	}
@@ -41,7 +41,7 @@ func (v *validation) readPDF(r io.ReaderAt, size int64) error {
 		if len(v.subjects) > maxSubjects {
 			break
 		}
-		if s.IsTimestamp() && s.Err == nil && over[objectOf(s.CMS)] {
+		if s.IsTimestamp() && s.Err == nil && over[v.sums.of(s.CMS)] {
 			if s.Later == 0 {
 				v.trailing(s, size)
 			}

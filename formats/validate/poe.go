@@ -15,6 +15,29 @@ type object [sha256.Size]byte
 
 func objectOf(b []byte) object { return sha256.Sum256(b) }
 
+// octets names a stretch of memory.
+type octets struct {
+	first *byte
+	n     int
+}
+
+// sums remembers the names of what was read from a file. Hundreds of signatures may
+// share tens of megabytes of evidence, of which nothing is changed once it is read.
+type sums map[octets]object
+
+func (s sums) of(b []byte) object {
+	if len(b) == 0 {
+		return objectOf(b)
+	}
+	key := octets{&b[0], len(b)}
+	o, ok := s[key]
+	if !ok {
+		o = objectOf(b)
+		s[key] = o
+	}
+	return o
+}
+
 // poes are the proofs of existence known so far (EN 319 102-1 §5.6.2.3): for each
 // object the earliest time at which it is proven to have existed. All that is in
 // the file exists at the time of validation.
@@ -74,8 +97,9 @@ func (v *validation) extractPOEs(st *stamp) {
 		}
 		done = u.covers
 		for _, covered := range u.covers {
-			v.poes.add(objectOf(covered), st.at)
-			if t := v.tokens[objectOf(covered)]; t != nil {
+			o := v.sums.of(covered)
+			v.poes.add(o, st.at)
+			if t := v.tokens[o]; t != nil {
 				v.extractToken(t, st.at)
 			}
 		}
@@ -91,12 +115,12 @@ func (v *validation) extractToken(t *stamp, at time.Time) {
 	}
 	v.poes.add(t.object(), at)
 	for _, c := range t.token.Certificates {
-		v.poes.add(objectOf(c.Raw), at)
+		v.poes.add(v.sums.of(c.Raw), at)
 	}
 	for _, der := range t.evidence.CRLs {
-		v.poes.add(objectOf(der), at)
+		v.poes.add(v.sums.of(der), at)
 	}
 	for _, der := range t.evidence.OCSP {
-		v.poes.add(objectOf(der), at)
+		v.poes.add(v.sums.of(der), at)
 	}
 }

@@ -45,7 +45,7 @@ const maxStamps = 256
 func (v *validation) readStamps() {
 	for _, s := range v.subjects {
 		for _, st := range s.stamps {
-			key := objectOf(st.DER)
+			key := v.sums.of(st.DER)
 			t := v.tokens[key]
 			if t == nil {
 				if len(v.ordered) == maxStamps {
@@ -167,7 +167,7 @@ var ageing = []SubIndication{OutOfBoundsNoPOE, OutOfBoundsNotRevoked, CryptoCons
 // that is there must be right, unless it has only aged.
 func (v *validation) stampFindings(s *subject, d verdict) (out []finding) {
 	for _, st := range s.stamps {
-		t := v.tokens[objectOf(st.DER)]
+		t := v.tokens[v.sums.of(st.DER)]
 		if t == nil || t.valid {
 			continue
 		}

@@ -159,7 +159,9 @@ type validation struct {
 	tokens    map[object]*stamp // by the DER
 	ordered   []*stamp          // the same, newest first
 	notBefore map[*subject]time.Time
-	missed    bool // a statement against a certificate was left out since nothing was found about its signer
+	sums      sums
+	spoken    map[[2]object][]object // sums of the statements about a certificate by its issuer
+	missed    bool                   // a statement against a certificate was left out since nothing was found about its signer
 }
 
 // open reads the signatures of a file.
@@ -168,7 +170,7 @@ func (v *Validator) open(ctx context.Context, d Document) (*validation, error) {
 		return nil, fail(BadOptions, nil, "the time of validation is missing")
 	}
 	f := &validation{Validator: v, ctx: ctx, doc: d, at: d.Time.UTC(), poes: newPOEs(d.Time),
-		chains: map[object]*chain{}, tokens: map[object]*stamp{}, notBefore: map[*subject]time.Time{}}
+		chains: map[object]*chain{}, tokens: map[object]*stamp{}, notBefore: map[*subject]time.Time{}, sums: sums{}, spoken: map[[2]object][]object{}}
 	if err := uniqueNames(d.Contents); err != nil {
 		return nil, err
 	}
