@@ -102,32 +102,33 @@ type Namespace struct {
 
 // Node is a node of the tree. It is read-only: callers look, they do not touch.
 type Node struct {
-	Kind   NodeKind
 	Value  string // text, comment, or data of a processing instruction
 	Parent *Node
 
 	// Start and End delimit the node in the source: source[Start:End].
 	Start, End int
 
-	// Element is what an element has and others have not, or all zero; it is
-	// never nil.
+	// Element is never nil.
 	*Element
 }
 
-// Element is what only an element has, but for Local, which is the target of a
-// processing instruction too, and Children, which a document has.
+// Element is the kind of a node and what only an element has, but for Local,
+// which is the target of a processing instruction too, and Children, which a
+// document has. All texts share one, and all comments: they are most of what a
+// document has.
 type Element struct {
+	Kind     NodeKind
+	Empty    bool // the tag is an empty-element tag
+	relative bool // of the document node: some namespace URI in it is relative
+
 	// Tag is never nil.
 	*Tag
 
 	Children []*Node
 
 	// CloseStart is the offset of the end tag, or of the "/>" of an
-	// empty-element tag (then Empty is true).
+	// empty-element tag.
 	CloseStart int
-	Empty      bool
-
-	relative bool // of the document node: some namespace URI in it is relative
 }
 
 // Tag is what a start tag says. Elements of one name that say no more than that
@@ -140,8 +141,11 @@ type Tag struct {
 	Namespaces []Namespace // declared on this element, in order of prefix
 }
 
-// noElement is that of all texts and comments, which are most of a document.
-var noElement = Element{Tag: new(Tag)}
+var (
+	noTag     = new(Tag)
+	ofText    = &Element{Kind: TextNode, Tag: noTag}
+	ofComment = &Element{Kind: CommentNode, Tag: noTag}
+)
 
 // Document is a parsed document.
 type Document struct {

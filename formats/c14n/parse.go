@@ -116,12 +116,16 @@ func (s *slab[T]) take(n int) []T {
 // node gives a new node.
 func (p *parser) node(kind NodeKind, parent *Node) *Node {
 	n := &p.slab.take(1)[0]
-	n.Kind, n.Parent, n.Element = kind, parent, &noElement
-	if kind == TextNode || kind == CommentNode {
-		return n
+	n.Parent = parent
+	switch kind {
+	case TextNode:
+		n.Element = ofText
+	case CommentNode:
+		n.Element = ofComment
+	default:
+		n.Element = &p.elements.take(1)[0]
+		n.Kind, n.Tag = kind, noTag
 	}
-	n.Element = &p.elements.take(1)[0]
-	n.Tag = noElement.Tag
 	return n
 }
 
