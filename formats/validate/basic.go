@@ -31,8 +31,9 @@ func (v *validation) basicValidation(s *subject) (out []finding, c *chain) {
 	if s.later != nil {
 		s.whole = false
 		if c.path != nil {
-			fs, same := s.later()
-			s.findings, out, s.whole = append(s.findings, fs...), append(out, fs...), same
+			fs, permitted := s.later()
+			s.findings, out, s.changes = append(s.findings, fs...), append(out, fs...), permitted
+			s.whole = passed(fs) && len(permitted) == 0
 		}
 		s.later = nil
 	}

@@ -42,7 +42,7 @@ func (o *objects) id(k ObjectKind, der []byte, proof object) string {
 func (v *validation) signatureReport(s *subject, o *objects) SignatureReport {
 	d := v.judge(s)
 	r := SignatureReport{ID: s.id, Parent: s.parent, Form: s.form, SigningTime: s.claimed, Field: printable(s.field),
-		Timestamps: []TimestampReport{}, Properties: properties(s.properties), CoversWholeDocument: s.whole, value: s.value}
+		Timestamps: []TimestampReport{}, Properties: properties(s.properties), CoversWholeDocument: s.whole, Changes: s.changes, value: s.value}
 	for _, n := range s.covers {
 		r.Covers = append(r.Covers, printable(n))
 	}

@@ -53,6 +53,8 @@
 //     has only aged is no proof, but does not speak against the signature.
 //   - Revisions of a PDF after the signature are compared object by object
 //     (package changes); what the signature does not permit is INDETERMINATE.
+//     What it permits does not speak against it, also where it shows on a page
+//     and may lie over what was signed; the page is named.
 //   - A document time-stamp of a PDF is reported with the signatures it covers.
 //
 // # JSON
@@ -78,6 +80,7 @@
 //	    "bestSignatureTime": "2026-11-21T10:29:59Z", // since when it is proven to exist; absent without a proof
 //	    "timestamps": [{"id": "T1", "kind": "signature", "time": "…", "indication": "…", "tsa": "TSU 1", …}],
 //	    "coversWholeDocument": true,             // but for evidence added later
+//	    "changes": [{"kind": "signature", "field": "Signature2", "page": 1}], // permitted ones after the signature, but for evidence and time-stamps; "page" where it shows
 //	    "field": "Signature1",                   // of a PDF
 //	    "reasons": [{"code": "valid", "it": "…", "en": "…"}],
 //	    "covers": […], "algorithm": "…", "properties": {…}, "chain": [{…}], "evidence": [{…}]

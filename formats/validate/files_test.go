@@ -13,11 +13,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/pades"
+	"sigillo/formats/pdf/appearance"
 	"sigillo/formats/xades"
 )
 
@@ -79,6 +82,57 @@ func otherToken(t *testing.T, file, token []byte) []byte {
 		t.Fatal("no token")
 	}
 	return []byte(string(file[:i]) + open + base64.StdEncoding.EncodeToString(token) + string(file[j:]))
+}
+
+// A later signature that shows something may lie over what was signed: the report
+// says loudly that there is one, and on which page.
+func TestShownLater(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	once := sign(t, "PAdES", document(t, "PAdES"), w.holder, nil, time.Time{})
+	for _, c := range []struct {
+		name   string
+		look   *appearance.Appearance
+		change ChangeReport
+		it, en string
+	}{
+		{"over the text", &appearance.Appearance{Text: "non", Border: 1}, ChangeReport{"signature", "Signature2", 1},
+			"ATTENZIONE: il documento è stato modificato dopo questa firma (modifiche permesse): firma Signature2 (pagina 1)\n",
+			"ATTENTION: the document was changed after this signature (permitted changes): signature Signature2 (page 1)\n"},
+		{"invisible", nil, ChangeReport{"signature", "Signature2", 0},
+			"ATTENZIONE: il documento è stato modificato dopo questa firma (modifiche permesse): firma Signature2\n",
+			"ATTENTION: the document was changed after this signature (permitted changes): signature Signature2\n"},
+	} {
+		o := pades.Options{Certificate: w.rsaHolder.cert, Chain: w.rsaHolder.chain, Hash: crypto.SHA256, SigningTime: signedAt, Appearance: c.look}
+		if c.look != nil {
+			o.Rect = [4]float64{60, 600, 260, 760}
+		}
+		p := must(pades.Prepare(bytes.NewReader(once), int64(len(once)), o))
+		var twice bytes.Buffer
+		if err := p.Assemble(&twice, bytes.NewReader(once), int64(len(once)), must(w.rsaHolder.key.Sign(rand.Reader, p.DTBSR(), crypto.SHA256)), nil); err != nil {
+			t.Fatal(err)
+		}
+		r := validate(t, twice.Bytes(), w.options())
+		s := r.Signatures[0]
+		if r.Indication != TotalPassed || s.CoversWholeDocument || !slices.Equal(s.Changes, []ChangeReport{c.change}) || len(r.Signatures[1].Changes) > 0 {
+			t.Errorf("%s: %+v\n%s", c.name, s.Changes, r.Text("en"))
+		}
+		i := slices.IndexFunc(s.Reasons, func(r Reason) bool { return r.Code == "shown-later" })
+		if (i >= 0) != (c.look != nil) {
+			t.Errorf("%s: %s", c.name, r.Text("en"))
+		}
+		if i >= 0 {
+			size := fmt.Sprint(len(once))
+			for _, text := range []string{s.Reasons[i].It, s.Reasons[i].En} {
+				if !strings.Contains(text, "pag") || !strings.Contains(text, " 1 ") || !strings.Contains(text, size) {
+					t.Errorf("%s: %s", c.name, text)
+				}
+			}
+		}
+		if it, en := r.Text("it"), r.Text("en"); strings.Count(it, "ATTENZIONE") != 1 || !strings.Contains(it, c.it) || strings.Count(en, "ATTENTION") != 1 || !strings.Contains(en, c.en) {
+			t.Errorf("%s:\n%s%s", c.name, it, en)
+		}
+	}
 }
 
 func TestLaterChangesOfPDF(t *testing.T) {

@@ -3,6 +3,8 @@ package validate
 import (
 	"errors"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 
 	"sigillo/formats/ades"
@@ -71,7 +73,7 @@ func (v *validation) addPDF(p *pades.Signature, size int64, later *revisions) {
 		if f := appended(p, size); f != nil {
 			s.findings = append(s.findings, *f)
 		} else if p.Later > 0 {
-			s.later = func() ([]finding, bool) { return later.after(p) }
+			s.later = func() ([]finding, []ChangeReport) { return later.after(p) }
 		}
 	}
 	v.subjects = append(v.subjects, s)
@@ -165,35 +167,54 @@ func newRevisions(doc *pades.Document) *revisions {
 }
 
 // after says what later revisions changed of what a signature covers, and whether
-// they may (ISO 32000-2 §12.8.2.2, §12.8.2.4). same means that they added nothing
-// but evidence and time-stamps.
-func (l *revisions) after(s *pades.Signature) (fs []finding, same bool) {
+// they may (ISO 32000-2 §12.8.2.2, §12.8.2.4). permitted are the changes but for
+// evidence and time-stamps; where they show anything, it is said on which pages, for
+// it may lie over what was signed: other validators take that as it comes as well.
+func (l *revisions) after(s *pades.Signature) (fs []finding, permitted []ChangeReport) {
 	if l.done++; l.done > maxAnalyses {
-		return []finding{doubt(SigConstraintsFailure, "later-revisions", s.Later)}, false
+		return []finding{doubt(SigConstraintsFailure, "later-revisions", s.Later)}, nil
 	}
 	found, err := changes.Analyse(l.doc.File(), s.Revision)
 	if err != nil {
-		return []finding{doubt(SigConstraintsFailure, "changed-later", err)}, false
+		return []finding{doubt(SigConstraintsFailure, "changed-later", err)}, nil
 	}
 	p := l.permissions(s)
 	seen, refused := map[changes.Kind]bool{}, []string{}
+	var pages []int
 	for _, c := range found {
 		seen[c.Kind] = true
+		if c.Kind != changes.Evidence && c.Kind != changes.Timestamp {
+			permitted = append(permitted, ChangeReport{string(c.Kind), printable(c.Field), c.Page})
+			if c.Page != 0 {
+				pages = append(pages, c.Page)
+			}
+		}
 		if !p.Allow(c) && len(refused) < 3 {
 			refused = append(refused, c.String())
 		}
 	}
 	if len(refused) > 0 {
-		return []finding{doubt(SigConstraintsFailure, "changed-later", strings.Join(refused, "; "))}, false
+		return []finding{doubt(SigConstraintsFailure, "changed-later", strings.Join(refused, "; "))}, nil
 	}
 	for _, k := range []changes.Kind{changes.Evidence, changes.Timestamp, changes.Signature, changes.FormFill, changes.FormChange, changes.Annotation, changes.Metadata} {
 		if seen[k] {
 			fs = append(fs, remark("added-"+string(k)))
 		}
 	}
-	delete(seen, changes.Evidence)
-	delete(seen, changes.Timestamp)
-	return fs, len(seen) == 0
+	if len(pages) > 0 {
+		fs = append(fs, remark("shown-later", numbers(pages), s.ByteRange[2]+s.ByteRange[3]))
+	}
+	return fs, permitted
+}
+
+// numbers names each of some pages once, in order.
+func numbers(pages []int) string {
+	slices.Sort(pages)
+	var out []string
+	for _, n := range slices.Compact(pages) {
+		out = append(out, strconv.Itoa(n))
+	}
+	return strings.Join(out, ", ")
 }
 
 // permissions are the stricter of what the document's certification and the

@@ -58,6 +58,7 @@ var sentences = map[string][2]string{
 	"added-form-change":         {"in seguito sono stati cambiati campi del modulo già compilati, come è permesso", "form fields that were filled in were changed later, as is permitted"},
 	"added-annotation":          {"in seguito sono state aggiunte annotazioni, come è permesso", "annotations were added later, as is permitted"},
 	"added-metadata":            {"in seguito sono stati cambiati titolo o altri metadati del documento", "title or other metadata of the document were changed later"},
+	"shown-later":               {"ciò che è stato aggiunto dopo la firma si vede a pagina %s e può coprire ciò che c'è: per sapere che cosa è stato firmato guardare la revisione firmata (i primi %d ottetti del file)", "what was added after the signature shows on page %s and may cover what is there: to see what was signed look at the signed revision (the first %d octets of the file)"},
 	"stamp-other":               {"è di un altro documento", "it is of other data"},
 	"stamp-malformed":           {"è malformata o non è fatta da un certificato per marche temporali (%s)", "it is malformed or not made by a time-stamping certificate (%s)"},
 	"stamp-signature":           {"la sua firma è sbagliata", "its signature is wrong"},

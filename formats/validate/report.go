@@ -87,6 +87,7 @@ type SignatureReport struct {
 	BestSignatureTime   time.Time           `json:"bestSignatureTime,omitzero"`
 	Timestamps          []TimestampReport   `json:"timestamps"`
 	CoversWholeDocument bool                `json:"coversWholeDocument"`
+	Changes             []ChangeReport      `json:"changes,omitempty"` // permitted ones of the document after the signature, but for evidence and time-stamps
 	Field               string              `json:"field,omitempty"`
 	Reasons             []Reason            `json:"reasons"`
 	Covers              []string            `json:"covers,omitempty"` // names of the documents it covers
@@ -109,6 +110,13 @@ type TimestampReport struct {
 	Proven        time.Time           `json:"proven,omitzero"` // since when the time-stamp itself is proven to exist
 	Chain         []CertificateReport `json:"chain,omitempty"`
 	Evidence      []EvidenceReport    `json:"evidence,omitempty"`
+}
+
+// ChangeReport is a permitted change of a PDF after the signature.
+type ChangeReport struct {
+	Kind  string `json:"kind"` // signature, form-fill, form-change, annotation, metadata
+	Field string `json:"field,omitempty"`
+	Page  int    `json:"page,omitempty"` // that it shows on, counted from 1; 0: none
 }
 
 // PropertiesReport is what the signer says under the signature.

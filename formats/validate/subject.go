@@ -32,10 +32,12 @@ type subject struct {
 	// findings are those of format (§5.2.2), identification (§5.2.3),
 	// cryptographic verification (§5.2.7) and signed attributes (§5.2.8).
 	findings []finding
-	// later says what was changed in the document after the signature, and whether
-	// that was nothing but evidence; nil if nothing was. It is costly and asked
-	// only about signatures that lead to an anchor.
-	later func() (fs []finding, same bool)
+	// later says what was changed in the document after the signature; nil if nothing
+	// was. It is costly and asked only about signatures that lead to an anchor.
+	later func() ([]finding, []ChangeReport)
+	// changes are those that the document has seen after the signature, as it permits,
+	// evidence and time-stamps aside.
+	changes []ChangeReport
 	// token is set for a time-stamp that is judged for itself.
 	token *cms.Token
 }

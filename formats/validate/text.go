@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sigillo/formats/ades"
@@ -75,6 +76,7 @@ func (p *page) signature(i int, s SignatureReport) {
 	if len(s.Covers) > 0 {
 		p.line("Documenti", "Documents", strings.Join(s.Covers, ", "))
 	}
+	p.coverage(s)
 	if !s.SigningTime.IsZero() {
 		p.line("Data dichiarata", "Claimed time", stamped(s.SigningTime))
 	}
@@ -92,6 +94,47 @@ func (p *page) signature(i int, s SignatureReport) {
 	for _, reason := range s.Reasons {
 		fmt.Fprintf(p, "  - %s\n", p.say(reason.It, reason.En))
 	}
+}
+
+var changeKinds = map[string][2]string{
+	"signature":   {"firma", "signature"},
+	"form-fill":   {"campo compilato", "field filled in"},
+	"form-change": {"campo cambiato", "field changed"},
+	"annotation":  {"annotazione", "annotation"},
+	"metadata":    {"titolo o altri metadati", "title or other metadata"},
+}
+
+// maxShown bounds the changes that a report for persons names.
+const maxShown = 12
+
+// coverage says loudly that what a reader shows is not all that was signed. Where the
+// signature does not stand, the reasons say why.
+func (p *page) coverage(s SignatureReport) {
+	if s.CoversWholeDocument || s.Parent != "" || len(s.Changes) == 0 && s.Indication != TotalPassed {
+		return
+	}
+	if len(s.Changes) == 0 {
+		p.line("ATTENZIONE", "ATTENTION", p.say("la firma non copre tutto il documento", "the signature does not cover the whole document"))
+		return
+	}
+	var list []string
+	for _, c := range s.Changes {
+		text := p.pair(changeKinds[c.Kind])
+		if c.Field != "" {
+			text += " " + c.Field
+		}
+		if c.Page != 0 {
+			text += fmt.Sprintf(p.say(" (pagina %d)", " (page %d)"), c.Page)
+		}
+		if !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	if n := len(list); n > maxShown {
+		list = append(list[:maxShown], fmt.Sprintf(p.say("altre %d", "%d more"), n-maxShown))
+	}
+	p.line("ATTENZIONE", "ATTENTION", p.say("il documento è stato modificato dopo questa firma (modifiche permesse): ",
+		"the document was changed after this signature (permitted changes): ")+strings.Join(list, "; "))
 }
 
 func (p *page) properties(r *PropertiesReport) {

@@ -25,10 +25,11 @@ type analysis struct {
 	old, new *pdf.File
 	budget   int64 // bytes of objects that may be parsed, both states together
 
-	roles  map[pdf.Ref]role
-	fields map[pdf.Ref]*field
-	pages  []page
-	added  map[pdf.Ref]*addition // new signature fields
+	roles   map[pdf.Ref]role
+	fields  map[pdf.Ref]*field
+	pages   []page
+	widgets map[pdf.Ref]int       // pages of the annotations that were there
+	added   map[pdf.Ref]*addition // new signature fields
 
 	// What has to be equal, still to be looked at: first what nothing may change,
 	// then what hangs on annotations.
@@ -54,10 +55,16 @@ func (a *analysis) run() error {
 	return nil
 }
 
+// onPage begins the place of what was reached from a page.
+const onPage = "Root/Pages/page %d"
+
 // report adds a change.
 func (a *analysis) report(c Change) error {
 	if len(a.changes) >= maxChanges {
 		return errEnough
+	}
+	if c.Page == 0 {
+		_, _ = fmt.Sscanf(c.Where, onPage, &c.Page) // else it was not reached from a page
 	}
 	a.changes = append(a.changes, c)
 	return nil

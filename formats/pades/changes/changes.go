@@ -38,13 +38,20 @@ type Change struct {
 	Where string
 	// Field is the fully qualified name of the field that was signed or filled in.
 	Field string
+	// Page is the page, counted from 1, that looks different with it, or that it is
+	// about; 0: it shows nothing, or nobody can say where.
+	Page int
 	// Object is the nearest object around the difference.
 	Object pdf.Ref
 }
 
 func (c Change) String() string {
 	if c.Field != "" {
-		return fmt.Sprintf("%s: field %q", c.Kind, c.Field)
+		where := ""
+		if c.Page != 0 {
+			where = fmt.Sprintf(" (page %d)", c.Page)
+		}
+		return fmt.Sprintf("%s: field %q%s", c.Kind, c.Field, where)
 	}
 	return fmt.Sprintf("%s: %s (object %s)", c.Kind, c.Where, c.Object)
 }
@@ -98,7 +105,7 @@ func Analyse(f *pdf.File, signed int) ([]Change, error) {
 	}
 	a := &analysis{
 		old: old, new: f, budget: 4*f.Size() + 64<<20,
-		roles: map[pdf.Ref]role{}, fields: map[pdf.Ref]*field{}, added: map[pdf.Ref]*addition{},
+		roles: map[pdf.Ref]role{}, widgets: map[pdf.Ref]int{}, fields: map[pdf.Ref]*field{}, added: map[pdf.Ref]*addition{},
 		seen: map[pdf.Ref]bool{}, seenLater: map[pdf.Ref]bool{},
 	}
 	err = a.run()

@@ -183,6 +183,51 @@ func TestTwoRoles(t *testing.T) {
 	}
 }
 
+// What can be seen of a change is on a page, which is named.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	// The field and its widget are two objects; the widget is on page 2.
+	apart := signedForm.With(pdftest.Objects{11: "<</FT/Sig/T(second)/Kids[50 0 R]>>", 12: "[50 0 R]",
+		50: "<</Type/Annot/Subtype/Widget/Parent 11 0 R/Rect[10 50 90 80]/P 4 0 R>>", 3: strings.Replace(fill(page1, ""), " 11 0 R", "", 1)})
+	signed := func(value string) pdftest.Objects {
+		return pdftest.Objects{11: strings.Replace(apart[11], "/Kids", "/V 21 0 R/Kids", 1), 21: value, 50: strings.Replace(apart[50], "/Rect", "/AP<</N 22 0 R>>/Rect", 1), 22: signedForm[10]}
+	}
+	for _, c := range []struct {
+		name        string
+		base, later pdftest.Objects
+		kind        changes.Kind
+		page        int
+	}{
+		{"invisible signature", signedForm, newSignature("0 0 0 0"), changes.Signature, 0},
+		{"visible signature", signedForm, newSignature("400 10 500 60"), changes.Signature, 1},
+		{"hidden signature", signedForm, newSignature("400 10 500 60").With(pdftest.Objects{20: strings.Replace(fill(widget, "400 10 500 60"), "/Rect", "/F 2/Rect", 1)}), changes.Signature, 0},
+		{"visible signature on the second page", signedForm, newSignature("400 10 500 60").With(pdftest.Objects{3: fill(page1, ""), 12: "[20 0 R]"}), changes.Signature, 2},
+		{"empty field signed", signedForm, pdftest.Objects{11: strings.Replace(signedForm[11], "/Rect", "/V 21 0 R/Rect", 1), 21: sig}, changes.Signature, 1},
+		{"empty field with a widget apart signed", apart, signed(sig), changes.Signature, 2},
+		{"the same time-stamped, to show something", apart, signed(strings.Replace(sig, "ETSI.CAdES.detached", "ETSI.RFC3161", 1)), changes.Other, 0},
+		{"field changed", signedForm, pdftest.Objects{6: strings.Replace(signedForm[6], "(Ada)", "(Eva)", 1)}, changes.FormChange, 1},
+		{"annotation added", signedForm, pdftest.Objects{12: "[23 0 R]", 23: "<</Type/Annot/Subtype/Square/Rect[0 0 600 800]>>"}, changes.Annotation, 2},
+		{"annotation changed", signedForm, pdftest.Objects{8: strings.Replace(signedForm[8], "note", "nothing", 1)}, changes.Annotation, 1},
+		{"metadata", signedForm, pdftest.Objects{1: strings.Replace(signedForm[1], "/Pages", "/Metadata 40 0 R/Pages", 1), 40: pdftest.Stream("", nil)}, changes.Metadata, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			list, found := analyse(t, c.base, c.later), 0
+			for _, ch := range list {
+				if ch.Kind != c.kind {
+					continue
+				}
+				if found++; ch.Page != c.page {
+					t.Errorf("page %d, want %d: %s", ch.Page, c.page, ch)
+				}
+			}
+			if found == 0 {
+				t.Errorf("only %v", list)
+			}
+		})
+	}
+}
+
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	locked := func(name string) bool { return name == "name" }

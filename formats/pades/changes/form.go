@@ -20,6 +20,7 @@ type addition struct {
 	dict  pdf.Dict
 	pages []*page // with its widget
 	stamp bool    // a document time-stamp
+	index int     // of the change
 }
 
 // Limits of the form.
@@ -196,7 +197,7 @@ func (a *analysis) addField(o pdf.Object, at place) error {
 		d["Kids"] != nil || d["Parent"] != nil || d["A"] != nil || d["AA"] != nil {
 		return a.other(at.where, ref)
 	}
-	a.added[ref] = &addition{name: name.Text(), dict: d, stamp: a.timestamp(d["V"])}
+	a.added[ref] = &addition{name: name.Text(), dict: d, stamp: a.timestamp(d["V"]), index: len(a.changes)}
 	return a.signed(d["V"], name.Text(), ref)
 }
 
@@ -213,7 +214,7 @@ func (a *analysis) signed(v pdf.Object, name string, ref pdf.Ref) error {
 	if a.timestamp(sig) {
 		kind = Timestamp
 	}
-	return a.report(Change{Kind: kind, Where: "Root/AcroForm/Fields", Field: name, Object: ref})
+	return a.report(Change{Kind: kind, Where: "Root/AcroForm/Fields", Field: name, Object: ref, Page: a.pageOf(ref)})
 }
 
 // timestamp reports whether the value of a field is a document time-stamp.
@@ -271,8 +272,11 @@ func (a *analysis) compareField(f *field, ref pdf.Ref, o, n pdf.Dict) error {
 		return a.other("field "+f.name+"/AP", ref)
 	case f.kind == "Sig" && n["V"] != nil:
 		return a.signed(n["V"], f.name, ref)
-	case f.kind == "Sig" && a.signedAbove(n):
-		return nil // the widget of a field that is reported itself
+	case f.kind == "Sig" && a.signedAbove(n) != nil: // the widget of a field that is reported itself
+		if a.timestamp(a.signedAbove(n)) && shown {
+			return a.other("field "+f.name+"/AP", ref)
+		}
+		return a.report(Change{Kind: Signature, Where: "field " + f.name, Field: f.name, Object: ref, Page: a.pageOf(ref)})
 	case f.kind == "Sig":
 		return a.other("field "+f.name, ref)
 	}
@@ -280,18 +284,43 @@ func (a *analysis) compareField(f *field, ref pdf.Ref, o, n pdf.Dict) error {
 	if f.filled {
 		kind = FormChange
 	}
-	return a.report(Change{Kind: kind, Where: "field " + f.name, Field: f.name, Object: ref})
+	return a.report(Change{Kind: kind, Where: "field " + f.name, Field: f.name, Object: ref, Page: a.pageOf(ref)})
 }
 
-// signedAbove reports whether a widget belongs to a field that had no value when
-// the document was signed, and has one now.
-func (a *analysis) signedAbove(widget pdf.Dict) bool {
+// signedAbove gives the value of the field that a widget belongs to, if it had none
+// when the document was signed and has one now; nil otherwise.
+func (a *analysis) signedAbove(widget pdf.Dict) pdf.Object {
 	parent, ok := widget["Parent"].(pdf.Ref)
 	if !ok || a.fields[parent] == nil {
-		return false
+		return nil
 	}
 	o, n, ok, err := a.dicts(parent)
-	return err == nil && ok && o["V"] == nil && n["V"] != nil
+	if err != nil || !ok || o["V"] != nil {
+		return nil
+	}
+	return n["V"]
+}
+
+// pageOf gives the page on which a field that was there is shown, or the first of
+// its widgets; 0: none.
+func (a *analysis) pageOf(ref pdf.Ref) int {
+	d, ok, err := pdf.As[pdf.Dict](a.new, ref)
+	if err != nil || !ok {
+		return 0
+	}
+	if page := a.widgets[ref]; page != 0 {
+		if b, ok := a.rectangle(a.new, d["Rect"]); hidden(d) || ok && b.area() == 0 {
+			return 0
+		}
+		return page
+	}
+	kids, _, _ := pdf.As[pdf.Array](a.new, d["Kids"])
+	for _, k := range kids {
+		if kid, ok := k.(pdf.Ref); ok && a.widgets[kid] != 0 {
+			return a.widgets[kid]
+		}
+	}
+	return 0
 }
 
 // maxCover is the part of a page that the widget of a new signature may cover, and
@@ -314,6 +343,7 @@ func (a *analysis) checkAdditions() error {
 		// A time-stamp is allowed by every certification and says nothing that could be shown.
 		bad := !ok || len(add.pages) > 1 || add.stamp
 		for _, pg := range add.pages {
+			a.changes[add.index].Page = pg.number
 			pg.covered += b.area()
 			bad = bad || b.area() > maxCover*pg.area || pg.covered > maxCoverAll*pg.area
 			for _, was := range pg.boxes {

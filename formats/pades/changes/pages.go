@@ -29,8 +29,12 @@ func (a *analysis) readPages() error {
 			return err
 		}
 		for _, o := range list {
-			if ref, ok := o.(pdf.Ref); ok && a.roles[ref] == 0 {
+			ref, ok := o.(pdf.Ref)
+			if ok && a.roles[ref] == 0 {
 				a.roles[ref] = annotation
+			}
+			if ok && a.widgets[ref] == 0 {
+				a.widgets[ref] = pg.number
 			}
 			d, _, err := pdf.As[pdf.Dict](a.old, o)
 			if err != nil {
@@ -95,7 +99,7 @@ func (a *analysis) comparePages() error {
 		where := "Root/Pages"
 		pg := leaves[ref]
 		if pg != nil {
-			where = fmt.Sprintf("Root/Pages/page %d", pg.number)
+			where = fmt.Sprintf(onPage, pg.number)
 		}
 		if !ok {
 			if err := a.other(where, ref); err != nil {
