@@ -160,7 +160,7 @@ func Prepare(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
 	if p.CMS, err = cms.Prepare(sum, o.signer()); err != nil {
 		return nil, fromCMS(err)
 	}
-	if p.CMS.MaxSize(p.Timestamp) > p.Room {
+	if len(o.Properties.ContentStamps) > 0 && p.CMS.MaxSize(p.Timestamp) > p.Room {
 		return nil, failure(BadOptions, "the content time-stamps have more than the %d bytes that were reserved", o.ContentStamp)
 	}
 	return p, nil
