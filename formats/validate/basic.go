@@ -34,6 +34,8 @@ func (v *validation) basicValidation(s *subject) (out []finding, c *chain) {
 			fs, permitted := s.later()
 			s.findings, out, s.changes = append(s.findings, fs...), append(out, fs...), permitted
 			s.whole = passed(fs) && len(permitted) == 0
+		} else {
+			out = append(out, remark("later-revisions", s.revisions))
 		}
 		s.later = nil
 	}

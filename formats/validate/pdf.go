@@ -73,7 +73,7 @@ func (v *validation) addPDF(p *pades.Signature, size int64, later *revisions) {
 		if f := appended(p, size); f != nil {
 			s.findings = append(s.findings, *f)
 		} else if p.Later > 0 {
-			s.later = func() ([]finding, []ChangeReport) { return later.after(p) }
+			s.later, s.revisions = func() ([]finding, []ChangeReport) { return later.after(p) }, p.Later
 		}
 	}
 	v.subjects = append(v.subjects, s)

@@ -34,7 +34,8 @@ type subject struct {
 	findings []finding
 	// later says what was changed in the document after the signature; nil if nothing
 	// was. It is costly and asked only about signatures that lead to an anchor.
-	later func() ([]finding, []ChangeReport)
+	later     func() ([]finding, []ChangeReport)
+	revisions int // that came later
 	// changes are those that the document has seen after the signature, as it permits,
 	// evidence and time-stamps aside.
 	changes []ChangeReport
