@@ -80,8 +80,8 @@ func cmsSubject(form string, sd *cms.SignedData, si *cms.SignerInfo, digest impr
 		s.algorithm = a
 	}
 	s.digests = []crypto.Hash{si.Hash}
-	if si.SigningCertificate != nil && si.SigningCertificate.Hash != 0 {
-		s.digests = append(s.digests, si.SigningCertificate.Hash)
+	if si.SigningCertificate != nil {
+		s.reference = si.SigningCertificate.Hash
 	}
 	p, err := si.Properties()
 	s.properties = p
@@ -105,6 +105,8 @@ func (s *subject) verifyCMS(sd *cms.SignedData, si *cms.SignerInfo, digest impri
 	switch {
 	case missing:
 		add(doubt(SignedDataNotFound, "content-missing"))
+	case retired[si.DigestAlgorithm.String()] != "":
+		add(doubt(CryptoConstraintsFailureNoPOE, "weak-digest", retired[si.DigestAlgorithm.String()]))
 	case si.Certificate != nil && si.SigningCertificate != nil && !si.SigningCertificate.Matches(si.Certificate):
 		add(doubt(NoSigningCertificate, "other-certificate"))
 	case si.RawSignedAttributes != nil && !si.IsCounterSignature() && !si.ContentType.Equal(sd.ContentType):
@@ -117,6 +119,11 @@ func (s *subject) verifyCMS(sd *cms.SignedData, si *cms.SignerInfo, digest impri
 		}
 	}
 }
+
+// retired are digests, by identifier, so weak that nothing is verified with them,
+// whatever a policy says: they are no unknown algorithms, but known bad ones
+// (EN 319 102-1 §5.2.8.4.2.1).
+var retired = map[string]string{"1.2.840.113549.2.2": "MD2", "1.2.840.113549.2.4": "MD4", "1.2.840.113549.2.5": "MD5"}
 
 func cmsFinding(err error) finding { return kindFinding(cms.KindOf(err), err) }
 

@@ -39,6 +39,19 @@ func (v *validation) signatureCrypto(s *subject) (out []finding) {
 			out = append(out, v.crypto(v.policy.Digest(h, s.use()), "weak-digest", h.String())...)
 		}
 	}
+	return append(out, v.referenceCrypto(s)...)
+}
+
+// referenceCrypto judges the digest by which a signature names its certificate.
+// Policies may permit there what is too weak elsewhere; then a remark stays.
+func (v *validation) referenceCrypto(s *subject) []finding {
+	if s.reference == 0 {
+		return nil
+	}
+	out := v.crypto(v.policy.Digest(s.reference, policy.Reference), "weak-digest", s.reference.String())
+	if len(out) == 0 && !v.policy.Digest(s.reference, s.use()).At(v.at) {
+		out = append(out, remark("weak-reference", s.reference.String()))
+	}
 	return out
 }
 

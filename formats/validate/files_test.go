@@ -270,7 +270,7 @@ func TestStandaloneTimestamps(t *testing.T) {
 	}
 }
 
-// OpenSSL still signs with SHA-1 when asked to.
+// OpenSSL still signs with SHA-1 and MD5 when asked to.
 func TestWeakDigest(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("openssl"); err != nil {
@@ -286,15 +286,17 @@ func TestWeakDigest(t *testing.T) {
 	write("key", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(w.rsaHolder.key)))
 	write("cert", "CERTIFICATE", w.rsaHolder.cert.Raw)
 	write("sub", "CERTIFICATE", w.sub.cert.Raw)
-	cmd := exec.Command("openssl", "cms", "-sign", "-in", "cert", "-binary", "-nodetach", "-md", "sha1", "-cades", "-signer", "cert", "-inkey", "key", "-certfile", "sub", "-outform", "DER")
-	cmd.Dir = dir
-	file, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("openssl: %v", err)
-	}
-	s := expect(t, validate(t, file, w.options()), Indeterminate, CryptoConstraintsFailureNoPOE)
-	if !hasCode(s, "weak-algorithm") {
-		t.Errorf("reasons %v", s.Reasons)
+	for md, code := range map[string]string{"sha1": "weak-algorithm", "md5": "weak-digest"} {
+		cmd := exec.Command("openssl", "cms", "-sign", "-in", "cert", "-binary", "-nodetach", "-md", md, "-cades", "-signer", "cert", "-inkey", "key", "-certfile", "sub", "-outform", "DER")
+		cmd.Dir = dir
+		file, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("openssl: %v", err)
+		}
+		s := expect(t, validate(t, file, w.options()), Indeterminate, CryptoConstraintsFailureNoPOE)
+		if !hasCode(s, code) {
+			t.Errorf("%s: reasons %v", md, s.Reasons)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ var sentences = map[string][2]string{
 	"later-revisions":           {"dopo questa firma il documento è stato modificato (%d revisioni): le modifiche non vengono analizzate", "the document was changed after this signature (%d revisions): the changes are not analysed"},
 	"appended":                  {"dopo la parte firmata ci sono altri dati", "there are other data after the signed part"},
 	"weak-digest":               {"usa %s, che non è più affidabile", "it relies on %s, which is no longer safe"},
+	"weak-reference":            {"la firma indica il proprio certificato con %s, che altrove non è più affidabile ma qui basta ancora", "the signature names its certificate by %s, which is no longer safe elsewhere but still good enough for this"},
 	"no-chain":                  {"il certificato di %s non porta a nessuna delle radici considerate attendibili", "the certificate of %s does not lead to any of the trusted roots"},
 	"chain":                     {"il certificato di %s non può stare nel percorso: %s", "the certificate of %s cannot be in the path: %s"},
 	"key-usage":                 {"il certificato di %s non è fatto per firmare documenti (keyUsage)", "the certificate of %s is not for signing documents (keyUsage)"},

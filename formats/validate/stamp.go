@@ -114,8 +114,8 @@ func tokenSubject(t *cms.Token, der []byte) *subject {
 	if a, err := t.Signer.Algorithm(); err == nil {
 		s.algorithm = a
 	}
-	if id := t.Signer.SigningCertificate; id != nil && id.Hash != 0 {
-		s.digests = append(s.digests, id.Hash)
+	if id := t.Signer.SigningCertificate; id != nil {
+		s.reference = id.Hash
 	}
 	return s
 }

@@ -145,3 +145,65 @@ func TestWeakWithProof(t *testing.T) {
 		})
 	}
 }
+
+// referring makes a prepared signature name its certificate as RFC 2634 and RFC
+// 3161 did, by SHA-1.
+func referring(t *testing.T, p *cms.Prepared, by *party) {
+	t.Helper()
+	var attributes []struct {
+		Type   asn1.ObjectIdentifier
+		Values []asn1.RawValue `asn1:"set"`
+	}
+	if _, err := asn1.UnmarshalWithParams(p.SignedAttributes, &attributes, "set"); err != nil {
+		t.Fatal(err)
+	}
+	type essCertID struct{ Hash []byte }
+	sum := sha1.Sum(by.cert.Raw)
+	value := must(asn1.Marshal(struct{ Certs []essCertID }{[]essCertID{{sum[:]}}}))
+	for i := range attributes {
+		if attributes[i].Type.Equal(cms.OIDSigningCertificateV2) {
+			attributes[i].Type = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}
+			attributes[i].Values = []asn1.RawValue{{FullBytes: value}}
+		}
+	}
+	p.SignedAttributes = must(asn1.MarshalWithParams(attributes, "set"))
+}
+
+// Many time-stamping units name their certificate by SHA-1, for RFC 3161 knew no
+// other way, and so did signers: what they made is good all the same, unless the
+// policy has no such exception.
+func TestReferenceBySHA1(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	p, err := cades.Prepare(bytes.NewReader(weakContent), int64(len(weakContent)), cades.Options{Certificate: w.holder.cert, Chain: w.holder.chain, Hash: crypto.SHA256, SigningTime: signedAt})
+	if err != nil {
+		t.Fatal(err)
+	}
+	referring(t, &p.CMS, w.holder)
+	p.CMS.Checksum = nil
+	value := must(w.holder.key.Sign(rand.Reader, p.Algorithm().Input(p.DTBS()), p.Algorithm().SignerOpts()))
+	tp, err := cms.PrepareToken(&cms.TSTInfo{Policy: asn1.ObjectIdentifier{1, 2, 3}, Hash: crypto.SHA256, Imprint: sha(value),
+		SerialNumber: big.NewInt(7), GenTime: stampedAt}, cms.SignerOptions{Certificate: w.tsu.cert, Chain: w.tsu.chain, Hash: crypto.SHA256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	referring(t, tp, w.tsu)
+	tp.Checksum = nil
+	stamp := must(tp.Assemble(must(w.tsu.key.Sign(rand.Reader, tp.Algorithm().Input(tp.DTBS()), crypto.SHA256)), nil))
+	var out bytes.Buffer
+	if err := p.CMS.AssembleAttached(&out, bytes.NewReader(weakContent), int64(len(weakContent)), value, stamp); err != nil {
+		t.Fatal(err)
+	}
+	o := w.options()
+	s := expect(t, validate(t, out.Bytes(), o), TotalPassed, "")
+	if !hasCode(s, "weak-reference") || !s.BestSignatureTime.Equal(stampedAt) {
+		t.Errorf("proven at %v, reasons %v", s.BestSignatureTime, s.Reasons)
+	}
+	text := string(policy.Text())
+	exception := "[[digest]]\nalgorithm = \"SHA-1\"\nuses = [\"reference\"]\n"
+	o.Policy = must(policy.Parse([]byte(strings.Replace(text, exception, "", 1))))
+	s = expect(t, validate(t, out.Bytes(), o), Indeterminate, CryptoConstraintsFailureNoPOE)
+	if !s.BestSignatureTime.IsZero() {
+		t.Errorf("proven at %v", s.BestSignatureTime)
+	}
+}

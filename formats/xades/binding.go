@@ -61,7 +61,7 @@ func (r *reader) signer(cert *c14n.Node) error {
 	if err != nil {
 		return err
 	}
-	r.s.Digests = append(r.s.Digests, hash)
+	r.s.CertificateDigest = hash
 	for _, c := range r.s.Certificates {
 		if bytes.Equal(digestOf(hash, c.Raw), value) {
 			r.s.Certificate = c

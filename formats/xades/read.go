@@ -42,8 +42,10 @@ type Signature struct {
 	SigningTime time.Time
 	MediaType   string // of the first thing signed
 	Algorithm   cms.Algorithm
-	// Digests are the digests used for references and for the certificate.
-	Digests []crypto.Hash
+	// Digests are the digests used for references; CertificateDigest is the one by
+	// which the signature names its certificate, 0 if it does not.
+	Digests           []crypto.Hash
+	CertificateDigest crypto.Hash
 	// Value is the signature value as in the document (ECDSA as r‖s).
 	Value []byte
 	// Properties are what the signer signed beside the document. ContentStamps

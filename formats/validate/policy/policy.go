@@ -38,9 +38,10 @@ const (
 	Certificate Use = "certificate" // of a certificate by its issuer
 	Revocation  Use = "revocation"  // of a revocation list or OCSP answer
 	Timestamp   Use = "timestamp"   // of a time-stamp token, and its imprint
+	Reference   Use = "reference"   // digest by which a signature or a token names its certificate
 )
 
-var uses = []Use{Signature, Certificate, Revocation, Timestamp}
+var uses = []Use{Signature, Certificate, Revocation, Timestamp, Reference}
 
 // Policy is a set of rules. It may be used by many goroutines.
 type Policy struct {
