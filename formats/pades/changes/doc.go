@@ -18,8 +18,8 @@
 //   - the value and the appearance of a field, unless the field is a signature
 //     that was there already; of one that was filled in when the document was
 //     signed they are told apart, and only a signature that says so allows them;
-//   - annotations, which are told apart but which only a certification with
-//     permission 3 allows.
+//   - annotations that are comments and cover little of a page, which are told
+//     apart but which only a certification with permission 3 allows.
 //
 // Everything else is [Other], which nothing allows: it is a list of what is
 // known to be harmless, not of known attacks. An object that is reached both as

@@ -12,7 +12,7 @@ type page struct {
 	ref     pdf.Ref
 	number  int
 	area    float64    // that is shown, in square points
-	covered float64    // by new signatures
+	covered float64    // by new signatures and annotations
 	annots  pdf.Object // as in the dictionary
 	boxes   []box      // of the annotations that were there
 }
@@ -139,13 +139,16 @@ func (a *analysis) annotations(o, n pdf.Object, pg *page, at place) error {
 	}
 	for i, x := range was {
 		if i >= len(is) || !sameElement(x, is[i]) {
-			return a.reportAnnotation(was, at)
+			return a.moved(was, is, pg, at)
 		}
 		ref, ok := x.(pdf.Ref)
 		switch {
 		case !ok:
-			err = a.compare(x, is[i], at, Annotation)
+			if err = a.changedAnnotation(x, is[i], pg, at); err == nil {
+				err = a.compare(x, is[i], at, Annotation)
+			}
 		case a.roles[ref] == annotation:
+			err = a.changedAnnotation(x, is[i], pg, at)
 			a.followLenient(ref, at.where)
 		case a.roles[ref] != formField: // a page or something else that is no annotation
 			err = a.frozen(x, is[i], at)
@@ -160,23 +163,38 @@ func (a *analysis) annotations(o, n pdf.Object, pg *page, at place) error {
 			add.pages = append(add.pages, pg)
 			continue
 		}
-		if err := a.report(Change{Kind: Annotation, Where: at.where, Object: at.object}); err != nil {
+		if err := a.newAnnotation(x, pg, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// reportAnnotation reports a list in which old entries are missing or moved: a
-// matter of annotations only if no field is concerned.
-func (a *analysis) reportAnnotation(was pdf.Array, at place) error {
+// moved reports a list in which old entries are missing or moved: a matter of
+// annotations only if no field is concerned.
+func (a *analysis) moved(was, is pdf.Array, pg *page, at place) error {
 	kind := Annotation
 	for _, x := range was {
 		if ref, ok := x.(pdf.Ref); !ok || a.roles[ref] != annotation {
 			kind = Other
 		}
 	}
-	return a.report(Change{Kind: kind, Where: at.where, Object: at.object})
+	if err := a.report(Change{Kind: kind, Where: at.where, Object: at.object}); err != nil {
+		return err
+	}
+	for _, x := range is {
+		var err error
+		if ref, ok := x.(pdf.Ref); ok && a.roles[ref] == annotation {
+			err = a.changedAnnotation(x, x, pg, at)
+			a.followLenient(ref, at.where)
+		} else {
+			err = a.newAnnotation(x, pg, at)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sameElement(o, n pdf.Object) bool {
