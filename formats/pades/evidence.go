@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" // the names of /VRI entries (EN 319 142-1 §5.4.2.3); nothing relies on it
 	"encoding/hex"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -253,12 +254,18 @@ func (s *store) writeVRI(d pdf.Dict) error {
 	for k, v := range old {
 		vri[k] = v
 	}
-	for key, entry := range s.vri {
+	for _, key := range slices.Sorted(maps.Keys(s.vri)) {
 		before, _, err := pdf.As[pdf.Dict](s.f, vri[key])
 		if err != nil {
 			return err
 		}
-		if vri[key], err = s.merge(before, entry.(pdf.Dict)); err != nil {
+		merged, err := s.merge(before, s.vri[key].(pdf.Dict))
+		if err != nil {
+			return err
+		}
+		// An object of its own: readers that compare revisions know one that stays by its number, and cannot all compare
+		// dictionaries of encrypted documents.
+		if vri[key], err = s.add(merged); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"sigillo/formats/cms"
 	"sigillo/formats/cms/cmstest"
 	"sigillo/formats/pades"
+	"sigillo/formats/pdf"
 	"sigillo/formats/pdf/pdftest"
 )
 
@@ -202,7 +203,31 @@ func TestVRI(t *testing.T) {
 			t.Errorf("the entry of signature %d has %d lists and %d certificates", i, len(v.CRLs), len(v.Certs))
 		}
 	}
+	for key, entry := range vriOf(t, doc) {
+		if _, ok := entry.(pdf.Ref); !ok {
+			t.Errorf("the entry %s is %T and no object of its own", key, entry)
+		}
+	}
 	checkTools(t, doc, 2, 0)
+}
+
+// vriOf gives the entries as they are written.
+func vriOf(t *testing.T, doc []byte) pdf.Dict {
+	t.Helper()
+	f := document(t, doc, "").File()
+	catalog, err := f.Catalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dss, _, err := pdf.As[pdf.Dict](f, catalog["DSS"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	vri, _, err := pdf.As[pdf.Dict](f, dss["VRI"])
+	if err != nil || len(vri) == 0 {
+		t.Fatal(vri, err)
+	}
+	return vri
 }
 
 // TestStoreIsWrittenAgain: the store comes after each signature that it serves, if only once.
