@@ -44,7 +44,7 @@ func outsidePKI(t *testing.T) func(*testscript.TestScript, bool, []string) {
 		write("ca.pem", cmstest.PEM(p.CA))
 		write("root.crl", p.CRL(t, p.CA, now, now.Add(time.Hour)))
 		write("ca.crl", p.CRL(t, tsu.Certificate, now, now.Add(time.Hour)))
-		for _, kind := range []string{"p256", "rsa2048", "ed25519"} {
+		for _, kind := range []string{"p256", "p384", "rsa2048", "ed25519"} {
 			id := p.Identity(t, cmstest.Key(t, kind), &x509.Certificate{KeyUsage: x509.KeyUsageContentCommitment,
 				Subject: pkix.Name{Country: []string{"IT"}, CommonName: "Dora Prova"}, CRLDistributionPoints: []string{srv.URL + "/ca.crl"}})
 			key, err := x509.MarshalPKCS8PrivateKey(id.Key)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -35,6 +37,13 @@ type interrupted struct {
 	Form     string          `json:"form"`
 	Level    ades.Level      `json:"level"`
 	Prepared json.RawMessage `json:"prepared"`
+	SHA256   []byte          `json:"sha256"` // of the others, against mistakes in between
+}
+
+func (s *interrupted) sum() []byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s %s %s", s.Form, s.Level, s.Prepared)
+	return h.Sum(nil)
 }
 
 // signature is what every form's Prepared can do.
@@ -83,7 +92,8 @@ func runSign(ctx context.Context, e env, args []string) int {
 type signFlags struct {
 	form, level, hash, certificate, chain, at     string
 	pss, detached, parallel                       bool
-	packaging, field, reason, location, contact   string
+	packaging, element                            string
+	field, reason, location, contact              string
 	certify, page                                 int
 	rect, text, image, password, commitment, role string
 	state, dtbs                                   string
@@ -92,14 +102,15 @@ type signFlags struct {
 func (s *signFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&s.form, "form", "", "pades, cades, xades, jades, or a container: asic-s-cades, asic-s-xades, asic-e-cades, asic-e-xades (default: by the name of the file)")
 	fs.StringVar(&s.level, "level", "B-B", "B-B or B-T; raise further with `sigillo extend`")
-	fs.StringVar(&s.hash, "hash", "SHA-256", "SHA-256, SHA-384 or SHA-512")
+	fs.StringVar(&s.hash, "hash", "", "SHA-256, SHA-384 or SHA-512 (default: SHA-256, or what the key asks for)")
 	fs.StringVar(&s.certificate, "certificate", "", "PEM file with the signer's certificate")
 	fs.StringVar(&s.chain, "chain", "", "PEM file with the issuers to embed")
 	fs.StringVar(&s.at, "time", "", "claimed time of signing, RFC 3339 (default: now)")
 	fs.BoolVar(&s.pss, "pss", false, "RSASSA-PSS instead of PKCS#1 v1.5")
 	fs.BoolVar(&s.detached, "detached", false, "leave the document out of the signature (cades, xades, jades)")
 	fs.BoolVar(&s.parallel, "parallel", false, "let others sign the same document independently (xades)")
-	fs.StringVar(&s.packaging, "packaging", "", "enveloped, enveloping, detached or internally-detached (xades)")
+	fs.StringVar(&s.packaging, "packaging", "", "enveloped, enveloping, enveloping-xml, detached or internally-detached (xades)")
+	fs.StringVar(&s.element, "element", "", "Id of the element to sign instead of the whole document (xades, enveloped or internally-detached)")
 	fs.StringVar(&s.field, "field", "", "name of the signature field (pades)")
 	fs.StringVar(&s.reason, "reason", "", "reason (pades)")
 	fs.StringVar(&s.location, "location", "", "location (pades)")
@@ -135,7 +146,9 @@ func runSignPrepare(_ context.Context, e env, args []string) int {
 	if err != nil {
 		return failed(e, err)
 	}
-	data, err = json.Marshal(interrupted{stateForm(s.form), ades.Level(s.level), data})
+	state := interrupted{Form: stateForm(s.form), Level: ades.Level(s.level), Prepared: data}
+	state.SHA256 = state.sum()
+	data, err = json.Marshal(state)
 	if err != nil {
 		return failed(e, err)
 	}
@@ -183,9 +196,8 @@ func (s *signFlags) prepare(paths []string) (p signature, dtbs []byte, err error
 			return nil, nil, fmt.Errorf("--time: %w", err)
 		}
 	}
-	h := cms.HashByName(s.hash)
-	if h == 0 {
-		return nil, nil, fmt.Errorf("--hash %s is not one of SHA-256, SHA-384, SHA-512", s.hash)
+	if err := signs(certs[0], at); err != nil {
+		return nil, nil, err
 	}
 	room := 0
 	if ades.Level(s.level) == ades.BT {
@@ -193,6 +205,10 @@ func (s *signFlags) prepare(paths []string) (p signature, dtbs []byte, err error
 	}
 	if s.form == "" {
 		s.form = formOf(paths[0])
+	}
+	h, err := s.digest(certs[0])
+	if err != nil {
+		return nil, nil, err
 	}
 	p, err = s.prepareForm(docs, signer{certs[0], chain, h, at, room, s.properties()})
 	if err != nil {
@@ -203,6 +219,37 @@ func (s *signFlags) prepare(paths []string) (p signature, dtbs []byte, err error
 		return p, dtbs, err
 	}
 	return p, p.DTBS(), nil
+}
+
+// signs reports why nobody would accept a signature with this certificate.
+func signs(c *x509.Certificate, at time.Time) error {
+	name := c.Subject.String()
+	if c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
+		return fmt.Errorf("the certificate of %s is not for signing documents: its keyUsage has neither digitalSignature nor nonRepudiation", name)
+	}
+	if at.Before(c.NotBefore) || at.After(c.NotAfter) {
+		return fmt.Errorf("the certificate of %s is valid from %s to %s, which is not at the claimed time of signing, %s",
+			name, c.NotBefore.UTC().Format(time.RFC3339), c.NotAfter.UTC().Format(time.RFC3339), at.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// digest gives the digest algorithm; when none is named, one that goes with the key.
+func (s *signFlags) digest(c *x509.Certificate) (crypto.Hash, error) {
+	if s.hash != "" {
+		h := cms.HashByName(s.hash)
+		if h == 0 {
+			return 0, fmt.Errorf("--hash %s is not one of SHA-256, SHA-384, SHA-512", s.hash)
+		}
+		return h, nil
+	}
+	if _, ok := c.PublicKey.(ed25519.PublicKey); ok {
+		return crypto.SHA512, nil // RFC 8419 §3.1
+	}
+	if s.form == "jades" {
+		return 0, nil // JWS binds it to the curve
+	}
+	return crypto.SHA256, nil
 }
 
 // signer is what all forms are told.
@@ -290,7 +337,7 @@ func (s *signFlags) prepareForm(docs []asic.Document, by signer) (signature, err
 			SigningTime: by.at, Timestamp: by.room, Properties: by.properties, Detached: s.detached})
 	case "xades":
 		o := xades.Options{Certificate: by.certificate, Chain: by.chain, Hash: by.hash, PSS: s.pss, SigningTime: by.at,
-			Timestamp: by.room, Properties: by.properties, Packaging: xades.Packaging(s.packaging), Parallel: s.parallel}
+			Timestamp: by.room, Properties: by.properties, Packaging: xades.Packaging(s.packaging), Element: s.element, Parallel: s.parallel}
 		if s.detached {
 			o.Packaging = xades.Detached
 		}
@@ -325,6 +372,9 @@ func (s *signFlags) pades(by signer) (pades.Options, error) {
 		return o, err
 	}
 	if s.text == "" && s.image == "" {
+		if s.rect != "" {
+			return o, errors.New("--rect is of a visible signature: say with --text or --image what it shows")
+		}
 		return o, nil
 	}
 	o.Appearance = &appearance.Appearance{Text: strings.ReplaceAll(s.text, `\n`, "\n")}

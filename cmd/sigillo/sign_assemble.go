@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"encoding/json"
@@ -43,6 +44,9 @@ func assemble(ctx context.Context, state, value, tsa, out string, paths []string
 	var s interrupted
 	if err := json.Unmarshal(data, &s); err != nil || signForms[s.Form] == nil {
 		return fmt.Errorf("%s was not written by `sigillo sign prepare`", state)
+	}
+	if !bytes.Equal(s.SHA256, s.sum()) {
+		return fmt.Errorf("%s was changed since `sigillo sign prepare` wrote it; prepare the signature again", state)
 	}
 	p := signForms[s.Form]()
 	if err := json.Unmarshal(s.Prepared, p); err != nil {
