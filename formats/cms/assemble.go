@@ -101,8 +101,9 @@ func DigestContent(r io.Reader, h crypto.Hash, checksum bool) (digest []byte, su
 	return d.Sum(nil), sum, size, nil
 }
 
-// tee passes octets on to two writers, in pieces that the second finds in the
-// processor's cache.
+// tee passes octets on to a writer and then to a checksum, in pieces that the
+// checksum finds in the processor's cache: it is faster than the memory, and the
+// digest is not.
 type tee struct {
 	w        io.Writer
 	sum      hash.Hash
@@ -119,10 +120,10 @@ func (t *tee) Write(b []byte) (int, error) {
 	}
 	for at := 0; at < len(b); at += piece {
 		p := b[at:min(at+piece, len(b))]
-		t.sum.Write(p)
 		if n, err := t.w.Write(p); err != nil {
 			return at + n, err
 		}
+		t.sum.Write(p)
 	}
 	return len(b), nil
 }
