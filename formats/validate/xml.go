@@ -95,6 +95,8 @@ func xmlFinding(err error) finding {
 		return failed(FormatFailure, "format", err)
 	case xades.NoCertificate:
 		return doubt(NoSigningCertificate, "no-certificate")
+	case xades.Weak:
+		return doubt(CryptoConstraintsFailureNoPOE, "weak-digest", "MD5")
 	case xades.ContentMissing:
 		return doubt(SignedDataNotFound, "content-missing")
 	case xades.Unbound:

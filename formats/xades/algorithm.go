@@ -80,6 +80,9 @@ func readMethod(n *c14n.Node) (cms.Algorithm, error) {
 		}
 		return a, nil
 	}
+	if retired[uri] {
+		return cms.Algorithm{}, fail(Weak, "the signature algorithm %q is too weak to be verified", uri)
+	}
 	if uri != pssMethod {
 		return cms.Algorithm{}, fail(Unsupported, "the signature algorithm %q is not supported", uri)
 	}
@@ -138,8 +141,15 @@ func readMask(n *c14n.Node) (crypto.Hash, error) {
 	return 0, nil
 }
 
+// retired are algorithms (RFC 9231 §2.1.1, §2.3.1) with which nothing is verified,
+// whatever a policy says.
+var retired = map[string]bool{"http://www.w3.org/2001/04/xmldsig-more#md5": true, "http://www.w3.org/2001/04/xmldsig-more#rsa-md5": true}
+
 func readDigestMethod(n *c14n.Node) (crypto.Hash, error) {
 	uri, _ := n.Attr("", "Algorithm")
+	if retired[uri] {
+		return 0, fail(Weak, "the digest algorithm %q is too weak to be verified", uri)
+	}
 	h, ok := hashByURI(uri)
 	if !ok || len(n.Elements()) > 0 {
 		return 0, fail(Unsupported, "the digest algorithm %q is not supported", uri)

@@ -71,7 +71,8 @@ func (c *counting) Write(b []byte) (int, error) {
 // coverage finds what the references of the signature cover.
 func (r *reader) coverage() {
 	s := r.s
-	content := map[*c14n.Node]bool{}
+	content := map[*c14n.Node]bool{} // Objects
+	manifests := 0                   // that have an Object each
 	parts := map[*c14n.Node]bool{}
 	whole, but, files, parent := false, false, 0, false
 	root := r.d.tree.Root
@@ -94,6 +95,7 @@ func (r *reader) coverage() {
 		case ref.target.Parent == r.node && ref.target.Is(dsNamespace, "Object"):
 			content[ref.target] = true
 		case ref.target.Is(dsNamespace, "Manifest"): // what it lists counts
+			manifests++
 			continue
 		default:
 			parts[ref.target] = true
@@ -115,7 +117,7 @@ func (r *reader) coverage() {
 		s.Coverage = CoversFiles
 	case len(parts) > 0 && wrapped(r.d.tree, parts):
 		s.Coverage = CoversContent
-	case len(content) > 0 && len(content) == len(s.objects) && r.node == root && rootIsAll(r.d.tree):
+	case len(content) > 0 && len(content)+manifests == len(s.objects) && r.node == root && rootIsAll(r.d.tree):
 		s.Coverage = CoversContent
 	case len(s.Covers) > 0:
 		s.Coverage = CoversElements
@@ -172,8 +174,8 @@ func wrapped(d *c14n.Document, parts map[*c14n.Node]bool) bool {
 // anything, and a reader might take it for signed.
 func (s *Signature) unsignedObject() error {
 	covered := map[*c14n.Node]bool{}
-	for i := range s.references {
-		if target := s.references[i].target; target != nil {
+	for _, ref := range slices.Concat(s.references, s.listed) {
+		if target := ref.target; target != nil {
 			covered[target] = true
 			if target.Is(dsNamespace, "Manifest") {
 				covered[target.Parent] = true

@@ -103,6 +103,8 @@ const (
 	Malformed Kind = "malformed"
 	// Unsupported: well-formed, but outside what this package checks.
 	Unsupported Kind = "unsupported"
+	// Weak: by MD5, which proves nothing.
+	Weak Kind = "weak"
 	// Limit: too large.
 	Limit Kind = "limit"
 	// HashFailure: a signed part was changed.

@@ -179,3 +179,18 @@ func TestSHA1IsReported(t *testing.T) {
 		t.Errorf("digests %v", s.Digests)
 	}
 }
+
+// MD5 is known, and known to be worthless.
+func TestRetired(t *testing.T) {
+	t.Parallel()
+	doc := `<a/>`
+	for _, c := range []struct{ was, is string }{
+		{digestURIs[crypto.SHA256], "http://www.w3.org/2001/04/xmldsig-more#md5"},
+		{"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#rsa-md5"},
+	} {
+		file := handmade(t, doc, ecHolder(), nil, func(_ *Prepared, s string) string { return swap(t, s, c.was, c.is) })
+		if err := only(t, file).Verify(); KindOf(err) != Weak {
+			t.Errorf("%s: %v", c.is, err)
+		}
+	}
+}

@@ -125,12 +125,19 @@ func TestManifest(t *testing.T) {
 		return func() Files { return OneFile(strings.NewReader(files[name]), int64(len(files[name]))) }
 	}("a.txt")
 	is := ` Type="` + manifestType + `"`
+	const exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#"
+	object := `<ds:Object Id="o">uno</ds:Object>`
+	internal := `<ds:Reference URI="#o"><ds:Transforms>` + transformXML(exclusive) + `</ds:Transforms>` +
+		digestXML(o.hash(), digestOf(o.hash(), form(t, openSignature("")+object+closeSignature, 2, exclusive))) + `</ds:Reference>`
 	for _, c := range []struct {
 		name string
 		doc  []byte
 		kind Kind
 	}{
 		{"as it should be", make(manifest(listed), is), ""},
+		{"of an Object beside it", make(manifest(internal)+object, is), ""},
+		{"of an Object, with one more", make(manifest(internal)+object+strings.Replace(object, `"o"`, `"p"`, 1), is), Malformed},
+		{"of an Object that was changed", make(manifest(internal)+strings.Replace(object, "uno", "due", 1), is), HashFailure},
 		{"not said to be one", make(manifest(listed), ""), Malformed},
 		{"lists itself", make(manifest(strings.Replace(listed, "a.txt", "#m", 1)), is), Malformed},
 		{"lists a wrong digest", make(manifest(strings.Replace(listed, "sha256\"", "sha512\"", 1)), is), Malformed},
