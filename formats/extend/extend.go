@@ -122,15 +122,18 @@ type stamping interface {
 type steps struct {
 	timestamp, archive func(io.ReaderAt, int64, ades.Extension) (stamping, error)
 	evidence           func(io.Writer, io.ReaderAt, int64, ades.Extension) error
+	// several is archive for signatures over several documents beside the file,
+	// which are known by their names; nil where a signature is over one.
+	several func(io.ReaderAt, int64, ades.Extension, []validate.Content) (stamping, error)
 }
 
 // forms are the formats of files, as validate calls them.
 var forms = map[string]steps{
-	"cms":  {step(cades.PrepareTimestamp), step(cades.PrepareArchive), cades.AddEvidence},
-	"pdf":  {step(pades.PrepareTimestamp), step(pades.PrepareArchive), pades.AddEvidence},
-	"xml":  {step(xades.PrepareTimestamp), step(xades.PrepareArchive), xades.AddEvidence},
-	"asic": {step(asic.PrepareTimestamp), step(asic.PrepareArchive), asic.AddEvidence},
-	"json": {step(jades.PrepareTimestamp), step(jades.PrepareArchive), jades.AddEvidence},
+	"cms":  {step(cades.PrepareTimestamp), step(cades.PrepareArchive), cades.AddEvidence, nil},
+	"pdf":  {step(pades.PrepareTimestamp), step(pades.PrepareArchive), pades.AddEvidence, nil},
+	"xml":  {step(xades.PrepareTimestamp), step(xades.PrepareArchive), xades.AddEvidence, xmlFiles},
+	"asic": {step(asic.PrepareTimestamp), step(asic.PrepareArchive), asic.AddEvidence, nil},
+	"json": {step(jades.PrepareTimestamp), step(jades.PrepareArchive), jades.AddEvidence, jsonDocuments},
 }
 
 func step[S stamping](f func(io.ReaderAt, int64, ades.Extension) (S, error)) func(io.ReaderAt, int64, ades.Extension) (stamping, error) {
@@ -141,6 +144,32 @@ func step[S stamping](f func(io.ReaderAt, int64, ades.Extension) (S, error)) fun
 		}
 		return s, nil
 	}
+}
+
+func xmlFiles(r io.ReaderAt, size int64, e ades.Extension, contents []validate.Content) (stamping, error) {
+	s, err := xades.PrepareArchiveFiles(r, size, e, func(name string) (io.ReaderAt, int64, bool) {
+		i := slices.IndexFunc(contents, func(c validate.Content) bool { return c.Name == name })
+		if i < 0 {
+			return nil, 0, false
+		}
+		return contents[i].Data, contents[i].Size, true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func jsonDocuments(r io.ReaderAt, size int64, e ades.Extension, contents []validate.Content) (stamping, error) {
+	var docs []jades.Document
+	for _, c := range contents {
+		docs = append(docs, jades.Document{Name: c.Name, Reader: c.Data, Size: c.Size})
+	}
+	s, err := jades.PrepareArchiveOf(r, size, docs, e)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // work is a file on its way up.
@@ -156,10 +185,6 @@ type work struct {
 func Extend(ctx context.Context, w io.Writer, doc validate.Document, o Options) error {
 	if !o.Level.AtLeast(ades.BT) || o.Stamp == nil || o.Validator == nil || o.Now == nil {
 		return fail(BadOptions, nil, "a level from B-T to B-LTA, a time-stamping authority, a validator and a clock are needed")
-	}
-	if len(doc.Contents) > 1 {
-		// The steps take one document, whatever its name: an archive time-stamp could be over the wrong one.
-		return fail(BadOptions, nil, "several detached documents were given; give the one that the signature is of, or use the package of its form if it is of several")
 	}
 	if o.TokenSize == 0 {
 		o.TokenSize = 16 << 10
@@ -203,12 +228,19 @@ func Extend(ctx context.Context, w io.Writer, doc validate.Document, o Options) 
 func (t *work) look(ctx context.Context) (validate.Report, error) {
 	t.doc.Time = t.o.Now()
 	r, err := t.o.Validator.Validate(ctx, t.doc)
+	if validate.KindOf(err) == validate.BadOptions {
+		return r, fail(BadOptions, err, "the file cannot be raised with these documents beside it")
+	}
 	if err != nil {
 		return r, err
 	}
 	var ok bool
 	if t.steps, ok = forms[r.Format]; !ok || len(r.Signatures) == 0 {
 		return r, fail(NotSigned, nil, "the file has no signature that can be raised")
+	}
+	if len(t.doc.Contents) > 1 && t.steps.several == nil {
+		// One document is taken whatever its name: an archive time-stamp could be over the wrong one.
+		return r, fail(BadOptions, nil, "several detached documents were given; give the one that the signature is of")
 	}
 	for _, s := range r.Signatures {
 		if s.Indication == validate.TotalFailed {
@@ -272,7 +304,7 @@ func (t *work) release() {
 // extension says what to put in.
 func (t *work) extension(e ades.Evidence) ades.Extension {
 	x := ades.Extension{Evidence: e, Hash: t.o.Hash, TokenSize: t.o.TokenSize, Password: t.doc.Password}
-	if len(t.doc.Contents) > 0 {
+	if len(t.doc.Contents) == 1 {
 		x.Content, x.ContentSize = t.doc.Contents[0].Data, t.doc.Contents[0].Size
 	}
 	return x
@@ -316,7 +348,12 @@ func (t *work) archive(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s, err := t.steps.archive(t.doc.Data, t.doc.Size, t.extension(e))
+	var s stamping
+	if len(t.doc.Contents) > 1 {
+		s, err = t.steps.several(t.doc.Data, t.doc.Size, t.extension(e), t.doc.Contents)
+	} else {
+		s, err = t.steps.archive(t.doc.Data, t.doc.Size, t.extension(e))
+	}
 	if err != nil {
 		return fail(Failed, err, "the archive time-stamp cannot be prepared")
 	}

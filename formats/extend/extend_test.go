@@ -226,6 +226,62 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A signature over several documents is raised with all of them, each under its name.
+func TestSeveralDocuments(t *testing.T) {
+	t.Parallel()
+	one, two := read(t, "lettera.docx"), read(t, "fattura.xml")
+	contents := func(a, b string) []validate.Content {
+		return []validate.Content{{Name: a, Data: bytes.NewReader(one), Size: int64(len(one))}, {Name: b, Data: bytes.NewReader(two), Size: int64(len(two))}}
+	}
+	for form, prepare := range map[string]func(h *house) (prepared, error){
+		"XAdES": func(h *house) (prepared, error) {
+			return xades.PrepareDetached([]xades.Object{{Name: "lettera.docx", Content: bytes.NewReader(one), Size: int64(len(one))}, {Name: "fattura.xml", Content: bytes.NewReader(two), Size: int64(len(two))}},
+				xades.Options{Certificate: h.signer.Certificate, Chain: h.signer.Chain, SigningTime: time.Now(), Packaging: xades.Detached})
+		},
+		"JAdES": func(h *house) (prepared, error) {
+			return jades.PrepareDetached([]jades.Document{{Name: "lettera.docx", Reader: bytes.NewReader(one), Size: int64(len(one))}, {Name: "fattura.xml", Reader: bytes.NewReader(two), Size: int64(len(two))}},
+				jades.Options{Certificate: h.signer.Certificate, Chain: h.signer.Chain, SigningTime: time.Now(), Packaging: jades.Detached})
+		},
+	} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			p, err := prepare(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			value, err := h.signer.Key.Sign(rand.Reader, p.DTBSR(), p.Algorithm().SignerOpts())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var signed bytes.Buffer
+			if err := p.Assemble(&signed, nil, 0, value, nil); err != nil {
+				t.Fatal(err)
+			}
+			file := signed.Bytes()
+			var d validate.Document
+			for range 2 { // the second time it is renewed
+				d = document(file, nil, false)
+				d.Contents = contents("lettera.docx", "fattura.xml")
+				var out bytes.Buffer
+				if err := extend.Extend(t.Context(), &out, d, h.options(t, ades.BLTA)); err != nil {
+					t.Fatal(err)
+				}
+				file = out.Bytes()
+			}
+			d.Data, d.Size = bytes.NewReader(file), int64(len(file))
+			r, err := h.validator(t, false).Validate(t.Context(), d)
+			if err != nil || r.Indication != validate.TotalPassed || r.Signatures[0].Level != "B-LTA" || len(r.Signatures[0].Timestamps) != 3 {
+				t.Errorf("%v %s", err, r.Text("en"))
+			}
+			d.Contents = contents("fattura.xml", "lettera.docx")
+			if err := extend.Extend(t.Context(), io.Discard, d, h.options(t, ades.BLTA)); extend.KindOf(err) != extend.Broken {
+				t.Errorf("with their names exchanged: %v", err)
+			}
+		})
+	}
+}
+
 // With two documents at hand the time-stamp could be over the wrong one.
 func TestSeveralDocumentsAreRefused(t *testing.T) {
 	t.Parallel()
