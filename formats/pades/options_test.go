@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"sigillo/formats/ades"
 	"sigillo/formats/cms/cmstest"
@@ -68,6 +69,8 @@ func TestProperties(t *testing.T) {
 			o.Reason, o.Properties.Commitments = "a", []ades.Commitment{ades.ProofOfOrigin}
 		},
 		"reason and policy":  func(o *pades.Options) { o.Reason, o.Properties.Policy = "a", policy },
+		"expired":            func(o *pades.Options) { o.SigningTime = o.Certificate.NotAfter.Add(time.Second) },
+		"not yet valid":      func(o *pades.Options) { o.SigningTime = o.Certificate.NotBefore.Add(-time.Second) },
 		"location and place": func(o *pades.Options) { o.Location, o.Properties.Place = "a", place },
 	} {
 		if _, err := prepare(doc, id, change); pades.KindOf(err) != pades.BadOptions {

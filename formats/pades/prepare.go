@@ -71,6 +71,8 @@ func (o Options) check() error {
 		return failure(BadOptions, "a signature needs the signer's certificate")
 	case o.SigningTime.IsZero() || o.SigningTime.UTC().Year() < 1970 || o.SigningTime.UTC().Year() > 9999:
 		return failure(BadOptions, "a PAdES signature needs a signing time")
+	case o.SigningTime.Before(o.Certificate.NotBefore) || o.SigningTime.After(o.Certificate.NotAfter):
+		return failure(BadOptions, "the certificate is not valid at the signing time")
 	case o.Timestamp < 0 || o.Timestamp > maxTimestamp:
 		return failure(BadOptions, "no time-stamp has %d bytes", o.Timestamp)
 	case o.ContentStamp < 0 || o.ContentStamp > maxTimestamp:
