@@ -40,7 +40,8 @@
 //   - Any other revocation counts from its earliest date in any authentic list
 //     or answer, whatever newer or older ones leave out.
 //   - Revocation information is fresh until its nextUpdate, or as the policy
-//     says, and for everything that is older than it.
+//     says, and for everything that is older than it. It may be some minutes younger than
+//     the time of validation, which was read before a responder was asked.
 //   - When the control time slides back over information that is not fresh any
 //     more, it slides to the end of its freshness (§5.2.5), not to its issue:
 //     else no list could be older than the time-stamp that keeps it.

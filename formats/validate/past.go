@@ -115,7 +115,7 @@ func (v *validation) pastStatus(path certpath.Path, i int, control time.Time, ba
 			if final == nil || st.At.Before(final.At) {
 				final = st
 			}
-		case newest != nil || st.ThisUpdate.After(control) || v.poes.ofStatus(st).After(control) || v.outOfBounds(st, path, i):
+		case newest != nil || st.ThisUpdate.After(control) && control.Before(v.at) || v.poes.ofStatus(st).After(control) || v.outOfBounds(st, path, i):
 		case !st.Revoked && (st.ThisUpdate.After(cert.NotAfter) && !st.CoversExpired || st.ThisUpdate.Before(cert.NotBefore)):
 		default:
 			newest = st

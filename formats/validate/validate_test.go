@@ -209,6 +209,10 @@ func TestRevocation(t *testing.T) {
 		}, Indeterminate, TryLater},
 		{"OCSP good", w.holder, false, withOCSP(w.sub, w.holder, ocsp.Good, nil), TotalPassed, ""},
 		{"OCSP revoked", w.holder, false, withOCSP(w.sub, w.holder, ocsp.Revoked, nil), Indeterminate, RevokedNoPOE},
+		{"OCSP without nextUpdate", w.holder, false, dated(w.sub, w.holder, validatedAt.Add(-time.Hour), 0), TotalPassed, ""},
+		{"OCSP without nextUpdate, old", w.holder, false, dated(w.sub, w.holder, validatedAt.AddDate(0, 0, -2), 0), Indeterminate, TryLater},
+		{"OCSP of a moment later", w.holder, false, dated(w.sub, w.holder, validatedAt.Add(3*time.Second), time.Hour), TotalPassed, ""},
+		{"OCSP of the future", w.holder, false, dated(w.sub, w.holder, validatedAt.AddDate(0, 0, 1), time.Hour), Indeterminate, TryLater},
 		{"OCSP unknown", w.holder, false, withOCSP(w.sub, w.holder, ocsp.Unknown, nil), Indeterminate, TryLater},
 		{"OCSP of another certificate", w.holder, false, withOCSP(w.sub, w.rsaHolder, ocsp.Good, nil), Indeterminate, TryLater},
 		{"OCSP by a named responder", w.holder, false, withOCSP(w.sub, w.holder, ocsp.Good, responder(w.sub, true)), TotalPassed, ""},
@@ -268,6 +272,18 @@ func withOCSP(by, of *party, state int, responder *party) func(*Options) {
 		}
 		der := must(ocsp.CreateResponse(by.cert, signer.cert, r, signer.key))
 		o.CRLs, o.OCSP = o.CRLs[:2], [][]byte{der}
+	}
+}
+
+// dated replaces the list of the issuing CA by an answer issued at some time and
+// good for so long; 0: it does not say.
+func dated(by, of *party, this time.Time, good time.Duration) func(*Options) {
+	return func(o *Options) {
+		r := ocsp.Response{Status: ocsp.Good, SerialNumber: of.cert.SerialNumber, ThisUpdate: this}
+		if good > 0 {
+			r.NextUpdate = this.Add(good)
+		}
+		o.CRLs, o.OCSP = o.CRLs[:2], [][]byte{must(ocsp.CreateResponse(by.cert, by.cert, r, by.key))}
 	}
 }
 

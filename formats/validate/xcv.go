@@ -242,6 +242,9 @@ func (v *validation) freshUntil(st *certpath.Status) time.Time {
 	if st.NextUpdate.After(until) {
 		until = st.NextUpdate
 	}
+	if st.NextUpdate.IsZero() && st.Kind == certpath.OCSP {
+		until = until.Add(time.Duration(v.policy.Revocation.NoNextUpdate))
+	}
 	if max := time.Duration(v.policy.Revocation.MaxAge); max > 0 {
 		if limit := st.ThisUpdate.Add(max); limit.Before(until) || st.NextUpdate.IsZero() {
 			until = limit
@@ -256,7 +259,7 @@ func (v *validation) statuses(path certpath.Path, i, depth int) []certpath.Statu
 	all := v.sources.Statuses(path[i], path[i+1])
 	signers := signers{v: v, path: path, i: i, depth: depth, known: map[object]signerStatus{}}
 	return slices.DeleteFunc(all, func(st certpath.Status) bool {
-		if st.ThisUpdate.After(v.at) {
+		if st.ThisUpdate.After(v.at.Add(clockTolerance)) { // what was fetched is younger than the question
 			return true
 		}
 		good := signers.good(&st)

@@ -75,6 +75,9 @@ type SignatureRule struct {
 // Freshness says how old revocation information may be.
 type Freshness struct {
 	MaxAge Duration `toml:"max-age"` // 0: until its own nextUpdate
+	// NoNextUpdate is how long an OCSP answer without nextUpdate is fresh; 0: not at
+	// all, but for what is older. MaxAge, if there is one, goes before it.
+	NoNextUpdate Duration `toml:"no-next-update"`
 	// ExpiredSigner is what to do with information whose signer's certificate has
 	// expired since: "accept" (also when empty), or "prove" that it is older.
 	ExpiredSigner string `toml:"expired-signer"`
