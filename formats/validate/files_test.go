@@ -24,6 +24,18 @@ import (
 	"sigillo/formats/xades"
 )
 
+// XML may be in UTF-16, which starts like nothing else that is read.
+func TestUTF16(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	for name, doc := range map[string]string{"little": "\xff\xfe<\x00a\x00/\x00>\x00", "big": "\xfe\xff\x00<\x00a\x00/\x00>"} {
+		file := sign(t, "XAdES", []byte(doc), w.holder, nil, stampedAt)
+		if s := expect(t, validate(t, file, w.options()), TotalPassed, ""); s.Form != "XAdES" || !s.CoversWholeDocument {
+			t.Errorf("%s: %s, covers all: %v", name, s.Form, s.CoversWholeDocument)
+		}
+	}
+}
+
 func TestTimestamps(t *testing.T) {
 	t.Parallel()
 	w := pki()

@@ -25,7 +25,8 @@ func (v *validation) read(r io.ReaderAt, size int64) error {
 	}
 	start := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
 	switch {
-	case bytes.HasPrefix(start, []byte("<")):
+	case bytes.HasPrefix(start, []byte("<")),
+		bytes.HasPrefix(head, []byte("\xff\xfe<\x00")), bytes.HasPrefix(head, []byte("\xfe\xff\x00<")): // UTF-16 (XML 1.0 §4.3.3)
 		return v.own("xml", v.readXML(r, size))
 	case bytes.HasPrefix(head, []byte{0x30}):
 		return v.readASN1(r, size)
