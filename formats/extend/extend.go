@@ -180,8 +180,9 @@ type work struct {
 	held  Scratch // what doc reads from, nil for the original
 }
 
-// Extend writes the file with all its signatures at least at the level. The
-// errors have the kinds above; what was written before one is to be thrown away.
+// Extend writes the file with all its signatures at least at the level; a .p7m in
+// PEM or base64 comes out in binary. The errors have the kinds above; what was
+// written before one is to be thrown away.
 func Extend(ctx context.Context, w io.Writer, doc validate.Document, o Options) error {
 	if !o.Level.AtLeast(ades.BT) || o.Stamp == nil || o.Validator == nil || o.Now == nil {
 		return fail(BadOptions, nil, "a level from B-T to B-LTA, a time-stamping authority, a validator and a clock are needed")
@@ -194,6 +195,10 @@ func Extend(ctx context.Context, w io.Writer, doc validate.Document, o Options) 
 	}
 	if o.Scratch == nil {
 		o.Scratch = func() (Scratch, error) { return &memory{}, nil }
+	}
+	var err error
+	if doc.Data, doc.Size, err = validate.Binary(doc.Data, doc.Size); err != nil {
+		return err
 	}
 	t := &work{o: o, doc: doc}
 	defer t.release()

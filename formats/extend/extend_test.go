@@ -5,6 +5,8 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"io"
 	"os"
@@ -179,6 +181,27 @@ func TestExtendAtOnce(t *testing.T) {
 		r, err := h.validator(t, false).Validate(t.Context(), document(out.Bytes(), doc, f.detached))
 		if err != nil || r.Indication != validate.TotalPassed || r.Signatures[0].Level != "B-LTA" {
 			t.Errorf("%s: %v %s", form, err, r.Text("en"))
+		}
+	}
+}
+
+// A .p7m that was sent as text is raised too, and comes out in binary.
+func TestExtendText(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	file, _ := h.sign(t, "CAdES")
+	for name, text := range map[string][]byte{
+		"base64": []byte(base64.StdEncoding.EncodeToString(file) + "\r\n"),
+		"PEM":    pem.EncodeToMemory(&pem.Block{Type: "CMS", Bytes: file}),
+	} {
+		var out bytes.Buffer
+		if err := extend.Extend(t.Context(), &out, document(text, nil, false), h.options(t, ades.BLTA)); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		r, err := h.validator(t, false).Validate(t.Context(), document(out.Bytes(), nil, false))
+		if err != nil || r.Indication != validate.TotalPassed || r.Signatures[0].Level != "B-LTA" || out.Bytes()[0] != 0x30 {
+			t.Errorf("%s: %v %s", name, err, r.Text("en"))
 		}
 	}
 }

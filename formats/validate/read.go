@@ -19,11 +19,10 @@ var errKind = "the file is none of PDF, CMS (.p7m, .p7s), XML, JSON, ASiC and ti
 
 // read recognises the format and reads the signatures.
 func (v *validation) read(r io.ReaderAt, size int64) error {
-	head := make([]byte, min(size, 1024))
-	if n, err := r.ReadAt(head, 0); n < len(head) {
-		return fail(Failed, err, "the file cannot be read")
+	head, start, err := beginning(r, size)
+	if err != nil {
+		return err
 	}
-	start := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
 	switch {
 	case bytes.HasPrefix(start, []byte("<")),
 		bytes.HasPrefix(head, []byte("\xff\xfe<\x00")), bytes.HasPrefix(head, []byte("\xfe\xff\x00<")): // UTF-16 (XML 1.0 §4.3.3)
@@ -32,7 +31,7 @@ func (v *validation) read(r io.ReaderAt, size int64) error {
 		return v.readASN1(r, size)
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return v.own("asic", v.readASiC(r, size))
-	case bytes.HasPrefix(start, []byte("-----BEGIN ")) || bytes.HasPrefix(start, []byte("MI")):
+	case isText(start):
 		der, err := unwrap(r, size)
 		if err != nil {
 			return err
@@ -45,6 +44,31 @@ func (v *validation) read(r io.ReaderAt, size int64) error {
 		return v.readJSON(r, size)
 	}
 	return fail(Unreadable, nil, "%s", errKind)
+}
+
+// beginning gives the first octets of a file, and the same without what may stand before a text.
+func beginning(r io.ReaderAt, size int64) (head, start []byte, err error) {
+	head = make([]byte, min(size, 1024))
+	if n, err := r.ReadAt(head, 0); n < len(head) {
+		return nil, nil, fail(Failed, err, "the file cannot be read")
+	}
+	return head, bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n"), nil
+}
+
+// isText reports whether a file is PEM or bare base64 of DER.
+func isText(start []byte) bool {
+	return bytes.HasPrefix(start, []byte("-----BEGIN ")) || bytes.HasPrefix(start, []byte("MI"))
+}
+
+// Binary gives what a .p7m or .p7s file in PEM or base64 holds, as it is
+// validated; any other file as it is. Kinds: Unreadable, Limit, Failed.
+func Binary(r io.ReaderAt, size int64) (io.ReaderAt, int64, error) {
+	_, start, err := beginning(r, size)
+	if err != nil || !isText(start) {
+		return r, size, err
+	}
+	der, err := unwrap(r, size)
+	return bytes.NewReader(der), int64(len(der)), err
 }
 
 // own names the format of a file that is, or may be, its own content.
