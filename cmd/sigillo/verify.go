@@ -30,8 +30,12 @@ type list []string
 
 func (l *list) String() string { return "" }
 
-// Set adds to the list.
+// Set adds to the list. A comma may also be part of a file's name.
 func (l *list) Set(v string) error {
+	if _, err := os.Stat(v); err == nil {
+		*l = append(*l, v)
+		return nil
+	}
 	*l = append(*l, strings.FieldsFunc(v, func(r rune) bool { return r == ',' })...)
 	return nil
 }
@@ -156,14 +160,30 @@ func runVerify(ctx context.Context, e env, args []string) int {
 		if err != nil {
 			fmt.Fprintf(e.err, "sigillo: %s: %v\n", path, err)
 			worst = exitUnreadable
-			continue
+			if *asJSON {
+				err = printJSON(e.out, unreadable(path, now, err))
+			} else {
+				err = nil
+			}
+		} else {
+			worst = max(worst, r.Exit())
+			r.File = path // as it was given, for others may have the same name in another folder
+			err = show(e, r, *asJSON, *report)
 		}
-		worst = max(worst, r.Exit())
-		if err := show(e, r, *asJSON, *report); err != nil {
-			return failed(e, err)
+		if err != nil {
+			return usageError(e, err)
 		}
 	}
 	return worst
+}
+
+// unreadable is what is told in JSON of a file that could not be judged, so that
+// each file named has its line.
+func unreadable(path string, at time.Time, err error) any {
+	return struct {
+		validate.Report
+		Error string `json:"error"`
+	}{validate.Report{File: path, Validated: at.UTC(), Indication: validate.NoSignature, Signatures: []validate.SignatureReport{}}, err.Error()}
 }
 
 // usageError is for options that cannot be followed: nothing was judged.
@@ -192,7 +212,7 @@ func show(e env, r validate.Report, asJSON bool, report string) error {
 	} else {
 		_, err = io.WriteString(e.out, r.Text(language()))
 	}
-	if report == "" {
+	if report == "" || r.Indication == validate.NoSignature { // a report must have something to report on
 		return err
 	}
 	return errors.Join(err, writeWhole(report, func(w io.Writer) error { return etsireport.Write(w, r, etsireport.Options{}) }))
