@@ -210,6 +210,9 @@ func TestPrepareRefuses(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
+	if _, err := jades.Prepare(bytes.NewReader(nil), 0, options(id)); jades.KindOf(err) != cms.BadOptions {
+		t.Errorf("an empty document, which would read as detached, gives %v", err)
+	}
 	if _, err := jades.Prepare(bytes.NewReader(document), 99, options(id)); jades.KindOf(err) != cms.Mismatch {
 		t.Errorf("a document shorter than said gives %v", err)
 	}

@@ -98,6 +98,9 @@ func Prepare(doc io.ReaderAt, size int64, o Options) (*Prepared, error) {
 	if o.Unencoded {
 		return nil, fail(cms.BadOptions, "an unencoded payload is made for detached signatures only")
 	}
+	if size == 0 { // RFC 7515 Appendix F: such a JWS is a detached one
+		return nil, fail(cms.BadOptions, "an empty document cannot stand in a JWS: without a payload it reads as detached; sign it so")
+	}
 	p, h, err := begin(o)
 	if err != nil {
 		return nil, err
