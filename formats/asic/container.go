@@ -251,7 +251,7 @@ func (c *Container) digest(name string, h crypto.Hash) ([]byte, error) {
 	}
 	e := c.archive.byName[name]
 	if e == nil {
-		return nil, fail(cms.Mismatch, "the file %q is not in the container", name)
+		return nil, fail(cms.ContentMissing, "the file %q is not in the container", name)
 	}
 	if !h.Available() {
 		return nil, fail(cms.Unsupported, "the digest algorithm over %q is not supported", name)

@@ -24,6 +24,8 @@ const (
 	NoCertificate Kind = "no-certificate"
 	// Mismatch: a digest, content type or certificate reference is another one.
 	Mismatch Kind = "mismatch"
+	// ContentMissing: something that is signed is not there.
+	ContentMissing Kind = "content-missing"
 	// BadSignature: the signature value is not of this key over these bytes.
 	BadSignature Kind = "bad-signature"
 	// BadOptions: the caller asked for something that cannot be made.

@@ -138,6 +138,8 @@ func kindFinding(k cms.Kind, err error) finding {
 		return failed(FormatFailure, "format", err)
 	case cms.NoCertificate:
 		return doubt(NoSigningCertificate, "no-certificate")
+	case cms.ContentMissing:
+		return doubt(SignedDataNotFound, "content-missing")
 	case cms.Weak:
 		return doubt(CryptoConstraintsFailure, "weak-digest", "SHA-1")
 	}

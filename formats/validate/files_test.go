@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto"
 	"crypto/rand"
@@ -234,6 +235,33 @@ func TestDetached(t *testing.T) {
 
 // Two certificates with the same issuer and serial number: the message names
 // both, the signed reference only one.
+// A document that was taken out of a container was not changed: it is not there.
+func TestDocumentTakenOut(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	for _, form := range []string{"ASiC-E/CAdES", "ASiC-E/XAdES"} {
+		signed := sign(t, form, []byte("contratto"), w.holder, nil, signedAt)
+		in := must(zip.NewReader(bytes.NewReader(signed), int64(len(signed))))
+		var out bytes.Buffer
+		z := zip.NewWriter(&out)
+		taken := 0
+		for _, f := range in.File {
+			if f.Name != "mimetype" && !strings.HasPrefix(f.Name, "META-INF/") && taken == 0 {
+				taken++
+				continue
+			}
+			if err := z.Copy(f); err != nil {
+				t.Fatal(err)
+			}
+		}
+		zipFile(t, z, "altro.txt", "another document")
+		if err := z.Close(); err != nil || taken == 0 {
+			t.Fatal(taken, err)
+		}
+		expect(t, validate(t, out.Bytes(), w.options()), Indeterminate, SignedDataNotFound)
+	}
+}
+
 func TestSwappedCertificate(t *testing.T) {
 	t.Parallel()
 	w := pki()

@@ -214,6 +214,8 @@ func checkImprint(t *cms.Token, imprint imprinter) *finding {
 	switch {
 	case asic.KindOf(err) == cms.Mismatch: // a document that the stamped manifest names is another one
 		f = failed(HashFailure, "content-changed")
+	case asic.KindOf(err) == cms.ContentMissing:
+		f = doubt(SignedDataNotFound, "content-missing")
 	case err != nil:
 		f = doubt(SigConstraintsFailure, "unsupported", err)
 	case !bytes.Equal(sum, t.Info.Imprint):
