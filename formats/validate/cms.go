@@ -2,8 +2,10 @@ package validate
 
 import (
 	"crypto"
+	"encoding/asn1"
 	"errors"
 	"io"
+	"slices"
 
 	"sigillo/formats/ades"
 	"sigillo/formats/cades"
@@ -105,6 +107,8 @@ func (s *subject) verifyCMS(sd *cms.SignedData, si *cms.SignerInfo, digest impri
 	switch {
 	case missing:
 		add(doubt(SignedDataNotFound, "content-missing"))
+	case slices.ContainsFunc(si.UnsignedAttributes, mustBeSigned):
+		add(failed(FormatFailure, "format", errors.New("an attribute that must be signed is not")))
 	case retired[si.DigestAlgorithm.String()] != "":
 		add(doubt(CryptoConstraintsFailureNoPOE, "weak-digest", retired[si.DigestAlgorithm.String()]))
 	case si.Certificate != nil && si.SigningCertificate != nil && !si.SigningCertificate.Matches(si.Certificate):
@@ -118,6 +122,13 @@ func (s *subject) verifyCMS(sd *cms.SignedData, si *cms.SignerInfo, digest impri
 			add(doubt(SigConstraintsFailure, "unbound"))
 		}
 	}
+}
+
+// mustBeSigned reports whether an attribute has no place among the unsigned ones
+// (RFC 5652 §11.1 to §11.3, RFC 5035 §4): who reads it there is told what nobody
+// signed.
+func mustBeSigned(a cms.Attribute) bool {
+	return slices.ContainsFunc([]asn1.ObjectIdentifier{cms.OIDContentType, cms.OIDMessageDigest, cms.OIDSigningTime, cms.OIDSigningCertificate, cms.OIDSigningCertificateV2}, a.Type.Equal)
 }
 
 // retired are digests, by identifier, so weak that nothing is verified with them,

@@ -207,3 +207,20 @@ func TestReferenceBySHA1(t *testing.T) {
 		t.Errorf("proven at %v", s.BestSignatureTime)
 	}
 }
+
+// What a signer states is signed; a second statement beside it is none.
+func TestUnsignedStatements(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	file := sign(t, "CAdES", []byte("contratto"), w.holder, nil, signedAt)
+	signer := must(cms.ParseBytes(file, cms.Limits{})).Signers[0]
+	for _, a := range signer.SignedAttributes {
+		sd := must(must(cms.ParseBytes(file, cms.Limits{})).Add(cms.Additions{
+			Attributes: []cms.Unsigned{{Path: []int{0}, Type: a.Type, Value: a.Values[0]}}}))
+		var out bytes.Buffer
+		if err := sd.Write(&out); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, validate(t, out.Bytes(), w.options()), TotalFailed, FormatFailure)
+	}
+}
