@@ -28,24 +28,46 @@ func asicDocuments(doc []byte, t asic.Type) []asic.Document {
 
 func makeAsic(f form, t asic.Type) func(*craft, []byte, *identity, ades.Level) ([]byte, error) {
 	return func(c *craft, doc []byte, id *identity, l ades.Level) ([]byte, error) {
-		docs := asicDocuments(doc, t)
-		p, err := asic.Prepare(docs, id.asic(base(l), f, t))
-		if err != nil {
-			return nil, err
-		}
-		if p, err = moved(p); err != nil {
-			return nil, err
-		}
-		value, token, err := c.valueOf(id, p, p.DTBS(), base(l) == ades.BT)
-		if err != nil {
-			return nil, err
-		}
-		var out bytes.Buffer
-		if err := p.Assemble(&out, docs, value, token); err != nil {
-			return nil, err
-		}
-		return c.raise(f, out.Bytes(), base(l), l, nil, nil)
+		return c.asic(f, asicDocuments(doc, t), id, l, id.asic(base(l), f, t))
 	}
+}
+
+// asicProperties says all that a signer can, with a time-stamp of the documents.
+func asicProperties(f form, t asic.Type) func(*craft, []byte, *identity, ades.Level) ([]byte, error) {
+	return func(c *craft, doc []byte, id *identity, l ades.Level) ([]byte, error) {
+		docs, o := asicDocuments(doc, t), id.asic(base(l), f, t)
+		o.Properties = properties()
+		imprint, err := asic.ContentImprint(docs, o, crypto.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		token, err := c.services.token(crypto.SHA256, imprint, nil)
+		if err != nil {
+			return nil, err
+		}
+		o.Properties.ContentStamps = [][]byte{token}
+		return c.asic(f, docs, id, l, o)
+	}
+}
+
+// asic makes a container and raises it.
+func (c *craft) asic(f form, docs []asic.Document, id *identity, l ades.Level, o asic.Options) ([]byte, error) {
+	p, err := asic.Prepare(docs, o)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = moved(p); err != nil {
+		return nil, err
+	}
+	value, token, err := c.valueOf(id, p, p.DTBS(), base(l) == ades.BT)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := p.Assemble(&out, docs, value, token); err != nil {
+		return nil, err
+	}
+	return c.raise(f, out.Bytes(), base(l), l, nil, nil)
 }
 
 // makeAsicTwice adds a second signature to a container.
@@ -104,7 +126,9 @@ func asicKinds() []kind {
 			one := kind{form: f, packaging: "ASiC-" + suffix, document: "lettera.docx", suffix: ".asic" + map[string]string{"S": "s", "E": "e"}[suffix], levels: allLevels, keys: keyTypes, make: makeAsic(f, t)}
 			two := one
 			two.packaging, two.keys, two.signatures, two.make = one.packaging+" two signatures", oneKey, 2, makeAsicTwice(f, t)
-			kinds = append(kinds, one, two)
+			said := one
+			said.packaging, said.keys, said.levels, said.make = one.packaging+" properties", oneKey, ends, asicProperties(f, t)
+			kinds = append(kinds, one, two, said)
 			if f == asicCades {
 				stamp := one
 				stamp.packaging, stamp.keys, stamp.levels, stamp.make = one.packaging+" time-stamp alone", oneKey, onlyBB, stampAlone(t)

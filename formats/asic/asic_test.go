@@ -383,3 +383,35 @@ func TestProperties(t *testing.T) {
 		}
 	}
 }
+
+// TestContentStamps: time-stamps of what will be signed, made before.
+func TestContentStamps(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id, tsu := pki.Signer(t, "p256"), pki.TSU(t, "p256")
+	for name, c := range map[string]struct {
+		docs []asic.Document
+		o    asic.Options
+	}{
+		"S, CAdES": {one, options(id, asic.CAdES, asic.Simple)},
+		"S, XAdES": {one, options(id, asic.XAdES, asic.Simple)},
+		"E, CAdES": {several, options(id, asic.CAdES, asic.Extended)},
+		"E, XAdES": {several, options(id, asic.XAdES, asic.Extended)},
+	} {
+		for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA512} {
+			imprint, err := asic.ContentImprint(c.docs, c.o, h)
+			if err != nil {
+				t.Fatalf("%s, %v: %v", name, h, err)
+			}
+			c.o.Properties.ContentStamps = append(c.o.Properties.ContentStamps, tsu.Stamp(t, h, imprint, time.Now()))
+		}
+		stamps := check(t, sign(t, pki, id, c.docs, c.o), ades.BB, c.docs).Signatures()[0].Stamps()
+		if len(stamps) != 2 || stamps[0].Kind != ades.ContentStamp || stamps[1].Kind != ades.ContentStamp {
+			t.Errorf("%s: %v", name, stamps)
+		}
+		checkStamps(t, stamps)
+		if _, err := asic.ContentImprint(c.docs, c.o, crypto.MD5); err == nil {
+			t.Errorf("%s: MD5 was accepted", name)
+		}
+	}
+}

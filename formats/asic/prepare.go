@@ -142,6 +142,34 @@ func Prepare(docs []Document, o Options) (*Prepared, error) {
 	return p, p.sign(refs, signatureNames(typ, o.Form, nil), o)
 }
 
+// ContentImprint gives the digest that a content time-stamp of Prepare with the
+// same documents and options must be of: of the document, of the ASiCManifest in an
+// ASiC-E with CAdES, of all documents with XAdES (EN 319 122-1 §5.2.8, EN 319 132-1
+// §5.2.8.1). The token then goes into Options.Properties.
+func ContentImprint(docs []Document, o Options, h crypto.Hash) ([]byte, error) {
+	o.Properties.ContentStamps = nil
+	p, err := Prepare(docs, o)
+	switch {
+	case err != nil:
+		return nil, err
+	case p.Form == XAdES:
+		var objects []xades.Object
+		for _, d := range docs {
+			objects = append(objects, xades.Object{Name: d.Name, MediaType: d.mediaType(), Content: d.Reader, Size: d.Size})
+		}
+		return xades.ContentImprintDetached(objects, o.xades(), h)
+	case p.Type == Simple:
+		digests, err := digestDocuments(docs, h)
+		if err != nil {
+			return nil, err
+		}
+		return digests[0].Digest, nil
+	case digestURIs[h] == "" || h == crypto.SHA1:
+		return nil, fail(cms.BadOptions, "digest algorithm %v cannot be used to stamp; use SHA-256, SHA-384 or SHA-512", h)
+	}
+	return digestOf(h, p.Extra[0].Content), nil
+}
+
 // checkDocuments holds the documents of a new container to what it can hold.
 func checkDocuments(docs []Document, typ Type) (Type, error) {
 	switch {
@@ -244,9 +272,13 @@ func (p *Prepared) signXAdES(refs []reference, o Options) error {
 		objects = append(objects, xades.Object{Name: r.name, MediaType: r.mediaType, Digest: r.digest})
 	}
 	var err error
-	p.XAdES, err = xades.PrepareDetached(objects, xades.Options{Certificate: o.Certificate, Chain: o.Chain, Hash: o.hash(), PSS: o.PSS,
-		SigningTime: o.SigningTime, Timestamp: o.Timestamp, Properties: o.Properties, ASiC: true})
+	p.XAdES, err = xades.PrepareDetached(objects, o.xades())
 	return err
+}
+
+func (o Options) xades() xades.Options {
+	return xades.Options{Certificate: o.Certificate, Chain: o.Chain, Hash: o.hash(), PSS: o.PSS,
+		SigningTime: o.SigningTime, Timestamp: o.Timestamp, Properties: o.Properties, ASiC: true}
 }
 
 // PrepareAdded prepares one more signature over all documents of an existing
