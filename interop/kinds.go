@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -61,7 +62,9 @@ func room(l ades.Level) int {
 
 // properties are what a signer says beside the document, but for a content stamp.
 func properties() ades.Properties {
+	rules := sha256.Sum256([]byte("regole di firma"))
 	return ades.Properties{
+		Policy:       &ades.Policy{OID: []int{1, 3, 6, 1, 4, 1, 99999, 2}, Hash: crypto.SHA256, Digest: rules[:]},
 		Commitments:  []ades.Commitment{ades.ProofOfApproval, ades.ProofOfOrigin},
 		ClaimedRoles: []string{"Legale rappresentante", "Socio"},
 		Place:        &ades.Place{Street: "Via Giosuè Carducci 1", City: "Forlì", Province: "FC", PostalCode: "47121", Country: "IT"},

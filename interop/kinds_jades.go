@@ -56,11 +56,13 @@ func jadesKinds() []kind {
 	counter.words = func(l ades.Level) string { return baseline(jadesForm, l) + ",counter:" + baseline(jadesForm, ades.BB) }
 	renewed := jws("renewed", []ades.Level{ades.BLTA}, oneKey, nil)
 	renewed.make = renew(jadesForm, general)
+	said := jws("properties", ends, oneKey, nil)
+	said.make = jadesProperties
 	return []kind{
 		general, detached, compact, clear, parallel, counter, renewed,
 		jws("compact", onlyBB, keyTypes, func(o *jades.Options) { o.Serialization = jades.Compact }),
 		jws("flattened", allLevels, oneKey, func(o *jades.Options) { o.Serialization = jades.Flattened }),
-		jws("properties", ends, oneKey, func(o *jades.Options) { o.Properties = properties() }),
+		said,
 		digests(jws("JSON", onlyBB, oneKey, func(o *jades.Options) { o.Serialization = jades.General }), crypto.SHA512)[0].only("rsa2048", "pss"),
 	}
 }
@@ -69,6 +71,22 @@ func jadesKinds() []kind {
 func (k kind) only(keys ...string) kind {
 	k.keys = keys
 	return k
+}
+
+func jadesProperties(c *craft, doc []byte, id *identity, l ades.Level) ([]byte, error) {
+	o := id.jades(base(l))
+	imprint, err := jades.ContentImprint([]jades.Document{{Reader: bytes.NewReader(doc), Size: int64(len(doc))}}, o, crypto.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	token, err := c.services.token(crypto.SHA256, imprint, nil)
+	if err != nil {
+		return nil, err
+	}
+	return makeJades(func(o *jades.Options) {
+		o.Properties = properties()
+		o.Properties.ContentStamps = [][]byte{token}
+	})(c, doc, id, l)
 }
 
 func jadesParallel(c *craft, doc []byte, id *identity, l ades.Level) ([]byte, error) {

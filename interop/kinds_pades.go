@@ -76,6 +76,8 @@ func padesKinds() []kind {
 		}
 		return c.raise(padesForm, signed, ades.BB, l, nil, nil)
 	}
+	said := pdf("properties", ends, oneKey, nil)
+	said.make = padesProperties
 	kinds := []kind{
 		invisible, twice, certified, renewed, alone, late,
 		pdf("visible text", ends, oneKey, visibly(appearance.Appearance{Text: seen})),
@@ -87,9 +89,26 @@ func padesKinds() []kind {
 		pdf("reason, place, contact", ends, oneKey, func(o *pades.Options) {
 			o.Reason, o.Location, o.Contact, o.Name = "Per accettazione: è così", "Forlì", "ada@example.it", "Ada Esempio"
 		}),
-		pdf("properties", ends, oneKey, func(o *pades.Options) { o.Properties = properties() }),
+		said,
 	}
 	return append(kinds, digests(invisible, crypto.SHA384, crypto.SHA512)...)
+}
+
+func padesProperties(c *craft, doc []byte, id *identity, l ades.Level) ([]byte, error) {
+	o := id.pades(base(l))
+	o.Properties, o.ContentStamp = properties(), tokenSize
+	imprint, err := pades.ContentImprint(bytes.NewReader(doc), int64(len(doc)), o)
+	if err != nil {
+		return nil, err
+	}
+	token, err := c.services.token(id.hash, imprint, nil)
+	if err != nil {
+		return nil, err
+	}
+	return makePades(func(to *pades.Options) {
+		*to = o // the same time too, for it is in what was stamped
+		to.Properties.ContentStamps = [][]byte{token}
+	})(c, doc, id, l)
 }
 
 // padesTwice signs, and signs the result with another key; the first signature
