@@ -21,6 +21,7 @@ import (
 
 	"sigillo/formats/cms"
 	"sigillo/formats/pades"
+	"sigillo/formats/pades/changes"
 	"sigillo/formats/pdf/appearance"
 	"sigillo/formats/xades"
 )
@@ -452,4 +453,23 @@ func ExampleValidate() {
 	}
 	fmt.Println(r.Indication, r.Signatures[0].Form, r.Signatures[0].Level, r.Exit())
 	// Output: TOTAL_PASSED XAdES B-B 0
+}
+
+// What was changed is said in the words of each language.
+func TestChangesInWords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		change changes.Change
+		it, en string
+	}{
+		{changes.Change{Kind: changes.FormFill, Field: "importo", Page: 2}, `un campo compilato, pagina 2 "importo"`, `a field filled in, page 2 "importo"`},
+		{changes.Change{Kind: changes.Other, Where: "Root/Pages/page 1/Contents", Page: 1}, "il contenuto di una pagina, pagina 1 (Root/Pages/page 1/Contents)", "the content of a page, page 1 (Root/Pages/page 1/Contents)"},
+		{changes.Change{Kind: changes.Other, Where: "Root/Pages/page 1/Annots covers what was signed", Page: 1}, "qualcosa che copre quanto è stato firmato, pagina 1 (Root/Pages/page 1/Annots)", "something that covers what was signed, page 1 (Root/Pages/page 1/Annots)"},
+		{changes.Change{Kind: changes.Other, Where: "Root/OpenAction"}, "il documento nel suo insieme (Root/OpenAction)", "the document as a whole (Root/OpenAction)"},
+	} {
+		f := changedLater([]changes.Change{c.change})
+		if !strings.Contains(f.reason.It, c.it) || !strings.Contains(f.reason.En, c.en) {
+			t.Errorf("%q, %q", f.reason.It, f.reason.En)
+		}
+	}
 }

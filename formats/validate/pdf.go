@@ -179,7 +179,7 @@ func (l *revisions) after(s *pades.Signature) (fs []finding, permitted []ChangeR
 		return []finding{doubt(SigConstraintsFailure, "changed-later", err)}, nil
 	}
 	p := l.permissions(s)
-	seen, refused := map[changes.Kind]bool{}, []string{}
+	seen, refused := map[changes.Kind]bool{}, []changes.Change{}
 	var pages []int
 	for _, c := range found {
 		seen[c.Kind] = true
@@ -190,11 +190,11 @@ func (l *revisions) after(s *pades.Signature) (fs []finding, permitted []ChangeR
 			}
 		}
 		if !p.Allow(c) && len(refused) < 3 {
-			refused = append(refused, c.String())
+			refused = append(refused, c)
 		}
 	}
 	if len(refused) > 0 {
-		return []finding{doubt(SigConstraintsFailure, "changed-later", strings.Join(refused, "; "))}, nil
+		return []finding{changedLater(refused)}, nil
 	}
 	for _, k := range []changes.Kind{changes.Evidence, changes.Timestamp, changes.Signature, changes.FormFill, changes.FormChange, changes.Annotation, changes.Metadata} {
 		if seen[k] {
