@@ -202,6 +202,21 @@ func TestWrappedXML(t *testing.T) {
 	}
 }
 
+// A signature that is not verified says why, and nothing false about its certificate.
+func TestUnsupportedXML(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	file := string(sign(t, "XAdES", []byte("<a><pay>10</pay></a>"), w.holder, nil, signedAt))
+	doc := strings.Replace(file, `URI=""`, `URI="#xpointer(/)"`, 1)
+	if doc == file {
+		t.Fatal("no reference to the document")
+	}
+	s := expect(t, validate(t, []byte(doc), w.options()), Indeterminate, SigConstraintsFailure)
+	if !hasCode(s, "unsupported") || hasCode(s, "no-chain") {
+		t.Errorf("reasons %v", s.Reasons)
+	}
+}
+
 // detached makes a .p7s.
 func detached(t *testing.T, content []byte, by *party) []byte {
 	t.Helper()

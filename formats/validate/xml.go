@@ -65,6 +65,9 @@ func namesFiles(x *xades.Signature) bool {
 func (v *validation) addXML(x *xades.Signature, parent string) *subject {
 	s := &subject{form: "XAdES", parent: parent, certificate: x.Certificate, claimed: x.SigningTime, value: x.Value,
 		whole: x.CoversDocument && parent == "", evidence: x.Evidence(), algorithm: x.Algorithm, digests: x.Digests, reference: x.CertificateDigest, properties: x.Properties, stamps: x.Stamps}
+	if len(s.evidence.Certificates) == 0 { // reading ended early; what is wrong is not the path
+		s.evidence.Certificates = x.Certificates
+	}
 	for _, c := range x.Covers {
 		if c.File != "" {
 			s.covers = append(s.covers, c.File)
