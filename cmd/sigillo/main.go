@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"sigillo/signing/cage"
@@ -118,9 +120,10 @@ func dirFlag(fs *flag.FlagSet) *string {
 	return fs.String("dir", def, "folder of the appliance")
 }
 
-// parse reads the flags; ok is false when the command must end with code.
+// parse reads the flags, which may stand after the files too, up to "--"; ok is
+// false when the command must end with code.
 func parse(fs *flag.FlagSet, args []string) (code int, ok bool) {
-	err := fs.Parse(args)
+	err := fs.Parse(optionsFirst(fs, args))
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitGood, false
@@ -128,6 +131,32 @@ func parse(fs *flag.FlagSet, args []string) (code int, ok bool) {
 		return exitUsage, false
 	}
 	return 0, true
+}
+
+// optionsFirst puts the options, with their values, before everything else.
+func optionsFirst(fs *flag.FlagSet, args []string) []string {
+	var options, rest []string
+	for i := 0; i < len(args); i++ {
+		name, _, hasValue := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		switch {
+		case args[i] == "--":
+			return slices.Concat(options, []string{"--"}, rest, args[i+1:])
+		case args[i] == "-" || !strings.HasPrefix(args[i], "-"):
+			rest = append(rest, args[i])
+			continue
+		}
+		options = append(options, args[i])
+		f := fs.Lookup(name)
+		if f == nil || hasValue || i+1 == len(args) {
+			continue
+		}
+		if b, ok := f.Value.(interface{ IsBoolFlag() bool }); ok && b.IsBoolFlag() {
+			continue
+		}
+		i++
+		options = append(options, args[i])
+	}
+	return slices.Concat(options, []string{"--"}, rest)
 }
 
 // failed tells the user and gives the exit code.

@@ -2,6 +2,8 @@ package validate
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"slices"
 	"time"
 
@@ -70,15 +72,28 @@ func (v *validation) signerPurpose(s *subject) []finding {
 			return []finding{doubt(ChainConstraintsFailure, "stamp-malformed", err)}
 		}
 	}
-	if c.KeyUsage&usages == 0 || s.token == nil && !signsDocuments(c) {
+	limited := slices.ContainsFunc(c.Extensions, func(x pkix.Extension) bool { return x.Id.Equal(oidKeyUsage) })
+	if limited && c.KeyUsage&usages == 0 || s.token == nil && !signsDocuments(c) {
 		return []finding{doubt(ChainConstraintsFailure, "key-usage", name(c))}
+	}
+	if !limited { // the key is for anything (RFC 5280 §4.2.1.3)
+		return []finding{remark("no-key-usage", name(c))}
 	}
 	return nil
 }
 
+var oidKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 15}
+
 // signatureAcceptance is §5.2.8: the algorithms, and what the signer claims.
 func (v *validation) signatureAcceptance(s *subject) []finding {
-	return v.signatureCrypto(s)
+	out := v.signatureCrypto(s)
+	switch {
+	case s.unnamed && (v.policy.UnnamedCertificate == "indeterminate" || s.token != nil):
+		out = append(out, doubt(SigConstraintsFailure, "unbound"))
+	case s.unnamed:
+		out = append(out, remark("unbound"))
+	}
+	return out
 }
 
 // signsDocuments looks at what a certificate that names purposes names: one

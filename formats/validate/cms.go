@@ -118,8 +118,11 @@ func (s *subject) verifyCMS(sd *cms.SignedData, si *cms.SignerInfo, digest impri
 	default:
 		if err := si.Verify(digest); err != nil && cms.KindOf(err) != cms.Weak { // that is for the policy, see signatureCrypto
 			add(cmsFinding(err))
-		} else if si.SigningCertificate == nil {
+		} else if si.SigningCertificate == nil && si.RawSignedAttributes == nil {
+			// Signed attributes of another signature, presented as a content, verify too.
 			add(doubt(SigConstraintsFailure, "unbound"))
+		} else if si.SigningCertificate == nil {
+			s.unnamed = true
 		}
 	}
 }

@@ -20,6 +20,7 @@ var sentences = map[string][2]string{
 	"weak-reference":            {"la firma indica il proprio certificato con %s, che altrove non è più affidabile ma qui basta ancora", "the signature names its certificate by %s, which is no longer safe elsewhere but still good enough for this"},
 	"no-chain":                  {"il certificato di %s non porta a nessuna delle radici considerate attendibili", "the certificate of %s does not lead to any of the trusted roots"},
 	"chain":                     {"il certificato di %s non può stare nel percorso: %s", "the certificate of %s cannot be in the path: %s"},
+	"no-key-usage":              {"il certificato di %s non dice a che cosa serve la sua chiave (keyUsage): vale per tutto", "the certificate of %s does not say what its key is for (keyUsage): it is for anything"},
 	"key-usage":                 {"il certificato di %s non è fatto per firmare documenti (keyUsage)", "the certificate of %s is not for signing documents (keyUsage)"},
 	"expired":                   {"il certificato di %s è scaduto il %s e nulla prova che la firma sia precedente", "the certificate of %s expired on %s and nothing proves that the signature is older"},
 	"not-yet-valid":             {"il certificato di %s vale solo dal %s", "the certificate of %s is valid only from %s"},

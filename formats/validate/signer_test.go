@@ -5,8 +5,13 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/asn1"
 	"encoding/hex"
+	"encoding/pem"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -244,4 +249,58 @@ func earlier(t *testing.T, tok []byte) []byte {
 		t.Fatal(err)
 	}
 	return changed
+}
+
+// A plain CMS signature does not name its certificate: it passes with a remark
+// unless the policy wants AdES. Without signed attributes it never does, since the
+// attributes of another signature could be its content.
+func TestUnnamedCertificate(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	strict := w.options()
+	rules := *policy.Default()
+	rules.UnnamedCertificate = "indeterminate"
+	strict.Policy = &rules
+	p := must(cades.Prepare(strings.NewReader("the content"), 11, cades.Options{Certificate: w.holder.cert, Chain: w.holder.chain, Hash: crypto.SHA256, Plain: true}))
+	var out bytes.Buffer
+	if err := p.Assemble(&out, strings.NewReader("the content"), 11, must(w.holder.key.Sign(rand.Reader, p.DTBSR(), crypto.SHA256)), nil); err != nil {
+		t.Fatal(err)
+	}
+	plain := out.Bytes()
+	s := expect(t, validate(t, plain, w.options()), TotalPassed, "")
+	if !hasCode(s, "unbound") || s.Level != "" || !s.CoversWholeDocument {
+		t.Errorf("level %q, covers %v, %v", s.Level, s.CoversWholeDocument, s.Reasons)
+	}
+	expect(t, validate(t, plain, strict), Indeterminate, SigConstraintsFailure)
+	expect(t, validate(t, openSSL(t, w.holder, "-noattr"), w.options()), Indeterminate, SigConstraintsFailure)
+	changed := bytes.Replace(plain, []byte("the content"), []byte("The content"), 1)
+	if r := validate(t, changed, w.options()); r.Indication != TotalFailed {
+		t.Errorf("changed: %s", r.Text("en"))
+	}
+}
+
+// openSSL signs with openssl cms.
+func openSSL(t *testing.T, by *party, options ...string) []byte {
+	t.Helper()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("openssl is missing")
+	}
+	dir := t.TempDir()
+	key := must(x509.MarshalPKCS8PrivateKey(by.key))
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	args := append([]string{"cms", "-sign", "-binary", "-nodetach", "-outform", "DER", "-in", write("in", []byte("the content")),
+		"-signer", write("cert.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: by.cert.Raw})),
+		"-certfile", write("ca.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pki().sub.cert.Raw})),
+		"-inkey", write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))}, options...)
+	out, err := exec.Command("openssl", args...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

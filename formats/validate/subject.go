@@ -24,6 +24,7 @@ type subject struct {
 	algorithm   cms.Algorithm     // of the value; zero when it is not known
 	digests     []crypto.Hash     // other digests it relies on
 	reference   crypto.Hash       // digest by which it names its certificate, 0 if none
+	unnamed     bool              // it does not name its certificate, but could: plain CMS
 	stamps      []ades.Stamp      // time-stamps in it or over it
 	whole       bool              // it covers the whole document
 	covers      []string          // names of the documents it covers, where they have names

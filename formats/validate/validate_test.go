@@ -134,7 +134,7 @@ func TestPaths(t *testing.T) {
 		{"not yet valid", holder(func(c *x509.Certificate) { c.NotBefore = year(1) }), false, nil, TotalFailed, NotYetValid},
 		{"stamped before the certificate", holder(func(c *x509.Certificate) { c.NotBefore = stampedAt.Add(time.Minute) }), true, nil, TotalFailed, NotYetValid},
 		{"key usage of a CA", holder(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCertSign }), false, nil, Indeterminate, ChainConstraintsFailure},
-		{"no key usage", holder(func(c *x509.Certificate) { c.KeyUsage = 0 }), false, nil, Indeterminate, ChainConstraintsFailure},
+		{"no key usage", holder(func(c *x509.Certificate) { c.KeyUsage = 0 }), false, nil, TotalPassed, ""},
 		{"unknown critical extension", holder(func(c *x509.Certificate) { c.ExtraExtensions = []pkix.Extension{unknown} }), false, nil, Indeterminate, ChainGeneralFailure},
 		{"issuer is no CA", noCA, false, nil, Indeterminate, ChainGeneralFailure},
 		{"issuer may not issue", under(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), false, nil, Indeterminate, ChainGeneralFailure},

@@ -49,11 +49,14 @@ type Policy struct {
 	Version string `toml:"version"`
 	Source  string `toml:"source"` // where the rules come from
 	// UnknownSignaturePolicy is "accept" (also when empty) or "indeterminate".
-	UnknownSignaturePolicy string            `toml:"unknown-signature-policy"`
-	Digests                []Digest          `toml:"digest"`
-	Signatures             []SignatureRule   `toml:"signature"`
-	Revocation             Freshness         `toml:"revocation"`
-	SignaturePolicies      []SignaturePolicy `toml:"signature-policy"`
+	UnknownSignaturePolicy string `toml:"unknown-signature-policy"`
+	// UnnamedCertificate is what to do with a CMS signature that does not name its
+	// certificate under its protection: "accept" (also when empty) or "indeterminate".
+	UnnamedCertificate string            `toml:"unnamed-certificate"`
+	Digests            []Digest          `toml:"digest"`
+	Signatures         []SignatureRule   `toml:"signature"`
+	Revocation         Freshness         `toml:"revocation"`
+	SignaturePolicies  []SignaturePolicy `toml:"signature-policy"`
 }
 
 // Digest says until when a digest algorithm is good.
@@ -157,6 +160,9 @@ func (p *Policy) check() error {
 	}
 	if !slices.Contains([]string{"", "accept", "indeterminate"}, p.UnknownSignaturePolicy) {
 		return fmt.Errorf("unknown-signature-policy is %q, not accept or indeterminate", p.UnknownSignaturePolicy)
+	}
+	if !slices.Contains([]string{"", "accept", "indeterminate"}, p.UnnamedCertificate) {
+		return fmt.Errorf("unnamed-certificate is %q, not accept or indeterminate", p.UnnamedCertificate)
 	}
 	if !slices.Contains([]string{"", "accept", "prove"}, p.Revocation.ExpiredSigner) {
 		return fmt.Errorf("expired-signer is %q, not accept or prove", p.Revocation.ExpiredSigner)
