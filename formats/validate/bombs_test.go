@@ -90,12 +90,6 @@ func zipped(t testing.TB, fill func(*zip.Writer)) string {
 	return b.String()
 }
 
-func zipFile(t testing.TB, z *zip.Writer, name, data string) {
-	t.Helper()
-	w := must(z.Create(name))
-	must(w.Write([]byte(data)))
-}
-
 // bombs are files of up to 10 MB that ask for more work or memory than they look.
 var bombs = map[string]func(t testing.TB) string{
 	"cms: indefinite lengths, deep": func(testing.TB) string { return upTo(bombSize, "\x30\x80") },

@@ -488,3 +488,9 @@ func TestChangesInWords(t *testing.T) {
 		}
 	}
 }
+
+func zipFile(t testing.TB, z *zip.Writer, name, data string) {
+	t.Helper()
+	w := must(z.Create(name))
+	must(w.Write([]byte(data)))
+}
