@@ -54,8 +54,8 @@ type Options struct {
 	// Appearance is what is seen of the signature; nil: nothing. Its Width, Height and Rotate are set here.
 	Appearance *appearance.Appearance
 	// Page, counted from 1, and Rect say where a new field is: left, bottom, right and top in points, from the
-	// lower left corner of the page as it is shown, turned and cropped; a page with a /UserUnit counts in that. Page 0 is the
-	// first.
+	// lower left corner of the page as it is shown, turned and cropped; a page with a /UserUnit counts in that.
+	// Page 0 is the first.
 	Page int
 	Rect [4]float64
 }

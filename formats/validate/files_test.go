@@ -249,8 +249,6 @@ func TestDetached(t *testing.T) {
 	expect(t, validate(t, pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: file}), with(content)), TotalPassed, "")
 }
 
-// Two certificates with the same issuer and serial number: the message names
-// both, the signed reference only one.
 // A document that was taken out of a container was not changed: it is not there.
 func TestDocumentTakenOut(t *testing.T) {
 	t.Parallel()
@@ -278,6 +276,8 @@ func TestDocumentTakenOut(t *testing.T) {
 	}
 }
 
+// Two certificates with the same issuer and serial number: the message names
+// both, the signed reference only one.
 func TestSwappedCertificate(t *testing.T) {
 	t.Parallel()
 	w := pki()
