@@ -249,8 +249,12 @@ func (c *Client) enter(ctx context.Context, op string) (leave func(), err error)
 	}
 }
 
-// send delivers a frame and returns the answering one, with one repetition when
-// the connection breaks.
+// sends is how often a request is sent. A process that is being killed closes its
+// connections before its socket, so that the second time may reach the dying one.
+const sends = 3
+
+// send delivers a frame and returns the answering one, with repetitions when the
+// connection breaks.
 func (c *Client) send(ctx context.Context, f []byte) ([]byte, error) {
 	for try := 1; ; try++ {
 		conn, err := c.conn(ctx)
@@ -264,7 +268,7 @@ func (c *Client) send(ctx context.Context, f []byte) ([]byte, error) {
 		}
 		conn.Close()
 		c.dropIdle() // they go to the same process, which is probably gone
-		if try == 2 || ctx.Err() != nil || !broken(err) {
+		if try == sends || ctx.Err() != nil || !broken(err) {
 			return nil, &Error{Kind: Unavailable, Msg: "the vault did not answer; try again", Err: err}
 		}
 	}
@@ -359,7 +363,7 @@ func (c *Client) dropIdle() {
 }
 
 // alive reports whether an idle connection is open and silent, as it should be.
-// Asking costs a system call and saves the one repetition a request has.
+// Asking costs a system call and saves one of the repetitions a request has.
 func alive(conn *net.UnixConn) bool {
 	raw, err := conn.SyscallConn()
 	if err != nil {
