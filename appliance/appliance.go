@@ -181,12 +181,18 @@ func lock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("appliance: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("appliance: another service is running in this folder (%s is locked)", path)
+	for end := time.Now().Add(lockWait); unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; time.Sleep(lockWait / 50) {
+		if time.Now().After(end) {
+			f.Close()
+			return nil, fmt.Errorf("appliance: another service is running in this folder (%s is locked)", path)
+		}
 	}
 	return f, nil
 }
+
+// lockWait is for a service that is just ending: a program that it was about to start
+// holds its lock until that has begun.
+const lockWait = time.Second
 
 // startVault starts the vault and keeps it alive. A one-shot command uses one
 // that already answers; a service has its own supervisor even then, because a
