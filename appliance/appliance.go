@@ -181,18 +181,19 @@ func lock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("appliance: %w", err)
 	}
-	for end := time.Now().Add(lockWait); unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; time.Sleep(lockWait / 50) {
-		if time.Now().After(end) {
-			f.Close()
-			return nil, fmt.Errorf("appliance: another service is running in this folder (%s is locked)", path)
-		}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("appliance: another service is running in this folder (%s is locked)", path)
 	}
 	return f, nil
 }
 
-// lockWait is for a service that is just ending: a program that it was about to start
-// holds its lock until that has begun.
-const lockWait = time.Second
+// unlock gives a lock back at once. To close its file is not enough: a program that
+// is just being started has a copy of it until it runs, and the lock with it.
+func unlock(f *os.File) {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN) // closing does it too, if later
+	f.Close()
+}
 
 // startVault starts the vault and keeps it alive. A one-shot command uses one
 // that already answers; a service has its own supervisor even then, because a
@@ -293,7 +294,7 @@ func (a *Appliance) Close() error {
 		a.supervisor.stop()
 	}
 	if a.lock != nil {
-		defer a.lock.Close()
+		defer unlock(a.lock)
 	}
 	if a.DB != nil {
 		return a.DB.Close()

@@ -164,32 +164,45 @@ func impostor(t *testing.T, serve func(n int, c net.Conn)) (socket string) {
 	return socket
 }
 
-// TestRepetitions: a request goes out so many times at most, with one identifier.
+// TestRepetitions: a request goes out again when the connection breaks, with one
+// identifier, and has the answer of the third sending; after that it is given up.
 func TestRepetitions(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	var ids []string
-	socket := impostor(t, func(n int, c net.Conn) {
-		b, err := readFrame(c)
-		if err != nil {
-			return
-		}
-		q, err := parseRequest(b)
-		if err != nil {
-			t.Error(err)
+	for _, breaks := range []int{1, 2, 3} {
+		var mu sync.Mutex
+		var ids []string
+		c := Dial(impostor(t, func(n int, c net.Conn) {
+			b, err := readFrame(c)
+			if err != nil {
+				return
+			}
+			q, err := parseRequest(b)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if ids = append(ids, q.ID); n <= breaks {
+				return
+			}
+			if f, err := frame(answer{ID: q.ID, Body: []byte(`{"node":"node-7"}`)}); err != nil {
+				t.Error(err)
+			} else if _, err := c.Write(f); err != nil {
+				t.Error(err)
+			}
+		}))
+		s, err := c.Status(t.Context())
+		c.Close()
+		if breaks == 3 {
+			want(t, err, Unavailable)
+		} else if err != nil || s.Node != "node-7" {
+			t.Errorf("after %d breaks: %+v, %v", breaks, s, err)
 		}
 		mu.Lock()
-		defer mu.Unlock()
-		ids = append(ids, q.ID)
-	})
-	c := Dial(socket)
-	defer c.Close()
-	_, err := c.Status(t.Context())
-	want(t, err, Unavailable)
-	mu.Lock()
-	defer mu.Unlock()
-	if len(ids) != sends || len(slices.Compact(slices.Clone(ids))) != 1 {
-		t.Errorf("identifiers: %v", ids)
+		if len(ids) != min(breaks+1, 3) || len(slices.Compact(slices.Clone(ids))) != 1 {
+			t.Errorf("after %d breaks: identifiers %v", breaks, ids)
+		}
+		mu.Unlock()
 	}
 }
 
