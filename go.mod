@@ -5,11 +5,13 @@ go 1.26.0
 replace github.com/weppos/publicsuffix-go => github.com/weppos/publicsuffix-go v0.50.3
 
 require (
+	filippo.io/nistec v0.0.4
 	github.com/beevik/etree v1.7.0
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/digitorus/timestamp v0.0.0-20231217203849-220c5c2851b7
+	github.com/facebook/time v0.0.0-20260822211804-f81aedc1c1e3
 	github.com/gabriel-vasile/mimetype v1.4.16
 	github.com/gofiber/fiber/v2 v2.52.15
 	github.com/landlock-lsm/go-landlock v0.11.0
