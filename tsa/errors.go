@@ -25,6 +25,10 @@ const (
 	NotValid Kind = "not-valid"
 	// Unavailable: the key, the serial numbers or the archive failed.
 	Unavailable Kind = "unavailable"
+	// NotPermitted: this requester may not have this stamp: account, quota, rate.
+	NotPermitted Kind = "not-permitted"
+	// Stopped: the unit was stopped and stays so until somebody acts.
+	Stopped Kind = "stopped"
 )
 
 // Error is the error of this package.
@@ -57,22 +61,32 @@ func fail(k Kind, err error, format string, a ...any) *Error {
 	return &Error{Kind: k, Msg: fmt.Sprintf(format, a...), Err: err}
 }
 
-// refusal is the table from errors to what the requester is told. Causes stay
-// inside: only the message goes out.
-func (e *Error) refusal() cms.Refusal {
-	var r *cms.Refusal
+// refusal is [Refusal] of the error itself.
+func (e *Error) refusal() cms.Refusal { return Refusal(e) }
+
+// Refusal is the one table from errors to what the requester is told (RFC 3161
+// §2.4.2). Causes stay inside: only messages of this package go out.
+func Refusal(err error) cms.Refusal {
+	var e *Error
+	if !errors.As(err, &e) {
+		return cms.Refusal{FailureInfo: cms.SystemFailure, Text: "the time-stamp could not be made; try again later"}
+	}
+	r := cms.Refusal{FailureInfo: cms.SystemFailure, Text: e.Msg}
+	var of *cms.Refusal
 	switch e.Kind {
 	case BadRequest:
-		if errors.As(e.Err, &r) {
-			return *r
+		if errors.As(e.Err, &of) {
+			return *of
 		}
-		return cms.Refusal{FailureInfo: cms.BadRequest, Text: e.Msg}
+		r.FailureInfo = cms.BadRequest
+	case NotPermitted: // "transaction not permitted or supported"
+		r.FailureInfo = cms.BadRequest
 	case UnacceptedHash:
-		return cms.Refusal{FailureInfo: cms.BadAlg, Text: e.Msg}
+		r.FailureInfo = cms.BadAlg
 	case UnacceptedPolicy:
-		return cms.Refusal{FailureInfo: cms.UnacceptedPolicy, Text: e.Msg}
+		r.FailureInfo = cms.UnacceptedPolicy
 	case TimeNotAvailable:
-		return cms.Refusal{FailureInfo: cms.TimeNotAvailable, Text: e.Msg}
+		r.FailureInfo = cms.TimeNotAvailable
 	}
-	return cms.Refusal{FailureInfo: cms.SystemFailure, Text: e.Msg}
+	return r
 }
