@@ -1,6 +1,6 @@
 #!/bin/sh
-# Copies what the pages use of Bootstrap Italia into dist, which the program
-# embeds. Run after `npm ci --ignore-scripts` in this folder.
+# Copies what the pages use of Bootstrap Italia, and the digests that the page
+# for time-stamps computes, into dist, which the program embeds. Run after `npm ci --ignore-scripts` in this folder.
 set -eu
 cd "$(dirname "$0")"
 from=node_modules/bootstrap-italia
@@ -37,3 +37,14 @@ face 'Roboto Mono' Roboto_Mono roboto-mono-v13-latin-ext_latin-700 700 normal
 cp "$from/dist/fonts/Titillium_Web/OFL.txt" dist/fonts/Titillium_Web/
 cp "$from/dist/fonts/Lora/OFL.txt" dist/fonts/Lora/
 cp "$from/dist/fonts/Roboto_Mono/LICENSE.txt" dist/fonts/Roboto_Mono/
+
+# SHA-256, SHA-384 and SHA-512 for files of any size: what browsers have by
+# themselves wants the whole file in memory. Files whose name begins with an
+# underscore would not be embedded.
+noble=node_modules/@noble/hashes
+mkdir -p dist/noble
+for f in sha2 _md _u64 utils; do
+	[ -f "$noble/$f.js" ] || { echo "build.sh: $noble/$f.js is missing" >&2; exit 1; }
+	sed -e 's|from "\./_|from "./|' -e '/sourceMappingURL=/d' "$noble/$f.js" >"dist/noble/${f#_}.js"
+done
+cp "$noble/LICENSE" dist/noble/LICENSE.txt
