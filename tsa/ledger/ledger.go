@@ -1,0 +1,130 @@
+// Package ledger keeps every token that was issued: the archive that the law
+// wants for twenty years, the journal per token, and the account of what each
+// customer has used, all in ONE record that is on the disk before the answer
+// leaves. Because it is one record, the three can never disagree.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"sigillo/store"
+)
+
+// Options of [Open]; the zero value is good.
+type Options struct {
+	// SegmentSize is after how many bytes a new file is begun; 0 means 64 MiB.
+	SegmentSize int64
+	// Index is the database in which the places of the entries are noted, so that
+	// lookups by digest, serial and account need not read the segments; nil: they
+	// do. It can be thrown away: what is missing is filled in again.
+	Index *store.DB
+	// IndexShare is how much of one core the filling of the index may take under
+	// load; 0 means 0.1.
+	IndexShare float64
+	// ReadOnly opens the ledger beside the process that holds it: as it is at this
+	// moment, changing nothing.
+	ReadOnly bool
+	// OnEvent is told what an operator should know. It is called by one goroutine
+	// at a time and must return soon. May be nil.
+	OnEvent func(Event)
+}
+
+// Event is something an operator should know.
+type Event struct {
+	Kind string // "recovered", "stopped", "full", "index-failed"
+	Text string // in words
+	Err  error
+}
+
+// Ledger is the open record. It is safe for concurrent use.
+type Ledger struct{}
+
+// Format is what [Ledger.Export] writes.
+type Format string
+
+// The formats of an export.
+const (
+	CSV        Format = "csv"        // one line per token
+	Accounting Format = "accounting" // CSV, one line per account, lot and month
+	Zip        Format = "zip"        // the tokens as files, and index.csv
+)
+
+// Totals are the sums over the whole ledger.
+type Totals struct {
+	Entries  int64
+	Accounts map[string]Used
+}
+
+// Used is how many stamps an account has used.
+type Used struct {
+	Stamps int64
+	Lots   map[string]int64 // of them by lot; "" is no key
+}
+
+// Report is what [Ledger.Verify] has looked at.
+type Report struct {
+	Entries  int64
+	Segments int
+	Bytes    int64
+	Head     Head
+	Totals   Totals
+}
+
+// Exported says what an export holds.
+type Exported struct {
+	Entries int64
+	LastSeq int64 // pass it as Query.After to go on
+	More    bool  // it ended at Query.Limit and there may be more
+}
+
+var errNotYet = errors.New("not yet")
+
+// Open opens the ledger in the folder dir, making it if need be.
+func Open(dir string, o Options) (*Ledger, error) { return nil, errNotYet }
+
+// Append records an entry. It is durable when Append returns nil; when it
+// returns an error the token must not go out.
+func (l *Ledger) Append(ctx context.Context, e Entry) error { return errNotYet }
+
+// Close writes what is under way and closes the ledger.
+func (l *Ledger) Close() error { return errNotYet }
+
+// Head returns the last durable state.
+func (l *Ledger) Head() Head { return Head{} }
+
+// CheckHead says whether the ledger had this state once: nil, or Damaged.
+func (l *Ledger) CheckHead(ctx context.Context, h Head) error { return errNotYet }
+
+// Totals returns the durable sums.
+func (l *Ledger) Totals() Totals { return Totals{} }
+
+// Used returns how many stamps of an account are recorded.
+func (l *Ledger) Used(account string) int64 { return 0 }
+
+// UsedOfLot returns how many stamps of a lot are recorded.
+func (l *Ledger) UsedOfLot(account, lot string) int64 { return 0 }
+
+// Months returns what was used per account, lot and month, for stamps in [from, to).
+func (l *Ledger) Months(ctx context.Context, from, to time.Time) ([]Month, error) {
+	return nil, errNotYet
+}
+
+// Lookup returns the entries that a query selects, in their order.
+func (l *Ledger) Lookup(ctx context.Context, q Query) ([]Entry, error) { return nil, errNotYet }
+
+// Token returns the token of an entry that Lookup has returned, byte for byte as
+// it was delivered.
+func (l *Ledger) Token(e Entry) ([]byte, error) { return nil, errNotYet }
+
+// Export writes what a query selects.
+func (l *Ledger) Export(ctx context.Context, w io.Writer, q Query, f Format) (Exported, error) {
+	return Exported{}, errNotYet
+}
+
+// Verify reads the whole ledger and checks it.
+func (l *Ledger) Verify(ctx context.Context, checkpoints ...Head) (Report, error) {
+	return Report{}, errNotYet
+}
