@@ -32,7 +32,8 @@ type cryptoki interface {
 	wrap(s sessionID, m mechanism, kek, key handle) ([]byte, error)
 	unwrap(s sessionID, m mechanism, kek handle, blob []byte, t template) (handle, error)
 	destroy(s sessionID, o handle) error
-	sign(s sessionID, m mechanism, key handle, data []byte) ([]byte, error)
+	// sign puts the result, which may be shorter, into out, and returns it.
+	sign(s sessionID, m mechanism, key handle, data, out []byte) ([]byte, error)
 	encrypt(s sessionID, m mechanism, key handle, data []byte) ([]byte, error)
 	decrypt(s sessionID, m mechanism, key handle, data []byte) ([]byte, error)
 	random(s sessionID, n int) ([]byte, error)
@@ -117,11 +118,9 @@ func (m *module) unwrap(s sessionID, mech mechanism, kek handle, blob []byte, t 
 
 func (m *module) destroy(s sessionID, o handle) error { return m.ctx.DestroyObject(s, o) }
 
-func (m *module) sign(s sessionID, mech mechanism, key handle, data []byte) ([]byte, error) {
-	if err := m.ctx.SignInit(s, []*pkcs11.Mechanism{mech}, key); err != nil {
-		return nil, err
-	}
-	return m.ctx.Sign(s, data)
+func (m *module) sign(s sessionID, mech mechanism, key handle, data, out []byte) ([]byte, error) {
+	n, err := m.functions.sign(s, mech, key, data, out)
+	return out[:n], err
 }
 
 func (m *module) encrypt(s sessionID, mech mechanism, key handle, data []byte) ([]byte, error) {

@@ -1,6 +1,7 @@
 package hsm
 
 import (
+	"crypto"
 	"sync"
 
 	"github.com/miekg/pkcs11"
@@ -219,13 +220,13 @@ func (x *faulty) destroy(s sessionID, o handle) error {
 	return err
 }
 
-func (x *faulty) sign(s sessionID, m mechanism, key handle, data []byte) ([]byte, error) {
+func (x *faulty) sign(s sessionID, m mechanism, key handle, data, out []byte) ([]byte, error) {
 	leave, err := x.enter("sign", s)
 	defer leave()
 	if err != nil {
 		return nil, err
 	}
-	b, err := x.cryptoki.sign(s, m, key, data)
+	b, err := x.cryptoki.sign(s, m, key, data, out)
 	if x.f.Sign != nil {
 		return x.f.Sign(b, err)
 	}
@@ -263,3 +264,28 @@ func (x *faulty) random(s sessionID, n int) ([]byte, error) {
 
 // RV is a return code as an error.
 func RV(code uint) error { return pkcs11.Error(code) }
+
+// RawSigner gives the bare calls of the module for one signature with the key of
+// that label, in a session of its own.
+func (t *Token) RawSigner(label string) (sign func() error, done func(), err error) {
+	k, err := t.Signer(label)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.mu.Lock()
+	key, slot := t.objects[label].handle, t.slot
+	t.mu.Unlock()
+	s, err := t.api.open(slot, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	j, err := newJob(k.public, make([]byte, 32), crypto.SHA256)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := make([]byte, j.size)
+	return func() error {
+		_, err := t.api.sign(s, j.mech, key, j.data, out)
+		return err
+	}, func() { _ = t.api.close(s) }, nil
+}

@@ -20,11 +20,12 @@ import (
 // and sessions: SoftHSM adds a slot inside C_GetSlotList without a lock of its
 // own. objects is the right to work on key objects, see Token.sharing.
 type module struct {
-	path    string
-	ctx     *pkcs11.Ctx
-	slots   sync.Mutex
-	objects *semaphore.Weighted
-	refs    int // guarded by modules.mu
+	path      string
+	ctx       *pkcs11.Ctx
+	functions functions
+	slots     sync.Mutex
+	objects   *semaphore.Weighted
+	refs      int // guarded by modules.mu
 }
 
 // allObjects is the weight of an exclusive right to work on objects; a shared
@@ -62,7 +63,13 @@ func load(path string) (*module, error) {
 		ctx.Destroy()
 		return nil, fail(TokenGone, err, "the PKCS#11 module %s does not start; for SoftHSM check the file named by SOFTHSM2_CONF", path)
 	}
-	m := &module{path: path, ctx: ctx, objects: semaphore.NewWeighted(allObjects), refs: 1}
+	direct, err := loadFunctions(path)
+	if err != nil {
+		_ = ctx.Finalize() // nobody uses it yet
+		ctx.Destroy()
+		return nil, fail(TokenGone, err, "cannot use the PKCS#11 module %s", path)
+	}
+	m := &module{path: path, ctx: ctx, functions: direct, objects: semaphore.NewWeighted(allObjects), refs: 1}
 	modules.loaded[path] = m
 	return m, nil
 }
@@ -78,6 +85,7 @@ func (m *module) unload() {
 	m.slots.Lock()
 	defer m.slots.Unlock()
 	_ = m.ctx.Finalize() // nothing is left that could use the answer
+	m.functions.unload()
 	m.ctx.Destroy()
 }
 

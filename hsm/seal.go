@@ -29,7 +29,7 @@ func (t *Token) MAC(ctx context.Context, label string, data []byte) ([]byte, err
 		if err != nil {
 			return err
 		}
-		mac, err = t.api.sign(s.id, mech(pkcs11.CKM_SHA256_HMAC), o.handle, data)
+		mac, err = macOf(t.api, s.id, o.handle, data)
 		if err == nil && len(mac) != 32 {
 			return fail(Failed, nil, "the token returned a MAC of %d bytes", len(mac))
 		}
@@ -39,6 +39,13 @@ func (t *Token) MAC(ctx context.Context, label string, data []byte) ([]byte, err
 		return nil, err
 	}
 	return mac, nil
+}
+
+// maxMAC has room for any MAC, so that one of a wrong length shows.
+const maxMAC = 64
+
+func macOf(api cryptoki, s sessionID, key handle, data []byte) ([]byte, error) {
+	return api.sign(s, mechMAC, key, data, make([]byte, maxMAC))
 }
 
 // CheckMAC reports whether mac is the MAC of data, in constant time.

@@ -5,10 +5,8 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"encoding/asn1"
 	"errors"
 	"io"
-	"math/big"
 	"time"
 
 	"github.com/miekg/pkcs11"
@@ -115,11 +113,23 @@ var digestInfo = map[crypto.Hash][]byte{
 	crypto.SHA512: {0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40},
 }
 
+// The mechanisms without a parameter that sign. Nobody changes them.
+var (
+	mechECDSA = mech(pkcs11.CKM_ECDSA)
+	mechPKCS1 = mech(pkcs11.CKM_RSA_PKCS)
+	mechMAC   = mech(pkcs11.CKM_SHA256_HMAC)
+)
+
 // pssHashes are the CKM_… and CKG_MGF1_… of each hash.
 var pssHashes = map[crypto.Hash][2]uint{
 	crypto.SHA256: {pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256},
 	crypto.SHA384: {pkcs11.CKM_SHA384, pkcs11.CKG_MGF1_SHA384},
 	crypto.SHA512: {pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512},
+}
+
+func mechPSS(hash crypto.Hash, salt int) mechanism {
+	ids := pssHashes[hash]
+	return pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, pkcs11.NewPSSParams(ids[0], ids[1], uint(salt)))
 }
 
 // newJob checks digest and options against the key and chooses the mechanism.
@@ -143,11 +153,11 @@ func newJob(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (job
 		}
 		n := (pub.Curve.Params().N.BitLen() + 7) / 8
 		// FIPS 186-5 §6.4.1: the leftmost bits of a digest longer than the order.
-		return job{mech: mech(pkcs11.CKM_ECDSA), data: digest[:min(len(digest), n)], bytes: n, size: 2 * n}, nil
+		return job{mech: mechECDSA, data: digest[:min(len(digest), n)], bytes: n, size: 2 * n}, nil
 	case *rsa.PublicKey:
 		if !isPSS {
-			data := append(append([]byte(nil), prefix...), digest...)
-			return job{mech: mech(pkcs11.CKM_RSA_PKCS), data: data, size: pub.Size()}, nil
+			data := append(append(make([]byte, 0, len(prefix)+len(digest)), prefix...), digest...)
+			return job{mech: mechPKCS1, data: data, size: pub.Size()}, nil
 		}
 		longest := (pub.N.BitLen()-1+7)/8 - 2 - hash.Size()
 		salt := pss.SaltLength
@@ -160,17 +170,21 @@ func newJob(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (job
 		if salt < 0 || salt > longest {
 			return job{}, fail(Unsupported, nil, "sign: a PSS salt of %d bytes does not fit", salt)
 		}
-		ids := pssHashes[hash]
-		param := pkcs11.NewPSSParams(ids[0], ids[1], uint(salt))
-		return job{mech: pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_PSS, param), data: digest, size: pub.Size()}, nil
+		return job{mech: mechPSS(hash, salt), data: digest, size: pub.Size()}, nil
 	}
 	return job{}, fail(Unsupported, nil, "sign: the key is neither RSA nor EC")
 }
 
 // run signs and brings the result into the form that Go and the signature
-// standards use.
+// standards use. It makes one piece of memory: the token writes behind the place
+// where the DER will be.
 func (j job) run(api cryptoki, s sessionID, key handle) ([]byte, error) {
-	raw, err := api.sign(s, j.mech, key, j.data)
+	der := 0
+	if j.bytes > 0 {
+		der = maxDER(j.bytes)
+	}
+	buf := make([]byte, der+j.size)
+	raw, err := api.sign(s, j.mech, key, j.data, buf[der:])
 	if err != nil {
 		return nil, err
 	}
@@ -180,13 +194,45 @@ func (j job) run(api cryptoki, s sessionID, key handle) ([]byte, error) {
 	if j.bytes == 0 {
 		return raw, nil
 	}
-	der, err := asn1.Marshal(struct{ R, S *big.Int }{
-		new(big.Int).SetBytes(raw[:j.bytes]), new(big.Int).SetBytes(raw[j.bytes:]),
-	})
-	if err != nil {
-		return nil, fail(Failed, err, "sign: encode the signature")
+	return appendDER(buf[:0], raw[:j.bytes], raw[j.bytes:]), nil
+}
+
+// maxDER is the size of the longest ECDSA-Sig-Value of two numbers of n bytes,
+// for n up to 66: a length of two bytes for the SEQUENCE, a zero before each.
+func maxDER(n int) int { return 3 + 2*(2+1+n) }
+
+// appendDER appends ECDSA-Sig-Value (RFC 3279 §2.2.3) of r and s, which are
+// big-endian and not negative and do not lie where it is written.
+func appendDER(dst, r, s []byte) []byte {
+	r, s = integer(r), integer(s)
+	n := 4 + len(r) + len(s)
+	if r[0] >= 0x80 {
+		n++
 	}
-	return der, nil
+	if s[0] >= 0x80 {
+		n++
+	}
+	if dst = append(dst, 0x30); n >= 0x80 {
+		dst = append(dst, 0x81)
+	}
+	dst = append(dst, byte(n))
+	for _, x := range [][]byte{r, s} {
+		if x[0] >= 0x80 {
+			dst = append(dst, 2, byte(len(x)+1), 0)
+		} else {
+			dst = append(dst, 2, byte(len(x)))
+		}
+		dst = append(dst, x...)
+	}
+	return dst
+}
+
+// integer cuts the leading zeros of a number, but not the last byte.
+func integer(x []byte) []byte {
+	for len(x) > 1 && x[0] == 0 {
+		x = x[1:]
+	}
+	return x
 }
 
 // verify checks a signature made by a job of the same arguments.
