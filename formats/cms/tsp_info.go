@@ -22,6 +22,9 @@ type TSTInfo struct {
 	Nonce            *big.Int
 	NonceRaw         []byte // INTEGER as in the request; goes before Nonce
 	TSA              []byte // GeneralName, DER; nil is not written
+	// Qualified: the statement esi4-qtstStatement-1 is in the extensions, by which
+	// the authority claims that this is a qualified time-stamp (EN 319 422 §9.1).
+	Qualified bool
 }
 
 // Marshal gives the TSTInfo in DER.
@@ -45,7 +48,7 @@ func (t *TSTInfo) Marshal() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ordering, nonce, tsa []byte
+	var ordering, nonce, tsa, extensions []byte
 	if t.Ordering {
 		ordering = []byte{tagBoolean, 1, 0xff}
 	}
@@ -57,8 +60,11 @@ func (t *TSTInfo) Marshal() ([]byte, error) {
 	if t.TSA != nil {
 		tsa = tlv(tagContext0Con, t.TSA)
 	}
+	if t.Qualified {
+		extensions = tlv(tagContext0Con|1, qualifiedExtension)
+	}
 	return tlv(tagSequence, derSmall(1), policy, imprint, derInt(t.SerialNumber), genTime,
-		accuracy, ordering, nonce, tsa), nil
+		accuracy, ordering, nonce, tsa, extensions), nil
 }
 
 // derGenTime writes a GeneralizedTime in UTC with the fraction that RFC 3161
@@ -164,7 +170,7 @@ func (t *TSTInfo) parseOptional(f []element, depth int) error {
 		case e.is(tagContext0) && e.constructed:
 			place, t.TSA = 4, e.body
 		case e.is(tagContext0|1) && e.constructed:
-			place, err = 5, checkExtensions(e, depth)
+			place, err = 5, t.parseExtensions(e, depth)
 		}
 		if err != nil {
 			return err
@@ -206,8 +212,18 @@ func (t *TSTInfo) parseAccuracy(e element, depth int) error {
 	return nil
 }
 
-// checkExtensions refuses critical extensions of a token: none is known.
-func checkExtensions(e element, depth int) error {
+// qualifiedExtension is the extension qcStatements (RFC 3739 §3.2.6) with the one
+// statement esi4-qtstStatement-1. It is not critical.
+var (
+	oidQCStatements    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}
+	oidQTSTStatement   = asn1.ObjectIdentifier{0, 4, 0, 19422, 1, 1}
+	qualifiedExtension = tlv(tagSequence, derOID(oidQCStatements),
+		tlv(tagOctets, tlv(tagSequence, tlv(tagSequence, derOID(oidQTSTStatement)))))
+)
+
+// parseExtensions refuses critical extensions of a token: none is known that may
+// be.
+func (t *TSTInfo) parseExtensions(e element, depth int) error {
 	all, err := fields(e.body, depth, 32)
 	if err != nil {
 		return err
@@ -223,6 +239,44 @@ func checkExtensions(e element, depth int) error {
 		if f[1].is(tagBoolean) && !bytes.Equal(f[1].body, []byte{0}) {
 			return fail(Unsupported, "the token has a critical extension that is not known")
 		}
+		oid, err := readOID(f[0])
+		if err != nil {
+			return err
+		}
+		if oid.Equal(oidQCStatements) {
+			if err := t.parseStatements(f[len(f)-1], depth); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *TSTInfo) parseStatements(value element, depth int) error {
+	list, rest, err := next(value.body, depth)
+	if err != nil {
+		return err
+	}
+	if !value.is(tagOctets) || value.constructed || !list.is(tagSequence) || len(rest) > 0 {
+		return fail(Malformed, "the qualified statements of the TSTInfo are broken")
+	}
+	all, err := fields(list.body, depth, 16)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		f, err := fields(s.body, depth, 2)
+		if err != nil {
+			return err
+		}
+		if !s.is(tagSequence) || len(f) == 0 {
+			return fail(Malformed, "a qualified statement of the TSTInfo is broken")
+		}
+		oid, err := readOID(f[0])
+		if err != nil {
+			return err
+		}
+		t.Qualified = t.Qualified || oid.Equal(oidQTSTStatement)
 	}
 	return nil
 }

@@ -1,13 +1,13 @@
 package cms
 
 import (
+	"bytes"
 	"crypto"
 	"encoding/asn1"
 	"fmt"
 	"math/big"
 
 	"golang.org/x/crypto/cryptobyte"
-	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // MaxRequestSize is the largest TimeStampReq in octets that is looked at.
@@ -116,127 +116,29 @@ func messageImprint(h crypto.Hash, raw, digest []byte) ([]byte, error) {
 	return tlv(tagSequence, raw, tlv(tagOctets, digest)), nil
 }
 
-// ParseTimestampRequest reads a TimeStampReq as strictly as RFC 3161 §2.4.1 puts
-// it: DER only, version 1, every field in its place and nothing after the last,
-// an imprint of the length of its algorithm. What the authority itself may accept
-// or not (algorithms, policies) is for the caller; only unknown digest algorithms
-// are refused here, and all extensions, since none is known (§2.4.1: critical or
-// not).
+// ParseTimestampRequest is [ReadRequest] into a value of its own, which shares
+// nothing with der.
 func ParseTimestampRequest(der []byte) (*TimestampRequest, *Refusal) {
-	if len(der) > MaxRequestSize {
-		return nil, refuse(BadDataFormat, "the request is larger than %d bytes", MaxRequestSize)
-	}
-	in := cryptobyte.String(der)
-	var body cryptobyte.String
-	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !in.Empty() {
-		return nil, refuse(BadDataFormat, "the request is not a DER TimeStampReq")
-	}
-	version := new(big.Int)
-	if !body.ReadASN1Integer(version) {
-		return nil, refuse(BadDataFormat, "the version is missing or not DER")
-	}
-	if !version.IsInt64() || version.Int64() != 1 {
-		return nil, refuse(BadRequest, "the version is not 1")
-	}
-	r := &TimestampRequest{}
-	if refusal := r.parseImprint(&body); refusal != nil {
+	v, refusal := ReadRequest(der)
+	if refusal != nil {
 		return nil, refusal
 	}
-	if refusal := r.parseOptions(&body); refusal != nil {
-		return nil, refusal
+	r := &TimestampRequest{
+		Hash: v.Hash, HashAlgorithmRaw: bytes.Clone(v.HashAlgorithm), Imprint: bytes.Clone(v.Imprint),
+		NonceRaw: bytes.Clone(v.Nonce), CertReq: v.CertReq,
+	}
+	if v.Policy != nil {
+		in := cryptobyte.String(v.Policy)
+		if !in.ReadASN1ObjectIdentifier(&r.Policy) { // an arc of more than 31 bits
+			return nil, refuse(UnacceptedPolicy, "the policy is not known; leave it out to get the default")
+		}
+	}
+	if v.Nonce != nil {
+		r.Nonce = new(big.Int)
+		in := cryptobyte.String(v.Nonce)
+		if !in.ReadASN1Integer(r.Nonce) { // cannot happen: ReadRequest has seen that it is DER
+			return nil, refuse(BadDataFormat, "the nonce is not DER")
+		}
 	}
 	return r, nil
-}
-
-func (r *TimestampRequest) parseImprint(body *cryptobyte.String) *Refusal {
-	var imprint, alg, algBody, digest cryptobyte.String
-	if !body.ReadASN1(&imprint, cbasn1.SEQUENCE) ||
-		!imprint.ReadASN1Element(&alg, cbasn1.SEQUENCE) ||
-		!imprint.ReadASN1(&digest, cbasn1.OCTET_STRING) || !imprint.Empty() {
-		return refuse(BadDataFormat, "the message imprint is not DER")
-	}
-	r.HashAlgorithmRaw = append([]byte(nil), alg...)
-	r.Imprint = append([]byte(nil), digest...)
-	if !alg.ReadASN1(&algBody, cbasn1.SEQUENCE) {
-		return refuse(BadDataFormat, "the digest algorithm is not DER")
-	}
-	var oid asn1.ObjectIdentifier
-	if !algBody.ReadASN1ObjectIdentifier(&oid) {
-		return refuse(BadDataFormat, "the digest algorithm is not DER")
-	}
-	if !algBody.Empty() {
-		var params cryptobyte.String
-		var tag cbasn1.Tag
-		if !algBody.ReadAnyASN1(&params, &tag) || !algBody.Empty() {
-			return refuse(BadDataFormat, "the digest algorithm is not DER")
-		}
-		if tag != cbasn1.NULL || !params.Empty() {
-			return refuse(BadAlg, "the digest algorithm has parameters")
-		}
-	}
-	if r.Hash = HashByOID(oid); r.Hash == 0 {
-		return refuse(BadAlg, "digest algorithm %v is not known", oid)
-	}
-	if len(r.Imprint) != r.Hash.Size() {
-		return refuse(BadDataFormat, "the imprint has %d bytes; %v has %d", len(r.Imprint), r.Hash, r.Hash.Size())
-	}
-	return nil
-}
-
-func (r *TimestampRequest) parseOptions(body *cryptobyte.String) *Refusal {
-	if body.PeekASN1Tag(cbasn1.OBJECT_IDENTIFIER) && !body.ReadASN1ObjectIdentifier(&r.Policy) {
-		return refuse(BadDataFormat, "the policy is not DER")
-	}
-	if body.PeekASN1Tag(cbasn1.INTEGER) {
-		var raw cryptobyte.String
-		r.Nonce = new(big.Int)
-		if !body.ReadASN1Element(&raw, cbasn1.INTEGER) {
-			return refuse(BadDataFormat, "the nonce is not DER")
-		}
-		r.NonceRaw = append([]byte(nil), raw...)
-		if !raw.ReadASN1Integer(r.Nonce) {
-			return refuse(BadDataFormat, "the nonce is not DER")
-		}
-	}
-	if body.PeekASN1Tag(cbasn1.BOOLEAN) {
-		if !body.ReadASN1Boolean(&r.CertReq) || !r.CertReq { // DER does not write a default value
-			return refuse(BadDataFormat, "certReq is not DER")
-		}
-	}
-	if tag := cbasn1.Tag(0).ContextSpecific().Constructed(); body.PeekASN1Tag(tag) {
-		return refuseExtensions(body, tag)
-	}
-	if !body.Empty() {
-		return refuse(BadDataFormat, "the request has a field that is unknown or out of place")
-	}
-	return nil
-}
-
-// refuseExtensions tells a broken list of extensions from a well-formed one; both
-// are refused.
-func refuseExtensions(body *cryptobyte.String, tag cbasn1.Tag) *Refusal {
-	broken := refuse(BadDataFormat, "the extensions are not DER")
-	var list cryptobyte.String
-	if !body.ReadASN1(&list, tag) || !body.Empty() || list.Empty() {
-		return broken
-	}
-	var first asn1.ObjectIdentifier
-	for !list.Empty() {
-		var ext, value cryptobyte.String
-		var oid asn1.ObjectIdentifier
-		critical := true
-		if !list.ReadASN1(&ext, cbasn1.SEQUENCE) || !ext.ReadASN1ObjectIdentifier(&oid) {
-			return broken
-		}
-		if ext.PeekASN1Tag(cbasn1.BOOLEAN) && (!ext.ReadASN1Boolean(&critical) || !critical) {
-			return broken
-		}
-		if !ext.ReadASN1(&value, cbasn1.OCTET_STRING) || !ext.Empty() {
-			return broken
-		}
-		if first == nil {
-			first = oid
-		}
-	}
-	return refuse(UnacceptedExtension, "extension %v is not supported", first)
 }
