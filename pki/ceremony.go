@@ -34,11 +34,12 @@ func ceremonyPlan(c Config) []step {
 	responder := func(commonName string) func(Config, time.Time) (*x509.Certificate, error) {
 		return func(c Config, now time.Time) (*x509.Certificate, error) { return responderTemplate(c, now, commonName) }
 	}
+	firstUnit := func(c Config, now time.Time) (*x509.Certificate, error) { return unitTemplate(c, now, time.Time{}, 1) }
 	return []step{
 		{RootCA, c.RootKey, ProfileRoot, RootCA, rootTemplate},
 		{IssuingCA, c.CAKey, ProfileCA, RootCA, ca("Signature CA")},
 		{TSACA, c.CAKey, ProfileCA, RootCA, ca("Time-Stamping CA")},
-		{TSU, c.UnitKey, ProfileUnit, TSACA, unitTemplate},
+		{TSU, c.UnitKey, ProfileUnit, TSACA, firstUnit},
 		{OCSPIssuing, hsm.P256, ProfileResponder, IssuingCA, responder("Signature OCSP")},
 		{OCSPTSA, hsm.P256, ProfileResponder, TSACA, responder("Stamping OCSP")},
 		{label: JournalKey, keyType: hsm.P256},

@@ -38,7 +38,7 @@ const (
 	RootCA      = "root-ca"
 	IssuingCA   = "issuing-ca"
 	TSACA       = "tsa-ca"
-	TSU         = "tsu-1"
+	TSU         = "tsu-1" // the first time-stamping unit; see UnitLabel
 	OCSPIssuing = "ocsp-issuing"
 	OCSPTSA     = "ocsp-tsa"
 	JournalKey  = "journal" // signs the journal's checkpoints, has no certificate
@@ -215,25 +215,36 @@ func Open(ctx context.Context, db *store.DB, keys Keys, cfg Config, now func() t
 func (a *Authority) load(ctx context.Context) error {
 	return stored("read the certificates of the house", a.db.Read(ctx, func(tx *store.Tx) error {
 		for _, s := range ceremonyPlan(a.cfg) {
-			serial, err := tx.Setting(labelSetting(s.label))
-			if store.KindOf(err) == store.NotFound {
-				continue
-			}
-			if err != nil {
+			if err := a.loadLabel(tx, s.label); err != nil && store.KindOf(err) != store.NotFound {
 				return err
 			}
-			row, err := tx.Certificate(string(serial))
-			if err != nil {
+		}
+		for n := 2; n <= maxUnits; n++ {
+			if err := a.loadLabel(tx, UnitLabel(n)); store.KindOf(err) == store.NotFound {
+				return nil
+			} else if err != nil {
 				return err
 			}
-			cert, err := x509.ParseCertificate(row.DER)
-			if err != nil {
-				return wrap(Failed, "the stored certificate of "+s.label+" cannot be read", err)
-			}
-			a.setHouse(s.label, cert)
 		}
 		return nil
 	}))
+}
+
+func (a *Authority) loadLabel(tx *store.Tx, label string) error {
+	serial, err := tx.Setting(labelSetting(label))
+	if err != nil {
+		return err
+	}
+	row, err := tx.Certificate(string(serial))
+	if err != nil {
+		return err
+	}
+	cert, err := x509.ParseCertificate(row.DER)
+	if err != nil {
+		return wrap(Failed, "the stored certificate of "+label+" cannot be read", err)
+	}
+	a.setHouse(label, cert)
+	return nil
 }
 
 // labelSetting is the setting that holds the serial of a key's current certificate.

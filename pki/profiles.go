@@ -86,31 +86,6 @@ func caTemplate(c Config, now time.Time, commonName string) (*x509.Certificate, 
 	})
 }
 
-// unitTemplate is the certificate of a time-stamping unit: it lives long, so
-// that its tokens can be checked, and its key is used for three months only.
-func unitTemplate(c Config, now time.Time) (*x509.Certificate, error) {
-	t := template(now, c.UnitDays)
-	t.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
-	t.IssuingCertificateURL = []string{c.certURL(TSACA)}
-	t.OCSPServer = []string{c.ocspURL(TSACA)}
-	t.CRLDistributionPoints = []string{c.crlURL(TSACA)}
-	var err error
-	// The common name is unique to the unit (EN 319 422 §6.3): the next key's
-	// certificate starts on another day.
-	if t.RawSubject, err = c.houseName("Time-Stamping Unit 1 " + t.NotBefore.Format("20060102")); err != nil {
-		return nil, err
-	}
-	p := policy{oid: c.policyOID(".1.2"), cps: c.CPS}
-	if !c.Qualified {
-		p.notices = []string{testNotice}
-	}
-	return extend(t, stampingOnly,
-		func() (pkix.Extension, error) { return policiesExtension([]policy{p}) },
-		func() (pkix.Extension, error) {
-			return usagePeriod(t.NotBefore, t.NotBefore.AddDate(0, c.UnitUseMonths, 0))
-		})
-}
-
 // responderTemplate is the certificate of a status responder (RFC 6960
 // §4.2.2.2): short-lived instead of revocable.
 func responderTemplate(c Config, now time.Time, commonName string) (*x509.Certificate, error) {
