@@ -1,0 +1,220 @@
+package tsa
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/asn1"
+	"encoding/binary"
+	"math/big"
+	"testing"
+
+	"filippo.io/nistec"
+)
+
+func p256Key(t testing.TB) (*ecdsa.PrivateKey, *p256) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := newP256(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, v
+}
+
+// agree compares the verdict with that of crypto/ecdsa and gives it.
+func agree(t testing.TB, pub *ecdsa.PublicKey, v *p256, digest [32]byte, sig []byte) bool {
+	t.Helper()
+	theirs := ecdsa.VerifyASN1(pub, digest[:], sig)
+	if ours := v.verify(digest, sig) == nil; ours != theirs {
+		t.Fatalf("digest %x, signature %x: ours %v, crypto/ecdsa %v", digest, sig, ours, theirs)
+	}
+	return theirs
+}
+
+func sigValue(t testing.TB, r, s *big.Int) []byte {
+	t.Helper()
+	b, err := asn1.Marshal(struct{ R, S *big.Int }{r, s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Good, altered and hostile signatures get the verdict of crypto/ecdsa.
+func TestP256AgreesWithCrypto(t *testing.T) {
+	t.Parallel()
+	one, n := big.NewInt(1), p256Order
+	for range 8 {
+		key, v := p256Key(t)
+		pub := &key.PublicKey
+		var digest [32]byte
+		for i := range 24 {
+			_, _ = rand.Read(digest[:]) // does not fail since Go 1.24
+			switch i {
+			case 0:
+				digest = [32]byte{}
+			case 1: // greater than the order
+				for j := range digest {
+					digest[j] = 0xff
+				}
+			}
+			sig, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !agree(t, pub, v, digest, sig) {
+				t.Fatal("a good signature is refused")
+			}
+			r, s, _ := p256Numbers(sig)
+			high := new(big.Int).Sub(n, s)
+			if !agree(t, pub, v, digest, sigValue(t, r, high)) { // allowed by FIPS 186-5, so by both
+				t.Fatal("the other half of s is refused")
+			}
+			for _, bad := range [][2]*big.Int{
+				{r, new(big.Int)}, {new(big.Int), s}, {r, n}, {n, s}, {r, new(big.Int).Add(n, s)}, {new(big.Int).Add(n, r), s},
+				{r, new(big.Int).Neg(s)}, {new(big.Int).Neg(r), s}, {s, r}, {one, one}, {new(big.Int).Sub(n, one), new(big.Int).Sub(n, one)},
+				{r, new(big.Int).Lsh(s, 256)}, {new(big.Int).Add(r, one), s},
+			} {
+				if agree(t, pub, v, digest, sigValue(t, bad[0], bad[1])) {
+					t.Fatalf("r %v, s %v is accepted", bad[0], bad[1])
+				}
+			}
+			for j := range sig {
+				sig[j] ^= 1 << (i % 8)
+				if agree(t, pub, v, digest, sig) {
+					t.Fatalf("accepted with octet %d altered", j)
+				}
+				sig[j] ^= 1 << (i % 8)
+			}
+			other := digest
+			other[i] ^= 1
+			if agree(t, pub, v, other, sig) {
+				t.Fatal("accepted for another digest")
+			}
+			for _, bad := range [][]byte{nil, sig[:len(sig)-1], append(sig, 0), {0x30, 0}, append([]byte{0x30, 0x81, byte(len(sig) - 2)}, sig[2:]...)} {
+				if agree(t, pub, v, digest, bad) {
+					t.Fatalf("%x is accepted", bad)
+				}
+			}
+		}
+	}
+}
+
+// The table with its signed digits gives the same points as a multiplication, for
+// scalars at the edges of windows too.
+func TestP256Multiples(t *testing.T) {
+	t.Parallel()
+	key, v := p256Key(t)
+	b, err := key.PublicKey.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := nistec.NewP256Point().SetBytes(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(k *big.Int) {
+		var scalar [32]byte
+		k.FillBytes(scalar[:])
+		want, err := nistec.NewP256Point().ScalarMult(q, scalar[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := nistec.NewP256Point()
+		v.addMultiple(got, &scalar)
+		if got.Equal(want) != 1 {
+			t.Fatalf("%x·Q is another point", scalar)
+		}
+	}
+	top := new(big.Int).Lsh(big.NewInt(1), 256)
+	for shift := range uint(256) {
+		for _, add := range []int64{-1, 0, 1} {
+			k := new(big.Int).Lsh(big.NewInt(1), shift)
+			check(k.Add(k, big.NewInt(add)))
+			check(new(big.Int).Sub(new(big.Int).Sub(top, k), big.NewInt(2)))
+		}
+	}
+}
+
+// A sum whose two parts are one point, or opposite ones, takes other formulas: the
+// key and the digest are chosen so that u1·G = ±u2·Q.
+func TestP256SpecialSums(t *testing.T) {
+	t.Parallel()
+	for _, private := range []*big.Int{big.NewInt(1), new(big.Int).Sub(p256Order, big.NewInt(1)), big.NewInt(2)} {
+		var d [32]byte
+		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), private.FillBytes(d[:]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := newP256(&key.PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r := int64(1); r < 40; r++ { // e = ±r·d makes u1 = ±u2·d for every s
+			for _, sign := range []int64{1, -1} {
+				e := new(big.Int).Mul(private, big.NewInt(sign*r))
+				var digest [32]byte
+				e.Mod(e, p256Order).FillBytes(digest[:])
+				for s := int64(1); s < 5; s++ {
+					agree(t, &key.PublicKey, v, digest, sigValue(t, big.NewInt(r), big.NewInt(s)))
+				}
+			}
+		}
+	}
+}
+
+func FuzzP256(f *testing.F) {
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), append(make([]byte, 31), 7))
+	if err != nil {
+		f.Fatal(err)
+	}
+	v, err := newP256(&key.PublicKey)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i := range uint64(4) {
+		digest := sha256.Sum256(binary.BigEndian.AppendUint64(nil, i))
+		sig, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(digest[:], sig)
+	}
+	f.Add([]byte("x"), []byte{0x30, 6, 2, 1, 1, 2, 1, 1})
+	f.Fuzz(func(t *testing.T, d, sig []byte) {
+		var digest [32]byte
+		copy(digest[:], d)
+		agree(t, &key.PublicKey, v, digest, sig)
+	})
+}
+
+// The floor is crypto/ecdsa in the same run.
+func BenchmarkVerifyP256(b *testing.B) {
+	key, v := p256Key(b)
+	digest := sha256.Sum256([]byte("token"))
+	sig, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("tables", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := v.verify(digest, sig); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("crypto", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
+				b.Fatal("refused")
+			}
+		}
+	})
+}
