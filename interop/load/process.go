@@ -14,8 +14,8 @@ import (
 // tick is the unit of processor time in /proc, the same on all of Linux.
 const tick = 10 * time.Millisecond
 
-// family gives a process and all that descend from it.
-func family(pid int) []int {
+// Family gives a process and all that descend from it; nothing for 0.
+func Family(pid int) []int {
 	if pid == 0 {
 		return nil
 	}
@@ -59,7 +59,7 @@ type usage struct {
 func used(pids []int) usage {
 	var all []int
 	for _, pid := range pids {
-		all = append(all, family(pid)...)
+		all = append(all, Family(pid)...)
 	}
 	slices.Sort(all)
 	var u usage

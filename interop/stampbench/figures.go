@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"sigillo/interop/load"
+)
+
+const sigstoreTitle = "sigstore timestamp-server"
+
+// figures prints the lines of one type of key. Rates stand beside the bare rate
+// of the key, latencies and processor time beside sigstore's in the same run where
+// that has such a key; where it has not, latencies stand beside what they would be
+// if nothing but the key took time.
+func (b *bench) figures(key string, floors map[string]float64, results map[string]measured) {
+	peer := results["sigstore"]
+	for _, backend := range []struct{ name, floor string }{{"soft", "the bare key on all cores"}, {"softhsm", "the bare token on all cores"}} {
+		all, there := results[backend.name]
+		for _, sh := range shapes {
+			name := fmt.Sprintf("tsa.%s.%s.%s", key, backend.name, sh.name)
+			r := all[sh.name]
+			if r == nil && there {
+				continue // not measured, which was told
+			}
+			bare := floors[backend.name]
+			if sh.rate == 0 {
+				line(name+".rps", rate(r), "1/s", backend.floor, bare)
+			}
+			if theirs := peer[sh.name]; key == "p256" {
+				line(name+".p99", p99(r), "ms", sigstoreTitle, p99(theirs))
+				if sh.name == "c32" {
+					line(name+".cpu", cpu(r), "µs", sigstoreTitle, cpu(theirs))
+				}
+				continue
+			}
+			floor, with := 1000/bare, "one bare signature"
+			if sh.rate == 0 {
+				floor, with = floor*float64(sh.clients), "the bare signatures of all clients"
+			}
+			line(name+".p99", p99(r), "ms", with, floor)
+		}
+		if r := all["c32"]; r != nil {
+			const mb = 1 << 20
+			line(fmt.Sprintf("tsa.%s.%s.resident", key, backend.name), float64(r.ResidentTo)/mb, "MB", "before the load", float64(r.ResidentFrom)/mb)
+		}
+	}
+	if key != "p256" {
+		return
+	}
+	for _, sh := range shapes[:2] {
+		line("tsa.p256.vs-sigstore."+sh.name, rate(results["soft"][sh.name]), "1/s", sigstoreTitle, rate(peer[sh.name]))
+		line("tsa.p256.softhsm.vs-sigstore."+sh.name, rate(results["softhsm"][sh.name]), "1/s", sigstoreTitle, rate(peer[sh.name]))
+	}
+}
+
+// The figures of a report; 0 when it is missing.
+
+func rate(r *load.Report) float64 {
+	if r == nil {
+		return 0
+	}
+	return r.PerSecond
+}
+
+func p99(r *load.Report) float64 {
+	if r == nil {
+		return 0
+	}
+	return float64(r.P99) / float64(time.Millisecond)
+}
+
+func cpu(r *load.Report) float64 {
+	if r == nil {
+		return 0
+	}
+	return float64(r.ServerCPU) / float64(time.Microsecond)
+}
+
+// line prints a figure; a side that was not measured is called missing.
+func line(figure string, ours float64, unit, with string, theirs float64) {
+	text := func(v float64) string {
+		if v == 0 {
+			return "missing"
+		}
+		return fmt.Sprintf("%.4g", v)
+	}
+	ratio := "missing"
+	if ours != 0 && theirs != 0 {
+		ratio = fmt.Sprintf("%.3f", ours/theirs)
+	}
+	fmt.Printf("%s\t%s\t%s\t%s\t%s\t%s\n", figure, text(ours), unit, with, text(theirs), ratio)
+}
