@@ -20,9 +20,11 @@ type RequestView struct {
 	Hash          crypto.Hash // of the imprint; one that this package knows, also old ones
 	HashAlgorithm []byte      // AlgorithmIdentifier; parameters absent or NULL
 	Imprint       []byte      // the digest, of the length of Hash
-	Policy        []byte      // OBJECT IDENTIFIER; nil: the authority chooses
-	Nonce         []byte      // INTEGER; nil: none
-	CertReq       bool
+	// MessageImprint is the SEQUENCE of the two, as the token repeats it.
+	MessageImprint []byte
+	Policy         []byte // OBJECT IDENTIFIER; nil: the authority chooses
+	Nonce          []byte // INTEGER; nil: none
+	CertReq        bool
 }
 
 // ReadRequest reads a TimeStampReq as strictly as RFC 3161 §2.4.1 puts it: DER
@@ -61,7 +63,8 @@ func ReadRequest(der []byte) (RequestView, *Refusal) {
 }
 
 func (r *RequestView) readImprint(body *strict) *Refusal {
-	_, content, ok := body.take(tagSequence)
+	whole, content, ok := body.take(tagSequence)
+	r.MessageImprint = whole
 	imprint := strict(content)
 	whole, algorithm, isAlgorithm := imprint.take(tagSequence)
 	_, digest, isDigest := imprint.take(tagOctets)
