@@ -1,0 +1,100 @@
+package ers
+
+import (
+	"bytes"
+	"crypto"
+	"slices"
+
+	"sigillo/formats/cms"
+)
+
+// node gives the hash of a list of hashes (§4.2 steps 3 and 4): of one it is
+// itself, of several the digest of all of them in ascending order.
+func node(h crypto.Hash, list ...[]byte) []byte {
+	if len(list) == 1 {
+		return list[0]
+	}
+	sorted := slices.Clone(list)
+	slices.SortFunc(sorted, bytes.Compare)
+	d := h.New()
+	for _, v := range sorted {
+		d.Write(v)
+	}
+	return d.Sum(nil)
+}
+
+// tree is a hash tree with two children at each node. Leaves are in ascending
+// order, each once.
+type tree struct {
+	h      crypto.Hash
+	levels [][][]byte // the leaves first, the root last
+}
+
+func newTree(h crypto.Hash, leaves [][]byte) *tree {
+	level := slices.Clone(leaves)
+	slices.SortFunc(level, bytes.Compare)
+	level = slices.CompactFunc(level, bytes.Equal)
+	t := &tree{h: h, levels: [][][]byte{level}}
+	for len(level) > 1 {
+		up := make([][]byte, 0, (len(level)+1)/2)
+		for i := 0; i < len(level); i += 2 {
+			up = append(up, node(h, level[i:min(i+2, len(level))]...))
+		}
+		t.levels = append(t.levels, up)
+		level = up
+	}
+	return t
+}
+
+func (t *tree) root() []byte { return t.levels[len(t.levels)-1][0] }
+
+// reduced gives the reduced hash tree of a group of hashes (§4.2): the list of the
+// group, if it has several, then at each level what is beside the way up. The
+// first list has the hash itself, all others have only what cannot be computed.
+func (t *tree) reduced(group [][]byte) (lists [][][]byte) {
+	leaf := node(t.h, group...)
+	if len(group) > 1 {
+		lists = append(lists, group)
+	}
+	at, _ := slices.BinarySearchFunc(t.levels[0], leaf, bytes.Compare)
+	for _, level := range t.levels[:len(t.levels)-1] {
+		beside := at ^ 1
+		if beside < len(level) {
+			list := [][]byte{level[beside]}
+			if len(lists) == 0 {
+				list = append(list, leaf)
+				slices.SortFunc(list, bytes.Compare)
+			}
+			lists = append(lists, list)
+		}
+		at /= 2
+	}
+	return lists
+}
+
+// climb computes the root from hashes that must be in the first list (§4.3).
+func climb(h crypto.Hash, lists [][][]byte, hashes [][]byte) ([]byte, error) {
+	if len(lists) == 0 {
+		if len(hashes) != 1 {
+			return nil, fail(cms.Mismatch, "the record is of one document, %d were given", len(hashes))
+		}
+		return hashes[0], nil
+	}
+	for _, v := range hashes {
+		if !slices.ContainsFunc(lists[0], func(x []byte) bool { return bytes.Equal(x, v) }) {
+			return nil, fail(cms.Mismatch, "the record is not of this document")
+		}
+	}
+	for _, l := range lists {
+		for _, v := range l {
+			if len(v) != h.Size() {
+				return nil, fail(cms.Malformed, "the hash tree has a hash of another algorithm")
+			}
+		}
+	}
+	up := node(h, lists[0]...)
+	for _, l := range lists[1:] {
+		up = node(h, append([][]byte{up}, l...)...)
+	}
+	return up, nil
+}

@@ -1,0 +1,90 @@
+package ber
+
+import (
+	"bytes"
+
+	"sigillo/formats/cms"
+)
+
+// Constructed is the bit of a tag octet that says so.
+const Constructed = 0x20
+
+// Header gives a tag octet, as it is written, and the shortest definite length.
+func Header(tag byte, n int64) []byte {
+	dst := []byte{tag}
+	if n < 0x80 {
+		return append(dst, byte(n))
+	}
+	octets := lengthOctets(n)
+	dst = append(dst, 0x80|byte(octets))
+	for i := octets - 1; i >= 0; i-- {
+		dst = append(dst, byte(n>>(8*i)))
+	}
+	return dst
+}
+
+func lengthOctets(n int64) int {
+	octets := 0
+	for ; n > 0; n >>= 8 {
+		octets++
+	}
+	return octets
+}
+
+// Size gives the size of an element with n octets of contents.
+func Size(n int64) int64 {
+	if n < 0x80 {
+		return n + 2
+	}
+	return n + 2 + int64(lengthOctets(n))
+}
+
+// TLV gives the element with the parts as contents.
+func TLV(tag byte, parts ...[]byte) []byte {
+	n := 0
+	for _, p := range parts {
+		n += len(p)
+	}
+	out := append(make([]byte, 0, Size(int64(n))), Header(tag, int64(n))...)
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+// Definite gives an element with definite, shortest lengths and whole octet
+// strings, as DER wants it; one that is so already is given as it is. Members of
+// sets keep their order. The digests of signatures stay what they are: those over
+// attributes are over their DER, those over contents over octets.
+func Definite(b []byte) ([]byte, error) {
+	s := New(bytes.NewReader(b), int64(len(b)), Limits{Headers: 64 * (len(b) + 1), Memory: 64 * int64(len(b)+1), Depth: 64})
+	e, err := s.Root()
+	if err != nil {
+		return nil, err
+	}
+	return definite(e, b)
+}
+
+func definite(e Element, b []byte) ([]byte, error) {
+	if e.Tag&0x1f == 0x1f { // no format of ours has them
+		return nil, fail(cms.Malformed, "an element has a tag number above 30")
+	}
+	if !e.Constructed {
+		return TLV(e.Tag, b[e.Start:e.End]), nil
+	}
+	if e.Is(OctetTag) {
+		value, err := e.Octets()
+		return TLV(OctetTag, value), err
+	}
+	children, err := e.Children(1 << 20)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([][]byte, len(children))
+	for i, c := range children {
+		if parts[i], err = definite(c, b); err != nil {
+			return nil, err
+		}
+	}
+	return TLV(e.Tag|Constructed, parts...), nil
+}
