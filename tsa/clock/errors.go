@@ -22,6 +22,8 @@ const (
 	StillWrong Kind = "still-wrong"
 	// NotStopped: there is no stop to lift.
 	NotStopped Kind = "not-stopped"
+	// BadOperator: the name of the operator is not one.
+	BadOperator Kind = "bad-operator"
 	// Unavailable: the latch or the journal cannot be written or read.
 	Unavailable Kind = "unavailable"
 )
