@@ -1,0 +1,112 @@
+package front
+
+import (
+	"context"
+	"io"
+
+	"sigillo/tsa"
+	"sigillo/tsa/accounts"
+	"sigillo/tsa/ledger"
+)
+
+// Statement is what the owner of an account asks most: what is left.
+type Statement struct {
+	Account   string // its identifier
+	Name      string
+	Used      int64 // tokens in the ledger, all time
+	Left      int64 // 0 for an unlimited account
+	Unlimited bool
+	Policies  []tsa.Policy // that it may have
+}
+
+// Statement tells a caller about his account. Errors are those of
+// [Book.Identify].
+func (f *Front) Statement(ctx context.Context, caller accounts.Caller) (Statement, error) {
+	a, err := f.owner(ctx, caller)
+	if err != nil {
+		return Statement{}, err
+	}
+	return f.statement(a), nil
+}
+
+// StatementOf is [Front.Statement] for another room that has found out itself who
+// asks.
+func (f *Front) StatementOf(account string) (Statement, error) {
+	a, err := f.cfg.Book.Account(account)
+	if err != nil {
+		return Statement{}, err
+	}
+	return f.statement(a), nil
+}
+
+func (f *Front) statement(a *accounts.Account) Statement {
+	s := Statement{Account: a.ID, Name: a.Name, Used: f.cfg.Ledger.Used(a.ID), Left: a.Left()}
+	if s.Left == accounts.Unlimited {
+		s.Left, s.Unlimited = 0, true
+	}
+	for i := range f.policies {
+		if mayUse(a, &f.policies[i]) {
+			s.Policies = append(s.Policies, f.policies[i].Policy)
+		}
+	}
+	return s
+}
+
+// owner identifies a caller who wants to see what an account has. Nobody owns the
+// anonymous account: what one of its callers had stamped is no business of the
+// others.
+func (f *Front) owner(ctx context.Context, caller accounts.Caller) (*accounts.Account, error) {
+	a, err := f.cfg.Book.Identify(ctx, caller)
+	if err != nil {
+		return nil, err
+	}
+	if a.ID == accounts.Anonymous {
+		return nil, &accounts.Error{Kind: accounts.Unknown, Msg: "an account is shown to its owner only; send its credentials"}
+	}
+	return a, nil
+}
+
+// Tokens looks into the archive of the caller's own account: whatever account the
+// query names, it is this one that is searched.
+func (f *Front) Tokens(ctx context.Context, caller accounts.Caller, q ledger.Query) ([]ledger.Entry, error) {
+	a, err := f.owner(ctx, caller)
+	if err != nil {
+		return nil, err
+	}
+	q.Account = a.ID
+	return f.cfg.Ledger.Lookup(ctx, q)
+}
+
+// ExportTokens writes what [Front.Tokens] finds in another format, not limited in
+// number unless the query says so. begin is called before the first octet, when
+// the caller is known and may.
+func (f *Front) ExportTokens(ctx context.Context, caller accounts.Caller, q ledger.Query, format ledger.Format, begin func() io.Writer) error {
+	a, err := f.owner(ctx, caller)
+	if err != nil {
+		return err
+	}
+	q.Account = a.ID
+	_, err = f.cfg.Ledger.Export(ctx, begin(), q, format)
+	return err
+}
+
+// Token gives one token of the caller's own account as it was delivered. An error
+// is of accounts or of ledger, NotFound among them.
+func (f *Front) Token(ctx context.Context, caller accounts.Caller, unit string, serial int64) (ledger.Entry, []byte, error) {
+	a, err := f.owner(ctx, caller)
+	if err != nil {
+		return ledger.Entry{}, nil, err
+	}
+	found, err := f.cfg.Ledger.Lookup(ctx, ledger.Query{Account: a.ID, Unit: unit, Serial: serial, Limit: 1})
+	if err != nil {
+		return ledger.Entry{}, nil, err
+	}
+	if len(found) == 0 || serial < 1 {
+		return ledger.Entry{}, nil, &ledger.Error{Kind: ledger.NotFound, Msg: "this account has no such token"}
+	}
+	token, err := f.cfg.Ledger.Token(found[0])
+	return found[0], token, err
+}
+
+// Response gives the TimeStampResp in which a token was delivered.
+func Response(token []byte) []byte { return granted(token) }

@@ -1,0 +1,95 @@
+package front
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// reason is why a request got no stamp, for the count.
+type reason int
+
+const (
+	nobody reason = iota
+	badRequest
+	unacceptedHash
+	unacceptedPolicy
+	notPermitted
+	exhausted
+	rateLimited
+	timeNotAvailable
+	stopped
+	unrecordable
+	late
+	unavailable
+	reasons // how many there are
+)
+
+var names = [reasons]string{"unknown-caller", "bad-request", "unaccepted-hash", "unaccepted-policy", "not-permitted", "exhausted",
+	"rate-limited", "time-not-available", "stopped", "not-recorded", "late", "unavailable"}
+
+// ours are the reasons that an operator has to hear of.
+var ours = [reasons]bool{timeNotAvailable: true, stopped: true, unrecordable: true, late: true, unavailable: true}
+
+// limits are the upper bounds of the buckets of the latency.
+var limits = [...]time.Duration{500 * time.Microsecond, time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond,
+	500 * time.Millisecond, time.Second, 2500 * time.Millisecond, 5 * time.Second}
+
+// meter counts in memory; a restart begins at zero, as Prometheus expects.
+type meter struct {
+	refused [reasons]atomic.Int64
+	buckets [len(limits) + 1]atomic.Int64 // the last: longer than all limits
+	took    sum                           // of what was granted
+	backend sum
+	ledger  sum
+}
+
+// sum is a count of durations and their sum.
+type sum struct{ n, nanos atomic.Int64 }
+
+func (s *sum) add(d time.Duration) {
+	s.n.Add(1)
+	s.nanos.Add(int64(d))
+}
+
+func (m *meter) refuse(why reason) { m.refused[why].Add(1) }
+
+func (m *meter) grant(took time.Duration) {
+	m.took.add(took)
+	for i, limit := range limits {
+		if took <= limit {
+			m.buckets[i].Add(1)
+			return
+		}
+	}
+	m.buckets[len(limits)].Add(1)
+}
+
+// WriteMetrics writes the counts in the Prometheus text format 0.0.4.
+func (f *Front) WriteMetrics(w io.Writer) {
+	m := &f.meter
+	fmt.Fprintf(w, "# HELP sigillo_tsa_granted_total Time-stamps that were given out.\n# TYPE sigillo_tsa_granted_total counter\nsigillo_tsa_granted_total %d\n", m.took.n.Load())
+	fmt.Fprint(w, "# HELP sigillo_tsa_refused_total Requests that got no time-stamp, by reason.\n# TYPE sigillo_tsa_refused_total counter\n")
+	for i, name := range names {
+		fmt.Fprintf(w, "sigillo_tsa_refused_total{reason=%q} %d\n", name, m.refused[i].Load())
+	}
+	fmt.Fprint(w, "# HELP sigillo_tsa_seconds From the request to the answer, of time-stamps that were given out.\n# TYPE sigillo_tsa_seconds histogram\n")
+	var n int64
+	for i, limit := range limits {
+		n += m.buckets[i].Load()
+		fmt.Fprintf(w, "sigillo_tsa_seconds_bucket{le=\"%g\"} %d\n", limit.Seconds(), n)
+	}
+	n += m.buckets[len(limits)].Load()
+	fmt.Fprintf(w, "sigillo_tsa_seconds_bucket{le=\"+Inf\"} %d\nsigillo_tsa_seconds_sum %g\nsigillo_tsa_seconds_count %d\n",
+		n, time.Duration(m.took.nanos.Load()).Seconds(), n)
+	fmt.Fprint(w, "# HELP sigillo_tsa_stage_seconds Time spent waiting for the back end and for the ledger.\n# TYPE sigillo_tsa_stage_seconds summary\n")
+	for _, s := range []struct {
+		name string
+		of   *sum
+	}{{"backend", &m.backend}, {"ledger", &m.ledger}} {
+		fmt.Fprintf(w, "sigillo_tsa_stage_seconds_sum{stage=%q} %g\nsigillo_tsa_stage_seconds_count{stage=%q} %d\n",
+			s.name, time.Duration(s.of.nanos.Load()).Seconds(), s.name, s.of.n.Load())
+	}
+}
