@@ -40,9 +40,10 @@ type Counter interface {
 	// that were given before.
 	//
 	// until is a promise that the unit makes: before the next call of Reserve it
-	// states no time after until. before is the promise made by the call before this
-	// one, zero if there was none: what ran before a crash may have stated any time
-	// up to it, so nothing is stamped until it has passed.
+	// states no time after until. A promise is not taken back: the Counter keeps the
+	// latest that was ever made. before is the latest that was made by the calls
+	// before this one, zero if there was none: what ran before a crash may have
+	// stated any time up to it, so nothing is stamped until it has passed.
 	Reserve(ctx context.Context, unit string, n int64, until time.Time) (first int64, before time.Time, err error)
 }
 

@@ -3,6 +3,7 @@ package tsa
 import (
 	"crypto"
 	"encoding/asn1"
+	"slices"
 	"time"
 )
 
@@ -40,3 +41,45 @@ func Policy2013(name string, oid asn1.ObjectIdentifier, accuracy time.Duration, 
 		Hashes: []crypto.Hash{crypto.SHA256, crypto.SHA1}, sha1: true,
 	}
 }
+
+// policy is a Policy that was checked, in the form that requests are held against.
+type policy struct {
+	Policy
+	element []byte // OBJECT IDENTIFIER as a request has it
+	hashes  uint64 // bit h: digests of crypto.Hash h are accepted
+	index   int    // in the authority's list
+}
+
+var defaultHashes = []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512}
+
+func newPolicy(p Policy) (*policy, error) {
+	out := &policy{Policy: p, element: element(p.OID)}
+	switch {
+	case out.element == nil:
+		return nil, fail(BadConfig, nil, "policy %q needs an object identifier", p.Name)
+	case p.Series == "":
+		return nil, fail(BadConfig, nil, "policy %q needs a series of units", p.Name)
+	case p.Accuracy < time.Millisecond || p.Accuracy > time.Second:
+		return nil, fail(BadConfig, nil, "the accuracy of policy %q must be between a millisecond and a second", p.Name)
+	}
+	out.OID = slices.Clone(p.OID)
+	if len(p.Hashes) == 0 {
+		out.Hashes = defaultHashes
+	}
+	out.Hashes = slices.Clone(out.Hashes)
+	for _, h := range out.Hashes {
+		switch h {
+		case crypto.SHA256, crypto.SHA384, crypto.SHA512, crypto.SHA3_256, crypto.SHA3_384, crypto.SHA3_512:
+		case crypto.SHA1:
+			if !p.sha1 {
+				return nil, fail(BadConfig, nil, "policy %q must not accept SHA-1; if it is for programs of before 2014, make it by Policy2013", p.Name)
+			}
+		default:
+			return nil, fail(BadConfig, nil, "policy %q accepts a digest algorithm that is too weak or not known; use SHA-256, SHA-384 or SHA-512", p.Name)
+		}
+		out.hashes |= 1 << h
+	}
+	return out, nil
+}
+
+func (p *policy) accepts(h crypto.Hash) bool { return p.hashes&(1<<h) != 0 }

@@ -177,8 +177,9 @@ func (t *template) appendInfo(dst []byte, r *cms.RequestView, serial int64, at t
 }
 
 // token puts the signature value and all that is around it to what was signed
-// (RFC 5652 §5.1, §5.3). certs says where the certificates are in it.
-func (t *template) token(s *scratch, value []byte, certReq bool) (token []byte, certs [2]int) {
+// (RFC 5652 §5.1, §5.3). certs says where the certificates are in it. The octets of
+// room are used if they suffice.
+func (t *template) token(room []byte, s *scratch, value []byte, certReq bool) (token []byte, certs [2]int) {
 	certificates := t.certificates
 	if !certReq {
 		certificates = nil
@@ -189,7 +190,10 @@ func (t *template) token(s *scratch, value []byte, certReq bool) (token []byte, 
 	data := len(t.dataHead) + elementSize(encapsulated) + len(certificates) + elementSize(elementSize(signer))
 	all := len(elementSignedData) + elementSize(elementSize(data))
 
-	b := make([]byte, 0, elementSize(all))
+	b := room[:0]
+	if cap(b) < elementSize(all) {
+		b = make([]byte, 0, elementSize(all))
+	}
 	b = appendHeader(b, tagSequence, all)
 	b = append(b, elementSignedData...)
 	b = appendHeader(b, tagContext0Con, elementSize(data))
