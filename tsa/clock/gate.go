@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/facebook/time/ntp/chrony"
 	"golang.org/x/sys/unix"
 )
 
@@ -67,7 +68,8 @@ type system struct {
 	mono     func() int64                          // nanoseconds of CLOCK_MONOTONIC since some start
 	boot     func() int64                          // the same of CLOCK_BOOTTIME, which counts sleep
 	wall     func() time.Time                      // the machine's clock, proven or not
-	watchSet func(context.Context) <-chan struct{} // when the clock is set; may be nil
+	watchSet func(context.Context) <-chan struct{} // when the clock is set; nil: it cannot tell
+	track    func(ctx context.Context, address, replyDir string) (*chrony.Tracking, error)
 }
 
 // pass allows stamps. It is replaced, never changed: whoever holds one sees figures

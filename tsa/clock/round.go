@@ -299,5 +299,6 @@ func machine() system {
 		},
 		wall:     time.Now,
 		watchSet: watchSet,
+		track:    trackAt,
 	}
 }

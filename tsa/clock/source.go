@@ -138,17 +138,26 @@ func dial(ctx context.Context, address, replyDir string) (net.Conn, func(), erro
 	return conn, done, nil
 }
 
-// ask gives a sample of the chronyd at address.
-func (g *Gate) ask(ctx context.Context, address string) (*sample, error) {
-	conn, done, err := dial(ctx, address, g.c.ReplyDir)
+// trackAt asks the chronyd at address.
+func trackAt(ctx context.Context, address, replyDir string) (*chrony.Tracking, error) {
+	conn, done, err := dial(ctx, address, replyDir)
 	if err != nil {
 		return nil, fmt.Errorf("chronyd cannot be reached: %w", err)
 	}
 	defer done()
-	at, now := g.sys.mono(), g.sys.wall()
 	t, err := track(conn)
 	if err != nil {
 		return nil, fmt.Errorf("chronyd does not answer: %w", err)
+	}
+	return t, nil
+}
+
+// ask gives a sample of the chronyd at address.
+func (g *Gate) ask(ctx context.Context, address string) (*sample, error) {
+	at, now := g.sys.mono(), g.sys.wall() // before it: the sample is rather too old than too young
+	t, err := g.sys.track(ctx, address, g.c.ReplyDir)
+	if err != nil {
+		return nil, err
 	}
 	return take(t, at, now)
 }
