@@ -16,6 +16,10 @@ const (
 	// Repeated: the unit has used this serial number, or one so much later that it
 	// cannot be told any more; nothing was recorded, the token must not go out.
 	Repeated Kind = "Repeated"
+	// Backwards: the token's time does not fit its serial number: another token of
+	// the unit with a smaller number has a later time, or the other way round.
+	// Nothing was recorded, the token must not go out.
+	Backwards Kind = "Backwards"
 	// NotFound: there is no such entry.
 	NotFound Kind = "NotFound"
 	// Busy: another process holds the ledger, or the disk is so far behind that the

@@ -39,9 +39,6 @@ type Event struct {
 	Err  error
 }
 
-// Ledger is the open record. It is safe for concurrent use.
-type Ledger struct{}
-
 // Format is what [Ledger.Export] writes.
 type Format string
 
@@ -82,30 +79,8 @@ type Exported struct {
 
 var errNotYet = errors.New("not yet")
 
-// Open opens the ledger in the folder dir, making it if need be.
-func Open(dir string, o Options) (*Ledger, error) { return nil, errNotYet }
-
-// Append records an entry. It is durable when Append returns nil; when it
-// returns an error the token must not go out.
-func (l *Ledger) Append(ctx context.Context, e Entry) error { return errNotYet }
-
-// Close writes what is under way and closes the ledger.
-func (l *Ledger) Close() error { return errNotYet }
-
-// Head returns the last durable state.
-func (l *Ledger) Head() Head { return Head{} }
-
 // CheckHead says whether the ledger had this state once: nil, or Damaged.
 func (l *Ledger) CheckHead(ctx context.Context, h Head) error { return errNotYet }
-
-// Totals returns the durable sums.
-func (l *Ledger) Totals() Totals { return Totals{} }
-
-// Used returns how many stamps of an account are recorded.
-func (l *Ledger) Used(account string) int64 { return 0 }
-
-// UsedOfLot returns how many stamps of a lot are recorded.
-func (l *Ledger) UsedOfLot(account, lot string) int64 { return 0 }
 
 // Months returns what was used per account, lot and month, for stamps in [from, to).
 func (l *Ledger) Months(ctx context.Context, from, to time.Time) ([]Month, error) {

@@ -1,0 +1,125 @@
+package ledger
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// disk is every system call by which the ledger changes something, so that tests
+// can make each of them fail.
+type disk interface {
+	open(path string, flag int) (file, error)
+	list(dir string) ([]string, error) // names, sorted
+	rename(from, to string) error
+	remove(path string) error
+	syncDir(path string) error // makes the names in it durable
+}
+
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	size() (int64, error)
+	truncate(size int64) error
+	reserve(size int64) error // sets blocks aside without making the file longer
+	sync() error              // fdatasync
+	Close() error
+}
+
+// system is the real disk.
+type system struct{}
+
+type systemFile struct{ *os.File }
+
+func (system) open(path string, flag int) (file, error) {
+	f, err := os.OpenFile(path, flag, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return systemFile{f}, nil
+}
+
+func (system) list(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
+func (system) rename(from, to string) error { return os.Rename(from, to) }
+func (system) remove(path string) error     { return os.Remove(path) }
+
+func (system) syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+func (f systemFile) size() (int64, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return st.Size(), nil
+}
+
+func (f systemFile) truncate(size int64) error { return f.Truncate(size) }
+
+// reserve makes a full disk show itself when a segment is begun, where nothing is
+// at stake, and not when a batch is synced, where nobody can say what happened.
+func (f systemFile) reserve(size int64) error {
+	for {
+		err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
+			return nil // a file system without it; the writes will tell
+		default:
+			return err
+		}
+	}
+}
+
+func (f systemFile) sync() error {
+	for {
+		if err := unix.Fdatasync(int(f.Fd())); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// lock keeps other processes out of the ledger for as long as the file is open.
+func lock(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fail(Failed, err, "open the lock of %s", dir)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		return f, nil
+	}
+	_ = f.Close()
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, fail(Busy, nil, "another process holds %s; stop it, or open the ledger for reading only", dir)
+	}
+	return nil, fail(Failed, err, "lock %s", dir)
+}
+
+// kindOfDisk sorts what a system call said.
+func kindOfDisk(err error) Kind {
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return Full
+	}
+	return Failed
+}

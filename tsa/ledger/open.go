@@ -1,0 +1,447 @@
+package ledger
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Open opens the ledger in the folder dir, making it if need be, and keeps other
+// processes out of it. Only the last segment is read. What a crash has left of a
+// batch nobody was told of is cut off, kept in a file beside it, and told as event
+// "recovered". Everything else that is not as it was written is Damaged: Open then
+// changes nothing.
+func Open(dir string, o Options) (*Ledger, error) { return open(dir, o, system{}) }
+
+func open(dir string, o Options, d disk) (l *Ledger, err error) {
+	if o.SegmentSize == 0 {
+		o.SegmentSize = stdSegment
+	}
+	if o.SegmentSize < minSegment || o.SegmentSize > maxSegment {
+		return nil, fail(Failed, nil, "a segment has %d to %d bytes, not %d", minSegment, maxSegment, o.SegmentSize)
+	}
+	l = &Ledger{
+		dir: dir, disk: d, o: o, kick: make(chan struct{}, 1), done: make(chan struct{}),
+		waiting: &group{done: make(chan struct{})}, used: map[string]*account{},
+	}
+	defer func() {
+		if err != nil {
+			l.release()
+			l = nil
+		}
+	}()
+	if !o.ReadOnly {
+		if err := l.enter(); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.find(); err != nil {
+		return nil, err
+	}
+	if err := l.resume(); err != nil {
+		return nil, err
+	}
+	if o.Index != nil {
+		if l.indexer, err = newIndexer(l); err != nil {
+			return nil, err
+		}
+	}
+	if o.ReadOnly {
+		l.stopped = fail(Stopped, nil, "the ledger was opened for reading only")
+		_ = l.w.file.Close()
+		l.w.file = nil
+		close(l.done)
+		return l, nil
+	}
+	l.ahead = newAhead(l)
+	l.ahead.follow(l.w.segment.first, l.w.at)
+	go l.ahead.run()
+	go l.run()
+	if l.indexer != nil {
+		go l.indexer.run()
+	}
+	return l, nil
+}
+
+// enter makes the folder and locks it.
+func (l *Ledger) enter() error {
+	if _, err := os.Stat(l.dir); errors.Is(err, os.ErrNotExist) {
+		if err := os.MkdirAll(l.dir, 0o700); err != nil {
+			return fail(kindOfDisk(err), err, "make %s", l.dir)
+		}
+		if err := l.disk.syncDir(filepath.Dir(l.dir)); err != nil {
+			return fail(kindOfDisk(err), err, "make %s", l.dir)
+		}
+	}
+	var err error
+	l.lock, err = lock(l.dir)
+	return err
+}
+
+// find lists the segments, and clears away what was to become one.
+func (l *Ledger) find() error {
+	names, err := l.disk.list(l.dir)
+	if err != nil {
+		return fail(Failed, err, "list %s", l.dir)
+	}
+	for _, name := range names {
+		if first, ok := firstOf(name); ok {
+			l.durable.segments = append(l.durable.segments, first)
+		} else if strings.HasSuffix(name, suffix+suffixNew) && !l.o.ReadOnly {
+			if err := l.disk.remove(filepath.Join(l.dir, name)); err != nil {
+				return fail(Failed, err, "remove %s, which was never begun", name)
+			}
+		}
+	}
+	slices.Sort(l.durable.segments)
+	if len(l.durable.segments) > 0 {
+		return nil
+	}
+	if l.o.ReadOnly {
+		return fail(NotFound, nil, "there is no ledger in %s", l.dir)
+	}
+	h := &head{first: 1, created: time.Now().UnixNano()}
+	if _, err := rand.Read(h.ledger[:]); err != nil {
+		return fail(Failed, err, "no random numbers")
+	}
+	f, _, _, err := l.begin(h)
+	if err != nil {
+		return err
+	}
+	l.durable.segments = []int64{1}
+	return f.Close()
+}
+
+// resume reads the last segment and leaves everything as the writer left it.
+func (l *Ledger) resume() error {
+	first := l.durable.segments[len(l.durable.segments)-1]
+	path := filepath.Join(l.dir, segmentName(first))
+	flag := os.O_RDWR
+	if l.o.ReadOnly {
+		flag = os.O_RDONLY
+	}
+	f, err := l.disk.open(path, flag)
+	if err != nil {
+		return fail(Failed, err, "open %s", path)
+	}
+	w := &l.w
+	w.file = f
+	size, err := f.size()
+	if err != nil {
+		return fail(Failed, err, "open %s", path)
+	}
+	h, at, hash, err := readHead(f, size)
+	if err == nil && h.first != first {
+		err = fmt.Errorf("the head says that it begins with entry %d", h.first)
+	}
+	if err != nil {
+		return l.damaged(err, path)
+	}
+	w.segment, w.at, w.next, w.hash, w.latest = h, at, h.first, hash, h.latest
+	w.units, w.declared = map[string]*window{}, map[string][]declared{}
+	for name, u := range h.units {
+		w.units[name] = newWindow(u)
+	}
+	l.used = h.used
+	h.units, h.used = nil, nil
+	l.durable.head = Head{Seq: h.first - 1, Hash: h.prev}
+	if err := l.replay(path, size); err != nil {
+		return err
+	}
+	for _, u := range w.units {
+		u.floor = u.max // see window: every new stamp has a higher number
+	}
+	l.durable.end, l.durable.latest = w.at, w.latest
+	return nil
+}
+
+func (l *Ledger) damaged(err error, path string) error {
+	return fail(Damaged, err, "%s is not as it was written; keep it as it is, put back the file from the backup and compare", path)
+}
+
+// replay reads the batches of the last segment and ends it where they end.
+func (l *Ledger) replay(path string, size int64) error {
+	w := &l.w
+	s := readBatches(w.file, w.segment, w.at, size, w.hash)
+	var last []byte
+	lastAt, units := w.at, map[int64]string{}
+	for {
+		b, err := s.read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if errors.Is(err, errTorn) {
+			if err := l.cut(path, s.place, size, s.next-1); err != nil {
+				return err
+			}
+			break
+		}
+		if err != nil {
+			return fail(Failed, err, "read %s", path)
+		}
+		if err := l.count(b, units); err != nil {
+			return l.damaged(err, path)
+		}
+		last, lastAt = append(last[:0], s.buf[hashSize:hashSize+batchHead+len(b.frames)+hashSize]...), b.place
+		w.at, w.hash, w.next = b.end(), b.hash, s.next
+		l.durable.head = Head{Seq: s.next - 1, Hash: b.hash}
+	}
+	if l.o.ReadOnly {
+		return nil
+	}
+	if err := w.file.reserve(l.o.SegmentSize); err != nil {
+		l.tell("full", "no room can be set aside for "+path+"; free some space", err)
+	}
+	if last == nil {
+		return nil
+	}
+	// The last batch may be one whose sync failed: the kernel then has it in memory
+	// and believes that it is on the disk. Writing it once more makes that true.
+	if _, err := w.file.WriteAt(last, lastAt); err != nil {
+		return fail(kindOfDisk(err), err, "write the last batch of %s again", path)
+	}
+	if err := w.file.sync(); err != nil {
+		return fail(kindOfDisk(err), err, "the disk does not confirm the last batch of %s", path)
+	}
+	return nil
+}
+
+// count takes the entries of a batch into the sums. units has the declarations of
+// this segment by their places.
+func (l *Ledger) count(b *batch, units map[int64]string) error {
+	w := &l.w
+	seq := b.first
+	place := b.place + batchHead
+	for rest := b.frames; len(rest) > 0; {
+		body, after, err := nextFrame(rest)
+		if err != nil {
+			return err
+		}
+		if body[0] == frameDeclaration {
+			d, err := parseDeclaration(body)
+			if err != nil {
+				return err
+			}
+			w.declared[d.unit] = append(w.declared[d.unit], declared{slices.Clone(d.certs), place})
+			w.count++
+			units[place] = d.unit
+		} else {
+			e, err := parseEntry(body)
+			if err != nil {
+				return err
+			}
+			unit, ok := units[e.declared]
+			if !ok || e.seq != seq {
+				return errDeclaration
+			}
+			l.countEntry(unit, &e)
+			seq++
+		}
+		place += int64(len(rest) - len(after))
+		rest = after
+	}
+	if seq != b.first+int64(b.entries) {
+		return errFrame
+	}
+	return nil
+}
+
+func (l *Ledger) countEntry(unit string, e *stored) {
+	w := &l.w
+	u := w.units[unit]
+	if u == nil {
+		u = newWindow(unitState{})
+		w.units[unit] = u
+	}
+	if e.serial > u.max {
+		u.max, u.time = e.serial, e.time
+	}
+	w.latest = max(w.latest, e.time)
+	a := l.used[string(e.account)]
+	if a == nil {
+		a = &account{}
+		l.used[string(e.account)] = a
+	}
+	a.add(string(e.lot))
+}
+
+// cut ends the last segment where the last whole batch ends, if what follows is
+// what a crash leaves: part of the one batch that was under way, of which nobody
+// was told. What is cut off is kept in a file beside it.
+func (l *Ledger) cut(path string, at, size, seq int64) error {
+	w := &l.w
+	later, err := startsBatch(w.file, w.segment.mark, seq, at, size)
+	if err != nil {
+		return fail(Failed, err, "read %s", path)
+	}
+	if later {
+		return l.damaged(fmt.Errorf("a batch at byte %d is damaged, and there are good ones after it", at), path)
+	}
+	if l.o.ReadOnly {
+		return nil // the process that holds it is writing, or will cut it
+	}
+	empty, err := zeros(w.file, at, size)
+	if err != nil {
+		return fail(Failed, err, "read %s", path)
+	}
+	if empty { // written ahead, and not reached
+		if err := w.file.truncate(at); err != nil {
+			return fail(Failed, err, "cut the zeros off %s", path)
+		}
+		return nil
+	}
+	kept := fmt.Sprintf("%s.cut-%d-%d", path, at, time.Now().UnixNano())
+	if err := l.keep(kept, at, size); err != nil {
+		return fail(kindOfDisk(err), err, "keep in %s what a crash left; nothing was cut", kept)
+	}
+	err = w.file.truncate(at)
+	if err == nil {
+		err = w.file.sync()
+	}
+	if err != nil {
+		return fail(kindOfDisk(err), err, "cut %s after its last whole batch", path)
+	}
+	l.tell("recovered", fmt.Sprintf("%s ended in %d bytes of a batch that was never confirmed; they are in %s now", path, size-at, kept), nil)
+	return nil
+}
+
+// zeros says whether a part of a file is nothing but zeros.
+func zeros(f file, from, to int64) (bool, error) {
+	buf := make([]byte, 1<<20)
+	for from < to {
+		n, err := f.ReadAt(buf[:min(int64(len(buf)), to-from)], from)
+		if n == 0 {
+			return false, err
+		}
+		for _, c := range buf[:n] {
+			if c != 0 {
+				return false, nil
+			}
+		}
+		from += int64(n)
+	}
+	return true, nil
+}
+
+func (l *Ledger) keep(path string, from, to int64) error {
+	f, err := l.disk.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	buf := make([]byte, 1<<20)
+	for at := from; at < to; {
+		n, err := l.w.file.ReadAt(buf[:min(int64(len(buf)), to-at)], at)
+		if n == 0 {
+			return err
+		}
+		if _, err := f.WriteAt(buf[:n], at-from); err != nil {
+			return err
+		}
+		at += int64(n)
+	}
+	if err := f.sync(); err != nil {
+		return err
+	}
+	return l.disk.syncDir(l.dir)
+}
+
+// Close records what is waiting and closes the ledger.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	l.mu.Unlock()
+	l.wake()
+	<-l.done
+	if !l.o.ReadOnly {
+		l.ahead.stop()
+		_ = l.w.file.truncate(l.w.at) // zeros written ahead; if it fails, Open does it
+		if l.indexer != nil {
+			l.indexer.stop()
+		}
+	}
+	l.release()
+	return nil
+}
+
+// release gives back what the ledger holds of the system. Every byte of the file
+// was synced when its caller was told.
+func (l *Ledger) release() {
+	if l.w.file != nil {
+		_ = l.w.file.Close()
+	}
+	if l.lock != nil {
+		_ = l.lock.Close()
+	}
+}
+
+// Head returns the last durable state.
+func (l *Ledger) Head() Head { return l.state().head }
+
+func (l *Ledger) state() state {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.durable
+}
+
+// Err returns why nothing can be recorded any more; nil while entries are taken.
+func (l *Ledger) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped != nil {
+		return l.stopped
+	}
+	return nil
+}
+
+// Totals returns the durable sums.
+func (l *Ledger) Totals() Totals {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return totalsOf(l.durable.head.Seq, l.used)
+}
+
+func totalsOf(entries int64, used map[string]*account) Totals {
+	t := Totals{Entries: entries, Accounts: make(map[string]Used, len(used))}
+	for name, a := range used {
+		u := Used{Stamps: a.stamps}
+		if len(a.lots) > 0 {
+			u.Lots = make(map[string]int64, len(a.lots))
+			for lot, n := range a.lots {
+				u.Lots[lot] = n
+			}
+		}
+		t.Accounts[name] = u
+	}
+	return t
+}
+
+// Used returns how many stamps of an account are recorded.
+func (l *Ledger) Used(account string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.used[account]; a != nil {
+		return a.stamps
+	}
+	return 0
+}
+
+// UsedOfLot returns how many stamps of a lot are recorded.
+func (l *Ledger) UsedOfLot(account, lot string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.used[account]; a != nil {
+		return a.lots[lot]
+	}
+	return 0
+}
