@@ -45,7 +45,7 @@
 //	sources contradict each other within it        warns                 warns
 //	second source lost, old, coarse, on the same
 //	  server, or with another leap second          warns                 warns
-//	more than half of the accuracy used            warns                 warns
+//	more than half of the accuracy used            waits                 warns
 //	no round for MaxAge                            waits                 stops, after Grace
 //	Run has ended (shutdown)                       waits                 waits
 //	latch unreadable at the start                  stops                 -

@@ -123,6 +123,12 @@ func (g *Gate) settle(ctx context.Context, r reading) {
 		return
 	}
 	f := g.look(&r)
+	if half := g.half(&r); !g.had && f.weight <= warning && half.weight != fine {
+		// The first figures after a start vary: who begins with less than half in
+		// hand may be stopped by the next.
+		half.weight = unshown
+		f = half
+	}
 	switch {
 	case f.weight == passing:
 		if !g.had {
@@ -176,8 +182,13 @@ func (g *Gate) look(r *reading) finding {
 	if f.weight > fine {
 		return f
 	}
-	if half := g.c.Accuracy.Seconds() / 2; g.worst(r) > half {
-		return found(warning, CauseHalf, "the clock may be off by %.6f s, more than half of %v", g.worst(r), g.c.Accuracy)
+	return g.half(r)
+}
+
+// half warns when more than half of the accuracy is used.
+func (g *Gate) half(r *reading) finding {
+	if w := g.worst(r); w > g.c.Accuracy.Seconds()/2 {
+		return found(warning, CauseHalf, "the clock may be off by %.6f s, more than half of %v", w, g.c.Accuracy)
 	}
 	return finding{}
 }
