@@ -75,8 +75,8 @@ func (u *numbers) take(ctx context.Context) (at time.Time, serial int64, refused
 	}
 }
 
-// tries is how often a stamp asks for numbers: more often means that the promise
-// has always passed by when the Counter returns.
+// tries is how often a stamp waits: more often means that the promise has always
+// passed by when the Counter returns, or that the clock stands still.
 const tries = 4
 
 // tryTake gives a number, or what has to be waited for.
@@ -105,7 +105,7 @@ func (u *numbers) tryTake(ctx context.Context, try int) (at time.Time, serial in
 		}
 		u.fill(at)
 		return at, 0, waitFor(u.filling), nil
-	case u.after-now > int64(patience):
+	case u.after-now > int64(patience), now < u.after && try >= tries:
 		return at, 0, nil, fail(TimeNotAvailable, nil, "the clock is behind a time that may have been stamped before the restart; try again later")
 	case now < u.after:
 		return at, 0, sleep(time.Duration(u.after - now)), nil

@@ -305,7 +305,7 @@ func TestRequestIsEchoed(t *testing.T) {
 	oid := []byte{0x06, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1}
 	withNull := append([]byte{0x30, 13}, append(bytes.Clone(oid), 5, 0)...)
 	without := append([]byte{0x30, 11}, oid...)
-	long := append([]byte{0x02, 0x82, 0x10, 0x00, 0x7f}, bytes.Repeat([]byte{0xa5}, 4095)...)
+	long := append([]byte{0x02, 0x81, cms.MaxNonce, 0x7f}, bytes.Repeat([]byte{0xa5}, cms.MaxNonce-1)...)
 	for _, alg := range [][]byte{withNull, without} {
 		for _, nonce := range [][]byte{{2, 1, 0}, {2, 2, 0xff, 0x7f}, long} {
 			req, err := (&cms.TimestampRequest{Hash: crypto.SHA256, HashAlgorithmRaw: alg, Imprint: sum[:], NonceRaw: nonce}).Marshal()
