@@ -2,16 +2,20 @@ package web
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"mime"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"sigillo/signing"
 )
@@ -41,11 +45,10 @@ type body struct {
 	err      error
 }
 
-func newBody(c *fiber.Ctx) *body {
-	b := &body{src: c.Request().BodyStream(), conn: c.Context().Conn(), began: time.Now(),
-		declared: int64(c.Request().Header.ContentLength())}
-	b.ended = b.src == nil
-	return b
+func newBody(ctx *fasthttp.RequestCtx, began time.Time) body {
+	src := ctx.Request.BodyStream()
+	return body{src: src, conn: ctx.Conn(), began: began, ended: src == nil,
+		declared: int64(ctx.Request.Header.ContentLength())}
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -97,6 +100,41 @@ func (w watched) Accept() (net.Conn, error) {
 type watchedConn struct {
 	net.Conn
 	ended atomic.Bool
+	peer  peer // only for the connection's own goroutine
+}
+
+// peer is who is at the other end. It does not change during the life of a
+// connection.
+type peer struct {
+	known       bool
+	addr        netip.Addr
+	certificate *x509.Certificate // of the TLS client, its chain not looked at; nil: none
+}
+
+// peerOf finds out once per connection who is at the other end.
+func peerOf(ctx *fasthttp.RequestCtx) peer {
+	w, ok := ctx.Conn().(*watchedConn)
+	if !ok { // a test without a listener
+		return newPeer(ctx.Conn())
+	}
+	if !w.peer.known {
+		w.peer = newPeer(w.Conn)
+	}
+	return w.peer
+}
+
+func newPeer(conn net.Conn) peer {
+	p := peer{known: true}
+	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		p.addr = tcp.AddrPort().Addr().Unmap().WithZone("")
+	}
+	if secure, ok := conn.(*tls.Conn); ok {
+		// The handshake is over: it is what the request came through.
+		if certificates := secure.ConnectionState().PeerCertificates; len(certificates) > 0 {
+			p.certificate = certificates[0]
+		}
+	}
+	return p
 }
 
 func (w *watchedConn) Read(p []byte) (int, error) {
@@ -114,7 +152,7 @@ func hasEnded(conn net.Conn) bool {
 
 // finish leaves the connection clean for its next request, or marks it to be
 // closed. It never reads without bounds.
-func (b *body) finish(c *fiber.Ctx) {
+func (b *body) finish(ctx *fasthttp.RequestCtx) {
 	if b.ended {
 		return
 	}
@@ -130,7 +168,7 @@ func (b *body) finish(c *fiber.Ctx) {
 		}
 	}
 	if !b.ended {
-		c.Context().SetConnectionClose()
+		ctx.SetConnectionClose()
 	}
 }
 

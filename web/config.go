@@ -8,6 +8,9 @@ import (
 
 	"sigillo/signing"
 	"sigillo/store"
+	"sigillo/tsa/accounts"
+	"sigillo/tsa/front"
+	"sigillo/tsa/ledger"
 )
 
 // Signing is the room below that takes documents in and gives signed ones out.
@@ -44,8 +47,45 @@ type Accounts interface {
 	SuspendOwn(ctx context.Context, holder, credential string) error
 }
 
-// Timestamping answers RFC 3161 requests. Refusals are answers too: the
-// returned bytes are always a TimeStampResp.
+// Stamps is the time-stamping authority with its accounts. *front.Front
+// satisfies it. Errors are of the kinds of accounts and ledger.
+type Stamps interface {
+	// AnswerUnder answers a TimeStampReq under the policy of this name, "" for the
+	// default. Refusals are answers too: the bytes are a TimeStampResp. An error
+	// means that the caller has to say who he is. The request is not kept.
+	AnswerUnder(ctx context.Context, policy string, caller accounts.Caller, request []byte) (response []byte, err error)
+	// AnswerFor answers for somebody whom the web has identified.
+	AnswerFor(ctx context.Context, account string, request []byte) (response []byte)
+	// Statement is what the caller's account has left, StatementOf what one has
+	// that the web may show.
+	Statement(ctx context.Context, caller accounts.Caller) (front.Statement, error)
+	StatementOf(account string) (front.Statement, error)
+	// Tokens, ExportTokens and Token give what the caller's own account has.
+	Tokens(ctx context.Context, caller accounts.Caller, q ledger.Query) ([]ledger.Entry, error)
+	ExportTokens(ctx context.Context, caller accounts.Caller, q ledger.Query, format ledger.Format, begin func() io.Writer) error
+	Token(ctx context.Context, caller accounts.Caller, unit string, serial int64) (ledger.Entry, []byte, error)
+	// Publication is what everybody may know about policies, units and clock.
+	Publication(ctx context.Context) front.Publication
+}
+
+// StampPage says who may stamp files on the page /stamp.
+type StampPage string
+
+// The audiences of the page.
+const (
+	StampPageOff     StampPage = ""        // there is no page
+	StampPageHolders StampPage = "holders" // holders who have signed in, on Config.StampAccount
+	StampPagePublic  StampPage = "public"  // whoever gets stamps at /tsa without credentials
+)
+
+// Metrics writes further counts for /metrics, in the Prometheus text format
+// 0.0.4.
+type Metrics interface {
+	WriteMetrics(w io.Writer)
+}
+
+// Timestamping is the way to one unit without accounts. [Stamps] is asked
+// instead where there is one.
 type Timestamping interface {
 	Timestamp(ctx context.Context, request []byte, account string) (response []byte)
 }
@@ -68,13 +108,24 @@ type Health interface {
 type Config struct {
 	Signing      Signing      // required
 	Accounts     Accounts     // required
-	Timestamping Timestamping // nil: no /tsa
+	Timestamping Timestamping // asked when Stamps is nil; nil too: no /tsa
+	Stamps       Stamps       // nil: no accounts, no pages of the time-stamping authority
+	Metrics      []Metrics    // written into /metrics after the web's own
 	Status       Status       // nil: no /ocsp, /crl, /certs
 	Health       Health       // nil: healthy as long as it answers
 
 	// MaxUpload is the size limit of one uploaded document in bytes;
 	// 0 means 200 MB (200·10⁶).
 	MaxUpload int64
+
+	// StampPage opens the page that stamps a file which stays with its owner. On
+	// StampAccount the stamps of holders are counted ("house" when empty).
+	StampPage    StampPage
+	StampAccount string
+
+	// UnverifiedClock has every page and every list of tokens say that nobody
+	// vouches for the time.
+	UnverifiedClock bool
 
 	// Secure says that browsers reach this server over TLS, be it by the
 	// listener or by a proxy in front: cookies are then Secure with the
@@ -111,6 +162,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.SessionMax <= 0 {
 		c.SessionMax = 8 * time.Hour
+	}
+	if c.StampAccount == "" {
+		c.StampAccount = accounts.House
 	}
 	if c.Zone == nil {
 		c.Zone = time.UTC

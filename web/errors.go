@@ -27,6 +27,14 @@ const (
 	Slow             Kind = "slow"               // the client sent too slowly, or we answered too late
 	Aborted          Kind = "aborted"            // the client stopped in the middle
 	Invalid          Kind = "invalid"            // the body does not fit the schema
+	NotPermitted     Kind = "not-permitted"      // known, and may not
+
+	// Of the time-stamping authority.
+	StampCredentials  Kind = "stamp-credentials"   // no account is known by the credentials
+	BadDigest         Kind = "bad-digest"          // what should be stamped is no digest of its algorithm
+	StampNotPermitted Kind = "stamp-not-permitted" // no stamps left, or too many at once
+	StampNoTime       Kind = "stamp-no-time"       // the clock cannot be shown to be right
+	StampFailed       Kind = "stamp-failed"        // the unit, its key or the archive
 )
 
 // statusOf is the one place where a kind becomes an HTTP status.
@@ -69,6 +77,13 @@ var statusOf = map[Kind]int{
 	Slow:             http.StatusRequestTimeout,
 	Aborted:          http.StatusBadRequest,
 	Invalid:          http.StatusUnprocessableEntity,
+	NotPermitted:     http.StatusForbidden,
+
+	StampCredentials:  http.StatusUnauthorized,
+	BadDigest:         http.StatusUnprocessableEntity,
+	StampNotPermitted: http.StatusForbidden,
+	StampNoTime:       http.StatusServiceUnavailable,
+	StampFailed:       http.StatusServiceUnavailable,
 }
 
 // retryOf says when to try again where the error itself doesn't.
@@ -77,6 +92,8 @@ var retryOf = map[Kind]time.Duration{
 	Kind(signing.TimeUnavailable): 30 * time.Second,
 	Kind(signing.KeyUnavailable):  5 * time.Second,
 	Kind(signing.Busy):            2 * time.Second,
+	StampNoTime:                   30 * time.Second,
+	StampFailed:                   5 * time.Second,
 }
 
 // Error is this room's own error.
@@ -107,6 +124,9 @@ func KindOf(err error) Kind {
 	var below *signing.Error
 	if errors.As(err, &below) {
 		return Kind(below.Kind)
+	}
+	if kind, ok := kindOfStamps(err); ok {
+		return kind
 	}
 	var framework *fiber.Error
 	if errors.As(err, &framework) {

@@ -60,6 +60,10 @@ type view struct {
 	Problem *Problem // shown in the error summary
 	Notice  string
 	Data    any
+
+	Unverified bool // nobody vouches for the time: every page says so
+	Authority  bool // there are pages of the time-stamping authority ...
+	StampPage  bool // ... and one to stamp files on
 }
 
 // With is the view of a part of the page.
@@ -108,6 +112,8 @@ var badgeOf = map[string]string{
 	"allow": "good", "confirm": "warn", "refuse": "bad",
 	"valid": "good", "suspended": "warn", "revoked": "bad", "expired": "bad", "none": "neutral",
 	"prepared": "warn", "authorised": "neutral", "signed": "neutral", "delivered": "good", "failed": "bad",
+	"ok": "good", "warn": "warn", "waiting": "warn", "stopped": "bad", // the clock, and units
+	"active":       "good",
 	"TOTAL_PASSED": "good", "INDETERMINATE": "warn", "TOTAL_FAILED": "bad",
 }
 
@@ -173,7 +179,8 @@ func toText(v any) string {
 func (s *Server) newView(c *fiber.Ctx, name, heading string, data any) view {
 	r := current(c)
 	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Token: s.formToken(c),
-		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data}
+		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data,
+		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff}
 }
 
 // render writes a page. It is rendered whole before a byte is sent, so that a

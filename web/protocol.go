@@ -19,11 +19,8 @@ import (
 )
 
 const (
-	stampLimit = 64 << 10 // a time-stamp request is some 100 bytes
-	ocspLimit  = 64 << 10 // a status request too
+	ocspLimit = 64 << 10 // a status request is some 100 bytes
 
-	mediaStampQuery   = "application/timestamp-query" // RFC 3161 §3.4
-	mediaStampReply   = "application/timestamp-reply"
 	mediaOCSPRequest  = "application/ocsp-request" // RFC 6960 App. A.1
 	mediaOCSPResponse = "application/ocsp-response"
 	mediaCRL          = "application/pkix-crl" // RFC 2585 §4
@@ -36,8 +33,11 @@ var authorityLabel = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 // routeProtocols opens the doors for machines that speak a standard. They are
 // public: no session, no cookie, any origin.
 func (s *Server) routeProtocols() {
-	if s.cfg.Timestamping != nil {
-		s.app.Post("/tsa", s.timestamp)
+	switch {
+	case s.cfg.Stamps != nil:
+		s.routeStamps()
+	case s.cfg.Timestamping != nil:
+		s.app.Post(stampPath, s.timestamp)
 	}
 	if s.cfg.Status != nil {
 		s.app.Post("/ocsp/:ca", s.ocspPost)
@@ -48,7 +48,12 @@ func (s *Server) routeProtocols() {
 	s.app.Get("/healthz", s.healthz)
 	s.app.Get("/metrics", func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentType, "text/plain; version=0.0.4; charset=utf-8")
-		return c.SendString(s.metrics.text())
+		var b strings.Builder
+		b.WriteString(s.metrics.text(&s.stampCounts))
+		for _, m := range s.cfg.Metrics {
+			m.WriteMetrics(&b)
+		}
+		return c.SendString(b.String())
 	})
 }
 

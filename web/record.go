@@ -86,7 +86,7 @@ func (m *metrics) signed(tx signing.Transaction, err error) {
 }
 
 // text writes the counts in the Prometheus text format 0.0.4.
-func (m *metrics) text() string {
+func (m *metrics) text(stamps *stampCounts) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	keys := make([]requestLabels, 0, len(m.requests))
@@ -104,6 +104,7 @@ func (m *metrics) text() string {
 		fmt.Fprintf(&b, "sigillo_http_request_seconds_count%s %d\n", labels, m.requests[k].n)
 		fmt.Fprintf(&b, "sigillo_http_request_seconds_sum%s %g\n", labels, m.requests[k].seconds)
 	}
+	stamps.write(&b)
 	b.WriteString("# HELP sigillo_signatures_total Signatures asked for, by result.\n# TYPE sigillo_signatures_total counter\n")
 	results := make([]string, 0, len(m.signatures))
 	for r := range m.signatures {

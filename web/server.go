@@ -37,6 +37,9 @@ type Server struct {
 	formKey  []byte // of this process: a restart makes open forms stale, nothing worse
 	metrics  *metrics
 
+	stampCounts stampCounts
+	patience    patience
+
 	base context.Context // ends when the server has shut down
 	end  context.CancelFunc
 }
@@ -61,6 +64,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.base, s.end = context.WithCancel(context.Background())
+	s.patience = patience{base: s.base, time: stampTimeout}
 	s.app = fiber.New(fiber.Config{
 		AppName: "Sigillo", DisableStartupMessage: true,
 		// Strings of the request may outlive it (they go to the rooms below).
@@ -78,6 +82,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.routeFace()
+	fast := s.app.Server()
+	fast.Handler = s.stampDoor(fast.Handler)
 	return s, nil
 }
 
@@ -151,7 +157,8 @@ func current(c *fiber.Ctx) *request {
 // log line and one count.
 func (s *Server) around(c *fiber.Ctx) error {
 	began := time.Now()
-	r := &request{server: s, client: c.IP(), body: newBody(c), locale: s.chooseLocale(c)}
+	body := newBody(c.Context(), began)
+	r := &request{server: s, client: c.IP(), body: &body, locale: s.chooseLocale(c)}
 	c.Locals(requestKey, r)
 	s.secureHeaders(c)
 	ctx, cancel := context.WithTimeout(s.base, requestTimeout)
@@ -161,7 +168,7 @@ func (s *Server) around(c *fiber.Ctx) error {
 	if err := s.guarded(c); err != nil {
 		s.answerError(c, err)
 	}
-	r.body.finish(c)
+	r.body.finish(c.Context())
 	s.record(c, r, time.Since(began))
 	return nil
 }

@@ -107,8 +107,10 @@ window.addEventListener("pageshow", (e) => {
     end = setTimeout(() => location.assign("/signin?ended=1&next=" + encodeURIComponent(location.pathname)), idle * 1000);
   }
   function uploading() {
-    const upload = document.getElementById("upload-progress");
-    return upload && !upload.hidden;
+    return ["upload-progress", "stamp-progress"].some((id) => {
+      const box = document.getElementById(id);
+      return box && !box.hidden;
+    });
   }
   function stay() {
     fetch("/alive", { credentials: "same-origin" }).then((r) => r.ok ? begin() : location.reload());
