@@ -25,6 +25,10 @@ test='
 /usr/bin/xmllint:libxml2-utils:a judge of canonical XML
 /usr/lib/python3/dist-packages/lxml:python3-lxml:a judge of canonical XML below the root
 /usr/lib/python3/dist-packages/pip:python3-pip:fetching a test suite of path validation
+/usr/share/doc/libseccomp2:libseccomp2:chronyd, for the tests of the clock
+/usr/share/doc/libcap2:libcap2:chronyd, for the tests of the clock
+/usr/share/doc/libnettle8:libnettle8:chronyd, for the tests of the clock
+/usr/share/doc/libgnutls30:libgnutls30:chronyd, for the tests of the clock
 '
 interop='
 /usr/bin/javac:default-jdk-headless:EU DSS, a judge of all forms and their levels
@@ -45,6 +49,12 @@ interop='
 /usr/bin/pdftk:pdftk-java:PDF files to sign
 /usr/bin/podofoimg2pdf:libpodofo-utils:PDF files to sign
 /usr/share/doc/libpangoft2-1.0-0:libpangoft2-1.0-0:PDF files to sign, by WeasyPrint
+/usr/bin/curl:curl:a client of time-stamping authorities
+/usr/share/doc/libwww-curl-perl:libwww-curl-perl:tsget, a client of time-stamping authorities
+/usr/bin/osslsigncode:osslsigncode:a client of time-stamping authorities
+/usr/share/java/bcpkix.jar:libbcpkix-java:BouncyCastle, a client of time-stamping authorities
+/usr/lib/python3/dist-packages/rfc3161ng:python3-rfc3161ng:a client of time-stamping authorities
+/usr/lib/python3/dist-packages/pyasn1_modules:python3-pyasn1-modules:what python3-rfc3161ng needs
 '
 case ${1:-run} in
 interop) want="$run$test$interop" ;;
@@ -67,7 +77,15 @@ command -v npm >/dev/null 2>&1 || {
 	missing="$missing npm"
 	echo "setup: npm is needed: the web face's style sheets and fonts"
 }
-[ -n "$missing" ] || exit 0
+# The tests of the clock run chronyd with -x, which touches no clock. Debian's
+# package chrony would take the place of the time service of this machine and
+# start to steer its clock, so the program alone is taken out of the package.
+chronyd=
+if [ "${1:-run}" != run ] && [ ! -x /usr/sbin/chronyd ] && [ ! -x .interop/chrony/chronyd ]; then
+	chronyd=yes
+	echo "setup: chronyd is needed: the tests of the clock; it goes to .interop/chrony, the package chrony is not installed"
+fi
+[ -n "$missing$chronyd" ] || exit 0
 
 sudo=
 if [ "$(id -u)" != 0 ]; then
@@ -82,7 +100,17 @@ retry() { # downloads fail now and then
 	done
 	"$@"
 }
-echo "setup: installing with apt-get:$missing"
 retry $sudo apt-get update -q
-# shellcheck disable=SC2086
-retry $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+if [ -n "$missing" ]; then
+	echo "setup: installing with apt-get:$missing"
+	# shellcheck disable=SC2086
+	retry $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+fi
+if [ -n "$chronyd" ]; then
+	rm -rf .interop/chrony && mkdir -p .interop/chrony
+	(cd .interop/chrony && retry apt-get download -q chrony)
+	dpkg --fsys-tarfile .interop/chrony/chrony_*.deb | tar -x -O ./usr/sbin/chronyd >.interop/chrony/chronyd
+	chmod 755 .interop/chrony/chronyd
+	rm -f .interop/chrony/chrony_*.deb
+	.interop/chrony/chronyd --version
+fi

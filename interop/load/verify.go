@@ -31,12 +31,15 @@ func Verify(response, imprint []byte, root *x509.Certificate) error {
 	if off := time.Since(ts.Time); off < -2*time.Second || off > time.Hour {
 		return fmt.Errorf("the time is off by %s", off)
 	}
-	if len(ts.Certificates) == 0 {
-		return errors.New("no certificate in the token")
-	}
 	if root == nil {
 		return nil
 	}
+	return CheckPath(ts, root)
+}
+
+// CheckPath checks that the certificate of the signer in a token is made for
+// time-stamping and was issued under root, at the time stamped.
+func CheckPath(ts *timestamp.Timestamp, root *x509.Certificate) error {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(root)
 	for _, c := range ts.Certificates {
