@@ -3,6 +3,7 @@ package hsm
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 
 	"github.com/miekg/pkcs11"
 )
@@ -97,6 +98,28 @@ func (t *Token) generate(ctx context.Context, label string, make func(*session) 
 				return fail(Conflict, nil, "the token already has a key %q", label)
 			}
 			return make(s)
+		})
+	})
+}
+
+// DestroySigner takes a signing key out of the token, both halves, for good.
+// NotFound if there is none; Conflict if the label belongs to something else.
+func (t *Token) DestroySigner(ctx context.Context, label string) error {
+	return t.withWritable(ctx, "destroy the key "+label, func(s *session) error {
+		return t.excluding(ctx, func() error {
+			o, err := t.lookUp(s, label, roleSigner)
+			if err != nil {
+				return err
+			}
+			public, err := t.findOne(s, label, pkcs11.CKO_PUBLIC_KEY)
+			if err != nil {
+				return err
+			}
+			t.mu.Lock()
+			delete(t.objects, label)
+			t.mu.Unlock()
+			// The public half goes last: without it what is left would not be found.
+			return errors.Join(t.api.destroy(s.id, o.handle), t.api.destroy(s.id, public))
 		})
 	})
 }

@@ -46,23 +46,30 @@ type Client struct {
 	guests chan struct{} // instead of slots for Authenticate
 
 	guestWait time.Duration
+	stamping  *stamping
 
 	mu     sync.Mutex
 	idle   []*net.UnixConn // guarded by mu
 	closed bool            // guarded by mu
+	ticket []byte          // guarded by mu; of the last activation, see [Client.ActivateUnit]
 }
 
 // Dial returns a client of the vault at socket. It connects at the first request.
 func Dial(socket string) *Client {
-	return &Client{socket: socket, slots: make(chan struct{}, poolSize), guests: make(chan struct{}, guestSlots),
+	c := &Client{socket: socket, slots: make(chan struct{}, poolSize), guests: make(chan struct{}, guestSlots),
 		guestWait: guestWait}
+	c.stamping = newStamping(c)
+	return c
 }
 
-// Close closes the idle connections; requests under way end by themselves.
+// Close closes the idle connections and the stream of stamps, and tells those who
+// wait for one; other requests under way end by themselves.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
+	clear(c.ticket)
 	c.mu.Unlock()
+	c.stamping.close()
 	c.dropIdle()
 	return nil
 }
@@ -230,6 +237,32 @@ func (c *Client) call(ctx context.Context, op string, body, out any) error {
 		return &Error{Kind: Failed, Msg: "the vault gave an answer that cannot be read", Err: err}
 	}
 	return nil
+}
+
+// upgrade turns a fresh connection into a stream of stamps.
+func (c *Client) upgrade(ctx context.Context, conn *net.UnixConn) error {
+	c.mu.Lock()
+	q := struct {
+		ID   string        `json:"id"`
+		Op   string        `json:"op"`
+		Body streamRequest `json:"body"`
+	}{newID(), opStampStream, streamRequest{Ticket: append([]byte(nil), c.ticket...)}}
+	c.mu.Unlock()
+	f, err := frame(q)
+	clear(q.Body.Ticket)
+	if err != nil {
+		return err
+	}
+	defer clear(f)
+	b, err := exchange(ctx, conn, f)
+	if err != nil {
+		return &Error{Kind: Unavailable, Msg: "the vault did not answer; try again", Err: err}
+	}
+	var a answer
+	if err := json.Unmarshal(b, &a); err != nil {
+		return &Error{Kind: Failed, Msg: "the vault gave an answer that cannot be read", Err: err}
+	}
+	return fromWire(a.Error)
 }
 
 // enter waits for a slot of the operation's kind.

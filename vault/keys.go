@@ -12,7 +12,8 @@ import (
 )
 
 // labels are the infrastructure keys that may be used over the socket. The
-// vault's own keys are not among them and cannot be reached.
+// vault's own keys are not among them and cannot be reached; tsu-1 can only in a
+// vault that makes no time-stamps itself.
 var labels = map[string]bool{
 	"root-ca": true, "issuing-ca": true, "tsa-ca": true, "ocsp-issuing": true, "ocsp-tsa": true, "tsu-1": true, journalKey: true,
 }
@@ -22,7 +23,12 @@ const (
 	keyIntent  = "key:" // begins the JTI of an intent to make a key
 )
 
-func checkLabel(label string) error {
+// checkLabel says whether a key may be used as an infrastructure key. Those of
+// time-stamping units may not: what is signed with them is for the service to say.
+func (v *server) checkLabel(label string) error {
+	if v.tsa != nil && isUnit(label) {
+		return fail(NotAllowed, "the keys of time-stamping units sign time-stamps only")
+	}
 	if !labels[label] {
 		return fail(NotAllowed, "there is no infrastructure key of this name")
 	}
@@ -31,7 +37,7 @@ func checkLabel(label string) error {
 
 // publicKey returns the public half of an infrastructure key.
 func (v *server) publicKey(label string) (*keyAnswer, error) {
-	if err := checkLabel(label); err != nil {
+	if err := v.checkLabel(label); err != nil {
 		return nil, err
 	}
 	k, err := v.tok.Signer(label)
@@ -59,7 +65,7 @@ func (v *server) createKey(ctx context.Context, id string, q *keyRequest) (*keyA
 	if !v.cfg.Provision { // 1
 		return nil, fail(NotAllowed, "keys are made in the ceremony only; start the vault for provisioning")
 	}
-	if err := checkLabel(q.Label); err != nil {
+	if err := v.checkLabel(q.Label); err != nil {
 		return nil, err
 	}
 	if _, ok := isRSA(q.Type); !ok {
@@ -129,7 +135,7 @@ func (v *server) closeKey(ctx context.Context, row store.Spent, ev audit.Event) 
 // and the counts are journalled: one that the service's own records do not
 // account for shows.
 func (v *server) signDigest(ctx context.Context, q *digestRequest) (*signatureAnswer, error) {
-	if err := checkLabel(q.Label); err != nil {
+	if err := v.checkLabel(q.Label); err != nil {
 		return nil, err
 	}
 	h, err := checkDigests(q.Hash, [][]byte{q.Digest}, 1)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -203,6 +204,9 @@ func (v *server) serveFrame(ctx context.Context, conn *net.UnixConn, b []byte) b
 		return v.reply(conn, "", nil, err)
 	}
 	defer clear(q.Body)
+	if q.Op == opStampStream {
+		return v.stampStream(ctx, conn, q)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), opTimeout)
 	defer cancel()
 	out, err := v.handle(ctx, q)
@@ -283,7 +287,82 @@ func (v *server) handle(ctx context.Context, q request) (out any, err error) {
 			return signaturesAnswer{s}, err
 		})
 	}
+	if strings.HasPrefix(q.Op, "tsa-") {
+		return v.handleTSA(ctx, q)
+	}
 	return nil, fail(BadRequest, "there is no operation of this name")
+}
+
+// handleTSA does what a request about the time-stamping service asks for.
+func (v *server) handleTSA(ctx context.Context, q request) (any, error) {
+	s := v.tsa
+	if s == nil {
+		return nil, errNoService
+	}
+	if s.fault != nil && q.Op != opTSAStatus {
+		return nil, s.fault
+	}
+	switch q.Op {
+	case opTSAStatus:
+		return s.report(ctx)
+	case opTSAPassphrase:
+		return with(q, func(b *PassphraseChange) (any, error) {
+			defer clear(b.Old)
+			defer clear(b.New)
+			return nil, s.setPassphrase(ctx, b)
+		})
+	case opTSAMake:
+		return with(q, func(b *NewUnit) (any, error) {
+			defer clear(b.Consent.Passphrase)
+			return s.makeUnit(ctx, q.ID, b)
+		})
+	case opTSAInstall:
+		return with(q, func(b *installRequest) (any, error) { return s.install(ctx, b) })
+	case opTSAWitness:
+		return with(q, func(b *witnessRequest) (any, error) { return nil, s.witness(ctx, b.Greatest) })
+	}
+	return with(q, func(b *unitRequest) (any, error) {
+		defer clear(b.Consent.Passphrase)
+		switch q.Op {
+		case opTSAActivate:
+			return s.activate(ctx, b)
+		case opTSAStop:
+			return s.stopUnit(ctx, b)
+		case opTSARetire:
+			return s.retire(ctx, b)
+		case opTSALift:
+			return nil, s.lift(ctx, b.Consent)
+		}
+		return nil, fail(BadRequest, "there is no operation of this name")
+	})
+}
+
+var errNoService = fail(NotAllowed, "this vault makes no time-stamps; configure the time-stamping service")
+
+// stampStream turns the connection into a stream of stamps, and ends when that ends.
+// A ticket brings the units back that were active when the vault died, before the
+// first order is taken.
+func (v *server) stampStream(ctx context.Context, conn *net.UnixConn, q request) bool {
+	s := v.tsa
+	if s == nil {
+		return v.reply(conn, q.ID, nil, errNoService)
+	}
+	if s.fault != nil {
+		return v.reply(conn, q.ID, nil, s.fault)
+	}
+	out, err := with(q, func(b *streamRequest) (any, error) {
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), opTimeout)
+		defer cancel()
+		return streamAnswer{Resumed: s.resume(within, b.Ticket)}, nil
+	})
+	if !v.reply(conn, q.ID, out, err) || err != nil {
+		return false
+	}
+	conn.SetReadDeadline(time.Time{}) // a stream may be silent
+	if ctx.Err() == nil {             // accept ends the context before it wakes the readers
+		s.desk.serve(conn)
+	}
+	return false
 }
 
 // with reads the body of a request and passes it on.

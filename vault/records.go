@@ -145,6 +145,13 @@ type Config struct {
 	// Argon is the cost of stretching the passwords of new holders; zero means
 	// [auth.DefaultArgon2]. Lower it in tests only.
 	Argon auth.Argon2
-	// Now is the clock; nil means [time.Now].
+	// TSA makes the vault the back end of the time-stamping authority; nil: it is
+	// not. With it the keys of time-stamping units, tsu-1 and so on, sign nothing
+	// but time-stamps: they are out of reach of [Client.CreateKey] and
+	// [Client.Signer].
+	TSA *TSAConfig
+	// Now is the clock of everything but time-stamps; nil means [time.Now].
 	Now func() time.Time
+
+	boot string // for tests: this start of the machine
 }

@@ -25,23 +25,23 @@ const goodPassword = "il gatto suona il flauto"
 // fastArgon makes tests quick; that the default is used otherwise is tested.
 var fastArgon = auth.Argon2{MemoryKiB: 64, Time: 1, Threads: 1}
 
-// clock is a clock that stands still unless it is moved. With a file it can be
+// handClock is a clock that stands still unless it is moved. With a file it can be
 // read by another process.
-type clock struct {
+type handClock struct {
 	mu   sync.Mutex
 	t    time.Time
 	file string
 }
 
-func newClock() *clock { return &clock{t: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)} }
+func newClock() *handClock { return &handClock{t: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)} }
 
-func (c *clock) now() time.Time {
+func (c *handClock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.t
 }
 
-func (c *clock) move(d time.Duration) {
+func (c *handClock) move(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.t = c.t.Add(d)
@@ -55,7 +55,7 @@ func (c *clock) move(d time.Duration) {
 type rig struct {
 	t     testing.TB
 	cfg   Config
-	clock *clock
+	clock *handClock
 	c     *Client
 	fault func(string)
 	stop  func() error

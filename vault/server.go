@@ -25,6 +25,7 @@ type token interface {
 	Info() hsm.Info
 	Has(label string) (bool, error)
 	GenerateSigner(ctx context.Context, label string, kt hsm.KeyType) (*hsm.Signer, error)
+	DestroySigner(ctx context.Context, label string) error
 	GenerateMaster(ctx context.Context, label string) error
 	GenerateMACKey(ctx context.Context, label string) error
 	GenerateSealKey(ctx context.Context, label string) error
@@ -58,6 +59,7 @@ type server struct {
 	tampered   notes         // of records that were changed
 	uses       uses          // of infrastructure keys
 	memoryLock bool
+	tsa        *service // nil: no time-stamps
 
 	mu    sync.Mutex
 	conns map[*net.UnixConn]bool // guarded by mu; open connections
@@ -75,7 +77,8 @@ type server struct {
 //  2. The state file is locked: one vault for each.
 //  3. The token is opened with the PIN, which is wiped.
 //  4. The keys of this process are derived from the token.
-//  5. Durable: "vault.started" and the unfinished intents, in the journal.
+//  5. Durable: "vault.started" and the unfinished intents, in the journal. The
+//     time-stamping service is set up.
 //  6. The socket is opened.
 //  7. At the end: no new requests, those under way are finished, the uses of
 //     keys not journalled yet and "vault.stopped" are, everything is closed.
@@ -97,13 +100,11 @@ func serve(ctx context.Context, cfg Config, ready func(), fault func(string)) (e
 	if ready != nil {
 		ready()
 	}
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		v.tick(ctx)
-	}()
+	var others sync.WaitGroup
+	others.Go(func() { v.tick(ctx) })
+	others.Go(func() { v.tsa.run(ctx) })
 	v.accept(ctx, l) // 7
-	<-stopped
+	others.Wait()
 	return nil
 }
 
@@ -143,28 +144,42 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	if err = v.begin(ctx); err != nil { // 5
 		return nil, nil, because(err, "the vault's journal cannot be written")
 	}
+	if err = v.openService(ctx); err != nil {
+		return nil, nil, err
+	}
 	return v, release, nil
 }
 
 // openToken opens the token with the PIN of the configured file.
 func openToken(cfg Config) (token, error) {
-	st, err := os.Stat(cfg.PINFile)
+	pin, err := secretFile(cfg.PINFile, "the token's PIN")
 	if err != nil {
-		return nil, &Error{Kind: Failed, Msg: "the file with the token's PIN cannot be found", Err: err}
+		return nil, err
 	}
-	if !st.Mode().IsRegular() || st.Mode().Perm()&0o077 != 0 || st.Size() > 1024 {
-		return nil, failf(Failed, "the file with the token's PIN can be read by others than its owner, or is not a small file; make it mode 0600 (it is %v)", st.Mode())
-	}
-	raw, err := os.ReadFile(cfg.PINFile)
-	defer clear(raw)
-	if err != nil {
-		return nil, &Error{Kind: Failed, Msg: "the file with the token's PIN cannot be read", Err: err}
-	}
-	t, err := hsm.Open(hsm.Config{Module: cfg.Module, Token: cfg.Token, PIN: bytes.TrimRight(raw, "\r\n")})
+	defer clear(pin)
+	t, err := hsm.Open(hsm.Config{Module: cfg.Module, Token: cfg.Token, PIN: pin})
 	if err != nil {
 		return nil, because(err, "the token cannot be opened")
 	}
 	return t, nil
+}
+
+// secretFile reads a secret, without its line end, from a file that only its owner
+// can read. The caller wipes it.
+func secretFile(path, what string) ([]byte, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, &Error{Kind: Failed, Msg: "the file with " + what + " cannot be found", Err: err}
+	}
+	if !st.Mode().IsRegular() || st.Mode().Perm()&0o077 != 0 || st.Size() > 1024 {
+		return nil, failf(Failed, "the file with %s can be read by others than its owner, or is not a small file; make it mode 0600 (it is %v)", what, st.Mode())
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		clear(raw)
+		return nil, &Error{Kind: Failed, Msg: "the file with " + what + " cannot be read", Err: err}
+	}
+	return bytes.TrimRight(raw, "\r\n"), nil
 }
 
 func (v *server) deriveKeys(ctx context.Context) error {
@@ -227,10 +242,13 @@ func (v *server) minute(ctx context.Context, n int) {
 	if err := v.settle(ctx, false); err != nil && ctx.Err() == nil {
 		v.log.Error("unfinished intents could not be settled", "err", err)
 	}
+	if err := v.tsa.minute(ctx); err != nil && ctx.Err() == nil {
+		v.log.Error("the time-stamping units could not be looked after", "err", err)
+	}
 	if n%10 != 0 {
 		return
 	}
-	if err := v.journalUses(ctx); err != nil && ctx.Err() == nil {
+	if err := errors.Join(v.journalUses(ctx), v.tsa.tallyUses(ctx)); err != nil && ctx.Err() == nil {
 		v.log.Error("the uses of keys could not be journalled", "err", err)
 	}
 	if err := v.checkpoint(ctx); err != nil && ctx.Err() == nil {
@@ -242,7 +260,8 @@ func (v *server) minute(ctx context.Context, n int) {
 func (v *server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
-	err := v.journalUses(ctx, audit.Event{Actor: "vault", Event: "vault.stopped", Subject: v.cfg.Node})
+	err := errors.Join(v.tsa.end(ctx),
+		v.journalUses(ctx, audit.Event{Actor: "vault", Event: "vault.stopped", Subject: v.cfg.Node}))
 	if err == nil {
 		err = v.checkpoint(ctx)
 	}
@@ -251,6 +270,9 @@ func (v *server) stop() error {
 
 func (v *server) close() error {
 	var errs []error
+	if v.tsa != nil && v.tsa.desk != nil {
+		v.tsa.desk.close()
+	}
 	if v.db != nil {
 		errs = append(errs, v.db.Close())
 	}

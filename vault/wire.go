@@ -31,6 +31,16 @@ const (
 	opAuthenticate     = "authenticate"
 	opAuthorise        = "authorise"
 	opSign             = "sign"
+	opTSAPassphrase    = "tsa-passphrase"
+	opTSAMake          = "tsa-make-unit"
+	opTSAInstall       = "tsa-install-unit"
+	opTSAActivate      = "tsa-activate-unit"
+	opTSAStop          = "tsa-stop-unit"
+	opTSARetire        = "tsa-retire-unit"
+	opTSAStatus        = "tsa-status"
+	opTSALift          = "tsa-lift-clock"
+	opTSAWitness       = "tsa-witness"
+	opStampStream      = "stamp-stream" // see orders.go
 )
 
 type request struct {
@@ -83,6 +93,35 @@ type enrolAnswer struct {
 type credentialAnswer struct {
 	Credential Credential `json:"credential"`
 	CSR        []byte     `json:"csr"`
+}
+
+type installRequest struct {
+	Name        string   `json:"name"`
+	Certificate []byte   `json:"certificate"`
+	Chain       [][]byte `json:"chain,omitempty"`
+}
+
+type unitRequest struct {
+	Name    string  `json:"name,omitempty"`
+	Reason  string  `json:"reason,omitempty"`
+	Consent Consent `json:"consent"`
+}
+
+type activatedAnswer struct {
+	Unit   Unit   `json:"unit"`
+	Ticket []byte `json:"ticket"`
+}
+
+type witnessRequest struct {
+	Greatest map[string]int64 `json:"greatest"`
+}
+
+type streamRequest struct {
+	Ticket []byte `json:"ticket,omitempty"`
+}
+
+type streamAnswer struct {
+	Resumed bool `json:"resumed"` // the ticket is good: what was active is active again
 }
 
 // readFrame reads one frame. The memory it takes follows what has arrived, not

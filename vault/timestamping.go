@@ -1,0 +1,194 @@
+package vault
+
+import (
+	"context"
+	"time"
+
+	"sigillo/hsm"
+	"sigillo/tsa"
+	"sigillo/tsa/clock"
+)
+
+// TSAConfig says how a vault makes time-stamps.
+type TSAConfig struct {
+	// Node is this node's number, 0 to 127. It is part of every serial number:
+	// never give the number of one node to another, not even after its end.
+	Node uint32
+	// Policies are those it stamps under, the first for requests that name none.
+	Policies []tsa.Policy
+	// Clock is the clock's configuration. Latch and OnEvent are the vault's own;
+	// what stands there is ignored.
+	Clock clock.Config
+	// NameInToken puts the subject of the unit's certificate into the tokens.
+	NameInToken bool
+	// PSS has RSA units sign with RSASSA-PSS instead of RSASSA-PKCS1-v1_5.
+	PSS bool
+	// PassphraseFile, for demonstrations and machines nobody attends, holds the
+	// passphrase of the time-stamping service; only its owner may be able to read
+	// it. Units that were ready or active are then started with the vault, and keys
+	// of their successors are made without anybody. Empty: a responsible gives the
+	// passphrase after each start of the machine. It never lifts the clock's stop.
+	PassphraseFile string
+	// Workers is how many stamps are made at a time; zero: one for each processor.
+	// A token that is elsewhere, on the network, wants more.
+	Workers int
+}
+
+// UnitState says how far a time-stamping unit's life has come.
+type UnitState string
+
+const (
+	UnitMaking  UnitState = "making"  // the token is asked for the key
+	UnitMade    UnitState = "made"    // it has a key and waits for its certificate
+	UnitReady   UnitState = "ready"   // it has a certificate and waits for the passphrase
+	UnitActive  UnitState = "active"  // it stamps in its period, unless a newer one of its series does
+	UnitStopped UnitState = "stopped" // somebody stopped it; the passphrase starts it again
+	UnitRetired UnitState = "retired" // its period is over, or it was given up: it never stamps again
+)
+
+// Consent is that of the responsible of the time-stamping service. With an empty
+// Passphrase the client sends the ticket of an activation that still holds: good
+// for making, certifying and activating a unit's successor, not for anything else.
+// The client wipes Passphrase after sending it.
+type Consent struct {
+	Operator   string `json:"operator"` // who gives it, for the journal
+	Passphrase []byte `json:"passphrase,omitempty"`
+	Ticket     []byte `json:"ticket,omitempty"` // set by the client
+}
+
+// PassphraseChange sets the passphrase of the time-stamping service. Old is empty
+// for the first one, which only a vault started for provisioning accepts. New must
+// pass [auth.CheckPassword]. The client wipes both.
+type PassphraseChange struct {
+	Operator string `json:"operator"`
+	Old      []byte `json:"old,omitempty"`
+	New      []byte `json:"new"`
+}
+
+// NewUnit asks for a unit: a key made in the token, which nothing but the stamps of
+// this unit is ever signed with.
+type NewUnit struct {
+	Series  string      `json:"series"` // as the policies name it
+	Type    hsm.KeyType `json:"type"`
+	Consent Consent     `json:"consent"`
+}
+
+// Unit is what the vault tells of a time-stamping unit.
+type Unit struct {
+	Name        string      `json:"name"` // "tsu-1": the key's label in the token
+	Number      uint32      `json:"number"`
+	Series      string      `json:"series"`
+	State       UnitState   `json:"state"`
+	Reason      string      `json:"reason,omitempty"` // why it is stopped or retired
+	Changed     time.Time   `json:"changed"`          // when it came into that state
+	Serving     bool        `json:"serving"`          // it is in service now: active, and started since the vault was
+	Current     bool        `json:"current"`          // the next stamp of its series is its
+	Type        hsm.KeyType `json:"type"`
+	PublicKey   []byte      `json:"publicKey,omitempty"`   // SubjectPublicKeyInfo, DER
+	Certificate []byte      `json:"certificate,omitempty"` // DER
+	Chain       [][]byte    `json:"chain,omitempty"`
+	From        time.Time   `json:"from,omitzero"` // its time of use
+	To          time.Time   `json:"to,omitzero"`
+	Made        time.Time   `json:"made"`
+	Stamps      int64       `json:"stamps"`   // made in its life, as far as the journal was told, and since
+	Failures    int64       `json:"failures"` // signatures that failed since the vault was started
+	LastTime    time.Time   `json:"lastTime,omitzero"`
+	Reserved    int64       `json:"reserved"` // greatest count reserved; serial numbers end with it
+}
+
+// TimeStamping says how the time-stamping service is.
+type TimeStamping struct {
+	// Fault says why the vault stamps nothing whatever is asked; empty: it does.
+	Fault string `json:"fault,omitempty"`
+	// Passphrase: one was set. LockedUntil: wrong ones came, none is looked at
+	// before that time.
+	Passphrase  bool         `json:"passphrase"`
+	LockedUntil time.Time    `json:"lockedUntil,omitzero"`
+	Unattended  bool         `json:"unattended"` // there is a passphrase file
+	Clock       clock.Status `json:"clock"`
+	Units       []Unit       `json:"units"` // by their numbers
+}
+
+// SetPassphrase sets or replaces the passphrase of the time-stamping service.
+// NotAllowed for a first one outside of provisioning, WrongPassword, Locked;
+// BadRequest when the new one is too weak.
+func (c *Client) SetPassphrase(ctx context.Context, p PassphraseChange) error {
+	defer clear(p.Old)
+	defer clear(p.New)
+	return c.call(ctx, opTSAPassphrase, p, nil)
+}
+
+// MakeUnit has the token make the key of a new time-stamping unit. It needs the
+// responsible's consent, but for the first units in a provisioning before there is
+// a passphrase.
+func (c *Client) MakeUnit(ctx context.Context, n NewUnit) (u Unit, err error) {
+	defer clear(n.Consent.Passphrase)
+	c.attach(&n.Consent)
+	return u, c.call(ctx, opTSAMake, n, &u)
+}
+
+// InstallUnit gives a unit its certificate, which must be of its key and for
+// time-stamping alone (RFC 3161 §2.3), and the certificates that go into tokens
+// with it, its issuer's first. Before it is activated another one may replace it.
+func (c *Client) InstallUnit(ctx context.Context, name string, certificate []byte, chain [][]byte) (u Unit, err error) {
+	return u, c.call(ctx, opTSAInstall, installRequest{Name: name, Certificate: certificate, Chain: chain}, &u)
+}
+
+// ActivateUnit starts a unit that is ready, or was stopped. The client keeps the
+// ticket that comes with it in memory: when the vault is started again after a
+// crash, it brings the units back that were active. After a start of the machine,
+// or of the client, the passphrase is needed.
+func (c *Client) ActivateUnit(ctx context.Context, name string, by Consent) (Unit, error) {
+	defer clear(by.Passphrase)
+	c.attach(&by)
+	var a activatedAnswer
+	if err := c.call(ctx, opTSAActivate, unitRequest{Name: name, Consent: by}, &a); err != nil {
+		return Unit{}, err
+	}
+	c.mu.Lock()
+	c.ticket = a.Ticket
+	c.mu.Unlock()
+	return a.Unit, nil
+}
+
+// StopUnit stops a unit. It needs no passphrase: not stamping is always safe.
+func (c *Client) StopUnit(ctx context.Context, name, operator, reason string) (u Unit, err error) {
+	return u, c.call(ctx, opTSAStop, unitRequest{Name: name, Reason: reason, Consent: Consent{Operator: operator}}, &u)
+}
+
+// RetireUnit ends the life of a unit: revoked, compromised, replaced. Its key is
+// destroyed in the token (EN 319 421 §7.6.7); there is no way back.
+func (c *Client) RetireUnit(ctx context.Context, name, reason string, by Consent) (u Unit, err error) {
+	defer clear(by.Passphrase)
+	return u, c.call(ctx, opTSARetire, unitRequest{Name: name, Reason: reason, Consent: by}, &u)
+}
+
+// TimeStamping tells how the time-stamping service is: clock, units, usage.
+func (c *Client) TimeStamping(ctx context.Context) (t TimeStamping, err error) {
+	return t, c.call(ctx, opTSAStatus, nil, &t)
+}
+
+// LiftClock lifts the stop of the clock in the name of an operator, who gives the
+// passphrase (DPCM 22/2/2013 art. 52: expressly authorised staff). NotAllowed while
+// the clock is not shown to be right, or when it is not stopped.
+func (c *Client) LiftClock(ctx context.Context, by Consent) error {
+	defer clear(by.Passphrase)
+	return c.call(ctx, opTSALift, unitRequest{Consent: by}, nil)
+}
+
+// Witness tells the vault the greatest serial number that the archive holds of each
+// unit. A unit whose state does not know that it has given this number was set back,
+// by an old copy of the vault's state: it is stopped, and the journal told.
+func (c *Client) Witness(ctx context.Context, greatest map[string]int64) error {
+	return c.call(ctx, opTSAWitness, witnessRequest{Greatest: greatest}, nil)
+}
+
+// attach adds the ticket to a consent without a passphrase.
+func (c *Client) attach(by *Consent) {
+	if len(by.Passphrase) > 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	by.Ticket = append([]byte(nil), c.ticket...)
+}
