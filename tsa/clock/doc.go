@@ -51,9 +51,10 @@
 //	latch unreadable at the start                  stops                 -
 //	journal does not take clock.ready              waits                 waits
 //
-// A source that does not answer, or says it is not synchronised, or serves its own
-// clock ("local"), only ages; its last good word stands until it is too old. A
-// warning is taken back after three rounds without one.
+// A source that does not answer, or says it is not synchronised, or has measured too
+// little to know its skew (500 ppm), or serves its own clock ("local"), only ages; its
+// last good word stands until it is too old. A warning is taken back after three
+// rounds without one.
 //
 // # The leap second
 //

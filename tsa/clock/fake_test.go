@@ -27,12 +27,12 @@ type fake struct {
 }
 
 type fakeSource struct {
-	offset, dispersion, delay float64
-	ago                       time.Duration // of the last measurement
-	leap, stratum             uint16
-	refID                     uint32
-	ip                        string
-	silent                    error
+	offset, dispersion, delay, skew float64
+	ago                             time.Duration // of the last measurement
+	leap, stratum                   uint16
+	refID                           uint32
+	ip                              string
+	silent                          error
 }
 
 // at0 is when the tests begin: noon of a day that ends in a leap second if they say so.
@@ -83,7 +83,7 @@ func (f *fake) system() system {
 			}
 			return &chrony.Tracking{RefID: s.refID, IPAddr: net.ParseIP(s.ip), Stratum: s.stratum, LeapStatus: s.leap,
 				RefTime: time.Unix(0, f.now+f.ahead-int64(s.ago)), CurrentCorrection: s.offset,
-				RootDelay: s.delay, RootDispersion: s.dispersion}, nil
+				RootDelay: s.delay, RootDispersion: s.dispersion, SkewPPM: s.skew}, nil
 		},
 	}
 }

@@ -109,6 +109,7 @@ type Gate struct {
 	stop     Stop
 	stored   bool   // the latch holds stop
 	stopped  int64  // monotonic, when the stop came up in this process
+	measured bool   // the first source measured the clock since
 	persists string // what stands against a lift
 	owed     []Event
 	sources  [2]source
@@ -162,7 +163,7 @@ func build(ctx context.Context, c Config, sys system) (*Gate, error) {
 	}
 	if stop.Set() {
 		g.stop, g.stored, g.stopped = stop, err == nil, sys.mono()
-		g.persists = "nobody has looked at the clock yet"
+		g.measured, g.persists = c.Chrony == "", "nobody has looked at the clock yet"
 		g.enter(StateStopped, finding{cause: stop.Cause, reason: stop.Reason})
 		g.since = stop.Since
 		g.refusal.Store(refusalOf(stop))

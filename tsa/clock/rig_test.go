@@ -155,9 +155,8 @@ func (r *rig) client(name string, s server, options ...string) *daemon {
 type rigged struct {
 	*memory
 	*rig
-	g     *Gate
-	c     Config
-	unsyn chan struct{}
+	g *Gate
+	c Config
 }
 
 func (r *rig) gate(c Config) *rigged {

@@ -52,11 +52,12 @@ const local = 0x7F7F0101
 const (
 	maxSeconds = 1e6
 	maxStratum = 15
+	maxSkew    = growth * 1e6 // ppm
 )
 
 // take checks an answer to the tracking command and makes a sample of it. now is the
-// machine's clock when it was asked.
-func take(t *chrony.Tracking, at int64, now time.Time) (*sample, error) {
+// machine's clock when it was asked, accuracy what it has to keep, seconds.
+func take(t *chrony.Tracking, at int64, now time.Time, accuracy float64) (*sample, error) {
 	switch {
 	case t.LeapStatus > 2 || t.RefID == 0 || t.Stratum == 0 || t.Stratum > maxStratum:
 		return nil, errors.New("chronyd is not synchronised")
@@ -77,6 +78,11 @@ func take(t *chrony.Tracking, at int64, now time.Time) (*sample, error) {
 		return nil, errors.New("chronyd's last measurement lies in the future")
 	}
 	s.age = max(s.age, 0)
+	// In its first measurements chronyd cannot tell how fast its figures go bad, so
+	// they vouch for nothing; but if even so the clock is certainly wrong, it is.
+	if t.SkewPPM > maxSkew && abs(s.offset)-s.half <= accuracy {
+		return nil, errors.New("chronyd has only begun to measure the clock")
+	}
 	return s, nil
 }
 
@@ -159,7 +165,7 @@ func (g *Gate) ask(ctx context.Context, address string) (*sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	return take(t, at, now)
+	return take(t, at, now, g.c.Accuracy.Seconds())
 }
 
 // checkAddress says what is wrong with the address of a chronyd. Its protocol has no

@@ -51,7 +51,7 @@ func TestTake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := take(tr, 0, at0)
+	s, err := take(tr, 0, at0, 0.5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func FuzzTrack(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s, err := take(tr, 0, at0)
+		s, err := take(tr, 0, at0, 0.5)
 		if err != nil {
 			return
 		}

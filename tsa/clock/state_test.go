@@ -36,6 +36,7 @@ var wrongs = []struct {
 	{"set, which drops the synchronisation", func(f *fake) { f.ahead += 3e9; f.status |= unix.STA_UNSYNC }, StateWaiting, StateStopped, "", true},
 	{"suspended", func(f *fake) { f.ahead += 3e9; f.slept += 3e9 }, StateOK, StateStopped, CauseSuspended, true},
 	{"first source off", func(f *fake) { f.src["/one"].offset = -2 }, StateWaiting, StateStopped, CauseSourceBound, false},
+	{"first source certainly off, though only begun", func(f *fake) { f.src["/one"].offset = 2; f.src["/one"].skew = 1e6 }, StateWaiting, StateStopped, CauseSourceBound, false},
 	{"first source coarse", func(f *fake) { f.src["/one"].dispersion = 0.4985 }, StateWaiting, StateStopped, CauseSourceBound, false},
 	{"first source half used", func(f *fake) { f.src["/one"].delay = 0.6 }, StateWaiting, StateWarn, CauseHalf, false},
 	{"first source of age", func(f *fake) { f.src["/one"].ago = 31 * time.Second }, StateWarn, StateWarn, CauseSourceOld, false},
@@ -243,6 +244,7 @@ func TestNoVouching(t *testing.T) {
 		"measured in the future":  func(s *fakeSource) { s.ago = -time.Hour },
 		"negative dispersion":     func(s *fakeSource) { s.dispersion = -1 },
 		"figures beyond all use":  func(s *fakeSource) { s.offset = 1e30 },
+		"only begun":              func(s *fakeSource) { s.skew = 501 },
 		"dispersion beyond sense": func(s *fakeSource) { s.dispersion = 2e6 },
 	} {
 		b := newBench(t, nil)

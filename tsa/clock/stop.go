@@ -36,7 +36,7 @@ func (g *Gate) halt(ctx context.Context, f finding) {
 	g.pass.Store(nil)
 	g.stop = Stop{Since: g.sys.wall().UTC(), Cause: f.cause, Reason: f.reason}
 	g.stored, g.stopped, g.had, g.unproven = false, g.sys.mono(), false, 0
-	g.persists = f.reason
+	g.measured, g.persists = g.sources[0].address == "", f.reason
 	g.enter(StateStopped, f)
 	g.keep(ctx)
 	g.tell(ctx, g.event("clock.stopped", ""))
@@ -186,8 +186,10 @@ func (g *Gate) liftable(r *reading) *Error {
 	if f := g.look(r); f.weight > warning {
 		return fail(StillWrong, nil, "the stop cannot be lifted yet: %s", f.reason)
 	}
-	s := g.sources[0].sample
-	if s != nil && s.old(r.after) > seconds(r.after-g.stopped) {
+	if s := g.sources[0].sample; s != nil && s.old(r.after) < seconds(r.after-g.stopped) {
+		g.measured = true // for good: chronyd puts the time of a later one back at will
+	}
+	if !g.measured {
 		return fail(StillWrong, nil, "the stop cannot be lifted yet: the first source has not measured the clock since; "+
 			"wait for its next measurement (chronyc tracking shows it)")
 	}
