@@ -19,8 +19,8 @@ const (
 	// MaxSize is the largest record in octets that is looked at: the tokens of
 	// renewed ones carry lists of millions of octets.
 	MaxSize   = 64 << 20
-	maxChains = 64
-	maxStamps = 192     // in all chains
+	maxChains = 32
+	maxStamps = 64      // in all chains
 	maxLists  = 64      // of a reduced hash tree: more documents than there are atoms to write them
 	maxHashes = 1 << 20 // in one list
 )

@@ -103,7 +103,7 @@ func containedFinding(err error) finding {
 
 // addContainerStamp reads a time-stamp over documents alone.
 func (v *validation) addContainerStamp(t *asic.ContainerStamp, remarks []finding) {
-	token, err := cms.ParseToken(t.Stamp.DER)
+	token, err := v.parseToken(t.Stamp.DER)
 	if err != nil {
 		v.subjects = append(v.subjects, &subject{form: "RFC3161", findings: []finding{failed(FormatFailure, "format", err)}})
 		v.number()

@@ -9,13 +9,15 @@ import (
 	"io"
 
 	"sigillo/formats/c14n"
+	"sigillo/formats/m7m"
+	"sigillo/formats/tsd"
 )
 
 // maxInMemory bounds files that have to be in memory as a whole: XML, JSON, PEM,
 // base64, time-stamps.
 var maxInMemory = int64(c14n.DefaultLimits.Size)
 
-var errKind = "the file is none of PDF, CMS (.p7m, .p7s), XML, JSON, ASiC and time-stamp"
+var errKind = "the file is none of PDF, CMS (.p7m, .p7s), XML, JSON, ASiC, time-stamp (.tsr, .tst, .tsd, .m7m) and evidence record (.ers)"
 
 // read recognises the format and reads the signatures.
 func (v *validation) read(r io.ReaderAt, size int64) error {
@@ -24,6 +26,10 @@ func (v *validation) read(r io.ReaderAt, size int64) error {
 		return err
 	}
 	switch {
+	case m7m.Is(start):
+		return v.readM7M(r, size)
+	case tsd.Is(head):
+		return v.readTSD(r, size)
 	case bytes.HasPrefix(start, []byte("<")),
 		bytes.HasPrefix(head, []byte("\xff\xfe<\x00")), bytes.HasPrefix(head, []byte("\xfe\xff\x00<")): // UTF-16 (XML 1.0 §4.3.3)
 		return v.own("xml", v.readXML(r, size))
@@ -57,7 +63,7 @@ func beginning(r io.ReaderAt, size int64) (head, start []byte, err error) {
 
 // isText reports whether a file is PEM or bare base64 of DER.
 func isText(start []byte) bool {
-	return bytes.HasPrefix(start, []byte("-----BEGIN ")) || bytes.HasPrefix(start, []byte("MI"))
+	return bytes.HasPrefix(start, []byte("-----BEGIN ")) || bytes.HasPrefix(start, []byte("MI")) && !m7m.Is(start)
 }
 
 // Binary gives what a .p7m or .p7s file in PEM or base64 holds, as it is

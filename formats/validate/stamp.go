@@ -12,6 +12,7 @@ import (
 	"sigillo/formats/ades"
 	"sigillo/formats/asic"
 	"sigillo/formats/cms"
+	"sigillo/formats/ers"
 	"sigillo/formats/validate/policy"
 )
 
@@ -69,7 +70,7 @@ func (v *validation) readStamps() {
 func (v *validation) readStamp(st ades.Stamp) *stamp {
 	t := &stamp{kind: st.Kind}
 	t.form = "RFC3161"
-	token, err := cms.ParseToken(st.DER)
+	token, err := v.parseToken(st.DER)
 	if err != nil {
 		t.findings = []finding{failed(FormatFailure, "stamp-malformed", err)}
 		return t
@@ -214,7 +215,9 @@ func checkImprint(t *cms.Token, imprint imprinter) *finding {
 	switch {
 	case asic.KindOf(err) == cms.Mismatch: // a document that the stamped manifest names is another one
 		f = failed(HashFailure, "content-changed")
-	case asic.KindOf(err) == cms.ContentMissing:
+	case ers.KindOf(err) == cms.Mismatch: // the hash tree is not of the data
+		f = failed(HashFailure, "stamp-other")
+	case imprintKind(err) == cms.ContentMissing:
 		f = doubt(SignedDataNotFound, "content-missing")
 	case err != nil:
 		f = doubt(SigConstraintsFailure, "unsupported", err)

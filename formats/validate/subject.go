@@ -43,6 +43,9 @@ type subject struct {
 	changes []ChangeReport
 	// token is set for a time-stamp that is judged for itself.
 	token *cms.Token
+	// renewed says that the time-stamps over a token are its renewals, which must be
+	// right as those of a signature must.
+	renewed bool
 }
 
 // object names the signature among the proofs of existence.

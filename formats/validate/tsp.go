@@ -8,12 +8,19 @@ import (
 
 // readResponse reads a TimeStampResp; notCMS is why the file is not CMS.
 func (v *validation) readResponse(r io.ReaderAt, size int64, notCMS error) error {
-	if size > cms.MaxResponseSize {
+	record := beginsRecord(r, size)
+	if size > cms.MaxResponseSize && !record {
 		return fail(Unreadable, notCMS, "the file is neither CMS nor a time-stamp")
 	}
 	der, err := whole(r, size)
 	if err != nil {
 		return err
+	}
+	if record && isRecord(der) {
+		return v.readRecord(der)
+	}
+	if _, refusal := cms.ParseTimestampRequest(der); refusal == nil {
+		return fail(Unreadable, errRequest, "there is nothing to validate")
 	}
 	resp, err := cms.ParseResponse(der)
 	if err != nil {
@@ -32,7 +39,7 @@ func (v *validation) readToken(der []byte) error {
 	if err != nil {
 		return err
 	}
-	t, err := cms.ParseToken(der)
+	t, err := v.parseToken(der)
 	if err != nil {
 		return fail(Unreadable, err, "the time-stamp cannot be read")
 	}

@@ -161,6 +161,7 @@ type validation struct {
 	notBefore map[*subject]time.Time
 	sums      sums
 	spoken    map[[2]object][]object // sums of the statements about a certificate by its issuer
+	envelopes int                    // around what is being read
 	missed    bool                   // a statement against a certificate was left out since nothing was found about its signer
 }
 

@@ -29,6 +29,8 @@ func (v *validation) judge(s *subject) verdict {
 	d.findings = v.withArchivalData(s, &d)
 	if s.token == nil {
 		d.findings = append(d.findings, v.claims(s, d.best)...)
+	}
+	if s.token == nil || s.renewed {
 		d.findings = append(d.findings, v.stampFindings(s, d)...)
 	}
 	if v.missed || v.search.Verifier.Missed() || v.search.Verifier.Exhausted() && !passed(d.findings) {
