@@ -164,6 +164,17 @@ func granted(der, imprint, nonce []byte) (serial uint64, err error) {
 	return binary.BigEndian.Uint64(last[:]), nil
 }
 
+// Token gives the TimeStampToken in an answer; nil if there is none.
+func Token(response []byte) []byte {
+	d := walker{b: response}
+	d.into(0x30)
+	d.take(0x30)
+	if d.bad || len(d.b) == 0 {
+		return nil
+	}
+	return d.b
+}
+
 // words gives what can be read of a status text and the failure information.
 func words(b []byte) string {
 	return strings.Map(func(r rune) rune {

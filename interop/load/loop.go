@@ -30,7 +30,8 @@ type loop struct {
 
 	start           time.Time // zero of all durations
 	asked, granted  int
-	errors, broken  int
+	errors, refused int
+	broken          int
 	firstErr        error
 	latency, late   histogram
 	serials         []uint64
@@ -82,7 +83,7 @@ func (l *loop) close() {
 
 // forget sets what was counted to nothing. Serial numbers are remembered.
 func (l *loop) forget() {
-	l.asked, l.granted, l.errors, l.broken, l.firstErr = 0, 0, 0, 0, nil
+	l.asked, l.granted, l.errors, l.refused, l.broken, l.firstErr = 0, 0, 0, 0, 0, nil
 	l.latency, l.late, l.kept = histogram{}, histogram{}, nil
 }
 
@@ -104,6 +105,12 @@ func (l *loop) run(ctx context.Context, d time.Duration) error {
 	last := l.stop + drainTime
 	for ctx.Err() == nil {
 		now := l.now()
+		select {
+		case <-l.o.End:
+			l.stop = min(l.stop, now)
+			last = l.stop + drainTime
+		default:
+		}
 		l.revive(now)
 		l.begin(now)
 		if now >= l.stop && (l.quiet() || now >= last) {
@@ -239,6 +246,9 @@ func (l *loop) take(c *connection, status int, body []byte) {
 	}
 	serial, err := granted(body, imprint, c.request[t.nonce:t.nonce+8])
 	if err != nil {
+		if errors.As(err, new(*refused)) {
+			l.refused++
+		}
 		l.fault(err)
 		return
 	}

@@ -30,6 +30,9 @@ type Options struct {
 	// Stubborn connects again when a connection breaks, as long as the run takes,
 	// and does not count that as an error: for servers that are being killed.
 	Stubborn bool
+	// End, if set, ends the run early when it is closed; the report is that of the
+	// time until then.
+	End <-chan struct{}
 	// OnAnswer, if set, is given every granted answer. The slices are valid only
 	// during the call.
 	OnAnswer func(imprint []byte, serial uint64, response []byte)
@@ -39,6 +42,7 @@ type Options struct {
 type Report struct {
 	Asked, Granted           int
 	Errors                   int // refusals, wrong answers, broken connections, requests without answer
+	Refused                  int // of them, answers that are refusals
 	Broken                   int // of a Stubborn run: connections that broke with a request under way
 	FirstError               error
 	PerSecond                float64 // granted
@@ -81,7 +85,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	took := time.Since(began)
 	after, ownAfter := used(o.PIDs), threadTime()
 	r := &Report{
-		Asked: l.asked, Granted: l.granted, Errors: l.errors, Broken: l.broken, FirstError: l.firstErr,
+		Asked: l.asked, Granted: l.granted, Errors: l.errors, Refused: l.refused, Broken: l.broken, FirstError: l.firstErr,
 		PerSecond: float64(l.granted) / took.Seconds(),
 		P50:       l.latency.at(0.5), P99: l.latency.at(0.99), P999: l.latency.at(0.999), Max: l.latency.max, Late: l.late.at(0.99),
 		ResidentFrom: before.resident, ResidentTo: after.resident,

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,10 +55,11 @@ func Provision(ctx context.Context, program, dir string) (*Appliance, error) {
 	return a, nil
 }
 
-// Command runs a command of the program on the appliance's folder and gives what
+// Command runs a command of the program, which may be two words, on the appliance's
+// folder and gives what
 // it printed.
 func (a *Appliance) Command(ctx context.Context, name string, args ...string) ([]byte, error) {
-	return exec.CommandContext(ctx, a.Program, append([]string{name, "--dir", a.Dir}, args...)...).CombinedOutput()
+	return exec.CommandContext(ctx, a.Program, slices.Concat(strings.Fields(name), []string{"--dir", a.Dir}, args)...).CombinedOutput()
 }
 
 // Root is the file with the certificate of the root authority, PEM.
