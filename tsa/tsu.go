@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"math"
 	"math/big"
 	"sync/atomic"
@@ -19,8 +20,10 @@ type unit struct {
 	cfg       UnitConfig
 	numbers   numbers
 	templates []*template // by the policy's index; nil where the policy has another series
-	p256      *p256       // verifies what the key signed; nil: package cms does
 	maxToken  int
+	// verify checks the value with the public key of the certificate, before anyone
+	// sees it: a faulty key device is found here.
+	verify func(t *template, s *scratch, value []byte) error
 
 	stamps, failures atomic.Int64
 }
@@ -64,12 +67,26 @@ func (a *Authority) newUnit(cfg UnitConfig) (*unit, error) {
 	if err := u.prepare(a); err != nil {
 		return nil, err
 	}
-	if pub, ok := cfg.Certificate.PublicKey.(*ecdsa.PublicKey); ok && pub.Curve == elliptic.P256() {
-		if u.p256, err = newP256(pub); err != nil {
-			return nil, fail(BadConfig, err, "the key of unit %q is broken", cfg.Name)
-		}
+	if u.verify, err = verifier(cfg.Certificate.PublicKey); err != nil {
+		return nil, fail(BadConfig, err, "the key of unit %q is broken", cfg.Name)
 	}
 	return u, nil
+}
+
+func verifier(key crypto.PublicKey) (func(*template, *scratch, []byte) error, error) {
+	pub, ok := key.(*ecdsa.PublicKey)
+	if !ok || pub.Curve != elliptic.P256() {
+		return func(t *template, s *scratch, value []byte) error {
+			return t.algorithm.Verify(key, s.attributes, value)
+		}, nil
+	}
+	v, err := newP256(pub)
+	if err != nil {
+		return nil, err
+	}
+	return func(_ *template, s *scratch, value []byte) error {
+		return v.verify([sha256.Size]byte(s.input), value)
+	}, nil
 }
 
 // within keeps a time to what nanoseconds in 64 bits can say, 1970 to 2261: some
@@ -178,15 +195,6 @@ func (u *unit) sign(ctx context.Context, t *template, s *scratch) ([]byte, error
 		return key.SignContext(ctx, s.input, t.options)
 	}
 	return u.cfg.Signer.Sign(rand.Reader, s.input, t.options)
-}
-
-// verify checks the value with the public key of the certificate, before anyone
-// sees it: a faulty key device is found here.
-func (u *unit) verify(t *template, s *scratch, value []byte) error {
-	if u.p256 != nil {
-		return u.p256.verify([32]byte(s.input), value)
-	}
-	return t.algorithm.Verify(u.cfg.Certificate.PublicKey, s.attributes, value)
 }
 
 func (u *unit) status(now time.Time) UnitStatus {
