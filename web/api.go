@@ -95,12 +95,17 @@ func (s *Server) routeAPI() error {
 	config.Info.Description = "Remote qualified signature: upload, inspect, view, sign, download. " +
 		"Errors are application/problem+json (RFC 9457); their kind is stable, their text follows Accept-Language."
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", Description: "Token from POST " + apiSession},
+		"bearer":    {Type: "http", Scheme: "bearer", Description: "Token from POST " + apiSession},
+		stampBasic:  {Type: "http", Scheme: "basic", Description: "Account of the time-stamping authority"},
+		stampBearer: {Type: "http", Scheme: "bearer", Description: "Token of an account of the time-stamping authority"},
 	}
 	api := humafiber.New(s.app, config)
 	s.apiSessions(api)
 	s.apiDocuments(api)
 	s.apiTransactions(api)
+	if s.cfg.Stamps != nil {
+		s.apiStamps(api)
+	}
 	document, err := json.MarshalIndent(api.OpenAPI(), "", " ")
 	if err != nil {
 		return fail(Kind(signing.Internal), "OpenAPI document", err)

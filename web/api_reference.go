@@ -47,7 +47,7 @@ type reference struct {
 
 type refOperation struct {
 	ID, Method, Path, Summary, Description string
-	Private                                bool
+	Private, Customer                      bool // needs a session; an account for time-stamps
 	Parameters                             []refField
 	Bodies                                 []refBody
 	Responses                              []refResponse
@@ -100,6 +100,11 @@ func newReference(doc *huma.OpenAPI) reference {
 func newRefOperation(method, path string, op *huma.Operation) refOperation {
 	out := refOperation{ID: op.OperationID, Method: method, Path: path, Summary: op.Summary, Description: op.Description,
 		Private: len(op.Security) > 0}
+	for _, way := range op.Security {
+		if _, ok := way[stampBasic]; ok {
+			out.Customer = true
+		}
+	}
 	for _, p := range op.Parameters {
 		out.Parameters = append(out.Parameters, newRefField(p.Name+" ("+p.In+")", p.Schema, p.Required))
 		if p.Description != "" {
