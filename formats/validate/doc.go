@@ -1,7 +1,8 @@
 // Package validate says what a signed file is worth, and why.
 //
 // Validate takes a PDF, a CMS file (.p7m, .p7s), an XML document, a JSON text, a
-// container (ASiC) or a time-stamp (.tsr, .tst) and carries out the Signature
+// container (ASiC), a time-stamp (.tsr, .tst), a document with its time-stamps
+// (.tsd, .m7m) or an evidence record (.ers) and carries out the Signature
 // Validation Algorithm of ETSI EN 319 102-1 V1.4.1 for every signature it finds.
 // Each building block of the standard is one function that names its clause:
 //
@@ -57,6 +58,12 @@
 //     What it permits does not speak against it, also where it shows on a page
 //     and may lie over what was signed; the page is named.
 //   - A document time-stamp of a PDF is reported with the signatures it covers.
+//   - Of a .tsd, an .m7m and an evidence record the oldest time-stamp is a subject
+//     of its own, with those that renew it as its time-stamps; if one of these is
+//     wrong the result is INDETERMINATE. When the document is signed, in whatever
+//     form, its signatures follow, each with all of those over it. A document of a
+//     kind that is not known here is a document without signatures.
+//   - An evidence record is of all the contents that are given, or TOTAL_FAILED.
 //
 // # JSON
 //
@@ -64,13 +71,13 @@
 //
 //	{
 //	  "file": "contratto-firmato.pdf",
-//	  "format": "pdf",                           // pdf, cms, xml, json, asic, timestamp
+//	  "format": "pdf",                           // pdf, cms, xml, json, asic, timestamp, tsd, m7m, evidence-record
 //	  "form": "PAdES",                           // of all signatures, or of the container; "mixed"
 //	  "validated": "2026-11-21T10:30:00Z",       // the time of Options
 //	  "indication": "TOTAL_PASSED",              // the worst of all signatures; NO_SIGNATURE_FOUND when there is none
 //	  "signatures": [{
 //	    "id": "S1",                              // "parent" is the id of the signature it countersigns
-//	    "form": "PAdES",                         // PAdES, CAdES, XAdES, JAdES, PDF (a signature that is no PAdES), RFC3161
+//	    "form": "PAdES",                         // PAdES, CAdES, XAdES, JAdES, PDF (a signature that is no PAdES), RFC3161, RFC5544, RFC4998, M7M
 //	    "level": "B-LTA",                        // B-B, B-T, B-LT, B-LTA, or "" when it is no baseline level
 //	    "indication": "TOTAL_PASSED",
 //	    "subIndication": "",                     // EN 319 102-1 Table 5 and 6; empty when passed
