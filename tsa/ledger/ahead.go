@@ -16,6 +16,8 @@ const (
 	aheadAfter = 256 << 10 // bytes recorded since opening before it is worth it
 )
 
+var nothing [aheadStep]byte
+
 // ahead writes zeros before the writer gets there.
 type ahead struct {
 	l    *Ledger
@@ -85,7 +87,6 @@ func (a *ahead) wanted() bool {
 
 func (a *ahead) run() {
 	defer close(a.done)
-	zeros := make([]byte, aheadStep)
 	var f file
 	var open string
 	defer func() {
@@ -100,7 +101,7 @@ func (a *ahead) run() {
 				a.mu.Unlock()
 				break
 			}
-			err := a.fill(&f, &open, zeros)
+			err := a.fill(&f, &open)
 			a.mu.Unlock()
 			if err == nil {
 				// A descriptor of its own: an error of the disk is told once to each,
@@ -118,7 +119,7 @@ func (a *ahead) run() {
 }
 
 // fill writes the next zeros; mu is held.
-func (a *ahead) fill(f *file, open *string, zeros []byte) error {
+func (a *ahead) fill(f *file, open *string) error {
 	if *open != a.path {
 		if *f != nil {
 			_ = (*f).Close()
@@ -131,8 +132,8 @@ func (a *ahead) fill(f *file, open *string, zeros []byte) error {
 		}
 	}
 	from := max(a.zeroed, a.written)
-	n := min(int64(len(zeros)), a.limit-from)
-	if _, err := (*f).WriteAt(zeros[:n], from); err != nil {
+	n := min(int64(len(nothing)), a.limit-from)
+	if _, err := (*f).WriteAt(nothing[:n], from); err != nil {
 		return err
 	}
 	a.zeroed = from + n

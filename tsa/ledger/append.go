@@ -273,7 +273,6 @@ func (w *writer) build(g *group) {
 			g.refused[i] = refusal(kind, e)
 			continue
 		}
-		w.latest = max(w.latest, nano)
 		var place int64
 		b, place = w.declare(b, e)
 		b = appendEntry(b, e, seq, place)
@@ -345,6 +344,9 @@ func (l *Ledger) publish(g *group) {
 			continue
 		}
 		w.next++
+		nano := e.GenTime.UnixNano()
+		w.units[e.Unit].recorded(e.Serial, nano)
+		w.latest = max(w.latest, nano)
 		a := l.used[e.Account]
 		if a == nil {
 			a = &account{}
@@ -361,7 +363,9 @@ func (l *Ledger) roll() error {
 	w := &l.w
 	units := make(map[string]unitState, len(w.units))
 	for name, u := range w.units {
-		units[name] = unitState{u.max, u.time}
+		if u.durable.serial > 0 {
+			units[name] = u.durable
+		}
 	}
 	h := &head{
 		ledger: w.segment.ledger, first: w.next, prev: w.hash, created: time.Now().UnixNano(),
@@ -404,9 +408,7 @@ func (l *Ledger) begin(h *head) (f file, at int64, hash [hashSize]byte, err erro
 	}
 	if err = f.reserve(int64(len(b)) + l.o.SegmentSize); err == nil {
 		if _, err = f.WriteAt(b, 0); err == nil {
-			if err = f.sync(); err == nil {
-				err = l.disk.rename(path+suffixNew, path)
-			}
+			err = f.sync()
 		}
 	}
 	if err != nil {
@@ -414,7 +416,10 @@ func (l *Ledger) begin(h *head) (f file, at int64, hash [hashSize]byte, err erro
 		_ = l.disk.remove(path + suffixNew)
 		return nil, 0, hash, fail(kindOfDisk(err), err, "begin %s; nothing was recorded", path)
 	}
-	if err := l.disk.syncDir(l.dir); err != nil {
+	if err = l.disk.rename(path+suffixNew, path); err == nil {
+		err = l.disk.syncDir(l.dir)
+	}
+	if err != nil { // the segment is there or not
 		_ = f.Close()
 		return nil, 0, hash, l.stop(err, "the disk did not confirm the name of a new segment")
 	}

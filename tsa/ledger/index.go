@@ -1,8 +1,259 @@
 package ledger
 
-type indexer struct{ l *Ledger }
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"time"
 
-func newIndexer(l *Ledger) (*indexer, error) { return &indexer{l}, nil }
-func (x *indexer) run()                      {}
-func (x *indexer) wake()                     {}
-func (x *indexer) stop()                     {}
+	"sigillo/store"
+)
+
+// How the index is filled: a transaction holds at least so many entries while
+// there are more, and the writer of the database is free in between.
+const (
+	indexRows  = 1000
+	indexShare = 0.1             // of one core, while stamps are made
+	idleShare  = 0.5             // while few are
+	fewStamps  = 500             // per second
+	indexPause = 1 * time.Second // at least, once all is indexed
+	indexRetry = 30 * time.Second
+	ownerKey   = "ledger/index" // which ledger the index is of
+)
+
+// indexer fills the index behind the writer. Where it has got to is stored with
+// the rows, so a crash costs nothing; and what it has not got to is read from the
+// segments, so lookups are complete at any time.
+type indexer struct {
+	l      *Ledger
+	kick   chan struct{}
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu     sync.Mutex
+	ranges []store.StampSegment // by segment; the last is not finished
+}
+
+// newIndexer opens the index and sees that it belongs to this ledger.
+func newIndexer(l *Ledger) (*indexer, error) {
+	x := &indexer{l: l, kick: make(chan struct{}, 1), done: make(chan struct{})}
+	x.ctx, x.cancel = context.WithCancel(context.Background())
+	id := hex.EncodeToString(l.w.segment.ledger[:])
+	if err := x.own(id); err != nil {
+		return nil, err
+	}
+	err := l.o.Index.Read(x.ctx, func(tx *store.Tx) error {
+		for after := int64(0); ; {
+			list, err := tx.StampSegments(after, store.MaxRows)
+			if err != nil || len(list) == 0 {
+				return err
+			}
+			x.ranges = append(x.ranges, list...)
+			after = list[len(list)-1].Segment
+		}
+	})
+	if err != nil {
+		return nil, fail(Failed, err, "read the index")
+	}
+	if p := x.last(); p.Last > l.durable.head.Seq {
+		if l.o.ReadOnly { // it has gone on since the segments were listed
+			x.ranges = x.until(l.durable)
+			return x, nil
+		}
+		return nil, fail(Damaged, nil, "the index knows entry %d, but the ledger in %s ends at %d: the end was cut off or an old copy was put back; find the missing segments", p.Last, l.dir, l.durable.head.Seq)
+	}
+	for _, r := range x.ranges {
+		if _, ok := slices.BinarySearch(l.durable.segments, r.Segment); !ok {
+			return nil, fail(Damaged, nil, "the index knows the segment %s, which is not in %s; put it back", segmentName(r.Segment), l.dir)
+		}
+	}
+	return x, nil
+}
+
+// own writes into an empty index whose it is, or compares.
+func (x *indexer) own(id string) error {
+	var found []byte
+	err := x.l.o.Index.Read(x.ctx, func(tx *store.Tx) (err error) {
+		found, err = tx.Setting(ownerKey)
+		return err
+	})
+	switch {
+	case err == nil && string(found) == id && !x.l.o.Rebuild:
+		return nil
+	case err == nil && string(found) != id && !x.l.o.Rebuild:
+		return fail(Damaged, nil, "the index in %s is of another ledger than the one in %s; check the paths, or have the index rebuilt", x.l.o.Index.Path(), x.l.dir)
+	case err != nil && store.KindOf(err) != store.NotFound:
+		return fail(Failed, err, "read the index")
+	}
+	if x.l.o.ReadOnly {
+		return fail(Failed, nil, "the index in %s is empty; leave it out, or open the ledger for writing once", x.l.o.Index.Path())
+	}
+	err = x.l.o.Index.Write(x.ctx, func(tx *store.Tx) error {
+		if err := tx.DropStamps(); err != nil {
+			return err
+		}
+		return tx.PutSetting(ownerKey, []byte(id))
+	})
+	if err != nil {
+		return fail(Failed, err, "begin the index")
+	}
+	return nil
+}
+
+// until drops the ranges that reach past a state.
+func (x *indexer) until(st state) []store.StampSegment {
+	return slices.DeleteFunc(x.ranges, func(r store.StampSegment) bool { return r.Last > st.head.Seq })
+}
+
+// last is how far the index has got; the zero value before the first entry.
+func (x *indexer) last() store.StampSegment {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.ranges) == 0 {
+		return store.StampSegment{}
+	}
+	return x.ranges[len(x.ranges)-1]
+}
+
+// rangeOf returns what is known of the times in a segment that is wholly indexed.
+func (x *indexer) rangeOf(segment int64) (r store.StampSegment, whole bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	i, ok := slices.BinarySearchFunc(x.ranges, segment, func(r store.StampSegment, s int64) int { return int(min(max(r.Segment-s, -1), 1)) })
+	if !ok || i == len(x.ranges)-1 {
+		return r, false
+	}
+	return x.ranges[i], true
+}
+
+func (x *indexer) wake() {
+	select {
+	case x.kick <- struct{}{}:
+	default:
+	}
+}
+
+func (x *indexer) stop() {
+	x.cancel()
+	<-x.done
+}
+
+func (x *indexer) sleep(d time.Duration) bool {
+	select {
+	case <-x.ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (x *indexer) run() {
+	defer close(x.done)
+	broken := false
+	for {
+		began, before := time.Now(), x.l.Head().Seq
+		n, err := x.step()
+		switch {
+		case x.ctx.Err() != nil:
+			return
+		case err != nil:
+			if !broken { // said once, not every time
+				x.l.tell("index-failed", "the index of the ledger is not being filled; lookups get slow, nothing is lost", err)
+			}
+			broken = true
+			if !x.sleep(indexRetry) {
+				return
+			}
+			continue
+		}
+		broken = false
+		if n == 0 {
+			select {
+			case <-x.ctx.Done():
+				return
+			case <-x.kick:
+			}
+			if !x.sleep(indexPause) {
+				return
+			}
+			continue
+		}
+		took := time.Since(began)
+		share := x.l.o.IndexShare
+		if float64(x.l.Head().Seq-before) < fewStamps*took.Seconds() {
+			share = max(share, idleShare)
+		}
+		if !x.sleep(time.Duration(float64(took) * (1/share - 1))) {
+			return
+		}
+	}
+}
+
+// step indexes some whole batches of one segment and returns how many entries.
+func (x *indexer) step() (int, error) {
+	st := x.l.state()
+	p := x.last()
+	if p.Last >= st.head.Seq {
+		return 0, nil
+	}
+	at := position{p.Segment, p.Next, p.Last + 1}
+	next := p
+	if _, later := x.segmentAfter(st, p); p.Segment == 0 || later != 0 && p.Last+1 == later {
+		next = store.StampSegment{Segment: max(later, st.segments[0]), Earliest: 1<<63 - 1, Latest: -1 << 63}
+		at = position{next.Segment, 0, p.Last + 1}
+	}
+	r := newReader(x.l, st)
+	defer r.close()
+	rows := make([]store.Stamp, 0, indexRows+maxWaiting)
+	end, err := r.batches(x.ctx, at, func(b *batch) error {
+		if len(rows) >= indexRows {
+			return errEnough
+		}
+		return r.entries(b, func(s *stored, unit string, place int64) error {
+			rows = append(rows, store.Stamp{
+				Seq: s.seq, Unit: unit, Serial: s.serial, GenTime: s.time, Account: string(s.account),
+				Imprint: slices.Clone(s.imprint), Segment: next.Segment, Place: place,
+			})
+			next.Last = s.seq
+			next.Earliest, next.Latest = min(next.Earliest, s.time), max(next.Latest, s.time)
+			return nil
+		})
+	})
+	if err != nil && !errors.Is(err, io.EOF) || len(rows) == 0 {
+		return 0, err
+	}
+	next.Next = end
+	err = x.l.o.Index.Write(x.ctx, func(tx *store.Tx) error {
+		if err := tx.PutStamps(rows); err != nil {
+			return err
+		}
+		return tx.PutStampSegment(next)
+	})
+	if err != nil {
+		return 0, err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n := len(x.ranges); n > 0 && x.ranges[n-1].Segment == next.Segment {
+		x.ranges[n-1] = next
+	} else {
+		x.ranges = append(x.ranges, next)
+	}
+	return len(rows), nil
+}
+
+// segmentAfter returns the segment that follows on p's, 0 when there is none.
+func (x *indexer) segmentAfter(st state, p store.StampSegment) (i int, first int64) {
+	i, ok := slices.BinarySearch(st.segments, p.Segment)
+	if ok {
+		i++
+	}
+	if i < len(st.segments) {
+		return i, st.segments[i]
+	}
+	return i, 0
+}

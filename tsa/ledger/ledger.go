@@ -4,14 +4,7 @@
 // leaves. Because it is one record, the three can never disagree.
 package ledger
 
-import (
-	"context"
-	"errors"
-	"io"
-	"time"
-
-	"sigillo/store"
-)
+import "sigillo/store"
 
 // Options of [Open]; the zero value is good.
 type Options struct {
@@ -24,6 +17,8 @@ type Options struct {
 	// IndexShare is how much of one core the filling of the index may take under
 	// load; 0 means 0.1.
 	IndexShare float64
+	// Rebuild empties the index first.
+	Rebuild bool
 	// ReadOnly opens the ledger beside the process that holds it: as it is at this
 	// moment, changing nothing.
 	ReadOnly bool
@@ -75,31 +70,4 @@ type Exported struct {
 	Entries int64
 	LastSeq int64 // pass it as Query.After to go on
 	More    bool  // it ended at Query.Limit and there may be more
-}
-
-var errNotYet = errors.New("not yet")
-
-// CheckHead says whether the ledger had this state once: nil, or Damaged.
-func (l *Ledger) CheckHead(ctx context.Context, h Head) error { return errNotYet }
-
-// Months returns what was used per account, lot and month, for stamps in [from, to).
-func (l *Ledger) Months(ctx context.Context, from, to time.Time) ([]Month, error) {
-	return nil, errNotYet
-}
-
-// Lookup returns the entries that a query selects, in their order.
-func (l *Ledger) Lookup(ctx context.Context, q Query) ([]Entry, error) { return nil, errNotYet }
-
-// Token returns the token of an entry that Lookup has returned, byte for byte as
-// it was delivered.
-func (l *Ledger) Token(e Entry) ([]byte, error) { return nil, errNotYet }
-
-// Export writes what a query selects.
-func (l *Ledger) Export(ctx context.Context, w io.Writer, q Query, f Format) (Exported, error) {
-	return Exported{}, errNotYet
-}
-
-// Verify reads the whole ledger and checks it.
-func (l *Ledger) Verify(ctx context.Context, checkpoints ...Head) (Report, error) {
-	return Report{}, errNotYet
 }

@@ -19,43 +19,27 @@ import (
 // changes nothing.
 func Open(dir string, o Options) (*Ledger, error) { return open(dir, o, system{}) }
 
-func open(dir string, o Options, d disk) (l *Ledger, err error) {
+func open(dir string, o Options, d disk) (*Ledger, error) {
 	if o.SegmentSize == 0 {
 		o.SegmentSize = stdSegment
 	}
 	if o.SegmentSize < minSegment || o.SegmentSize > maxSegment {
 		return nil, fail(Failed, nil, "a segment has %d to %d bytes, not %d", minSegment, maxSegment, o.SegmentSize)
 	}
-	l = &Ledger{
+	if o.IndexShare <= 0 || o.IndexShare > 1 {
+		o.IndexShare = indexShare
+	}
+	l := &Ledger{
 		dir: dir, disk: d, o: o, kick: make(chan struct{}, 1), done: make(chan struct{}),
 		waiting: &group{done: make(chan struct{})}, used: map[string]*account{},
 	}
-	defer func() {
-		if err != nil {
-			l.release()
-			l = nil
-		}
-	}()
-	if !o.ReadOnly {
-		if err := l.enter(); err != nil {
-			return nil, err
-		}
-	}
-	if err := l.find(); err != nil {
+	if err := l.load(); err != nil {
+		l.release()
 		return nil, err
-	}
-	if err := l.resume(); err != nil {
-		return nil, err
-	}
-	if o.Index != nil {
-		if l.indexer, err = newIndexer(l); err != nil {
-			return nil, err
-		}
 	}
 	if o.ReadOnly {
 		l.stopped = fail(Stopped, nil, "the ledger was opened for reading only")
-		_ = l.w.file.Close()
-		l.w.file = nil
+		l.release()
 		close(l.done)
 		return l, nil
 	}
@@ -67,6 +51,24 @@ func open(dir string, o Options, d disk) (l *Ledger, err error) {
 		go l.indexer.run()
 	}
 	return l, nil
+}
+
+func (l *Ledger) load() (err error) {
+	if !l.o.ReadOnly {
+		if err := l.enter(); err != nil {
+			return err
+		}
+	}
+	if err := l.find(); err != nil {
+		return err
+	}
+	if err := l.resume(); err != nil {
+		return err
+	}
+	if l.o.Index != nil {
+		l.indexer, err = newIndexer(l)
+	}
+	return err
 }
 
 // enter makes the folder and locks it.
@@ -155,7 +157,7 @@ func (l *Ledger) resume() error {
 		return err
 	}
 	for _, u := range w.units {
-		u.floor = u.max // see window: every new stamp has a higher number
+		u.floor, u.max, u.time = u.durable.serial, u.durable.serial, u.durable.time // see window: every new stamp has a higher number
 	}
 	l.durable.end, l.durable.latest = w.at, w.latest
 	return nil
@@ -259,9 +261,7 @@ func (l *Ledger) countEntry(unit string, e *stored) {
 		u = newWindow(unitState{})
 		w.units[unit] = u
 	}
-	if e.serial > u.max {
-		u.max, u.time = e.serial, e.time
-	}
+	u.recorded(e.serial, e.time)
 	w.latest = max(w.latest, e.time)
 	a := l.used[string(e.account)]
 	if a == nil {
@@ -276,7 +276,7 @@ func (l *Ledger) countEntry(unit string, e *stored) {
 // was told. What is cut off is kept in a file beside it.
 func (l *Ledger) cut(path string, at, size, seq int64) error {
 	w := &l.w
-	later, err := startsBatch(w.file, w.segment.mark, seq, at, size)
+	later, err := startsBatch(w.file, w.segment.mark, seq, at+1, size)
 	if err != nil {
 		return fail(Failed, err, "read %s", path)
 	}
@@ -313,7 +313,7 @@ func (l *Ledger) cut(path string, at, size, seq int64) error {
 
 // zeros says whether a part of a file is nothing but zeros.
 func zeros(f file, from, to int64) (bool, error) {
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, 64<<10)
 	for from < to {
 		n, err := f.ReadAt(buf[:min(int64(len(buf)), to-from)], from)
 		if n == 0 {
@@ -335,7 +335,7 @@ func (l *Ledger) keep(path string, from, to int64) error {
 		return err
 	}
 	defer f.Close()
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, 64<<10)
 	for at := from; at < to; {
 		n, err := l.w.file.ReadAt(buf[:min(int64(len(buf)), to-at)], at)
 		if n == 0 {
@@ -379,6 +379,7 @@ func (l *Ledger) Close() error {
 func (l *Ledger) release() {
 	if l.w.file != nil {
 		_ = l.w.file.Close()
+		l.w.file = nil
 	}
 	if l.lock != nil {
 		_ = l.lock.Close()

@@ -315,7 +315,7 @@ func parseBatchHead(b []byte, mark uint64) (first int64, entries, length int, ok
 func startsBatch(r io.ReaderAt, mark uint64, seq, from, to int64) (bool, error) {
 	var want [8]byte
 	binary.BigEndian.PutUint64(want[:], mark)
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, 64<<10)
 	for from < to {
 		n, err := r.ReadAt(buf[:min(int64(len(buf)), to-from)], from)
 		if n == 0 || err != nil && !errors.Is(err, io.EOF) {

@@ -11,9 +11,21 @@ type window struct {
 	max   int64 // the highest used
 	time  int64 // GenTime of that
 	bits  [windowSize / 64]uint64
+	// durable is the highest that is on the disk. max runs ahead of it, and stays
+	// ahead when a batch could not be written.
+	durable unitState
 }
 
-func newWindow(u unitState) *window { return &window{floor: u.serial, max: u.serial, time: u.time} }
+func newWindow(u unitState) *window {
+	return &window{floor: u.serial, max: u.serial, time: u.time, durable: u}
+}
+
+// recorded says that a serial number is on the disk.
+func (w *window) recorded(serial, time int64) {
+	if serial > w.durable.serial {
+		w.durable = unitState{serial, time}
+	}
+}
 
 func (w *window) bit(serial int64) (*uint64, uint64) {
 	i := uint64(serial) % windowSize

@@ -1,0 +1,240 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+)
+
+// Verify reads the whole ledger, up to what was durable when it began, and returns
+// the first thing that is not as it must be (Damaged): a byte that was changed, an
+// entry that was removed, added or moved, a sum in a segment's head that is not
+// that of the entries before it, a serial number that came twice in a unit, a time
+// that goes back in a unit, a checkpoint that the ledger never was at. Checkpoints
+// are heads of earlier days, kept and signed elsewhere: without one, whoever can
+// write the files can write a whole new ledger.
+func (l *Ledger) Verify(ctx context.Context, checkpoints ...Head) (Report, error) {
+	v := &verifier{
+		l: l, r: newReader(l, l.state()), used: map[string]*account{}, units: map[string]*order{},
+		checkpoints: slices.Clone(checkpoints),
+	}
+	defer v.r.close()
+	slices.SortFunc(v.checkpoints, func(a, b Head) int { return int(min(max(a.Seq-b.Seq, -1), 1)) })
+	for len(v.checkpoints) > 0 && v.checkpoints[0] == (Head{}) {
+		v.checkpoints = v.checkpoints[1:]
+	}
+	for i, first := range v.r.st.segments {
+		if err := v.segment(ctx, i, first); err != nil {
+			return v.report(), err
+		}
+	}
+	if v.head != v.r.st.head {
+		return v.report(), fail(Damaged, nil, "the ledger in %s ends at entry %d, not at %d", l.dir, v.head.Seq, v.r.st.head.Seq)
+	}
+	if len(v.checkpoints) > 0 {
+		return v.report(), notAt(v.checkpoints[0])
+	}
+	return v.report(), nil
+}
+
+func notAt(h Head) error {
+	return fail(Damaged, nil, "the ledger was never at the checkpoint of entry %d: entries were changed or cut off; compare with a backup", h.Seq)
+}
+
+type verifier struct {
+	l           *Ledger
+	r           *reader
+	ledger      [16]byte
+	head        Head
+	latest      int64
+	bytes       int64
+	segments    int
+	used        map[string]*account
+	units       map[string]*order
+	checkpoints []Head // that were not come by yet
+}
+
+func (v *verifier) report() Report {
+	return Report{
+		Entries: v.head.Seq, Segments: v.segments, Bytes: v.bytes, Head: v.head,
+		Totals: totalsOf(v.head.Seq, v.used),
+	}
+}
+
+func (v *verifier) segment(ctx context.Context, i int, first int64) error {
+	if err := v.r.open(first); err != nil {
+		return err
+	}
+	path := v.r.path()
+	h, at, hash, err := readHead(v.r.f, v.r.limit)
+	if err != nil {
+		return v.l.damaged(err, path)
+	}
+	if err := v.begins(i, first, h); err != nil {
+		return v.l.damaged(err, path)
+	}
+	s := readBatches(v.r.f, h, at, v.r.limit, hash)
+	for {
+		if err := ctx.Err(); err != nil {
+			return fail(Failed, err, "the verification was broken off at entry %d", v.head.Seq)
+		}
+		b, err := s.read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if errors.Is(err, errTorn) {
+			if empty, zerr := zeros(v.r.f, s.place, v.r.limit); zerr == nil && empty && i < len(v.r.st.segments)-1 {
+				break // written ahead, left there by a crash
+			}
+			return v.l.damaged(fmt.Errorf("the batch at byte %d, after entry %d, does not follow on the one before it", s.place, v.head.Seq), path)
+		}
+		if err != nil {
+			return fail(Failed, err, "read %s", path)
+		}
+		if err := v.r.entries(b, v.entry); err != nil {
+			return err
+		}
+		v.head = Head{b.first + int64(b.entries) - 1, b.hash}
+		if err := v.passed(); err != nil {
+			return err
+		}
+	}
+	v.segments++
+	v.bytes += s.place
+	return nil
+}
+
+// begins compares a segment's head with all that comes before it.
+func (v *verifier) begins(i int, first int64, h *head) error {
+	if i == 0 {
+		v.ledger = h.ledger
+	}
+	switch {
+	case h.first != first || first != v.head.Seq+1:
+		return fmt.Errorf("it begins with entry %d, but %d comes next; segments are missing or misnamed", h.first, v.head.Seq+1)
+	case h.ledger != v.ledger:
+		return errors.New("it is of another ledger")
+	case h.prev != v.head.Hash:
+		return fmt.Errorf("it does not follow on entry %d as it is", v.head.Seq)
+	}
+	want := head{ledger: h.ledger, first: first, prev: h.prev, mark: h.mark, created: h.created, latest: v.latest, used: v.used, units: map[string]unitState{}}
+	for unit, o := range v.units {
+		want.units[unit] = o.state()
+	}
+	if !bytes.Equal(want.marshal(), h.marshal()) {
+		return errors.New("its sums are not those of the entries before it")
+	}
+	return nil
+}
+
+// passed compares the checkpoints that the ledger is at or past.
+func (v *verifier) passed() error {
+	for len(v.checkpoints) > 0 && v.checkpoints[0].Seq <= v.head.Seq {
+		if v.checkpoints[0] != v.head {
+			return notAt(v.checkpoints[0])
+		}
+		v.checkpoints = v.checkpoints[1:]
+	}
+	return nil
+}
+
+func (v *verifier) entry(s *stored, unit string, _ int64) error {
+	o := v.units[unit]
+	if o == nil {
+		o = &order{}
+		v.units[unit] = o
+	}
+	if wrong := o.add(s.serial, s.time); wrong != "" {
+		return fail(Damaged, nil, "entry %d: the serial number %d of unit %s %s", s.seq, s.serial, unit, wrong)
+	}
+	v.latest = max(v.latest, s.time)
+	a := v.used[string(s.account)]
+	if a == nil {
+		a = &account{}
+		v.used[string(s.account)] = a
+	}
+	a.add(string(s.lot))
+	return nil
+}
+
+// order sees that the serial numbers of a unit come once and that the times run
+// with them. The ledger takes a number only within windowSize of the highest, so
+// these are all that need be remembered.
+type order struct {
+	recent []unitState // by serial, ascending
+	floor  unitState   // the highest that was forgotten
+}
+
+func (o *order) state() unitState {
+	if n := len(o.recent); n > 0 {
+		return o.recent[n-1]
+	}
+	return o.floor
+}
+
+func (o *order) add(serial, time int64) (wrong string) {
+	i := len(o.recent)
+	if i > 0 && serial <= o.recent[i-1].serial {
+		i = sort.Search(i, func(j int) bool { return o.recent[j].serial >= serial })
+	}
+	before := o.floor
+	if i > 0 {
+		before = o.recent[i-1]
+	}
+	switch {
+	case i < len(o.recent) && o.recent[i].serial == serial:
+		return "was used twice"
+	case serial <= o.floor.serial:
+		return "comes too late to be told from one that was used"
+	case time < before.time, i < len(o.recent) && time > o.recent[i].time:
+		return "has a time that does not fit those of its neighbours"
+	}
+	o.recent = slices.Insert(o.recent, i, unitState{serial, time})
+	highest := o.recent[len(o.recent)-1].serial
+	drop := 0
+	for o.recent[drop].serial <= highest-windowSize {
+		drop++
+	}
+	if drop > 0 {
+		o.floor = o.recent[drop-1]
+		o.recent = o.recent[drop:]
+	}
+	return ""
+}
+
+// CheckHead says whether the ledger was once at a state, such as that of an old
+// checkpoint: nil, or Damaged. It reads one segment; [Ledger.Verify] reads all.
+func (l *Ledger) CheckHead(ctx context.Context, h Head) error {
+	r := newReader(l, l.state())
+	defer r.close()
+	if h == (Head{}) {
+		return nil
+	}
+	if h.Seq < 1 || h.Seq > r.st.head.Seq {
+		return notAt(h)
+	}
+	if err := r.open(r.st.segments[r.st.segmentOf(h.Seq)]); err != nil {
+		return err
+	}
+	head, at, hash, err := readHead(r.f, r.limit)
+	if err != nil {
+		return l.damaged(err, r.path())
+	}
+	s := readBatches(r.f, head, at, r.limit, hash)
+	for s.next <= h.Seq {
+		if err := ctx.Err(); err != nil {
+			return fail(Failed, err, "the check was broken off")
+		}
+		if _, err := s.read(); err != nil {
+			return l.damaged(err, r.path())
+		}
+	}
+	if s.next != h.Seq+1 || s.hash != h.Hash {
+		return notAt(h)
+	}
+	return nil
+}
