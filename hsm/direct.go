@@ -32,8 +32,8 @@ static void sigillo_unload(void *lib) { dlclose(lib); }
 // sigillo_run is C_SignInit and one C_Sign into a buffer that is long enough,
 // for one crossing from Go to C.
 static unsigned long sigillo_run(sigillo_functions *f, unsigned long session, unsigned long mech,
-		void *param, unsigned long param_len, unsigned long key,
-		const void *data, unsigned long len, void *out, unsigned long *size) {
+		unsigned char *param, unsigned long param_len, unsigned long key,
+		unsigned char *data, unsigned long len, unsigned char *out, unsigned long *size) {
 	sigillo_mechanism m = { mech, param, param_len };
 	unsigned long rv = f->sign_init(session, &m, key);
 	return rv != 0 ? rv : f->sign(session, data, len, out, size);
@@ -86,10 +86,14 @@ func (f functions) sign(s sessionID, m mechanism, key handle, data, out []byte) 
 	if len(data) == 0 {
 		from = &nothing[0]
 	}
-	rv := C.sigillo_run(f.list, C.ulong(s), C.ulong(m.Mechanism), unsafe.Pointer(unsafe.SliceData(m.Parameter)), C.ulong(len(m.Parameter)), C.ulong(key),
-		unsafe.Pointer(from), C.ulong(len(data)), unsafe.Pointer(unsafe.SliceData(out)), &size)
+	rv := C.sigillo_run(f.list, C.ulong(s), C.ulong(m.Mechanism), octets(unsafe.SliceData(m.Parameter)), C.ulong(len(m.Parameter)), C.ulong(key),
+		octets(from), C.ulong(len(data)), octets(unsafe.SliceData(out)), &size)
 	if rv != 0 {
 		return 0, pkcs11.Error(rv)
 	}
 	return int(min(size, C.ulong(len(out)))), nil
 }
+
+// octets is p as C has it. It stays typed: of an untyped pointer cgo would look
+// whether the memory around it, which may be a caller's struct, has pointers.
+func octets(p *byte) *C.uchar { return (*C.uchar)(p) }

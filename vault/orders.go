@@ -242,8 +242,9 @@ func parseStamp(b []byte, n *names) (o outcome, err error) {
 		return outcome{}, errFrame
 	}
 	s.Policy, s.Certs = policy, [2]int{int(from), int(to)}
-	s.Token = make([]byte, len(token))
-	copy(s.Token, token)
+	own := make([]byte, len(token))
+	copy(own, token)
+	s.Token = own
 	return o, nil
 }
 

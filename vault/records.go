@@ -5,6 +5,7 @@ import (
 
 	"sigillo/auth"
 	"sigillo/hsm"
+	"sigillo/tsa/clock"
 )
 
 const (
@@ -153,5 +154,6 @@ type Config struct {
 	// Now is the clock of everything but time-stamps; nil means [time.Now].
 	Now func() time.Time
 
-	boot string // for tests: this start of the machine
+	boot       string                        // for tests: this start of the machine
+	timekeeper func(clock.Config) timekeeper // for tests: instead of a gate
 }

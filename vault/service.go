@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"maps"
 	"runtime"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ type service struct {
 	cfg  TSAConfig
 	boot string // this start of the machine
 
-	gate      *clock.Gate
+	gate      timekeeper
 	authority *tsa.Authority
 	desk      *desk
 	fault     error // the state cannot be trusted: nothing works; never changes
@@ -40,6 +41,14 @@ type service struct {
 	moving sync.Mutex // held while a unit changes its state, so that journal, row and authority agree
 	mu     sync.Mutex
 	told   map[string]int64 // guarded by mu; stamps of this process in the tallies, by unit in service
+}
+
+// timekeeper is the clock with its latch; *clock.Gate is it.
+type timekeeper interface {
+	tsa.Clock
+	Run(ctx context.Context)
+	Status() clock.Status
+	Lift(ctx context.Context, operator string) error
 }
 
 // openService sets the service up, without its units. A state that cannot be trusted
@@ -77,7 +86,9 @@ func (v *server) openService(ctx context.Context) error {
 func (s *service) build(ctx context.Context) (err error) {
 	cfg := s.cfg.Clock
 	cfg.Latch, cfg.OnEvent = latch{s}, s.clockEvent
-	if s.gate, err = clock.New(ctx, cfg); err != nil {
+	if s.v.cfg.timekeeper != nil {
+		s.gate = s.v.cfg.timekeeper(cfg)
+	} else if s.gate, err = clock.New(ctx, cfg); err != nil {
 		return because(err, "the clock of the time-stamping service cannot be used")
 	}
 	s.authority, err = s.newAuthority(s.gate)
@@ -236,24 +247,23 @@ func (s *service) tallyUses(ctx context.Context) error {
 	if s == nil || s.fault != nil {
 		return nil
 	}
-	made := map[string]int64{}
-	for _, u := range s.authority.Units(ctx) {
-		made[u.Name] = u.Stamps
-	}
+	status := s.authority.Units(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	news := false
-	for name, n := range made {
-		news = news || n > s.told[name]
+	made := map[string]int64{} // by units with something new
+	for _, u := range status {
+		if told, serving := s.told[u.Name]; serving && u.Stamps > told {
+			made[u.Name] = u.Stamps
+		}
 	}
-	if !news {
+	if len(made) == 0 {
 		return nil
 	}
 	err := s.change(ctx, func(tx *store.Tx, r *root) error {
 		for name, n := range made {
 			t := r.Units[name]
-			if t == nil || n <= s.told[name] {
-				continue
+			if t == nil {
+				return errServiceTampered
 			}
 			t.Stamps += n - s.told[name]
 			ev := audit.Event{Actor: "vault", Event: "tsu.used", Subject: name, Detail: map[string]string{
@@ -266,7 +276,7 @@ func (s *service) tallyUses(ctx context.Context) error {
 		return nil
 	})
 	if err == nil {
-		s.told = made
+		maps.Copy(s.told, made)
 	}
 	return err
 }
@@ -323,12 +333,14 @@ func (s *service) report(ctx context.Context) (*TimeStamping, error) {
 // describe is what is told of a unit. The caller holds mu.
 func (s *service) describe(r *root, u *unit, live tsa.UnitStatus) Unit {
 	tally := r.Units[u.name]
-	_, serving := s.told[u.name]
-	serving = serving && u.State == UnitActive
+	told, serving := s.told[u.name]
+	if serving = serving && u.State == UnitActive; !serving {
+		live, told = tsa.UnitStatus{}, 0 // counted already
+	}
 	return Unit{Name: u.name, Number: u.number, Series: u.Series, State: u.State, Reason: u.Reason, Changed: u.Changed,
-		Serving: serving, Current: serving && live.Current, Type: u.Type, PublicKey: u.PublicKey,
+		Serving: serving, Current: live.Current, Type: u.Type, PublicKey: u.PublicKey,
 		Certificate: u.Certificate, Chain: u.Chain, From: u.From, To: u.To, Made: u.Made,
-		Stamps: tally.Stamps + live.Stamps - s.told[u.name], Failures: live.Failures,
+		Stamps: tally.Stamps + live.Stamps - told, Failures: live.Failures,
 		LastTime: live.LastTime, Reserved: tally.Last}
 }
 

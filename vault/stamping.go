@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -215,6 +216,7 @@ func (s *stamping) send(conn *net.UnixConn, gone chan struct{}) {
 		case <-s.ctx.Done():
 			return
 		}
+		runtime.Gosched() // callers who are about to order go with it
 		s.mu.Lock()
 		batch, s.queue = s.queue, batch[:0]
 		for _, w := range batch {

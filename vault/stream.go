@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -126,8 +127,11 @@ func (s *stream) admit() bool {
 	for s.open >= maxOpen && !s.broken {
 		s.room.Wait()
 	}
+	if s.broken {
+		return false
+	}
 	s.open++
-	return !s.broken
+	return true
 }
 
 // answer leaves an answer for the writer.
@@ -174,6 +178,7 @@ func (s *stream) finish(err error) {
 func (s *stream) write() {
 	var spare []byte
 	for range s.kick {
+		runtime.Gosched() // what others have ready goes with it
 		s.mu.Lock()
 		out, n := s.out, s.ready
 		s.out, s.ready = spare[:0], 0

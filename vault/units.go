@@ -343,15 +343,12 @@ func (s *service) enter(u *unit) error {
 	if err != nil {
 		return err
 	}
+	if err := s.authority.Add(cfg); err != nil {
+		return refusedBy(err)
+	}
 	s.mu.Lock()
 	s.told[u.name] = 0
 	s.mu.Unlock()
-	if err := s.authority.Add(cfg); err != nil {
-		s.mu.Lock()
-		delete(s.told, u.name)
-		s.mu.Unlock()
-		return refusedBy(err)
-	}
 	return nil
 }
 

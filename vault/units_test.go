@@ -1,0 +1,455 @@
+package vault
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"sigillo/formats/cms"
+	"sigillo/formats/cms/cmstest"
+	"sigillo/hsm"
+	"sigillo/tsa"
+	"sigillo/tsa/clock"
+)
+
+const servicePhrase = "quattro gatti nella torre"
+
+func tsaConfig() *TSAConfig {
+	return &TSAConfig{Node: 5, Policies: testPolicies(), Clock: clock.Config{Mode: clock.Unverified, Accuracy: time.Second}}
+}
+
+// newTSARig starts a vault that makes time-stamps, with its passphrase set.
+func newTSARig(t testing.TB, change func(*Config)) *rig {
+	t.Helper()
+	r := &rig{t: t, clock: &handClock{t: time.Now()}, fault: func(string) {}}
+	r.cfg = newConfig(t)
+	r.cfg.Now, r.cfg.TSA, r.cfg.boot = r.clock.now, tsaConfig(), "boot 1"
+	if change != nil {
+		change(&r.cfg)
+	}
+	r.c = Dial(r.cfg.Socket)
+	t.Cleanup(func() { r.c.Close() })
+	r.start()
+	t.Cleanup(func() {
+		if err := r.stop(); err != nil {
+			t.Errorf("the vault ended with %v", err)
+		}
+	})
+	if err := r.c.SetPassphrase(context.Background(), PassphraseChange{Operator: "anna", New: []byte(servicePhrase)}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func consent() Consent { return Consent{Operator: "anna", Passphrase: []byte(servicePhrase)} }
+
+// publicOnly is a key of which only the public half is at hand.
+type publicOnly struct {
+	crypto.Signer
+	public crypto.PublicKey
+}
+
+func (k publicOnly) Public() crypto.PublicKey { return k.public }
+
+// certify makes a certificate for a unit, with a time of use if one is given.
+func certify(t testing.TB, pki *cmstest.PKI, spki []byte, from, to time.Time) *cmstest.Identity {
+	t.Helper()
+	pub, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{Subject: pkix.Name{CommonName: "TSU"}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtraExtensions: []pkix.Extension{cmstest.TimeStampingEKU(true)}}
+	if !to.IsZero() {
+		type period struct {
+			From time.Time `asn1:"tag:0,generalized"`
+			To   time.Time `asn1:"tag:1,generalized"`
+		}
+		der, err := asn1.Marshal(period{from.UTC().Truncate(time.Second), to.UTC().Truncate(time.Second)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: []int{2, 5, 29, 16}, Value: der})
+	}
+	return pki.Identity(t, publicOnly{public: pub}, c)
+}
+
+// newUnit makes a unit with its certificate.
+func (r *rig) newUnit(pki *cmstest.PKI, kt hsm.KeyType, from, to time.Time) Unit {
+	r.t.Helper()
+	u, err := r.c.MakeUnit(context.Background(), NewUnit{Series: "main", Type: kt, Consent: consent()})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	id := certify(r.t, pki, u.PublicKey, from, to)
+	if u, err = r.c.InstallUnit(context.Background(), u.Name, id.Certificate.Raw, [][]byte{pki.CA.Raw}); err != nil {
+		r.t.Fatal(err)
+	}
+	return u
+}
+
+func (r *rig) newActiveUnit(pki *cmstest.PKI, kt hsm.KeyType, from, to time.Time) Unit {
+	r.t.Helper()
+	u, err := r.c.ActivateUnit(context.Background(), r.newUnit(pki, kt, from, to).Name, consent())
+	if err != nil || u.State != UnitActive || !u.Serving {
+		r.t.Fatalf("%+v, %v", u, err)
+	}
+	return u
+}
+
+// stampRequest makes a request, and the digest it asks for.
+func stampRequest(t testing.TB) []byte {
+	t.Helper()
+	digest := make([]byte, 32)
+	rand.Read(digest)
+	q, err := cms.MarshalTimestampRequest(crypto.SHA256, digest, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// stamp has one made and checks it.
+func (r *rig) stamp(pki *cmstest.PKI) tsa.Stamp {
+	r.t.Helper()
+	q := stampRequest(r.t)
+	s, err := r.c.Stamp(context.Background(), q)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	checkStamp(r.t, q, s)
+	return s
+}
+
+func checkStamp(t testing.TB, q []byte, s tsa.Stamp) {
+	t.Helper()
+	token, err := cms.ParseToken(s.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, refusal := cms.ParseTimestampRequest(q)
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	if err := token.Answers(asked); err != nil {
+		t.Fatal(err)
+	}
+	if err := token.VerifySignature(); err != nil {
+		t.Fatal(err)
+	}
+	if token.Info.SerialNumber.Int64() != s.Serial || !token.Info.GenTime.Equal(s.GenTime) {
+		t.Fatalf("the token says %v at %v, the stamp %v at %v", token.Info.SerialNumber, token.Info.GenTime, s.Serial, s.GenTime)
+	}
+}
+
+func (r *rig) refused(kind tsa.Kind) {
+	r.t.Helper()
+	if s, err := r.c.Stamp(context.Background(), stampRequest(r.t)); tsa.KindOf(err) != kind {
+		r.t.Fatalf("stamp %v, %v; want %s", s.Serial, err, kind)
+	}
+}
+
+func (r *rig) unit(name string) Unit {
+	r.t.Helper()
+	s, err := r.c.TimeStamping(context.Background())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, u := range s.Units {
+		if u.Name == name {
+			return u
+		}
+	}
+	r.t.Fatalf("no unit %s", name)
+	return Unit{}
+}
+
+// TestUnitLife follows a unit from its key to its end.
+func TestUnitLife(t *testing.T) {
+	t.Parallel()
+	r := newTSARig(t, nil)
+	ctx, pki := t.Context(), cmstest.New(t)
+	r.refused(tsa.Stopped)
+	make := func(by Consent) error {
+		_, err := r.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "p256", Consent: by})
+		return err
+	}
+	want(t, make(Consent{Operator: "anna"}), NotAllowed)
+	want(t, make(Consent{Operator: "anna", Passphrase: []byte("wrong")}), WrongPassword)
+	want(t, make(Consent{Passphrase: []byte(servicePhrase)}), BadRequest)
+	_, err := r.c.MakeUnit(ctx, NewUnit{Series: "other", Type: "p256", Consent: consent()})
+	want(t, err, BadRequest)
+	u, err := r.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "p256", Consent: consent()})
+	if err != nil || u.Name != "tsu-1" || u.Number != 5<<10|1 || u.State != UnitMade {
+		t.Fatalf("%+v, %v", u, err)
+	}
+
+	// Nothing but time-stamps is signed with its key.
+	_, err = r.c.Signer(ctx, "tsu-1")
+	want(t, err, NotAllowed)
+	_, err = r.c.CreateKey(ctx, "tsu-2", "p256")
+	want(t, err, NotAllowed)
+	want(t, signLabel(r, "tsu-1", make32()), NotAllowed)
+
+	_, err = r.c.ActivateUnit(ctx, "tsu-1", consent())
+	want(t, err, NotAllowed)
+	good := certify(t, pki, u.PublicKey, time.Time{}, time.Time{})
+	for name, der := range map[string][]byte{
+		"another key": pki.TSU(t, "p256").Certificate.Raw, "noise": []byte("x"), "none": nil,
+		"a signer's": pki.Identity(t, publicOnly{public: good.Certificate.PublicKey}, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}).Certificate.Raw,
+		"usage not critical": pki.Identity(t, publicOnly{public: good.Certificate.PublicKey}, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature,
+			ExtraExtensions: []pkix.Extension{cmstest.TimeStampingEKU(false)}}).Certificate.Raw,
+		"period over": certify(t, pki, u.PublicKey, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)).Certificate.Raw,
+	} {
+		if _, err := r.c.InstallUnit(ctx, "tsu-1", der, nil); KindOf(err) != NotAllowed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err = r.c.InstallUnit(ctx, "tsu-1", good.Certificate.Raw, [][]byte{pki.Root.Raw})
+	want(t, err, NotAllowed)
+	_, err = r.c.InstallUnit(ctx, "tsu-9", good.Certificate.Raw, nil)
+	want(t, err, NotAllowed)
+	u, err = r.c.InstallUnit(ctx, "tsu-1", good.Certificate.Raw, [][]byte{pki.CA.Raw})
+	if err != nil || u.State != UnitReady || !u.To.Equal(good.Certificate.NotAfter) {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	r.refused(tsa.Stopped)
+	_, err = r.c.ActivateUnit(ctx, "tsu-1", Consent{Operator: "anna", Passphrase: []byte("wrong")})
+	want(t, err, WrongPassword)
+	if u, err = r.c.ActivateUnit(ctx, "tsu-1", consent()); err != nil || !u.Serving || !u.Current {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	first := r.stamp(pki)
+	if first.Unit != "tsu-1" || first.Serial>>46 != 5<<10|1 {
+		t.Errorf("unit %s, serial %x", first.Unit, first.Serial)
+	}
+	if _, err = r.c.InstallUnit(ctx, "tsu-1", good.Certificate.Raw, nil); KindOf(err) != NotAllowed {
+		t.Errorf("the certificate of an active unit was changed: %v", err)
+	}
+
+	if u, err = r.c.StopUnit(ctx, "tsu-1", "anna", "maintenance"); err != nil || u.State != UnitStopped || u.Serving || u.Stamps != 1 {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	r.refused(tsa.Stopped)
+	if u, err = r.c.ActivateUnit(ctx, "tsu-1", consent()); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.stamp(pki); s.Serial <= first.Serial || s.GenTime.Before(first.GenTime) {
+		t.Errorf("serial %d after %d", s.Serial, first.Serial)
+	}
+
+	// The client that activated it brings it back after the vault was started anew.
+	r.restart()
+	if u := r.unit("tsu-1"); u.State != UnitActive || u.Serving || u.Stamps != 2 {
+		t.Errorf("before anybody came: %+v", u)
+	}
+	stranger := Dial(r.cfg.Socket)
+	defer stranger.Close()
+	if _, err := stranger.Stamp(ctx, stampRequest(t)); tsa.KindOf(err) != tsa.Stopped {
+		t.Errorf("for somebody without the ticket: %v", err)
+	}
+	if s := r.stamp(pki); s.Serial <= first.Serial {
+		t.Errorf("serial %d after %d", s.Serial, first.Serial)
+	}
+
+	_, err = r.c.RetireUnit(ctx, "tsu-1", "given up", Consent{Operator: "anna"})
+	want(t, err, NotAllowed)
+	if u, err = r.c.RetireUnit(ctx, "tsu-1", "given up", consent()); err != nil || u.State != UnitRetired || u.Stamps != 3 {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	r.refused(tsa.Stopped)
+	_, err = r.c.ActivateUnit(ctx, "tsu-1", consent())
+	want(t, err, NotAllowed)
+	v, done := r.direct()
+	defer done()
+	if has, err := v.tok.Has("tsu-1"); has || err != nil {
+		t.Errorf("the key of a retired unit is still there: %v", err)
+	}
+	n := r.events()
+	for event, want := range map[string]int{"tsa.passphrase.set": 1, "tsu.intent": 1, "tsu.made": 1, "tsu.certified": 1,
+		"tsu.started": 3, "tsu.stopped": 1, "tsu.retired": 1, "tsu.destroyed": 1, "tsu.waiting": 1, "tsa.refused": 4} {
+		if n[event] != want {
+			t.Errorf("%d entries %s, want %d", n[event], event, want)
+		}
+	}
+}
+
+func make32() []byte { return make([]byte, 32) }
+
+// TestPassphrase: the first one is set in provisioning only; wrong ones count and
+// lock; a new one ends what the old one allowed.
+func TestPassphrase(t *testing.T) {
+	t.Parallel()
+	r := newTSARig(t, nil)
+	ctx, pki := t.Context(), cmstest.New(t)
+	r.newActiveUnit(pki, "p256", time.Time{}, time.Time{})
+	want(t, r.c.SetPassphrase(ctx, PassphraseChange{Operator: "eva", New: []byte("un'altra frase lunga")}), NotAllowed)
+	want(t, r.c.SetPassphrase(ctx, PassphraseChange{Operator: "eva", Old: []byte("no"), New: []byte("un'altra frase lunga")}), WrongPassword)
+	want(t, r.c.SetPassphrase(ctx, PassphraseChange{Operator: "eva", Old: []byte(servicePhrase), New: []byte("short")}), BadRequest)
+	if err := r.c.SetPassphrase(ctx, PassphraseChange{Operator: "eva", Old: []byte(servicePhrase), New: []byte("un'altra frase lunga")}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "p256", Consent: Consent{Operator: "eva"}})
+	want(t, err, NotAllowed) // the ticket went with the old passphrase
+	r.stamp(pki)             // the unit did not
+	other := func(p string) error {
+		_, err := r.c.ActivateUnit(ctx, "tsu-1", Consent{Operator: "eva", Passphrase: []byte(p)})
+		return err
+	}
+	for range 5 {
+		want(t, other(servicePhrase), WrongPassword)
+	}
+	want(t, other("un'altra frase lunga"), Locked)
+	want(t, other("un'altra frase lunga"), Locked)
+	if s, err := r.c.TimeStamping(ctx); err != nil || s.LockedUntil.IsZero() || !s.Passphrase {
+		t.Errorf("%+v, %v", s, err)
+	}
+	r.clock.move(time.Minute)
+	if err := other("un'altra frase lunga"); err != nil {
+		t.Error(err)
+	}
+	if n := r.events(); n["tsa.refused"] != 8 || n["tsa.passphrase.replaced"] != 1 { // 2 × wrong and none, 5 × wrong, 1 × locked
+		t.Errorf("journal: %v", n)
+	}
+	fresh := newConfig(t)
+	fresh.TSA = tsaConfig()
+	rf := &rig{t: t, cfg: fresh, fault: func(string) {}, c: Dial(fresh.Socket)}
+	defer rf.c.Close()
+	rf.start()
+	if _, err := rf.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "p256", Consent: Consent{Operator: "eva"}}); err != nil {
+		t.Errorf("in the ceremony, before there is a passphrase: %v", err)
+	}
+	rf.cfg.Provision = false
+	rf.restart()
+	defer rf.stop()
+	want(t, rf.c.SetPassphrase(ctx, PassphraseChange{Operator: "eva", New: []byte("un'altra frase lunga")}), NotAllowed)
+	_, err = rf.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "p256", Consent: Consent{Operator: "eva"}})
+	want(t, err, NotAllowed)
+}
+
+// TestReboot: after a start of the machine nobody's ticket is good.
+func TestReboot(t *testing.T) {
+	t.Parallel()
+	r := newTSARig(t, nil)
+	pki := cmstest.New(t)
+	r.newActiveUnit(pki, "p256", time.Time{}, time.Time{})
+	r.stamp(pki)
+	r.cfg.boot = "boot 2"
+	r.restart()
+	r.refused(tsa.Stopped)
+	if u := r.unit("tsu-1"); u.State != UnitReady {
+		t.Errorf("%+v", u)
+	}
+	if _, err := r.c.ActivateUnit(t.Context(), "tsu-1", consent()); err != nil {
+		t.Fatal(err)
+	}
+	r.stamp(pki)
+}
+
+// TestUnattended: with a passphrase file the units are active from the start.
+func TestUnattended(t *testing.T) {
+	t.Parallel()
+	var file string
+	r := newTSARig(t, func(c *Config) {
+		file = filepath.Join(filepath.Dir(c.Socket), "passphrase")
+		if err := os.WriteFile(file, []byte(servicePhrase+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.TSA.PassphraseFile = file
+	})
+	pki := cmstest.New(t)
+	u, err := r.c.MakeUnit(t.Context(), NewUnit{Series: "main", Type: "p256", Consent: Consent{Operator: "job"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.c.InstallUnit(t.Context(), u.Name, certify(t, pki, u.PublicKey, time.Time{}, time.Time{}).Certificate.Raw, [][]byte{pki.CA.Raw}); err != nil {
+		t.Fatal(err)
+	}
+	r.cfg.boot = "boot 2"
+	r.restart()
+	stranger := Dial(r.cfg.Socket)
+	defer stranger.Close()
+	deadline := time.Now().Add(10 * time.Second)
+	for !r.unit("tsu-1").Serving && time.Now().Before(deadline) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, err := stranger.Stamp(t.Context(), stampRequest(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.c.LiftClock(t.Context(), Consent{Operator: "job"}); KindOf(err) != NotAllowed {
+		t.Errorf("the file lifted the clock's stop: %v", err)
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.c.MakeUnit(t.Context(), NewUnit{Series: "main", Type: "p256", Consent: Consent{Operator: "job"}})
+	want(t, err, Failed)
+}
+
+// TestRollOver: a successor takes over when its time begins, without a gap and
+// without a passphrase while the activation holds; the old one is there until its
+// own time ends.
+func TestRollOver(t *testing.T) {
+	t.Parallel()
+	r := newTSARig(t, nil)
+	ctx, pki := t.Context(), cmstest.New(t)
+	now := time.Now()
+	handover, over := now.Add(3*time.Second), now.Add(6*time.Second)
+	r.newActiveUnit(pki, "p256", now.Add(-time.Hour), over)
+	u, err := r.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "rsa2048", Consent: Consent{Operator: "job"}})
+	if err != nil || u.Name != "tsu-2" {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	id := certify(t, pki, u.PublicKey, handover, now.Add(time.Hour))
+	if _, err := r.c.InstallUnit(ctx, "tsu-2", id.Certificate.Raw, [][]byte{pki.CA.Raw}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.c.ActivateUnit(ctx, "tsu-2", Consent{Operator: "job"}); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.stamp(pki); s.Unit != "tsu-1" {
+		t.Errorf("before the handover %s stamped", s.Unit)
+	}
+	seen := map[string]bool{}
+	var units []string
+	serials := map[int64]bool{}
+	for time.Now().Before(over) {
+		s := r.stamp(pki)
+		if begun := handover.Truncate(time.Second); (s.Unit == "tsu-2") != !s.GenTime.Before(begun) {
+			t.Errorf("at %v %s stamped, the handover was at %v", s.GenTime, s.Unit, begun)
+		}
+		if serials[s.Serial] {
+			t.Errorf("serial %d twice", s.Serial)
+		}
+		if serials[s.Serial] = true; !seen[s.Unit] {
+			seen[s.Unit] = true
+			units = append(units, s.Unit)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if !slices.Equal(units, []string{"tsu-1", "tsu-2"}) {
+		t.Errorf("stamped by %v", units)
+	}
+	time.Sleep(time.Second)
+	if _, err := r.c.StopUnit(ctx, "tsu-2", "anna", "test"); err != nil {
+		t.Fatal(err)
+	}
+	r.refused(tsa.NotValid) // the time of the only unit left is over
+	if _, err := r.c.ActivateUnit(ctx, "tsu-2", consent()); err != nil {
+		t.Fatal(err)
+	}
+	v, done := r.direct()
+	defer done()
+	v.minute(ctx, 1)
+	if n := r.entries("tsu.retired"); len(n) != 1 || n[0]["reason"] != "its usage period is over" {
+		t.Errorf("journal: %v", n)
+	}
+}
