@@ -58,10 +58,29 @@ fi
 if bench cms formats/cms 'BenchmarkSign' 2s; then
 	line cms.sign.p256.time "$(value BenchmarkSign ns/message)" ns "the bare signature" "$(value BenchmarkSign ns/bare-signature)"
 fi
-if bench tsa tsa 'BenchmarkRespond' 2s; then
-	for key in p256 rsa2048; do
-		line "tsa.respond.$key.soft.time" "$(value "BenchmarkRespond/$key" ns/answer)" ns "the bare signature" "$(value "BenchmarkRespond/$key" ns/bare-signature)"
+if bench tsa tsa 'BenchmarkEncode|BenchmarkStamp$' 1s; then
+	line tsa.encode.time "$(value BenchmarkEncode/token ns/op)" ns "its two digests" "$(value BenchmarkEncode/digests-SHA-256 ns/op)"
+	line tsa.encode.allocs "$(value BenchmarkEncode/token allocs/op)" 1 "two: the token and its header" 2
+	for key in p256 rsa2048 rsa3072; do
+		line "tsa.stamp.$key.time" "$(value "BenchmarkStamp/$key" ns/stamp)" ns "the bare signature" "$(value "BenchmarkStamp/$key" ns/bare-signature)"
 	done
+fi
+if bench tsa tsa/ledger 'BenchmarkAppend|BenchmarkFloor' 1s; then
+	line tsa.ledger.append.c32.time "$(value BenchmarkAppend/c32 ns/op)" ns "write and fdatasync of the same bytes, 32 at once" "$(value BenchmarkFloor/batch32 ns/op)"
+	line tsa.ledger.append.c32.cpu "$(value BenchmarkAppend/c32 cpu-ns/op)" ns "write and fdatasync of the same bytes, 32 at once" "$(value BenchmarkFloor/batch32 cpu-ns/op)"
+fi
+if bench tsa vault BenchmarkBoundary 2s; then
+	line tsa.boundary.null.cpu "$(value BenchmarkBoundary/null/stream cpu-us/op)" µs "the same calls inside of the process" "$(value BenchmarkBoundary/null/inside cpu-us/op)"
+	line tsa.boundary.p256.cpu "$(value BenchmarkBoundary/p256/stream cpu-us/op)" µs "the same calls inside of the process" "$(value BenchmarkBoundary/p256/inside cpu-us/op)"
+fi
+if [ -z "$group" ] || [ "$group" = tsa ]; then
+	# The authority as a whole, beside its bare keys and beside sigstore's; T=20s measures for longer.
+	scripts/sigstore.sh || echo "bench: sigstore's timestamp-server is missing: it could not be built" >&2
+	peer=.interop/sigstore/timestamp-server
+	[ -x "$peer" ] || peer=
+	mkdir -p .interop/bench
+	go build -trimpath -o .interop/bench/ ./cmd/sigillo ./interop/softtsa ./interop/stampbench
+	.interop/bench/stampbench -sigillo .interop/bench/sigillo -softtsa .interop/bench/softtsa -sigstore "$peer" -for "${T:-5s}"
 fi
 figures cades formats/cades BenchmarkCAdES 5s
 figures cades formats/cades BenchmarkStream2GB 1x
