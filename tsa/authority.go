@@ -216,8 +216,15 @@ func (a *Authority) Respond(ctx context.Context, request []byte) []byte {
 	return cms.MarshalResponse(s.Token)
 }
 
-// Stamp implements [Backend]. It is the one place where a time-stamp is made.
+// Stamp implements [Backend].
 func (a *Authority) Stamp(ctx context.Context, request []byte) (Stamp, error) {
+	return a.StampInto(ctx, request, nil)
+}
+
+// StampInto is Stamp with the token in the octets of room, from its beginning, if
+// it fits there: for who passes tokens on at once. room must not overlap request.
+// It is the one place where a time-stamp is made.
+func (a *Authority) StampInto(ctx context.Context, request, room []byte) (Stamp, error) {
 	// 1. The request is one, and asks for something this authority does (RFC 3161
 	// §2.4.1).
 	view, refusal := cms.ReadRequest(request)
@@ -244,7 +251,7 @@ func (a *Authority) Stamp(ctx context.Context, request []byte) (Stamp, error) {
 	}
 	// 3. The TSTInfo with imprint and nonce as they came, signed and verified (RFC
 	// 3161 §2.4.2).
-	token, certs, refused := u.token(ctx, p, &view, serial, at)
+	token, certs, refused := u.token(ctx, p, &view, serial, at, room)
 	if refused != nil {
 		return Stamp{}, refused
 	}

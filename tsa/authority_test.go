@@ -188,6 +188,30 @@ func TestStampFacts(t *testing.T) {
 	}
 }
 
+// A token goes into the room if it fits, and is whole in either case.
+func TestStampInto(t *testing.T) {
+	t.Parallel()
+	a, _ := authority(t)
+	req := request(t, crypto.SHA256, nil, true)
+	for _, size := range []int{0, 100, 8192} {
+		room := make([]byte, size)
+		s, err := a.StampInto(context.Background(), req, room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if inside := size > 0 && &s.Token[0] == &room[0]; inside != (size >= len(s.Token)) {
+			t.Errorf("a token of %d octets, a room of %d: inside is %v", len(s.Token), size, inside)
+		}
+		token, err := cms.ParseToken(s.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := token.VerifySignature(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Each policy has its own digests and accuracy; requests that name none get the
 // first.
 func TestPolicies(t *testing.T) {

@@ -1,21 +1,31 @@
-// Package tsa is the time-stamping authority: units that answer time-stamp
-// requests (RFC 3161, ETSI EN 319 422) and the clocks they ask.
+// Package tsa is the back end of the time-stamping authority: it answers
+// time-stamp requests (RFC 3161, RFC 5816, ETSI EN 319 422) with tokens. It knows
+// keys, time and serial numbers; who may ask and what becomes of the tokens is for
+// the front end, which asks it through [Backend].
 //
-// A [Unit] is one key with one certificate and one policy. What it must not get
-// wrong is little, and each point has one place:
+// An [Authority] has policies, and units of which each is one key with one
+// certificate. What it must not get wrong is little, and each point has one place:
 //
-//   - The time is shown to be right or no stamp is made: a [Clock] gives a time
-//     only while it can vouch for the accuracy, and a time before one already
-//     issued is refused. [System] asks the kernel, which knows how far the clock
-//     may be off; [Unproven] vouches for nothing and is for demonstrations.
-//   - A serial number is used once, ever: [Serials] reserves them durably in
-//     blocks before the first of a block is used, so that a crash leaves a gap and
-//     never a repetition.
-//   - What was issued is known: [Archive] has taken the token in durably before
-//     the answer leaves.
-//   - A key past its time does not stamp: the validity of the certificate and the
-//     privateKeyUsagePeriod are looked at for each stamp, at the time stamped.
+//   - Only what is a request gets a token: the octets are read strictly here,
+//     whoever has read them before (package cms, ReadRequest).
+//   - The time is shown to be right or no stamp is made: a [Clock] gives a time only
+//     while it can vouch for the accuracy.
+//   - A serial number is used once, ever: it is the unit's number, which is given to
+//     one key ever, before a count that a [Counter] has durably before its use.
+//   - Time does not run back: a higher serial number of a unit never has an earlier
+//     time, nor does one after a crash, because the Counter holds a promise of what
+//     the latest time stated may be.
+//   - A key past its time does not stamp: validity, privateKeyUsagePeriod and a stop
+//     by the operator are looked at for each stamp, at the time stamped. Units of a
+//     series follow one another; the newest whose time it is stamps.
+//   - What leaves verifies: each signature is checked with the certificate's key
+//     before anyone sees it.
 //
-// Every answer of [Unit.Respond] is a TimeStampResp, also when the request is
+// Tokens are written by a template of what all tokens of a unit have in common. The
+// general way, cms.PrepareToken, is its reference: the tests demand the same octets.
+//
+// Every answer of [Authority.Respond] is a TimeStampResp, also when the request is
 // noise or the token in the HSM has gone: clients understand nothing else.
+//
+// [Unit] is the authority of before, of one key and with its archive inside.
 package tsa

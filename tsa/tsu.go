@@ -170,7 +170,7 @@ func (u *unit) start() {
 }
 
 // token makes the token of one stamp: signed, and verified.
-func (u *unit) token(ctx context.Context, p *policy, r *cms.RequestView, serial int64, at time.Time) ([]byte, [2]int, *Error) {
+func (u *unit) token(ctx context.Context, p *policy, r *cms.RequestView, serial int64, at time.Time, room []byte) ([]byte, [2]int, *Error) {
 	t := u.templates[p.index]
 	s := scratches.Get().(*scratch)
 	t.fill(s, r, serial, at)
@@ -184,7 +184,7 @@ func (u *unit) token(ctx context.Context, p *policy, r *cms.RequestView, serial 
 		u.failures.Add(1)
 		return nil, [2]int{}, fail(Unavailable, err, "the key of the unit gave a value that does not verify; try again later")
 	}
-	token, certs := t.token(nil, s, value, r.CertReq)
+	token, certs := t.token(room, s, value, r.CertReq)
 	scratches.Put(s)
 	u.stamps.Add(1)
 	return token, certs, nil
