@@ -24,6 +24,7 @@ type child struct {
 	Clock  string // file with the time
 	Die    string // step at which to die of SIGKILL, while the file Alive is there
 	Alive  string
+	TSA    bool // it makes time-stamps
 }
 
 // TestMain makes the test binary a vault when it is asked to.
@@ -44,6 +45,9 @@ func childMain(s string) error {
 		return err
 	}
 	cfg := c.Config.config()
+	if c.TSA {
+		cfg.TSA = tsaConfig()
+	}
 	cfg.Now = func() time.Time {
 		b, err := os.ReadFile(c.Clock)
 		if err != nil {
@@ -69,13 +73,19 @@ func childMain(s string) error {
 // dies, and lets it die once at a step. starts says how often it was started.
 func newProcessRig(t *testing.T, die string) (r *rig, starts func() int) {
 	t.Helper()
-	r = &rig{t: t, clock: newClock()}
+	return startProcessRig(t, child{Die: die}, newClock())
+}
+
+func startProcessRig(t *testing.T, c child, now *handClock) (r *rig, starts func() int) {
+	t.Helper()
+	r = &rig{t: t, clock: now}
 	cfg := newConfig(t)
 	r.cfg = cfg
 	dir := filepath.Dir(cfg.Socket)
 	r.clock.file = filepath.Join(dir, "clock")
 	r.clock.move(0)
-	c := child{Config: configJSON{cfg.Socket, cfg.StateDB, cfg.Module, cfg.Token, cfg.PINFile, cfg.Node}, Clock: r.clock.file, Die: die, Alive: filepath.Join(dir, "alive")}
+	c.Config = configJSON{cfg.Socket, cfg.StateDB, cfg.Module, cfg.Token, cfg.PINFile, cfg.Node}
+	c.Clock, c.Alive = r.clock.file, filepath.Join(dir, "alive")
 	env, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)

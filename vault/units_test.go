@@ -275,7 +275,7 @@ func TestUnitLife(t *testing.T) {
 	}
 	n := r.events()
 	for event, want := range map[string]int{"tsa.passphrase.set": 1, "tsu.intent": 1, "tsu.made": 1, "tsu.certified": 1,
-		"tsu.started": 3, "tsu.stopped": 1, "tsu.retired": 1, "tsu.destroyed": 1, "tsu.waiting": 1, "tsa.refused": 4} {
+		"tsu.started": 3, "tsu.stopped": 2, "tsu.retired": 1, "tsu.destroyed": 1, "tsu.waiting": 1, "tsa.refused": 4} {
 		if n[event] != want {
 			t.Errorf("%d entries %s, want %d", n[event], event, want)
 		}
@@ -363,10 +363,10 @@ func TestUnattended(t *testing.T) {
 		if err := os.WriteFile(file, []byte(servicePhrase+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c.TSA.PassphraseFile = file
+		c.TSA.PassphraseFile, c.TSA.PSS = file, true
 	})
 	pki := cmstest.New(t)
-	u, err := r.c.MakeUnit(t.Context(), NewUnit{Series: "main", Type: "p256", Consent: Consent{Operator: "job"}})
+	u, err := r.c.MakeUnit(t.Context(), NewUnit{Series: "main", Type: "rsa2048", Consent: Consent{Operator: "job"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,9 +381,12 @@ func TestUnattended(t *testing.T) {
 	for !r.unit("tsu-1").Serving && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if _, err := stranger.Stamp(t.Context(), stampRequest(t)); err != nil {
+	q := stampRequest(t)
+	s, err := stranger.Stamp(t.Context(), q)
+	if err != nil {
 		t.Fatal(err)
 	}
+	checkStamp(t, q, s)
 	if err := r.c.LiftClock(t.Context(), Consent{Operator: "job"}); KindOf(err) != NotAllowed {
 		t.Errorf("the file lifted the clock's stop: %v", err)
 	}
