@@ -94,6 +94,7 @@ type memory struct {
 	stop   Stop
 	stores int
 	events []Event
+	last   Event
 	broken map[string]error // by "load", "store" or the name of an event
 }
 
@@ -120,7 +121,7 @@ func (m *memory) event(ctx context.Context, ev Event) error {
 	if err := errors.Join(ctx.Err(), m.broken[ev.Name]); err != nil {
 		return err
 	}
-	m.events = append(m.events, ev)
+	m.events, m.last = append(m.events, ev), ev
 	return nil
 }
 

@@ -122,6 +122,7 @@ func TestStopNeedsLift(t *testing.T) {
 			b.round()
 			b.wants(t, "with the cause gone", StateStopped, stopped.Cause)
 
+			b.names()
 			b.open(t, b.g.c) // a restart
 			b.wants(t, "restarted", StateStopped, stopped.Cause)
 			b.round()
@@ -129,7 +130,9 @@ func TestStopNeedsLift(t *testing.T) {
 			if s := b.g.Status(); !s.Since.Equal(stopped.Since) || s.Reason != stopped.Reason {
 				t.Fatalf("restarted: %v %q, want %v %q", s.Since, s.Reason, stopped.Since, stopped.Reason)
 			}
-			b.names()
+			if got := b.names(); got[len(got)-1] != "clock.stopped" || b.memory.last.Reason != stopped.Reason {
+				t.Fatalf("restarted, the journal has %v", got)
+			}
 			if err := b.g.Lift(t.Context(), "A. Rossi"); err != nil {
 				t.Fatal(err)
 			}
@@ -284,6 +287,8 @@ func TestGrace(t *testing.T) {
 		t.Fatalf("the journal has %v", got)
 	}
 	b.do(func() { b.status = unix.STA_UNSYNC })
+	b.round()
+	b.wants(t, "lost again", StateWaiting, CauseUnsynchronised) // the grace begins anew
 	for range 12 {
 		b.round()
 	}

@@ -174,6 +174,41 @@ func TestJournalFails(t *testing.T) {
 	}
 }
 
+// What the journal did not take comes before what happened later.
+func TestJournalOrder(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.round()
+	b.memory.fail("clock.warn", errors.New("disk full"))
+	b.do(func() { b.src["/two"].offset = 0.1 })
+	b.round()
+	b.wants(t, "warned", StateWarn, CauseDiffer)
+	b.do(func() { b.ahead += 1e10 })
+	b.wants2(t, "stopped", Stopped)
+	b.memory.fail("clock.warn", nil)
+	b.round()
+	if got := b.names(); !slices.Equal(got, []string{"clock.ready", "clock.warn", "clock.stopped"}) {
+		t.Fatalf("the journal has %v", got)
+	}
+}
+
+// A time that was read before a stop is not given after it.
+func TestStopWhileReading(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.round()
+	inner := b.g.sys.adjtimex
+	b.g.sys.adjtimex = func(tx *unix.Timex) (int, error) {
+		state, err := inner(tx)
+		b.g.sys.adjtimex = inner
+		b.do(func() { b.src["/one"].offset = 2 })
+		b.g.round(context.Background())
+		return state, err
+	}
+	b.wants2(t, "stopped meanwhile", Stopped)
+	b.wants(t, "afterwards", StateStopped, CauseSourceBound)
+}
+
 // Who lifts is named, there must be something to lift, and the first source must
 // have measured since.
 func TestLift(t *testing.T) {
