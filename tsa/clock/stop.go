@@ -3,6 +3,7 @@ package clock
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ func (g *Gate) object(ctx context.Context, p *pass, r reading) {
 func (g *Gate) halt(ctx context.Context, f finding) {
 	g.refusal.Store(nil)
 	g.pass.Store(nil)
-	g.stop = Stop{Since: g.sys.wall().UTC(), Cause: f.cause, Reason: f.reason}
+	g.stop = Stop{Since: g.sys.wall().UTC(), Cause: f.cause, Reason: plain(f.reason)}
 	g.stored, g.stopped, g.had, g.unproven = false, g.sys.mono(), false, 0
 	g.measured, g.persists = g.sources[0].address == "", f.reason
 	g.enter(StateStopped, f)
@@ -216,12 +217,31 @@ func (g *Gate) event(name, operator string) Event {
 }
 
 func (g *Gate) eventOf(name, operator string, s State, f finding) Event {
-	return Event{Time: g.sys.wall().UTC(), Name: name, State: s, Cause: f.cause, Reason: f.reason, Operator: operator}
+	return Event{Time: g.sys.wall().UTC(), Name: name, State: s, Cause: f.cause, Reason: plain(f.reason), Operator: operator}
+}
+
+const maxReason = 1000
+
+// plain makes a reason, which may quote an error of somebody else, what every
+// journal takes: a stop whose event is refused could never be lifted.
+func plain(reason string) string {
+	reason = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(reason, "?"))
+	for i := range reason {
+		if i > maxReason {
+			return reason[:i] + "…"
+		}
+	}
+	return reason
 }
 
 func (g *Gate) refusedLift(operator, reason string) Event {
 	ev := g.event("clock.lift.refused", operator)
-	ev.Reason = reason
+	ev.Reason = plain(reason)
 	return ev
 }
 

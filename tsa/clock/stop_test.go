@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -171,6 +172,26 @@ func TestJournalFails(t *testing.T) {
 	}
 	if got := b.names(); !slices.Equal(got, []string{"clock.ready", "clock.stopped", "clock.lifted", "clock.ready"}) {
 		t.Fatalf("the journal has %v", got)
+	}
+}
+
+// A reason that quotes nonsense is still one that every journal takes.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][2]string{
+		{"the clock was set by 2s", "the clock was set by 2s"}, {"è", "è"}, {"a\nb\x00c\xff", "a b c?"},
+		{strings.Repeat("è", 600), strings.Repeat("è", 501) + "…"},
+	} {
+		if got := plain(c[0]); got != c[1] {
+			t.Errorf("%q: %q", c[0], got)
+		}
+	}
+	b := newBench(t, nil)
+	b.round()
+	b.do(func() { b.failure = errors.New("bad\xff\n" + strings.Repeat("x", 5000)) })
+	b.wants2(t, "stopped", Stopped)
+	if ev := b.memory.last; ev.Name != "clock.stopped" || len(ev.Reason) > 1010 || strings.Contains(ev.Reason, "\n") || !utf8.ValidString(ev.Reason) || b.memory.stop.Reason != ev.Reason {
+		t.Fatalf("%+v", ev)
 	}
 }
 
