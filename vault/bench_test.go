@@ -1,12 +1,15 @@
 package vault
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"fmt"
 	"testing"
+	"time"
 
 	"sigillo/auth"
+	"sigillo/formats/cms/cmstest"
 	"sigillo/hsm"
 )
 
@@ -74,4 +77,38 @@ func BenchmarkRaw(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "signatures/s")
+}
+
+// BenchmarkToken is what a token in the HSM gives: its key used as a crypto.Signer,
+// by as many goroutines as there are processors, and time-stamps of the whole vault
+// with 32 callers over the socket, each verified in the vault before it leaves. The
+// floor under both is BenchmarkRaw of package hsm.
+func BenchmarkToken(b *testing.B) {
+	for _, kt := range []hsm.KeyType{hsm.P256, hsm.RSA2048, hsm.RSA3072} {
+		r := newTSARig(b, nil)
+		u := r.newActiveUnit(cmstest.New(b), kt, time.Time{}, time.Time{})
+		tok, err := openToken(r.cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer tok.Close()
+		key, err := tok.Signer(u.Name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(string(kt)+"/signer", func(b *testing.B) {
+			b.ReportAllocs()
+			begin := processor()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if _, err := key.SignContext(context.Background(), make32(), crypto.SHA256); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+			b.ReportMetric(float64(processor()-begin)/float64(b.N)/1e3, "cpu-us/op")
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stamps/s")
+		})
+		b.Run(string(kt)+"/stamp", func(b *testing.B) { benchStamp(b, r.c) })
+	}
 }

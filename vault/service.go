@@ -32,8 +32,8 @@ type service struct {
 	desk      *desk
 	fault     error // the state cannot be trusted: nothing works; never changes
 
-	refusals  notes // of consents
-	witnesses notes // of units that were set back
+	refusals notes // of consents
+	tampered notes // of the state, found while the vault runs
 
 	reserving sync.Mutex
 	highest   map[string]int64 // guarded by reserving; greatest number this process reserved

@@ -25,9 +25,15 @@ const (
 // something.
 type desk struct {
 	backend tsa.Backend
+	into    intoBackend // the same, if it is one
 	log     *slog.Logger
 	orders  chan *order
 	workers sync.WaitGroup
+}
+
+// intoBackend is a back end that puts the token where it is told, if it fits there.
+type intoBackend interface {
+	StampInto(ctx context.Context, request, room []byte) (tsa.Stamp, error)
 }
 
 // order is a stamp to be made.
@@ -41,6 +47,7 @@ var orders = sync.Pool{New: func() any { return new(order) }}
 
 func newDesk(backend tsa.Backend, workers int, log *slog.Logger) *desk {
 	d := &desk{backend: backend, log: log, orders: make(chan *order, maxOpen)}
+	d.into, _ = backend.(intoBackend)
 	for range workers {
 		d.workers.Go(d.work)
 	}
@@ -54,9 +61,11 @@ func (d *desk) close() {
 }
 
 func (d *desk) work() {
+	var room []byte // of the last token, which the stream has copied
 	for o := range d.orders {
-		s, err := d.stamp(o)
+		s, err := d.stamp(o, room)
 		o.from.answer(o.id, &s, err)
+		room = s.Token[:0]
 		o.from = nil
 		orders.Put(o)
 	}
@@ -65,13 +74,16 @@ func (d *desk) work() {
 // stamp asks the back end. What was begun is finished, also when the vault is told
 // to stop: hence no context. A panic is a mistake in this program and must not let
 // a request stop the vault.
-func (d *desk) stamp(o *order) (s tsa.Stamp, err error) {
+func (d *desk) stamp(o *order, room []byte) (s tsa.Stamp, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			d.log.Error("panic", "op", opStampStream, "panic", r, "stack", string(debug.Stack()))
 			err = &tsa.Error{Kind: tsa.Unavailable, Msg: "the vault failed; see its log"}
 		}
 	}()
+	if d.into != nil {
+		return d.into.StampInto(context.Background(), o.request, room[:cap(room)])
+	}
 	return d.backend.Stamp(context.Background(), o.request)
 }
 

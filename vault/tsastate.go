@@ -156,7 +156,7 @@ func (s *service) change(ctx context.Context, f func(*store.Tx, *root) error) er
 	if err == nil {
 		s.saw(version)
 	}
-	return because(err, "the vault's state cannot be written")
+	return s.noted(ctx, because(err, "the vault's state cannot be written"))
 }
 
 // look runs f on one snapshot of the root.
@@ -168,7 +168,22 @@ func (s *service) look(ctx context.Context, f func(*store.Tx, *root) error) erro
 		}
 		return f(tx, r)
 	})
-	return because(err, "the vault's state cannot be read")
+	return s.noted(ctx, because(err, "the vault's state cannot be read"))
+}
+
+// noted journals that the state was tampered with, now and then.
+func (s *service) noted(ctx context.Context, err error) error {
+	if err != errServiceTampered {
+		return err
+	}
+	now := s.v.now()
+	if key, first := s.tampered.first("", now, now.Add(tamperedEvery)); first {
+		if e := s.v.journal(ctx, audit.Event{Actor: "vault", Event: "tsa.tampered", Subject: aboutService}); e != nil {
+			s.tampered.forget(key)
+			s.v.log.Error("a tampered record could not be journalled", "err", e)
+		}
+	}
+	return err
 }
 
 // unitOf reads a unit and checks it against the root.
