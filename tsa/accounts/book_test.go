@@ -1,0 +1,622 @@
+package accounts
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sigillo/audit"
+	"sigillo/auth"
+	"sigillo/store"
+)
+
+// counts is a ledger that only counts.
+type counts struct {
+	mu   sync.Mutex
+	lots map[string]int64 // account/lot
+}
+
+func (c *counts) record(t Ticket) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lots[t.Account+"/"+t.Lot]++
+}
+
+func (c *counts) UsedOfLot(account, lot string) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lots[account+"/"+lot]
+}
+
+func (c *counts) Used(account string) (n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k, v := range c.lots {
+		if strings.HasPrefix(k, account+"/") {
+			n += v
+		}
+	}
+	return n
+}
+
+// clock is moved by the test.
+type clock struct{ at atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.at.Load()).UTC() }
+func (c *clock) forward(d time.Duration) { c.at.Add(int64(d)) }
+
+var t0 = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+// cheap is a cost for tests.
+var cheap = auth.Argon2{MemoryKiB: 64, Time: 1, Threads: 1}
+
+type bench struct {
+	*Book
+	db    *store.DB
+	usage *counts
+	clock *clock
+	low   []string
+}
+
+func journal(tx *store.Tx, now time.Time, c Change) error {
+	return audit.Append(tx, now, audit.Event{Actor: c.Actor, Event: c.Event, Subject: c.Subject, Detail: c.Detail})
+}
+
+func open(t testing.TB) *bench {
+	t.Helper()
+	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "a.db"), store.Appliance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	b := &bench{db: db, usage: &counts{lots: map[string]int64{}}, clock: &clock{}}
+	b.clock.at.Store(t0.UnixNano())
+	b.reopen(t)
+	return b
+}
+
+func (b *bench) config() Config {
+	return Config{
+		DB: b.db, Usage: b.usage, Journal: journal, Now: b.clock.now, Argon2: cheap,
+		OnLow: func(a string, left int64) { b.low = append(b.low, a) },
+	}
+}
+
+func (b *bench) reopen(t testing.TB) {
+	t.Helper()
+	book, err := Open(t.Context(), b.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Book = book
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantKind(t testing.TB, err error, want Kind) {
+	t.Helper()
+	if KindOf(err) != want {
+		t.Fatalf("got %v (%s), want the kind %q", err, KindOf(err), want)
+	}
+}
+
+func (b *bench) account(t testing.TB, id string) *Account {
+	t.Helper()
+	a, err := b.Account(id)
+	must(t, err)
+	return a
+}
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func nets(t testing.TB, list ...string) []netip.Prefix {
+	t.Helper()
+	n, err := Networks(list...)
+	must(t, err)
+	return n
+}
+
+const secret = "cavallo graffetta batteria"
+
+func TestHouse(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	b.reopen(t) // made once
+	house := b.account(t, House)
+	if house.Left() != Unlimited || len(b.Accounts()) != 1 {
+		t.Fatalf("%+v", house)
+	}
+	ticket, err := b.Take(house)
+	must(t, err)
+	if ticket.Account != House || ticket.Lot != "" {
+		t.Fatalf("%+v", ticket)
+	}
+	ticket.Return()
+	_, _, err = b.SetPassword(t.Context(), "op", House, "house", []byte(secret), time.Time{})
+	wantKind(t, err, BadChange)
+	wantKind(t, b.Suspend(t.Context(), "op", House, ""), BadChange)
+	_, err = b.Identify(t.Context(), Caller{Addr: addr("127.0.0.1")})
+	wantKind(t, err, Unknown)
+	_, err = b.Account("none")
+	wantKind(t, err, NotFound)
+}
+
+func TestIdentify(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{Name: "ACME", Networks: nets(t, "192.0.2.0/24", "2001:db8::/32"), Unlimited: true}))
+	must(t, b.Create(ctx, "op", "wide", Terms{Networks: nets(t, "10.0.0.0/8"), ByNetwork: true, Unlimited: true}))
+	must(t, b.Create(ctx, "op", "narrow", Terms{Networks: nets(t, "10.1.2.3"), ByNetwork: true, Unlimited: true}))
+	_, _, err := b.SetPassword(ctx, "op", "acme", "acme-1", []byte(secret), t0.Add(time.Hour))
+	must(t, err)
+	_, token, err := b.IssueBearer(ctx, "op", "acme", "build server", time.Time{})
+	must(t, err)
+	cert := &x509.Certificate{Raw: []byte("certificate"), RawSubjectPublicKeyInfo: []byte("key")}
+	renewed := &x509.Certificate{Raw: []byte("renewed"), RawSubjectPublicKeyInfo: []byte("key")}
+	pinned := &x509.Certificate{Raw: []byte("pinned"), RawSubjectPublicKeyInfo: []byte("other key")}
+	foreign := &x509.Certificate{Raw: []byte("pinned 2"), RawSubjectPublicKeyInfo: []byte("other key")}
+	_, err = b.AddCertificate(ctx, "op", "acme", "smart card", cert, true, time.Time{})
+	must(t, err)
+	_, err = b.AddCertificate(ctx, "op", "acme", "server", pinned, false, time.Time{})
+	must(t, err)
+	here, there := addr("192.0.2.7"), addr("198.51.100.1")
+	for name, c := range map[string]struct {
+		caller Caller
+		want   string
+		kind   Kind
+	}{
+		"password":              {Caller{Username: "acme-1", Password: []byte(secret), Addr: here}, "acme", ""},
+		"password, 4 in 6":      {Caller{Username: "acme-1", Password: []byte(secret), Addr: addr("::ffff:192.0.2.7")}, "acme", ""},
+		"password, IPv6":        {Caller{Username: "acme-1", Password: []byte(secret), Addr: addr("2001:db8::1%eth0")}, "acme", ""},
+		"password from outside": {Caller{Username: "acme-1", Password: []byte(secret), Addr: there}, "", NotPermitted},
+		"wrong password":        {Caller{Username: "acme-1", Password: []byte("wrong"), Addr: here}, "", Unknown},
+		"no password":           {Caller{Username: "acme-1", Addr: here}, "", Unknown},
+		"no user":               {Caller{Password: []byte(secret), Addr: here}, "", Unknown},
+		"unknown user":          {Caller{Username: "nobody", Password: []byte(secret), Addr: addr("10.1.2.3")}, "", Unknown},
+		"endless password":      {Caller{Username: "acme-1", Password: make([]byte, 1<<20), Addr: here}, "", Unknown},
+		"token":                 {Caller{Bearer: token, Addr: here}, "acme", ""},
+		"token from outside":    {Caller{Bearer: token, Addr: there}, "", NotPermitted},
+		"wrong token":           {Caller{Bearer: token[:len(token)-1] + "A", Addr: here}, "", Unknown},
+		"token and password":    {Caller{Username: "acme-1", Password: []byte(secret), Bearer: token, Addr: here}, "", Unknown},
+		"key":                   {Caller{Certificate: cert, Addr: here}, "acme", ""},
+		"key, renewed":          {Caller{Certificate: renewed, Addr: here}, "acme", ""},
+		"certificate":           {Caller{Certificate: pinned, Addr: here}, "acme", ""},
+		"another of its key":    {Caller{Certificate: foreign, Addr: here}, "", Unknown},
+		"foreign, by network":   {Caller{Certificate: foreign, Addr: addr("10.9.9.9")}, "wide", ""},
+		"network":               {Caller{Addr: addr("10.200.0.1")}, "wide", ""},
+		"narrower network":      {Caller{Addr: addr("::ffff:10.1.2.3")}, "narrow", ""},
+		"nobody":                {Caller{Addr: there}, "", Unknown},
+		"nowhere":               {Caller{}, "", Unknown},
+	} {
+		for range 2 { // fresh, and from memory
+			a, err := b.Identify(ctx, c.caller)
+			if KindOf(err) != c.kind || err == nil && a.ID != c.want {
+				t.Errorf("%s: %v, %v", name, a, err)
+			}
+		}
+	}
+	b.clock.forward(time.Hour)
+	_, err = b.Identify(ctx, Caller{Username: "acme-1", Password: []byte(secret), Addr: here})
+	wantKind(t, err, Unknown) // expired
+}
+
+func TestAnonymous(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", Anonymous, Terms{Networks: nets(t, "127.0.0.0/8"), Unlimited: true, Rate: 1, Burst: 2}))
+	_, err := b.Identify(ctx, Caller{Addr: addr("192.0.2.1")})
+	wantKind(t, err, Unknown)
+	_, err = b.Identify(ctx, Caller{Username: "x", Password: []byte("y"), Addr: addr("127.0.0.1")})
+	wantKind(t, err, Unknown)
+	a, err := b.Identify(ctx, Caller{Addr: addr("127.0.0.1")})
+	must(t, err)
+	for range 2 {
+		_, err = b.Take(a)
+		must(t, err)
+	}
+	_, err = b.Take(a)
+	wantKind(t, err, RateLimited)
+	b.clock.forward(1500 * time.Millisecond)
+	_, err = b.Take(a)
+	must(t, err)
+	_, err = b.Take(a)
+	wantKind(t, err, RateLimited)
+	b.clock.forward(-time.Hour) // a clock that goes back gives nothing
+	_, err = b.Take(a)
+	wantKind(t, err, RateLimited)
+	must(t, b.Suspend(ctx, "op", Anonymous, "abuse"))
+	_, err = b.Identify(ctx, Caller{Addr: addr("127.0.0.1")})
+	wantKind(t, err, NotPermitted)
+	_, err = b.Take(a) // of the version before
+	wantKind(t, err, NotPermitted)
+	must(t, b.CloseAccount(ctx, "op", Anonymous, ""))
+	_, err = b.Identify(ctx, Caller{Addr: addr("127.0.0.1")})
+	wantKind(t, err, Unknown)
+}
+
+func TestLots(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{Low: 2}))
+	a := b.account(t, "acme")
+	_, err := b.Take(a)
+	wantKind(t, err, Exhausted)
+	for _, l := range []Lot{
+		{ID: "for-ever", Quantity: 2},
+		{ID: "late", Quantity: 2, Expires: t0.Add(48 * time.Hour)},
+		{ID: "soon", Quantity: 1, Expires: t0.Add(24 * time.Hour)},
+		{ID: "mistake", Quantity: 100, Expires: t0.Add(time.Hour)},
+	} {
+		_, err := b.Buy(ctx, "op", "acme", l)
+		must(t, err)
+	}
+	_, err = b.Buy(ctx, "op", "acme", Lot{ID: "soon", Quantity: 1})
+	wantKind(t, err, Conflict)
+	must(t, b.Cancel(ctx, "op", "acme", "mistake", "twice in the books"))
+	wantKind(t, b.Cancel(ctx, "op", "acme", "mistake", ""), NotFound)
+	if n := a.Left(); n != 5 {
+		t.Fatalf("%d left", n)
+	}
+	take := func(want string) Ticket {
+		t.Helper()
+		ticket, err := b.Take(a)
+		must(t, err)
+		if ticket.Lot != want || ticket.Account != "acme" {
+			t.Fatalf("taken from %q, not %q", ticket.Lot, want)
+		}
+		return ticket
+	}
+	first := take("soon")
+	second := take("late")
+	if n := a.Left(); n != 5 {
+		t.Fatalf("%d left; what is under way is not used yet", n)
+	}
+	first.Return()
+	b.usage.record(take("soon"))
+	b.usage.record(second)
+	if n := a.Left(); n != 3 || len(b.low) != 0 {
+		t.Fatalf("%d left, low %v", n, b.low)
+	}
+	b.usage.record(take("late"))
+	if len(b.low) != 1 || !a.IsLow() {
+		t.Fatalf("the mark was not told: %v", b.low)
+	}
+	b.reopen(t) // a restart: the ledger knows
+	a = b.account(t, "acme")
+	b.usage.record(take("for-ever"))
+	last := take("for-ever")
+	_, err = b.Take(a)
+	wantKind(t, err, Exhausted)
+	last.Return()
+	b.usage.record(take("for-ever"))
+	if n := a.Left(); n != 0 {
+		t.Fatalf("%d left", n)
+	}
+	bought, err := b.Buy(ctx, "op", "acme", Lot{Quantity: 1, Expires: t0.Add(time.Minute)})
+	must(t, err)
+	if bought.ID != "2026-11-22.1" || a.Left() != 1 {
+		t.Fatalf("%+v, %d left", bought, a.Left())
+	}
+	b.clock.forward(time.Minute)
+	_, err = b.Take(a)
+	wantKind(t, err, Exhausted) // lapsed
+	if lots := a.Lots(); len(lots) != 5 || lots[0].ID != bought.ID || lots[len(lots)-1].Used != 2 {
+		t.Fatalf("%+v", lots)
+	}
+}
+
+// Many at once never get more than there is, and what is given back can be had.
+func TestTakeTogether(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{}))
+	for range 3 {
+		_, err := b.Buy(ctx, "op", "acme", Lot{Quantity: 100})
+		must(t, err)
+	}
+	a := b.account(t, "acme")
+	var group sync.WaitGroup
+	for n := range 16 {
+		group.Go(func() {
+			for i := 0; ; i++ {
+				ticket, err := b.Take(a)
+				if KindOf(err) == Exhausted {
+					return
+				}
+				if (i+n)%3 == 0 {
+					ticket.Return()
+				} else {
+					b.usage.record(ticket)
+				}
+			}
+		})
+	}
+	group.Wait()
+	// The last callers may have seen what others gave back a moment later.
+	for {
+		ticket, err := b.Take(a)
+		if err != nil {
+			break
+		}
+		b.usage.record(ticket)
+	}
+	if n := b.usage.Used("acme"); n != 300 || a.Left() != 0 {
+		t.Fatalf("%d used, %d left", n, a.Left())
+	}
+}
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{Name: "ACME", Unlimited: true}))
+	cred, made, err := b.SetPassword(ctx, "op", "acme", "acme", nil, time.Time{})
+	must(t, err)
+	caller := Caller{Username: "acme", Password: []byte(made), Addr: addr("192.0.2.1")}
+	if a, err := b.Identify(ctx, caller); err != nil || len(made) < 20 {
+		t.Fatal(a, err, made)
+	}
+	_, _, err = b.SetPassword(ctx, "op", "acme", "acme", []byte(secret), time.Time{})
+	wantKind(t, err, Conflict) // the name is in force
+	must(t, b.SetTerms(ctx, "op", "acme", Terms{Name: "ACME", Unlimited: true, Networks: nets(t, "10.0.0.0/8")}))
+	_, err = b.Identify(ctx, caller)
+	wantKind(t, err, NotPermitted) // at once
+	must(t, b.SetTerms(ctx, "op", "acme", Terms{Name: "ACME", Unlimited: true}))
+	must(t, b.Suspend(ctx, "op", "acme", "has not paid"))
+	_, err = b.Identify(ctx, caller)
+	wantKind(t, err, NotPermitted)
+	wantKind(t, b.Suspend(ctx, "op", "acme", ""), BadChange)
+	must(t, b.Resume(ctx, "op", "acme", "has paid"))
+	_, err = b.Identify(ctx, caller)
+	must(t, err)
+	must(t, b.Revoke(ctx, "op", "acme", cred.ID))
+	_, err = b.Identify(ctx, caller)
+	wantKind(t, err, Unknown)
+	wantKind(t, b.Revoke(ctx, "op", "acme", cred.ID), NotFound)
+	_, _, err = b.SetPassword(ctx, "op", "acme", "acme", []byte(secret), time.Time{})
+	must(t, err)
+	if list, err := b.Credentials(ctx, "acme"); err != nil || len(list) != 2 {
+		t.Fatal(list, err)
+	}
+
+	other, err := Open(ctx, b.config()) // another process
+	must(t, err)
+	must(t, other.CloseAccount(ctx, "op2", "acme", "left"))
+	must(t, b.Refresh(ctx))
+	if a := b.account(t, "acme"); a.State != Closed {
+		t.Fatalf("%+v", a)
+	}
+	wantKind(t, b.Create(ctx, "op", "acme", Terms{}), Conflict)
+	_, err = b.Buy(ctx, "op", "acme", Lot{Quantity: 1})
+	wantKind(t, err, BadChange)
+
+	var events []string
+	must(t, b.db.Read(ctx, func(tx *store.Tx) error {
+		list, err := tx.Journal(0, 0)
+		for _, e := range list {
+			events = append(events, strings.TrimPrefix(e.Event, "stamp-"))
+			if bytes.Contains(e.Detail, []byte(made)) || bytes.Contains(e.Detail, []byte(secret)) {
+				t.Errorf("a secret is in the journal: %s", e.Detail)
+			}
+		}
+		return err
+	}))
+	if got, want := strings.Join(events, " "), "account.created account.created credential.added account.changed account.changed "+
+		"account.suspended account.resumed credential.revoked credential.added account.closed"; got != want {
+		t.Errorf("the journal has %s", got)
+	}
+}
+
+// A change whose entry cannot be written is not made.
+func TestNoJournalNoChange(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	c := b.config()
+	c.Journal = func(*store.Tx, time.Time, Change) error { return errors.New("the journal is full") }
+	book, err := Open(ctx, c)
+	must(t, err)
+	wantKind(t, book.Create(ctx, "op", "acme", Terms{}), Failed)
+	if _, err := book.Account("acme"); KindOf(err) != NotFound {
+		t.Fatal("the account is there all the same")
+	}
+	b.reopen(t)
+	if _, err := b.Account("acme"); KindOf(err) != NotFound {
+		t.Fatal("the account is stored all the same")
+	}
+}
+
+func TestBadChanges(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "net", Terms{ByNetwork: true, Networks: nets(t, "10.0.0.0/8")}))
+	for name, terms := range map[string]Terms{
+		"network without": {ByNetwork: true},
+		"not masked":      {Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")}},
+		"twice":           {Networks: nets(t, "10.0.0.0/8", "10.0.0.0/8")},
+		"negative rate":   {Rate: -1},
+		"tiny rate":       {Rate: 1e-9},
+		"negative burst":  {Burst: -1},
+		"control":         {Name: "a\nb"},
+		"long":            {Note: strings.Repeat("x", maxText+1)},
+		"policy":          {Policies: []asn1.ObjectIdentifier{{1}}},
+	} {
+		if err := b.Create(ctx, "op", "new", terms); KindOf(err) != BadChange {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	wantKind(t, b.Create(ctx, "op", "new", Terms{ByNetwork: true, Networks: nets(t, "10.0.0.0/8")}), Conflict)
+	wantKind(t, b.Create(ctx, "op", "Big", Terms{}), BadChange)
+	wantKind(t, b.Create(ctx, "", "new", Terms{}), BadChange)
+	_, err := b.Buy(ctx, "op", "net", Lot{Quantity: 0})
+	wantKind(t, err, BadChange)
+	_, err = b.Buy(ctx, "op", "net", Lot{Quantity: 1, Expires: t0.Add(-time.Hour)})
+	wantKind(t, err, BadChange)
+	_, _, err = b.SetPassword(ctx, "op", "net", "a:b", []byte(secret), time.Time{})
+	wantKind(t, err, BadChange)
+	_, _, err = b.SetPassword(ctx, "op", "net", "ab", []byte("short"), time.Time{})
+	wantKind(t, err, BadChange)
+	if _, err := Networks("10.0.0.0/33"); KindOf(err) != BadChange {
+		t.Error(err)
+	}
+}
+
+// Guesses from one address soon wait; the same guess is not stretched again; who
+// was right before goes on; a stranger elsewhere too.
+func TestGuessing(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{Unlimited: true}))
+	_, _, err := b.SetPassword(ctx, "op", "acme", "acme", []byte(secret), time.Time{})
+	must(t, err)
+	from := addr("2001:db8::1")
+	guess := func(pw, user string, from netip.Addr) error {
+		_, err := b.Identify(ctx, Caller{Username: user, Password: []byte(pw), Addr: from})
+		return err
+	}
+	for range 50 {
+		wantKind(t, guess("the same", "acme", from), Unknown) // counts once
+	}
+	for _, pw := range []string{"2", "3", "4", "5"} {
+		wantKind(t, guess(pw, "acme", from), Unknown)
+	}
+	wantKind(t, guess("6", "acme", from), RateLimited)
+	wantKind(t, guess("6", "nobody", addr("2001:db8::2")), RateLimited) // the same customer
+	wantKind(t, guess("the same", "acme", from), Unknown)               // from memory
+	must(t, guess(secret, "acme", addr("192.0.2.1")))
+	must(t, guess(secret, "acme", from)) // from memory: the right one was seen
+	b.clock.forward(auth.Delay(5))
+	wantKind(t, guess("6", "acme", from), Unknown)
+	wantKind(t, guess("7", "acme", from), RateLimited)
+
+	// A crowd of strangers, each with one guess, gets a few of them checked.
+	limited := 0
+	for i := range 100 {
+		if KindOf(guess(fmt.Sprint("x", i), "acme", netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}))) == RateLimited {
+			limited++
+		}
+	}
+	if limited < 70 {
+		t.Errorf("only %d of 100 were kept out", limited)
+	}
+	// Who was right before is no stranger, even with a password that is new.
+	_, _, err = b.SetPassword(ctx, "op", "acme", "acme-2", []byte(secret+"!"), time.Time{})
+	must(t, err)
+	must(t, guess(secret+"!", "acme-2", addr("192.0.2.1")))
+}
+
+// What is remembered is bounded.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	v := newVerifier([32]byte{1}, cheap)
+	for i := range 3 * maxKnown {
+		v.remember(v.name("u", []byte{byte(i), byte(i >> 8), byte(i >> 16)}), nil, i%2 == 0, t0)
+		v.guard.learn(netip.AddrFrom4([4]byte{byte(i >> 16), byte(i >> 8), byte(i), 1}), false, t0)
+	}
+	if len(v.known) > maxKnown || len(v.guard.addresses) > maxAddresses {
+		t.Errorf("%d pairs, %d addresses", len(v.known), len(v.guard.addresses))
+	}
+	h := hmac.New(sha256.New, append([]byte{1}, make([]byte, 31)...))
+	h.Write([]byte("u\x00pw"))
+	if got := v.name("u", []byte("pw")); !hmac.Equal(got[:], h.Sum(nil)) {
+		t.Error("the name of a pair is not its HMAC")
+	}
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{Name: "=ACME, \"Srl\""}))
+	_, err := b.Buy(ctx, "op", "acme", Lot{ID: "l1", Quantity: 10, Expires: t0.Add(time.Hour)})
+	must(t, err)
+	b.usage.lots["acme/l1"] = 4
+	b.Resync(b.usage)
+	var out bytes.Buffer
+	must(t, b.Report(&out, []MonthUse{{"acme", "l1", "2026-11", 4}, {"gone", "", "2026-10", 1}}))
+	got, err := csv.NewReader(&out).ReadAll()
+	must(t, err)
+	if len(got) != 3 || strings.Join(got[1], "|") != "acme|'=ACME, \"Srl\"|2026-11|l1|4|10|2026-11-22T09:00:00Z|2026-11-22T10:00:00Z|4|6" {
+		t.Fatalf("%q", got)
+	}
+	out.Reset()
+	must(t, b.Summary(&out))
+	if got, err := csv.NewReader(&out).ReadAll(); err != nil || len(got) != 3 || strings.Join(got[1][2:], "|") != "active|4|6|1|2026-11-22T10:00:00Z" {
+		t.Fatalf("%q %v", got, err)
+	}
+	if a := b.account(t, "acme"); a.Used() != 4 || !a.MayUse(asn1.ObjectIdentifier{1, 2}) {
+		t.Error(a.Used())
+	}
+}
+
+// cpu is what this process has used of the processors.
+func cpu() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkStamp is what a stamp costs here: who it is, one set aside, given back.
+func BenchmarkStamp(b *testing.B) {
+	book := open(b)
+	book.Book.cfg.Now = time.Now
+	ctx := context.Background()
+	must(b, book.Create(ctx, "op", "acme", Terms{Rate: 1e6, Burst: 1e6}))
+	_, _, err := book.SetPassword(ctx, "op", "acme", "acme", []byte(secret), time.Time{})
+	must(b, err)
+	_, token, err := book.IssueBearer(ctx, "op", "acme", "t", time.Time{})
+	must(b, err)
+	_, err = book.Buy(ctx, "op", "acme", Lot{Quantity: 1e9})
+	must(b, err)
+	for name, caller := range map[string]Caller{
+		"basic":  {Username: "acme", Password: []byte(secret), Addr: addr("192.0.2.1")},
+		"bearer": {Bearer: token, Addr: addr("192.0.2.1")},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			before := cpu()
+			defer func() { b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op") }()
+			for b.Loop() {
+				a, err := book.Identify(ctx, caller)
+				if err != nil {
+					b.Fatal(err)
+				}
+				ticket, err := book.Take(a)
+				if err != nil && KindOf(err) != RateLimited {
+					b.Fatal(err)
+				}
+				ticket.Return()
+			}
+		})
+	}
+	b.Run("floor", func(b *testing.B) { // an HMAC-SHA-256 of the same length
+		h := hmac.New(sha256.New, make([]byte, 32))
+		in, out := []byte("acme\x00"+secret), make([]byte, 0, 32)
+		before := cpu()
+		defer func() { b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op") }()
+		for b.Loop() {
+			h.Reset()
+			h.Write(in)
+			out = h.Sum(out[:0])
+		}
+	})
+}

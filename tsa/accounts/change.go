@@ -1,0 +1,338 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"sigillo/store"
+)
+
+// Bounds of what an operator may set.
+const (
+	maxText     = 500 // bytes
+	maxNetworks = 100
+	maxPolicies = 50
+	maxRate     = 1e6
+	maxBurst    = 1e6
+	maxQuantity = 1e12
+)
+
+var goodID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+
+func bad(format string, a ...any) error { return fail(BadChange, nil, format, a...) }
+
+func goodText(what, s string) error {
+	if len(s) > maxText || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		return bad("%s has more than %d bytes, or characters that cannot be printed", what, maxText)
+	}
+	return nil
+}
+
+func (t *Terms) check(id string) error {
+	if err := errors.Join(goodText("the name", t.Name), goodText("the note", t.Note)); err != nil {
+		return err
+	}
+	switch {
+	case len(t.Networks) > maxNetworks || len(t.Policies) > maxPolicies:
+		return bad("an account has at most %d networks and %d policies", maxNetworks, maxPolicies)
+	case math.IsNaN(t.Rate) || t.Rate < 0 || t.Rate > maxRate || t.Rate > 0 && t.Rate < 0.001:
+		return bad("the rate is 0 (no limit), or 0.001 to %g stamps per second", maxRate)
+	case t.Burst < 0 || t.Burst > maxBurst:
+		return bad("the burst is 0 to %g stamps", maxBurst)
+	case t.Low < 0:
+		return bad("the mark for few stamps is 0 (none) or more")
+	case t.ByNetwork && len(t.Networks) == 0:
+		return bad("an account that is known by its network needs networks")
+	case id == House && (t.ByNetwork || !t.Unlimited || len(t.Networks) > 0):
+		return bad("the account of the house is unlimited and has no networks")
+	case id == Anonymous && t.ByNetwork:
+		return bad("the anonymous account is that of everybody in its networks; make another account for a customer")
+	}
+	for i, p := range t.Networks {
+		if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() {
+			return bad("%v is no network; write its first address and its length, such as 192.0.2.0/24", p)
+		}
+		if slices.Contains(t.Networks[:i], p) {
+			return bad("the network %v is there twice", p)
+		}
+	}
+	for _, p := range t.Policies {
+		if len(p) < 2 || len(p) > 20 {
+			return bad("%v is no policy", p)
+		}
+	}
+	return nil
+}
+
+// edit runs one change: fn in a transaction that is journalled and counted, then
+// everything is read anew. change is held.
+func (b *Book) edit(ctx context.Context, c Change, fn func(tx *store.Tx, now time.Time) error) error {
+	if c.Actor == "" {
+		return bad("a change needs to know who makes it")
+	}
+	now := b.cfg.Now().UTC().Truncate(time.Millisecond)
+	err := b.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := fn(tx, now); err != nil {
+			return err
+		}
+		n, err := revisionOf(tx)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutSetting(revisionKey, strconv.AppendInt(nil, n+1, 10)); err != nil {
+			return err
+		}
+		return b.cfg.Journal(tx, now, c)
+	})
+	if err != nil {
+		var own *Error
+		if errors.As(err, &own) {
+			return own
+		}
+		switch store.KindOf(err) {
+		case store.NotFound:
+			return fail(NotFound, err, "there is nothing of this name to change")
+		case store.Conflict:
+			return fail(Conflict, err, "the name or credential is in use, or was changed by somebody else meanwhile")
+		}
+		return fail(Failed, err, "the change was not made")
+	}
+	if err := b.reload(ctx); err != nil {
+		return fail(Failed, err, "the change was made, but cannot be read back")
+	}
+	return nil
+}
+
+// Create makes an account. Its ID is 1 to 63 of a-z, 0-9, dot, hyphen and
+// underscore, and stays: the ledger knows the customer by it.
+func (b *Book) Create(ctx context.Context, actor, id string, t Terms) error {
+	b.change.Lock()
+	defer b.change.Unlock()
+	return b.create(ctx, actor, id, t)
+}
+
+func (b *Book) create(ctx context.Context, actor, id string, t Terms) error {
+	if !goodID.MatchString(id) {
+		return bad("the ID of an account is 1 to 63 of a-z, 0-9, dot, hyphen and underscore")
+	}
+	if err := b.checkTerms(id, &t); err != nil {
+		return err
+	}
+	return b.edit(ctx, Change{actor, "stamp-account.created", id, t.detail()}, func(tx *store.Tx, now time.Time) error {
+		row, err := toRow(id, Active, t, now, now)
+		if err != nil {
+			return err
+		}
+		return tx.PutStampAccount(row)
+	})
+}
+
+func (b *Book) checkTerms(id string, t *Terms) error {
+	if err := t.check(id); err != nil {
+		return err
+	}
+	if !t.ByNetwork {
+		return nil
+	}
+	for _, p := range t.Networks {
+		if o := b.current.Load().networks.owners[p]; o != nil && o.ID != id {
+			return fail(Conflict, nil, "the network %v is that of the account %s", p, o.ID)
+		}
+	}
+	return nil
+}
+
+// detail is the terms for the journal.
+func (t *Terms) detail() map[string]string {
+	d := map[string]string{
+		"name": t.Name, "unlimited": strconv.FormatBool(t.Unlimited), "by-network": strconv.FormatBool(t.ByNetwork),
+		"rate": strconv.FormatFloat(t.Rate, 'g', -1, 64), "burst": strconv.FormatInt(t.Burst, 10), "low": strconv.FormatInt(t.Low, 10),
+	}
+	nets := make([]string, len(t.Networks))
+	for i, p := range t.Networks {
+		nets[i] = p.String()
+	}
+	policies := make([]string, len(t.Policies))
+	for i, p := range t.Policies {
+		policies[i] = p.String()
+	}
+	d["networks"], d["policies"] = strings.Join(nets, " "), strings.Join(policies, " ")
+	if t.Note != "" {
+		d["note"] = t.Note
+	}
+	for k, v := range d {
+		if len(v) > 4000 { // the journal refuses longer values
+			d[k] = v[:4000] + "…"
+		}
+	}
+	return d
+}
+
+// SetTerms replaces the terms of an account. Passwords known by heart are checked
+// again.
+func (b *Book) SetTerms(ctx context.Context, actor, id string, t Terms) error {
+	b.change.Lock()
+	defer b.change.Unlock()
+	a, err := b.Account(id)
+	if err != nil {
+		return err
+	}
+	if a.State == Closed {
+		return bad("the account %s is closed", id)
+	}
+	if err := b.checkTerms(id, &t); err != nil {
+		return err
+	}
+	return b.edit(ctx, Change{actor, "stamp-account.changed", id, t.detail()}, func(tx *store.Tx, now time.Time) error {
+		row, err := toRow(id, a.State, t, a.Created, later(now, a.Changed))
+		if err != nil {
+			return err
+		}
+		return tx.ChangeStampAccount(row, a.Changed)
+	})
+}
+
+// later gives each version of an account a time of its own.
+func later(now, before time.Time) time.Time {
+	if now.After(before) {
+		return now
+	}
+	return before.Add(time.Millisecond)
+}
+
+// Suspend refuses all requests of an account until Resume.
+func (b *Book) Suspend(ctx context.Context, actor, id, reason string) error {
+	return b.setState(ctx, actor, id, reason, "stamp-account.suspended", Suspended, Active)
+}
+
+// Resume ends a suspension.
+func (b *Book) Resume(ctx context.Context, actor, id, reason string) error {
+	return b.setState(ctx, actor, id, reason, "stamp-account.resumed", Active, Suspended)
+}
+
+// CloseAccount ends an account for good. Its tokens stay in the ledger, its ID is not
+// given again.
+func (b *Book) CloseAccount(ctx context.Context, actor, id, reason string) error {
+	return b.setState(ctx, actor, id, reason, "stamp-account.closed", Closed, Active, Suspended)
+}
+
+func (b *Book) setState(ctx context.Context, actor, id, reason, event string, to State, from ...State) error {
+	b.change.Lock()
+	defer b.change.Unlock()
+	if err := goodText("the reason", reason); err != nil {
+		return err
+	}
+	a, err := b.Account(id)
+	switch {
+	case err != nil:
+		return err
+	case id == House && to != Active:
+		return bad("the account of the house cannot be %s: documents could not be signed", to)
+	case !slices.Contains(from, a.State):
+		return bad("the account %s is %s", id, a.State)
+	}
+	c := Change{actor, event, id, map[string]string{"reason": reason}}
+	return b.edit(ctx, c, func(tx *store.Tx, now time.Time) error {
+		row, err := toRow(id, to, a.Terms, a.Created, later(now, a.Changed))
+		if err != nil {
+			return err
+		}
+		return tx.ChangeStampAccount(row, a.Changed)
+	})
+}
+
+// Buy books a lot and returns it with its ID.
+func (b *Book) Buy(ctx context.Context, actor, account string, l Lot) (Lot, error) {
+	b.change.Lock()
+	defer b.change.Unlock()
+	a, err := b.Account(account)
+	if err != nil {
+		return l, err
+	}
+	if l.Bought.IsZero() {
+		l.Bought = b.cfg.Now()
+	}
+	l.Bought, l.Expires = l.Bought.UTC().Truncate(time.Millisecond), l.Expires.UTC().Truncate(time.Millisecond)
+	if l.ID == "" {
+		l.ID = b.freeLot(a, l.Bought)
+	}
+	switch {
+	case a.State == Closed:
+		return l, bad("the account %s is closed", account)
+	case !goodID.MatchString(l.ID):
+		return l, bad("the ID of a lot is 1 to 63 of a-z, 0-9, dot, hyphen and underscore")
+	case l.Quantity < 1 || l.Quantity > maxQuantity:
+		return l, bad("a lot has 1 to %g stamps", maxQuantity)
+	case !l.Expires.IsZero() && !l.Expires.After(l.Bought):
+		return l, bad("the lot would lapse before it was bought")
+	}
+	if err := goodText("the note", l.Note); err != nil {
+		return l, err
+	}
+	c := Change{actor, "stamp-lot.bought", account, map[string]string{
+		"lot": l.ID, "quantity": strconv.FormatInt(l.Quantity, 10), "bought": day(l.Bought), "expires": day(l.Expires), "note": l.Note,
+	}}
+	return l, b.edit(ctx, c, func(tx *store.Tx, _ time.Time) error {
+		return tx.PutStampLot(store.StampLot{
+			Account: account, ID: l.ID, Quantity: l.Quantity, Bought: l.Bought, Expires: l.Expires, Note: l.Note,
+		})
+	})
+}
+
+// freeLot makes an ID of the day and a number.
+func (b *Book) freeLot(a *Account, bought time.Time) string {
+	lots := a.Lots()
+	for n := 1; ; n++ {
+		id := fmt.Sprintf("%s.%d", bought.UTC().Format("2006-01-02"), n)
+		if !slices.ContainsFunc(lots, func(l Lot) bool { return l.ID == id }) {
+			return id
+		}
+	}
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// Cancel voids what is left of a lot, such as one that was booked by mistake.
+func (b *Book) Cancel(ctx context.Context, actor, account, lot, reason string) error {
+	b.change.Lock()
+	defer b.change.Unlock()
+	if err := goodText("the reason", reason); err != nil {
+		return err
+	}
+	used := strconv.FormatInt(b.cfg.Usage.UsedOfLot(account, lot), 10)
+	c := Change{actor, "stamp-lot.cancelled", account, map[string]string{"lot": lot, "used": used, "reason": reason}}
+	return b.edit(ctx, c, func(tx *store.Tx, now time.Time) error { return tx.CancelStampLot(account, lot, now) })
+}
+
+// Networks parses networks as an operator writes them: an address alone is a
+// network of one.
+func Networks(list ...string) ([]netip.Prefix, error) {
+	var nets []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			addr, single := netip.ParseAddr(s)
+			if single != nil || addr.Zone() != "" {
+				return nil, fail(BadChange, err, "%.80q is no network; write it as 192.0.2.0/24 or 2001:db8::/32", s)
+			}
+			p = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
+		}
+		nets = append(nets, p)
+	}
+	return nets, nil
+}

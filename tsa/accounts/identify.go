@@ -1,0 +1,136 @@
+package accounts
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Caller is what a request says about who sent it.
+type Caller struct {
+	Username    string // HTTP Basic (RFC 7617); the slices are not kept
+	Password    []byte
+	Bearer      string            // RFC 6750
+	Certificate *x509.Certificate // of the TLS client; the handshake has proved its key, its chain is not looked at
+	Addr        netip.Addr        // where it came from
+}
+
+const (
+	maxUsername = 128
+	maxBearer   = 256
+)
+
+var (
+	errUnknown = fail(Unknown, nil, "nobody is known by these credentials")
+	errNobody  = fail(Unknown, nil, "credentials are needed: a user name and password, a token, or a certificate")
+	errExpired = fail(Unknown, nil, "the credentials have expired")
+)
+
+// Identify says whose request it is. Credentials that are sent must be right:
+// nobody with a wrong password is anonymous instead. A certificate that no account
+// has says nothing, because browsers and smart cards send theirs everywhere.
+//
+// Kinds: Unknown; NotPermitted (the account is not active, or not from there);
+// RateLimited (too many wrong passwords; the right one is taken again later).
+func (b *Book) Identify(ctx context.Context, c Caller) (*Account, error) {
+	d := b.current.Load()
+	addr := c.Addr.Unmap().WithZone("")
+	switch {
+	case c.Username != "" || len(c.Password) > 0:
+		if c.Bearer != "" || len(c.Username) > maxUsername {
+			return nil, errUnknown
+		}
+		cred, err := b.verify.password(ctx, b, d, c.Username, c.Password, addr)
+		if err != nil {
+			return nil, err
+		}
+		return b.admit(cred, addr)
+	case c.Bearer != "":
+		if len(c.Bearer) > maxBearer {
+			return nil, errUnknown
+		}
+		cred := d.bearers[sha256.Sum256([]byte(c.Bearer))]
+		if cred == nil {
+			return nil, errUnknown
+		}
+		return b.admit(cred, addr)
+	}
+	if c.Certificate != nil && len(d.certs)+len(d.keys) > 0 {
+		sums := b.certs.sums(c.Certificate)
+		cred := d.certs[sums.whole]
+		if cred == nil {
+			cred = d.keys[sums.key]
+		}
+		if cred != nil {
+			return b.admit(cred, addr)
+		}
+	}
+	if a := d.networks.find(addr); a != nil {
+		return active(a)
+	}
+	if a := d.anonymous; a != nil && a.from(addr) {
+		return active(a)
+	}
+	return nil, errNobody
+}
+
+// admit looks at the rest once a credential was right.
+func (b *Book) admit(c *credential, addr netip.Addr) (*Account, error) {
+	if !c.expires.IsZero() && !b.cfg.Now().Before(c.expires) {
+		return nil, errExpired
+	}
+	if !c.account.from(addr) {
+		return nil, fail(NotPermitted, nil, "the account %s may not be used from %v", c.account.ID, addr)
+	}
+	return active(c.account)
+}
+
+func active(a *Account) (*Account, error) {
+	if a.State != Active {
+		return nil, notActive(a.ID, a.State)
+	}
+	return a, nil
+}
+
+// from says whether the account may be used from an address.
+func (a *Account) from(addr netip.Addr) bool {
+	return len(a.Networks) == 0 ||
+		slices.ContainsFunc(a.Networks, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// certificates remembers the hashes of the certificates of connections: a client
+// sends many requests over one.
+type certificates struct {
+	mu    sync.RWMutex
+	known map[*x509.Certificate]sums
+}
+
+type sums struct{ whole, key [32]byte }
+
+// maxCertificates bounds what is remembered. The certificates are held, so an
+// address cannot come to mean another one.
+const maxCertificates = 1024
+
+func (c *certificates) sums(cert *x509.Certificate) sums {
+	c.mu.RLock()
+	s, ok := c.known[cert]
+	c.mu.RUnlock()
+	if ok {
+		return s
+	}
+	s = sums{sha256.Sum256(cert.Raw), sha256.Sum256(cert.RawSubjectPublicKeyInfo)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.known) >= maxCertificates || c.known == nil {
+		c.known = map[*x509.Certificate]sums{}
+	}
+	c.known[cert] = s
+	return s
+}
+
+// sameVersion says whether an account is as it was then.
+func sameVersion(a *Account, changed time.Time) bool { return a.Changed.Equal(changed) }
