@@ -5,32 +5,11 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
-	"slices"
 	"testing"
-	"time"
 
 	"sigillo/formats/cms/cmstest"
 	"sigillo/tsa"
 )
-
-// turns runs things one after the other, over and over, so that all meet the same
-// machine, and gives the median of each: other load on it then weighs little.
-func turns(b *testing.B, run ...func()) []float64 {
-	took := make([][]time.Duration, len(run))
-	for b.Loop() {
-		for i, f := range run {
-			start := time.Now()
-			f()
-			took[i] = append(took[i], time.Since(start))
-		}
-	}
-	medians := make([]float64, len(run))
-	for i, t := range took {
-		slices.Sort(t)
-		medians[i] = float64(t[len(t)/2])
-	}
-	return medians
-}
 
 // A whole stamp, with a key in this process, the verification of what it signed,
 // and a counter in memory. The floor is the bare signature, in the same run.
@@ -48,7 +27,7 @@ func BenchmarkStamp(b *testing.B) {
 				input, opts = sum[:], crypto.SHA256
 			}
 			b.ReportAllocs()
-			medians := turns(b, func() {
+			medians := tsa.Turns(b, 1, func() {
 				if _, err := a.Stamp(context.Background(), req); err != nil {
 					b.Error(err)
 				}
@@ -77,20 +56,13 @@ func BenchmarkStampWithoutKey(b *testing.B) {
 	room := make([]byte, 4096)
 	b.Run("one", func(b *testing.B) {
 		b.ReportAllocs()
-		const batch = 16 // what one takes is near what the clock takes to be read
-		medians := turns(b, func() {
-			for range batch {
-				one()
-			}
-		}, func() {
-			for range batch {
-				if _, err := a.StampInto(context.Background(), req, room); err != nil {
-					b.Error(err)
-				}
+		medians := tsa.Turns(b, 16, one, func() {
+			if _, err := a.StampInto(context.Background(), req, room); err != nil {
+				b.Error(err)
 			}
 		})
-		b.ReportMetric(medians[0]/batch, "ns/stamp")
-		b.ReportMetric(medians[1]/batch, "ns/stamp-into")
+		b.ReportMetric(medians[0], "ns/stamp")
+		b.ReportMetric(medians[1], "ns/stamp-into")
 	})
 	b.Run("parallel", func(b *testing.B) {
 		b.SetParallelism(16)

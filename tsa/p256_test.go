@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"encoding/binary"
 	"math/big"
+	mrand "math/rand/v2"
 	"testing"
 
 	"filippo.io/nistec"
@@ -26,11 +27,12 @@ func p256Key(t testing.TB) (*ecdsa.PrivateKey, *p256) {
 	return key, v
 }
 
-// agree compares the verdict with that of crypto/ecdsa and gives it.
+// agree compares the verdict, before crypto/ecdsa has the last word, with that of
+// crypto/ecdsa and gives it.
 func agree(t testing.TB, pub *ecdsa.PublicKey, v *p256, digest [32]byte, sig []byte) bool {
 	t.Helper()
 	theirs := ecdsa.VerifyASN1(pub, digest[:], sig)
-	if ours := v.verify(digest, sig) == nil; ours != theirs {
+	if ours := v.matches(&digest, sig); ours != theirs {
 		t.Fatalf("digest %x, signature %x: ours %v, crypto/ecdsa %v", digest, sig, ours, theirs)
 	}
 	return theirs
@@ -105,7 +107,7 @@ func TestP256AgreesWithCrypto(t *testing.T) {
 	}
 }
 
-// The table with its signed digits gives the same points as a multiplication, for
+// The tables with their signed digits give the same points as a multiplication, for
 // scalars at the edges of windows too.
 func TestP256Multiples(t *testing.T) {
 	t.Parallel()
@@ -121,14 +123,33 @@ func TestP256Multiples(t *testing.T) {
 	check := func(k *big.Int) {
 		var scalar [32]byte
 		k.FillBytes(scalar[:])
-		want, err := nistec.NewP256Point().ScalarMult(q, scalar[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := nistec.NewP256Point()
-		v.addMultiple(got, &scalar)
-		if got.Equal(want) != 1 {
-			t.Fatalf("%x·Q is another point", scalar)
+		for _, c := range []struct {
+			table multiples
+			base  *nistec.P256Point
+		}{{v.key, q}, {p256Generator(), nistec.NewP256Point().SetGenerator()}} {
+			want, err := nistec.NewP256Point().ScalarMult(c.base, scalar[:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got jacobian
+			if !c.table.addTo(&got, &scalar) {
+				// Two parts of one scalar are equal or opposite only past the order.
+				if k.Cmp(p256Order) < 0 {
+					t.Fatalf("%x meets a rare sum", scalar)
+				}
+				continue
+			}
+			if want.IsInfinity() == 1 {
+				if got.z != (fe{}) {
+					t.Fatalf("%x: a point in place of the one at infinity", scalar)
+				}
+				continue
+			}
+			out := make([]affine, 1)
+			normalise(out, []jacobian{got})
+			if out[0] != newAffine(want) {
+				t.Fatalf("%x: another point", scalar)
+			}
 		}
 	}
 	top := new(big.Int).Lsh(big.NewInt(1), 256)
@@ -141,8 +162,71 @@ func TestP256Multiples(t *testing.T) {
 	}
 }
 
+// The arithmetic of the field is that of math/big, for values with limbs at their
+// edges above all.
+func TestP256Field(t *testing.T) {
+	t.Parallel()
+	radix := new(big.Int).Lsh(big.NewInt(1), 256)
+	value := func(x fe) *big.Int {
+		n := new(big.Int)
+		for i := 3; i >= 0; i-- {
+			n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(x[i]))
+		}
+		return n
+	}
+	limbs := []uint64{0, 1, 2, 1 << 31, 1<<32 - 1, 1 << 32, 1 << 63, 1<<64 - 1<<32, 1<<64 - 1<<32 + 1, 1<<64 - 2, 1<<64 - 1}
+	r := mrand.New(mrand.NewPCG(1, 2))
+	element := func() fe {
+		for {
+			var x fe
+			for i := range x {
+				if x[i] = limbs[r.IntN(len(limbs))]; r.IntN(4) == 0 {
+					x[i] = r.Uint64()
+				}
+			}
+			if value(x).Cmp(p256Prime) < 0 {
+				return x
+			}
+		}
+	}
+	inverse := new(big.Int).ModInverse(radix, p256Prime)
+	for range 100_000 {
+		x, y := element(), element()
+		bx, by := value(x), value(y)
+		var product, difference, twice fe
+		product.mul(&x, &y)
+		difference.sub(&x, &y)
+		twice.double(&x)
+		want := new(big.Int).Mul(bx, by)
+		want.Mod(want.Mul(want, inverse), p256Prime)
+		if value(product).Cmp(want) != 0 {
+			t.Fatalf("%x · %x", x, y)
+		}
+		if want.Mod(want.Sub(bx, by), p256Prime); value(difference).Cmp(want) != 0 {
+			t.Fatalf("%x - %x", x, y)
+		}
+		if want.Mod(want.Lsh(bx, 1), p256Prime); value(twice).Cmp(want) != 0 {
+			t.Fatalf("2 · %x", x)
+		}
+	}
+	for range 100 {
+		x := element()
+		if x == (fe{}) {
+			continue
+		}
+		var y fe
+		y.invert(&x)
+		if y.mul(&y, &x); y != feOne {
+			t.Fatalf("1 / %x", x)
+		}
+	}
+	if b := radix.Sub(p256Prime, big.NewInt(3)).FillBytes(make([]byte, 32)); value(newElement(b)).Sign() == 0 {
+		t.Fatal("p - 3 is read as zero")
+	}
+}
+
 // A sum whose two parts are one point, or opposite ones, takes other formulas: the
-// key and the digest are chosen so that u1·G = ±u2·Q.
+// key and the digest are chosen so that u1·G = ±u2·Q. Then crypto/ecdsa decides.
 func TestP256SpecialSums(t *testing.T) {
 	t.Parallel()
 	for _, private := range []*big.Int{big.NewInt(1), new(big.Int).Sub(p256Order, big.NewInt(1)), big.NewInt(2)} {
@@ -161,10 +245,43 @@ func TestP256SpecialSums(t *testing.T) {
 				var digest [32]byte
 				e.Mod(e, p256Order).FillBytes(digest[:])
 				for s := int64(1); s < 5; s++ {
-					agree(t, &key.PublicKey, v, digest, sigValue(t, big.NewInt(r), big.NewInt(s)))
+					sig := sigValue(t, big.NewInt(r), big.NewInt(s))
+					if (v.verify(digest, sig) == nil) != ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
+						t.Fatalf("digest %x, signature %x: another verdict than crypto/ecdsa", digest, sig)
+					}
 				}
 			}
 		}
+	}
+	// And one that is good: u1·G and u2·Q are the same point, x(2·u1·G) is r.
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), append(make([]byte, 31), 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := newP256(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := big.NewInt(5) // one digit, so that the sum of two equal points is met
+	var twice, scalar, digest [32]byte
+	double, err := nistec.NewP256Point().ScalarBaseMult(new(big.Int).Lsh(k, 1).FillBytes(twice[:]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := double.BytesX()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := new(big.Int).SetBytes(x)
+	r.Mod(r, p256Order).FillBytes(digest[:]) // e = r, so u1 = u2 = r/s = k
+	s := new(big.Int).ModInverse(k, p256Order)
+	s.Mod(s.Mul(s, r), p256Order).FillBytes(scalar[:])
+	sig := sigValue(t, r, s)
+	if v.matches(&digest, sig) {
+		t.Fatal("the rare sum was not met")
+	}
+	if err := v.verify(digest, sig); err != nil {
+		t.Fatalf("a good signature with a rare sum: %v", err)
 	}
 }
 
@@ -201,20 +318,22 @@ func BenchmarkVerifyP256(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Run("tables", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if err := v.verify(digest, sig); err != nil {
-				b.Fatal(err)
-			}
+	b.ReportAllocs()
+	medians := Turns(b, 1, func() {
+		if !v.matches(&digest, sig) {
+			b.Error("refused")
+		}
+	}, func() {
+		if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
+			b.Error("refused")
+		}
+	}, func() {
+		if _, err := ecdsa.SignASN1(rand.Reader, key, digest[:]); err != nil {
+			b.Error(err)
 		}
 	})
-	b.Run("crypto", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
-				b.Fatal("refused")
-			}
-		}
-	})
+	b.ReportMetric(medians[0], "ns/verify")
+	b.ReportMetric(medians[1], "ns/crypto-verify")
+	b.ReportMetric(medians[2], "ns/crypto-sign")
+	b.ReportMetric(medians[0]/medians[1], "x-crypto-verify")
 }

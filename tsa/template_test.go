@@ -9,7 +9,6 @@ import (
 	"math"
 	"math/big"
 	mrand "math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -211,8 +210,7 @@ func TestEncodingAllocations(t *testing.T) { // not parallel: it counts allocati
 }
 
 // The floor of an encoding is its two digests, in the same run. A token that is
-// given away costs its memory too, and the collection of it. Medians of small
-// batches: other load on the machine then weighs little.
+// given away costs its memory too, and the collection of it.
 func BenchmarkEncode(b *testing.B) {
 	id := cmstest.New(b).TSU(b, "p256")
 	tpl, err := newTemplate(Policy{OID: asn1.ObjectIdentifier{1, 2, 3}, Accuracy: time.Second}, nil, id.Options(crypto.SHA256))
@@ -222,25 +220,12 @@ func BenchmarkEncode(b *testing.B) {
 	var sum [64]byte
 	info := make([]byte, 160)
 	given, reused := encoding(b, nil), encoding(b, make([]byte, 4096))
-	names := []string{"ns/token", "ns/token-reused", "ns/digests"}
-	run := []func(){given, reused, func() {
+	b.ReportAllocs()
+	medians := Turns(b, 16, given, reused, func() {
 		tpl.digest(&sum, info)
 		tpl.digest(&sum, tpl.attributes)
-	}}
-	const batch = 16
-	took := make([][]time.Duration, len(run))
-	b.ReportAllocs()
-	for b.Loop() {
-		for i, f := range run {
-			start := time.Now()
-			for range batch {
-				f()
-			}
-			took[i] = append(took[i], time.Since(start))
-		}
-	}
-	for i, t := range took {
-		slices.Sort(t)
-		b.ReportMetric(float64(t[len(t)/2])/batch, names[i])
-	}
+	})
+	b.ReportMetric(medians[0], "ns/token")
+	b.ReportMetric(medians[1], "ns/token-reused")
+	b.ReportMetric(medians[2], "ns/digests")
 }
