@@ -83,7 +83,12 @@ func (r *run) stamping(ctx context.Context) error {
 			}
 			ctx, cancel := context.WithTimeout(ctx, time.Minute)
 			defer cancel()
-			r.matrix.add(row, column, f(ctx))
+			err := f(ctx)
+			if known := limitation(""); errors.As(err, &known) {
+				r.matrix.note(row, column, c.name+" "+string(known))
+				return
+			}
+			r.matrix.add(row, column, err)
 		}
 		ask(stampsColumn, func(ctx context.Context) error { return c.stamps(ctx, a, "") })
 		ask(refusedColumn, func(ctx context.Context) error { return c.refused(ctx, a) })

@@ -13,7 +13,7 @@ import (
 // fileClients sign files and have the signatures stamped. Their signing keys are
 // thrown away; only the stamps are looked at.
 func fileClients(f pkiFiles) []client {
-	all := []client{osslsigncode()}
+	all := []client{osslsigncode(), libreOffice()}
 	for _, digest := range []string{"SHA-256", "SHA-384", "SHA-512"} {
 		all = append(all, jarsigner(digest))
 	}

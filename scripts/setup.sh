@@ -49,6 +49,7 @@ interop='
 /usr/bin/pdftk:pdftk-java:PDF files to sign
 /usr/bin/podofoimg2pdf:libpodofo-utils:PDF files to sign
 /usr/share/doc/libpangoft2-1.0-0:libpangoft2-1.0-0:PDF files to sign, by WeasyPrint
+/usr/bin/certutil:libnss3-tools:the key that LibreOffice signs with as a client of time-stamping authorities
 /usr/bin/curl:curl:a client of time-stamping authorities
 /usr/share/doc/libwww-curl-perl:libwww-curl-perl:tsget, a client of time-stamping authorities
 /usr/bin/osslsigncode:osslsigncode:a client of time-stamping authorities
