@@ -1,24 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
-	"math/big"
-	"net/http"
 	"os"
 	"strings"
-	"time"
 
-	"sigillo/formats/cms"
 	"sigillo/formats/inspect"
 	"sigillo/signing/worker"
 )
@@ -125,101 +116,4 @@ func readDER(path string) ([]byte, error) {
 		return b.Bytes, nil
 	}
 	return data, nil
-}
-
-func runStamp(ctx context.Context, e env, args []string) int {
-	fs := flags(e, "stamp")
-	url := fs.String("url", "http://127.0.0.1:8080/tsa", "address of the time-stamping authority")
-	out := fs.String("out", "", "file for the response (default FILE.tsr)")
-	if code, ok := parse(fs, args); !ok {
-		return code
-	}
-	if fs.NArg() != 1 {
-		return failed(e, errors.New("name one file to stamp"))
-	}
-	if *out == "" {
-		*out = fs.Arg(0) + ".tsr"
-	}
-	at, err := stampFile(ctx, *url, fs.Arg(0), *out)
-	if err != nil {
-		return failed(e, err)
-	}
-	fmt.Fprintf(e.out, "%s: stamped at %s\n", *out, at.Format(time.RFC3339Nano))
-	return exitGood
-}
-
-// stampFile asks a TSA to stamp a file, checks the answer against the request
-// and stores it.
-func stampFile(ctx context.Context, url, path, out string) (time.Time, error) {
-	var zero time.Time
-	f, err := os.Open(path)
-	if err != nil {
-		return zero, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return zero, err
-	}
-	nonce, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 63))
-	if err != nil {
-		return zero, err
-	}
-	req, err := cms.MarshalTimestampRequest(crypto.SHA256, h.Sum(nil), nonce, true)
-	if err != nil {
-		return zero, err
-	}
-	resp, err := post(ctx, url, req)
-	if err != nil {
-		return zero, err
-	}
-	token, err := checkResponse(req, resp)
-	if err != nil {
-		return zero, err
-	}
-	return token.Info.GenTime, os.WriteFile(out, resp, 0o644)
-}
-
-// checkResponse gives the token of a response after checking that it answers
-// the request. Whom to trust is another question: see `sigillo verify`.
-func checkResponse(req, resp []byte) (*cms.Token, error) {
-	request, refusal := cms.ParseTimestampRequest(req)
-	if refusal != nil {
-		return nil, refusal
-	}
-	response, err := cms.ParseResponse(resp)
-	if err != nil {
-		return nil, err
-	}
-	der, err := response.Granted()
-	if err != nil {
-		return nil, err
-	}
-	token, err := cms.ParseToken(der)
-	if err != nil {
-		return nil, err
-	}
-	if err := token.Answers(request); err != nil {
-		return nil, err
-	}
-	return token, token.VerifySignature()
-}
-
-func post(ctx context.Context, url string, body []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/timestamp-query")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the time-stamping authority answered %s", resp.Status)
-	}
-	return io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 }

@@ -43,16 +43,18 @@ func (l *list) Set(v string) error {
 // world are the options about whom to trust and what to know, which verifying
 // and extending share.
 type world struct {
-	trust, crls, ocsp, detached list
-	policy, password            string
-	offline                     bool
+	trust, certs, crls, ocsp, detached list
+	policy, password                   string
+	offline                            bool
 }
 
 func (o *world) register(fs *flag.FlagSet) {
 	fs.Var(&o.trust, "trust", "PEM file with certificates to trust; may be repeated")
 	fs.Var(&o.crls, "crl", "revocation list (DER or PEM); may be repeated")
 	fs.Var(&o.ocsp, "ocsp", "OCSP answer (DER); may be repeated")
-	fs.Var(&o.detached, "detached", "the document that a detached signature or a time-stamp is of; may be repeated")
+	fs.Var(&o.detached, "detached", "the document that a detached signature, a time-stamp or an evidence record is of; may be repeated")
+	fs.Var(&o.detached, "content", "the same as --detached")
+	fs.Var(&o.certs, "certs", "PEM file with certificates that are not in the file, such as that of a time-stamping unit; may be repeated")
 	fs.StringVar(&o.policy, "policy", "", "file with the rules about algorithms (default: after ETSI TS 119 312)")
 	fs.StringVar(&o.password, "password-file", "", "file with the password of an encrypted PDF")
 	fs.BoolVar(&o.offline, "offline", false, "fetch no issuers, revocation lists and OCSP answers")
@@ -67,6 +69,13 @@ func (o *world) validator() (*validate.Validator, error) {
 			return nil, err
 		}
 		opt.Anchors = append(opt.Anchors, certs...)
+	}
+	for _, path := range o.certs {
+		certs, err := readCertificates(path)
+		if err != nil {
+			return nil, err
+		}
+		opt.Intermediates = append(opt.Intermediates, certs...)
 	}
 	var err error
 	if opt.CRLs, err = readAll(o.crls); err != nil {

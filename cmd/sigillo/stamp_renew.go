@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sigillo/formats/ades"
+	"sigillo/formats/cms"
+	"sigillo/formats/ers"
+	"sigillo/formats/tsd"
+	"sigillo/formats/validate"
+)
+
+// renewFiles puts a new time-stamp over the newest of each file. It is done only
+// while that is good, and with all that shows it inside: later nobody could tell.
+func (o *stampOptions) renewFiles(ctx context.Context, e env, a *authority, files []string) error {
+	if len(o.trust) == 0 {
+		return badUsage("--renew vuole --trust: si rinnova solo una marca di cui ci si fida", "--renew wants --trust: only a time-stamp that is trusted is renewed")
+	}
+	if o.rehash && len(o.detached) > 0 && len(files) > 1 {
+		return badUsage("--content vale per un solo FILE; altrimenti i documenti sono quelli accanto (FILE senza .ers)", "--content is for one FILE; else the documents are those beside (FILE without .ers)")
+	}
+	v, err := o.validator()
+	if err != nil {
+		return err
+	}
+	var records []*ers.Record
+	var groups []ers.Group
+	for _, path := range files {
+		r, err := o.renewable(ctx, v, path)
+		if err != nil {
+			return err
+		}
+		if r.record == nil {
+			if len(files) > 1 {
+				return badUsage("i .tsd si rinnovano uno alla volta", ".tsd files are renewed one at a time")
+			}
+			return o.renewEnvelope(ctx, e, a, path, r.evidence)
+		}
+		if r.record, err = r.record.WithEvidence(r.evidence); err != nil {
+			return err
+		}
+		records, groups = append(records, r.record), append(groups, r.digests)
+	}
+	var p *ers.Prepared
+	if o.rehash {
+		p, err = ers.PrepareHashTreeRenewal(o.algorithm, records, groups)
+	} else {
+		p, err = ers.PrepareRenewal(records)
+	}
+	if err != nil {
+		return err
+	}
+	outs := files
+	if o.out != "" {
+		outs = []string{o.out}
+	}
+	return o.finishRecords(ctx, e, a, p, outs)
+}
+
+// renewing is a file that may be renewed.
+type renewing struct {
+	record   *ers.Record // nil: a .tsd
+	evidence ades.Evidence
+	digests  ers.Group // of the documents of the record, with --rehash
+}
+
+// renewable validates a file and collects the evidence for its newest time-stamp.
+func (o *stampOptions) renewable(ctx context.Context, v *validate.Validator, path string) (r renewing, err error) {
+	f, size, err := openFile(path)
+	if err != nil {
+		return r, &stampError{exitUnreadable, "il file non si può leggere", "the file cannot be read", err}
+	}
+	defer f.Close()
+	if _, err := tsd.Parse(f, size); tsd.KindOf(err) == cms.NotCMS {
+		if r.record, err = readRecord(f, size); err != nil {
+			return r, err
+		}
+	}
+	contents, closing, err := o.documentsOf(path, r.record != nil)
+	if err != nil {
+		return r, err
+	}
+	defer closing()
+	for _, c := range contents {
+		if o.rehash {
+			d := o.algorithm.New()
+			if _, err := io.Copy(d, io.NewSectionReader(c.Data, 0, c.Size)); err != nil {
+				return r, err
+			}
+			r.digests = append(r.digests, d.Sum(nil))
+		}
+	}
+	if o.rehash && len(r.digests) == 0 {
+		return r, badUsage("--rehash vuole i documenti: --content, o accanto ai .ers", "--rehash wants the documents: --content, or beside the .ers files")
+	}
+	doc := validate.Document{Data: f, Size: size, Name: path, Time: time.Now(), Contents: contents}
+	r.evidence, err = stillGood(ctx, v, doc)
+	return r, err
+}
+
+func readRecord(f *os.File, size int64) (*ers.Record, error) {
+	if size > ers.MaxSize {
+		return nil, &stampError{exitUnreadable, "il file non è un .tsd né un .ers", "the file is neither a .tsd nor an .ers", nil}
+	}
+	b := make([]byte, size)
+	if _, err := io.ReadFull(f, b); err != nil {
+		return nil, &stampError{exitUnreadable, "il file non si può leggere", "the file cannot be read", err}
+	}
+	record, err := ers.Parse(b)
+	if err != nil {
+		return nil, &stampError{exitUnreadable, "il file non è un .tsd né un .ers", "the file is neither a .tsd nor an .ers", err}
+	}
+	return record, nil
+}
+
+// documentsOf opens the documents that were given, or the one beside a record.
+func (o *stampOptions) documentsOf(path string, record bool) ([]validate.Content, func(), error) {
+	w := o.world
+	if beside := strings.TrimSuffix(path, ".ers"); len(w.detached) == 0 && record && beside != path {
+		if _, err := os.Stat(beside); err == nil {
+			w.detached = list{beside}
+		}
+	}
+	return w.contents()
+}
+
+// stillGood validates what is to be renewed, and gives all that shows that its
+// newest time-stamp is good now. Missing documents are no hindrance: the renewal is
+// over the time-stamp.
+func stillGood(ctx context.Context, v *validate.Validator, doc validate.Document) (ades.Evidence, error) {
+	var none ades.Evidence
+	ctx, cancel := context.WithTimeout(ctx, fetchAltogether)
+	defer cancel()
+	report, err := v.Validate(ctx, doc)
+	if err != nil {
+		return none, &stampError{exitUnreadable, "il file non si può verificare", "the file cannot be validated", err}
+	}
+	s := report.Signatures[0]
+	if s.Indication != validate.TotalPassed && s.SubIndication != validate.SignedDataNotFound {
+		reason := errors.New(say(s.Reasons[0].It, s.Reasons[0].En))
+		name := filepath.Base(doc.Name)
+		return none, &stampError{exitBad, name + ": la marca non è valida (" + string(s.SubIndication) + "), rinnovarla non servirebbe",
+			name + ": the time-stamp is not valid (" + string(s.SubIndication) + "), renewing it would be of no use", reason}
+	}
+	needs, err := v.Collect(ctx, doc)
+	if err != nil {
+		return none, err
+	}
+	if n := needs[0]; len(n.Missing) > 0 {
+		return none, &stampError{exitFailed, "mancano le prove che la marca è valida adesso", "what shows that the time-stamp is good now is missing",
+			errors.New(say(n.Missing[0].It, n.Missing[0].En))}
+	}
+	return needs[0].Evidence, nil
+}
+
+// renewEnvelope renews a .tsd, in its place unless there is --out.
+func (o *stampOptions) renewEnvelope(ctx context.Context, e env, a *authority, path string, evidence ades.Evidence) error {
+	if o.rehash {
+		return badUsage("--rehash vale per i .ers", "--rehash is for .ers files")
+	}
+	f, size, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	d, err := tsd.Parse(f, size)
+	if err != nil {
+		return err
+	}
+	r, err := d.Renew(o.algorithm, evidence)
+	if err != nil {
+		return err
+	}
+	_, token, err := a.ask(ctx, cms.HashByName(r.Hash), r.Imprint)
+	if err != nil {
+		return err
+	}
+	out := path
+	if o.out != "" {
+		out = o.out
+	}
+	if err := writeWhole(out, func(w io.Writer) error { return r.Assemble(w, token.Raw) }); err != nil {
+		return err
+	}
+	stampedLine(e, out, token)
+	return nil
+}
