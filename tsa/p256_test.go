@@ -190,7 +190,7 @@ func TestP256Field(t *testing.T) {
 		}
 	}
 	inverse := new(big.Int).ModInverse(radix, p256Prime)
-	for range 100_000 {
+	for range 20_000 {
 		x, y := element(), element()
 		bx, by := value(x), value(y)
 		var product, difference, twice fe

@@ -163,9 +163,9 @@ const (
 	p256Windows = 256/p256Window + 1 // the carry of the last digit fits too
 )
 
-// newMultiples takes some milliseconds and 850 KB, which the processor's caches hold. What is added up
-// here are different multiples of a point of a large prime order: no two are equal
-// or opposite.
+// newMultiples takes some milliseconds and 850 KB, which the processor's caches
+// hold. What is added up here are different multiples of a point of a large prime
+// order: no two are equal or opposite.
 func newMultiples(base *nistec.P256Point) multiples {
 	all := make(multiples, p256Windows*p256Half)
 	base = nistec.NewP256Point().Set(base)
