@@ -18,16 +18,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"sigillo/interop/load"
-	"sigillo/interop/rig"
 )
 
 const (
@@ -37,8 +34,25 @@ const (
 	pollTime = 20 * time.Millisecond
 )
 
-// victims are what is killed, in the first rounds one after the other, then at random.
-var victims = []string{"vault", "service", "both"}
+// ctx is for what goes on over several calls.
+var ctx = context.Background()
+
+// service is what is killed.
+type service interface {
+	// victims are what can be killed, by name.
+	victims() []string
+	// kill kills, and starts what does not start by itself.
+	kill(victim string) error
+	stop() error
+	addr() string
+	// header is what tells whose the requests are; "" is anybody's.
+	header() string
+	// left is how many stamps the account has left, and had at first. Both are 0
+	// where nobody counts.
+	left() (now, atFirst int64, err error)
+	// log is what it said last.
+	log() string
+}
 
 // issued is a token as a client received it.
 type issued struct {
@@ -48,10 +62,10 @@ type issued struct {
 
 // run is the state of the test over its rounds.
 type run struct {
-	t         *testing.T
-	appliance *rig.Appliance
-	archive   archive
-	random    *rand.Rand
+	t       *testing.T
+	service service
+	archive archive
+	random  *rand.Rand
 
 	answered map[[32]byte]issued // of this round, by imprint
 	count    atomic.Int64        // of all rounds
@@ -60,20 +74,29 @@ type run struct {
 	unheard  int64 // archived, but their connections broke
 }
 
-func TestCrash(t *testing.T) {
-	rounds := setting(t, "ROUNDS", uint64(len(victims)))
+// The product, as a user starts it: the service, its child the vault, SoftHSM.
+func TestProduct(t *testing.T) {
+	p := newProduct(t)
+	crash(t, p, archiveOf(p.Dir))
+	if out, err := p.Command(t.Context(), "journal verify"); err != nil {
+		t.Errorf("sigillo journal verify: %v: %s", err, out)
+	}
+}
+
+// The authority, the ledger, the accounts and the front over a key in memory: many
+// times faster, so that kills meet many stamps at once, and with an account whose
+// stamps are counted.
+func TestLedger(t *testing.T) {
+	s := newSoft(t)
+	crash(t, s, &ledgerArchive{dir: filepath.Join(s.dir, "ledger")})
+}
+
+func crash(t *testing.T, s service, a archive) {
+	rounds := setting(t, "ROUNDS", uint64(len(s.victims())))
 	seed := setting(t, "SEED", rand.Uint64())
 	t.Logf("SEED=%d", seed)
-	dir := t.TempDir()
-	a, err := rig.Provision(t.Context(), program(t), filepath.Join(dir, "appliance"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := a.Serve(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer a.Kill()
-	r := &run{t: t, appliance: a, archive: archiveOf(a.Dir), random: rand.New(rand.NewPCG(seed, 0)), serials: map[uint64]bool{}}
+	r := &run{t: t, service: s, archive: a, random: rand.New(rand.NewPCG(seed, 0)), serials: map[uint64]bool{}}
+	victims := s.victims()
 	for n := range rounds {
 		victim := victims[r.random.IntN(len(victims))]
 		if n < uint64(len(victims)) {
@@ -81,18 +104,14 @@ func TestCrash(t *testing.T) {
 		}
 		r.round(int(n), victim)
 		if t.Failed() {
-			keep(t, a)
-			t.FailNow()
+			t.Fatalf("the log ends:\n%s", s.log())
 		}
 	}
-	if err := a.Stop(); err != nil {
+	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
 	if err := r.archive.verify(t.Context()); err != nil {
 		t.Error(err)
-	}
-	if out, err := a.Command(t.Context(), "journal verify"); err != nil {
-		t.Errorf("sigillo journal verify: %v: %s", err, out)
 	}
 	t.Logf("%d rounds, %d tokens answered, %d archived, %d of them for connections that broke", rounds, r.count.Load(), r.archived, r.unheard)
 }
@@ -110,21 +129,6 @@ func setting(t *testing.T, name string, otherwise uint64) uint64 {
 	return n
 }
 
-// program builds ours. The test is skipped where the token is missing.
-func program(t *testing.T) string {
-	t.Helper()
-	const module = "/usr/lib/softhsm/libsofthsm2.so"
-	if _, err := os.Stat(module); err != nil {
-		t.Skipf("missing the Debian package softhsm2: no PKCS#11 module at %s", module)
-	}
-	path := filepath.Join(t.TempDir(), "sigillo")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "sigillo/cmd/sigillo")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v: %s", err, out)
-	}
-	return path
-}
-
 // round puts the service under load, kills, waits until stamps are given again,
 // and looks at what is left.
 func (r *run) round(n int, victim string) {
@@ -136,12 +140,14 @@ func (r *run) round(n int, victim string) {
 	var loadErr error
 	go func() {
 		defer close(done)
-		report, loadErr = load.Run(r.t.Context(), load.Options{Addr: r.appliance.Addr, Path: "/tsa", Clients: clients, For: time.Hour,
-			Stubborn: true, End: end, OnAnswer: r.note})
+		report, loadErr = load.Run(r.t.Context(), load.Options{Addr: r.service.addr(), Path: "/tsa", Header: r.service.header(), Clients: clients,
+			For: time.Hour, Stubborn: true, End: end, OnAnswer: r.note})
 	}()
 	r.moreThan(r.count.Load())
 	time.Sleep(time.Duration(r.random.IntN(700)) * time.Millisecond)
-	r.kill(victim)
+	if err := r.service.kill(victim); err != nil {
+		r.t.Fatalf("round %d, %s killed: %v: %s", n, victim, err, r.service.log())
+	}
 	r.moreThan(r.count.Load() + clients) // those under way may have had their answers
 	time.Sleep(time.Duration(r.random.IntN(300)) * time.Millisecond)
 	close(end)
@@ -172,40 +178,9 @@ func (r *run) moreThan(n int64) {
 	r.t.Helper()
 	for limit := time.Now().Add(patience); r.count.Load() <= n; time.Sleep(pollTime) {
 		if time.Now().After(limit) {
-			keep(r.t, r.appliance)
-			r.t.Fatalf("no stamps for %s", patience)
+			r.t.Fatalf("no stamps for %s; the log ends:\n%s", patience, r.service.log())
 		}
 	}
-}
-
-// kill ends the victim with SIGKILL and, where that was the service, starts it again.
-func (r *run) kill(victim string) {
-	r.t.Helper()
-	if victim != "service" {
-		pid := r.vault()
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-			r.t.Fatalf("killing the vault, process %d: %v", pid, err)
-		}
-	}
-	if victim != "vault" {
-		r.appliance.Kill()
-		if err := r.appliance.Serve(r.t.Context()); err != nil {
-			keep(r.t, r.appliance)
-			r.t.Fatal(err)
-		}
-	}
-}
-
-// vault gives the process of the vault, which may be starting.
-func (r *run) vault() int {
-	r.t.Helper()
-	for limit := time.Now().Add(patience); time.Now().Before(limit); time.Sleep(pollTime) {
-		if pid := r.appliance.VaultPID(); pid != 0 {
-			return pid
-		}
-	}
-	r.t.Fatal("there is no vault")
-	return 0
 }
 
 // compare holds what was answered in this round against what was archived in it.
@@ -238,13 +213,12 @@ func (r *run) compare(n int) {
 	if missing != 0 {
 		r.t.Errorf("round %d: %d tokens that clients received are not in the archive", n, missing)
 	}
-}
-
-// keep leaves what the service said where it can be read.
-func keep(t *testing.T, a *rig.Appliance) {
-	data, err := os.ReadFile(filepath.Join(a.Dir, "serve.log"))
-	if err == nil {
-		t.Logf("serve.log ends:\n%s", data[max(0, len(data)-3000):])
+	now, atFirst, err := r.service.left()
+	if err != nil {
+		r.t.Errorf("round %d: %v", n, err)
+	}
+	if atFirst != 0 && now+r.archived != atFirst {
+		r.t.Errorf("round %d: the account has %d stamps left of %d, and %d in the archive", n, now, atFirst, r.archived)
 	}
 }
 

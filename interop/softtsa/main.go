@@ -47,6 +47,8 @@ func main() {
 	dir := flag.String("dir", "", "folder of the ledger and the root certificate")
 	key := flag.String("key", "p256", "type of the unit's key: p256, rsa2048 or rsa3072")
 	addr := flag.String("addr", "127.0.0.1:0", "address to listen on")
+	password := flag.String("password", "", "of an account called cliente; none: there is no such account")
+	lot := flag.Int64("lot", 1_000_000, "stamps that the account has bought")
 	profile := flag.String("cpuprofile", "", "file for a profile of the processor time, written at the end")
 	flag.Parse()
 	if *profile != "" {
@@ -60,13 +62,13 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := serve(ctx, *dir, *key, *addr); err != nil {
+	if err := serve(ctx, *dir, *key, *addr, *password, *lot); err != nil {
 		fmt.Fprintln(os.Stderr, "softtsa:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(ctx context.Context, dir, key, addr string) error {
+func serve(ctx context.Context, dir, key, addr, password string, lot int64) error {
 	policies := []tsa.Policy{{Name: "default", OID: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 1, 3}, Accuracy: time.Second, Series: series}}
 	authority, err := newAuthority(ctx, dir, key, policies)
 	if err != nil {
@@ -82,7 +84,7 @@ func serve(ctx context.Context, dir, key, addr string) error {
 		return err
 	}
 	defer record.Close()
-	book, err := anybody(ctx, index, record)
+	book, err := openBook(ctx, index, record, password, lot)
 	if err != nil {
 		return err
 	}
