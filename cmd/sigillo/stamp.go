@@ -22,6 +22,23 @@ import (
 // taken apart cannot be read, exitUsage. Nothing is written but with exitGood; of
 // several files with stamps of their own, those before the first that fails are.
 
+// stampUsage is the beginning of the help, in Italian and English.
+var stampUsage = [2]string{`uso: sigillo stamp [opzioni] FILE…
+     sigillo stamp --query FILE… | --answer A.tsr --query-file Q.tsq [FILE]
+     sigillo stamp --renew --trust RADICE.pem FILE.tsd|FILE.ers…
+     sigillo stamp split|extract FILE.tsd|FILE.m7m, join FILE MARCA.tsr, show FILE…
+Esce con 0 se tutto è scritto, 1 se la marca è rifiutata o non si ottiene, 2 se la
+risposta non è giusta, 3 se un file non si può leggere, 64 se le opzioni non vanno.
+
+`, `usage: sigillo stamp [options] FILE…
+       sigillo stamp --query FILE… | --answer A.tsr --query-file Q.tsq [FILE]
+       sigillo stamp --renew --trust ROOT.pem FILE.tsd|FILE.ers…
+       sigillo stamp split|extract FILE.tsd|FILE.m7m, join FILE STAMP.tsr, show FILE…
+Exits with 0 when all is written, 1 when the time-stamp is refused or cannot be got,
+2 when the answer is not right, 3 when a file cannot be read, 64 for wrong options.
+
+`}
+
 // stampError is what went wrong, in both languages.
 type stampError struct {
 	exit   int
@@ -182,11 +199,17 @@ func runStamp(ctx context.Context, e env, args []string) int {
 		switch args[0] {
 		case "split", "extract", "join":
 			return runStampFiles(e, args[0], args[1:])
+		case "show":
+			return runStampShow(e, args[1:])
 		}
 	}
 	var o stampOptions
 	fs := flags(e, "stamp")
 	o.register(fs)
+	fs.Usage = func() {
+		fmt.Fprint(e.err, say(stampUsage[0], stampUsage[1]))
+		fs.PrintDefaults()
+	}
 	if code, ok := parse(fs, args); !ok {
 		return code
 	}

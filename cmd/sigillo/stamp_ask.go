@@ -17,7 +17,6 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"sigillo/formats/cms"
@@ -194,14 +193,8 @@ func refused(r *cms.Refusal) error {
 	if !ok {
 		why = [2]string{"motivo non indicato", "no reason is given"}
 	}
-	text := strings.Map(func(c rune) rune { // it may not drive the terminal
-		if c < 0x20 || c == 0x7f || c >= 0x80 && c < 0xa0 {
-			return ' '
-		}
-		return c
-	}, r.Text)
 	code := fmt.Sprintf(" (%v)", r.FailureInfo)
-	return &stampError{exitFailed, "marca rifiutata: " + why[0] + code, "time-stamp refused: " + why[1] + code, errors.New(text)}
+	return &stampError{exitFailed, "marca rifiutata: " + why[0] + code, "time-stamp refused: " + why[1] + code, errors.New(clean(r.Text))}
 }
 
 func wrong(it, en string, err error) error {

@@ -25,9 +25,14 @@ func (o *stampOptions) renewFiles(ctx context.Context, e env, a *authority, file
 	if o.rehash && len(o.detached) > 0 && len(files) > 1 {
 		return badUsage("--content vale per un solo FILE; altrimenti i documenti sono quelli accanto (FILE senza .ers)", "--content is for one FILE; else the documents are those beside (FILE without .ers)")
 	}
+	if o.out != "" {
+		if err := o.free(o.out); err != nil {
+			return err
+		}
+	}
 	v, err := o.validator()
 	if err != nil {
-		return err
+		return &stampError{exitUsage, "non si può leggere di chi fidarsi", "whom to trust cannot be read", err}
 	}
 	var records []*ers.Record
 	var groups []ers.Group

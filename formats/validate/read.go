@@ -42,6 +42,9 @@ func (v *validation) read(r io.ReaderAt, size int64) error {
 		if err != nil {
 			return err
 		}
+		if tsd.Is(der) {
+			return v.readTSD(bytes.NewReader(der), int64(len(der)))
+		}
 		return v.readASN1(bytes.NewReader(der), int64(len(der)))
 	case bytes.Contains(head, []byte("%PDF-")): // late: the PDF may be inside the others
 		return v.own("pdf", v.readPDF(r, size))

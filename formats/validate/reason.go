@@ -65,6 +65,7 @@ var sentences = map[string][2]string{
 	"inside-unread":             {"il documento marcato non si può esaminare: se contiene firme, non sono state verificate (%s)", "the stamped document cannot be looked at: signatures in it, if there are any, were not validated (%s)"},
 	"name-unprotected":          {"il nome del documento, %s, non è coperto dalla marca temporale", "the name of the document, %s, is not under the time-stamp"},
 	"record-encrypted":          {"il documento era cifrato quando è stato marcato: la prova è del documento cifrato", "the document was encrypted when it was stamped: the proof is of the encrypted document"},
+	"record-group":              {"l'evidence record è di un gruppo di %d documenti, ne sono stati dati %d", "the evidence record is of a group of %d documents, %d were given"},
 	"record-other":              {"l'evidence record non è del documento %s", "the evidence record is not of the document %s"},
 	"stamp-other":               {"è di un altro documento", "it is of other data"},
 	"stamp-malformed":           {"è malformata o non è fatta da un certificato per marche temporali (%s)", "it is malformed or not made by a time-stamping certificate (%s)"},

@@ -241,6 +241,9 @@ func (v *validation) addRecord(b []byte, e envelope, documents []ers.Document) e
 	if r.Encrypted {
 		e.findings = append(e.findings, remark("record-encrypted"))
 	}
+	if n := r.Group(); n > 2 && len(documents) > 0 && len(documents) < n { // two may be neighbours in a tree
+		e.findings = append(e.findings, remark("record-group", n, len(documents)))
+	}
 	for _, d := range documents {
 		has, err := r.Has(d)
 		if err == nil && !has && len(documents) > 1 {

@@ -257,7 +257,11 @@ func TestRecordOfGroup(t *testing.T) {
 	if strings.Join(s.Covers, " ") != "uno.txt due.txt tre.txt" {
 		t.Errorf("covers %q", s.Covers)
 	}
-	expect(t, validate(t, file, with("due")), TotalPassed, "")
+	if s := expect(t, validate(t, file, with("due")), TotalPassed, ""); !strings.Contains(s.Reasons[len(s.Reasons)-1].En, "group of 3") {
+		t.Errorf("one document of three: %+v", s.Reasons)
+	}
+	armoured := []byte(base64.StdEncoding.EncodeToString(makeTSD(tsd.Options{})(t, []byte("testo"), w.tsu, stampedAt)))
+	expect(t, validate(t, armoured, w.options()), TotalPassed, "")
 	s = expect(t, validate(t, file, with("uno", "quattro")), TotalFailed, HashFailure)
 	if text := s.Reasons[len(s.Reasons)-1].En; !strings.Contains(text, "quattro.txt") {
 		t.Errorf("the reason does not name the document: %+v", s.Reasons)
