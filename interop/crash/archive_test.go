@@ -17,7 +17,7 @@ import (
 // archiveOf finds the archive of an appliance: the ledger, or in appliances of
 // older make a table of the database.
 func archiveOf(dir string) archive {
-	if path := filepath.Join(dir, "ledger"); exists(path) {
+	if path := filepath.Join(dir, "stamps"); exists(path) {
 		return &ledgerArchive{dir: path}
 	}
 	return &tableArchive{path: filepath.Join(dir, "appliance.db")}

@@ -77,9 +77,16 @@ type run struct {
 // The product, as a user starts it: the service, its child the vault, SoftHSM.
 func TestProduct(t *testing.T) {
 	p := newProduct(t)
-	crash(t, p, archiveOf(p.Dir))
+	r := archiveOf(p.Dir)
+	crash(t, p, r)
 	if out, err := p.Command(t.Context(), "journal verify"); err != nil {
 		t.Errorf("sigillo journal verify: %v: %s", err, out)
+	}
+	if _, table := r.(*tableArchive); table {
+		return
+	}
+	if out, err := p.Command(t.Context(), "tsa verify"); err != nil {
+		t.Errorf("sigillo tsa verify: %v: %s", err, out)
 	}
 }
 

@@ -59,7 +59,23 @@ func Provision(ctx context.Context, program, dir string) (*Appliance, error) {
 // folder and gives what
 // it printed.
 func (a *Appliance) Command(ctx context.Context, name string, args ...string) ([]byte, error) {
-	return exec.CommandContext(ctx, a.Program, slices.Concat(strings.Fields(name), []string{"--dir", a.Dir}, args)...).CombinedOutput()
+	return a.command(ctx, name, args).CombinedOutput()
+}
+
+func (a *Appliance) command(ctx context.Context, name string, args []string) *exec.Cmd {
+	return exec.CommandContext(ctx, a.Program, slices.Concat(strings.Fields(name), []string{"--dir", a.Dir}, args)...)
+}
+
+// Consented is Command with the passphrase of the time-stamping service on
+// standard input, which the ceremony has left in a file.
+func (a *Appliance) Consented(ctx context.Context, name string, args ...string) ([]byte, error) {
+	passphrase, err := os.ReadFile(filepath.Join(a.Dir, "vault", "tsa-passphrase"))
+	if err != nil {
+		return nil, err
+	}
+	cmd := a.command(ctx, name, args)
+	cmd.Stdin = strings.NewReader(string(passphrase) + "\n")
+	return cmd.CombinedOutput()
 }
 
 // Root is the file with the certificate of the root authority, PEM.

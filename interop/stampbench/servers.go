@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -39,12 +40,16 @@ func (b *bench) startProduct(ctx context.Context, key string) (*server, error) {
 	if b.sigillo == "" {
 		return missing(key, "softhsm", "the product was not built")
 	}
-	if key != "p256" {
-		return missing(key, "softhsm", "the product makes units with P-256 keys only")
-	}
 	a, err := rig.Provision(ctx, b.sigillo, filepath.Join(b.dir, "product-"+key))
 	if err != nil {
 		return nil, err
+	}
+	if key != "p256" { // the ceremony's unit has a P-256 key; the newest of a series stamps
+		if out, err := a.Consented(ctx, "tsa new-unit", "--key", key); errors.Is(err, os.ErrNotExist) {
+			return missing(key, "softhsm", "the product makes units with P-256 keys only")
+		} else if err != nil {
+			return nil, fmt.Errorf("sigillo tsa new-unit: %w: %s", err, out)
+		}
 	}
 	if err := a.Serve(ctx); err != nil {
 		return nil, err
