@@ -144,13 +144,9 @@ func PrepareHashTreeRenewal(h crypto.Hash, records []*Record, groups []Group) (*
 func (r *Record) sequence(n int) []byte {
 	chains := make([][]byte, n)
 	for i := range chains {
-		chains[i] = r.Chains[i].raw
+		chains[i] = r.Chains[i].der
 	}
-	raw := ber.TLV(sequence, chains...)
-	if der, err := ber.Definite(raw); err == nil {
-		return der
-	}
-	return raw
+	return ber.TLV(sequence, chains...)
 }
 
 func sum(h crypto.Hash, parts ...[]byte) []byte {

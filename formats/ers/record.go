@@ -20,9 +20,10 @@ const (
 	// renewed ones carry lists of millions of octets.
 	MaxSize   = 64 << 20
 	maxChains = 32
-	maxStamps = 64      // in all chains
-	maxLists  = 64      // of a reduced hash tree: more documents than there are atoms to write them
-	maxHashes = 1 << 20 // in one list
+	maxStamps = 64       // in all chains
+	maxLists  = 64       // of a reduced hash tree: more documents than there are atoms to write them
+	maxHashes = maxGroup // in one list
+	minHash   = 16       // octets of a hash: no algorithm of any use has fewer
 )
 
 // Record is an EvidenceRecord (§3.1).
@@ -41,6 +42,7 @@ type Record struct {
 type Chain struct {
 	Stamps []Stamp
 	raw    []byte
+	der    []byte // the same in DER, which it is unless it came otherwise
 }
 
 // Stamp is an ArchiveTimeStamp (§4.1).
@@ -152,6 +154,9 @@ func readChain(e ber.Element) (c Chain, err error) {
 		}
 		c.Stamps = append(c.Stamps, stamp)
 	}
+	if c.der, err = ber.Definite(c.raw); err != nil { // of what no format here has: it is hashed as it stands
+		c.der = c.raw
+	}
 	return c, nil
 }
 
@@ -231,7 +236,7 @@ func readTree(e ber.Element) ([][][]byte, error) {
 		}
 		list := make([][]byte, 0, len(hashes))
 		for _, h := range hashes {
-			if !h.Is(ber.OctetTag) || h.End-h.Start > 1<<10 {
+			if !h.Is(ber.OctetTag) || h.End-h.Start > 1<<10 || h.End-h.Start < minHash {
 				return nil, fail(cms.Malformed, "a hash tree of the evidence record is broken")
 			}
 			v, err := h.Octets()
@@ -343,7 +348,8 @@ func chainOf(stamps []Stamp) Chain {
 	for i, s := range stamps {
 		parts[i] = ber.TLV(sequence, s.before, s.Token)
 	}
-	return Chain{Stamps: stamps, raw: ber.TLV(sequence, parts...)}
+	raw := ber.TLV(sequence, parts...)
+	return Chain{Stamps: stamps, raw: raw, der: raw}
 }
 
 // newStamp makes an ArchiveTimeStamp.

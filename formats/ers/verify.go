@@ -52,6 +52,19 @@ func (r *Record) Imprint(i, j int, documents []Document) func(crypto.Hash) ([]by
 	}
 }
 
+// sequences gives the first n chains in DER, and as they stand where that is
+// another.
+func (r *Record) sequences(n int) [][]byte {
+	out, raw := [][]byte{r.sequence(n)}, make([][]byte, n)
+	for k := range raw {
+		raw[k] = r.Chains[k].raw
+	}
+	if b := ber.TLV(sequence, raw...); !bytes.Equal(b, out[0]) {
+		out = append(out, b)
+	}
+	return out
+}
+
 // variants gives an element as it stands and, where that is another, in DER: the
 // RFC wants DER, but tokens are kept as they came.
 func variants(b []byte) [][]byte {
@@ -99,12 +112,8 @@ func (r *Record) overDocuments(i int, documents []Document) ([]byte, error) {
 	if i == 0 {
 		return s.over([][][]byte{digests})
 	}
-	raw := make([][]byte, i)
-	for k := range raw {
-		raw[k] = r.Chains[k].raw
-	}
 	var readings [][][]byte
-	for _, all := range variants(ber.TLV(sequence, raw...)) {
+	for _, all := range r.sequences(i) {
 		before := sum(s.Hash, all)
 		plain, sorted := make([][]byte, len(digests)), make([][]byte, len(digests))
 		for k, v := range digests {

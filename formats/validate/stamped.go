@@ -2,6 +2,7 @@ package validate
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -33,6 +34,9 @@ type envelope struct {
 // over it, and reads the signatures in the documents, with all of them over each
 // (EN 319 102-1 §5.6.3: they prove that the signatures are as old).
 func (v *validation) addEnvelope(e envelope) error {
+	for i := range e.stamps {
+		e.stamps[i].Imprint = remembered(e.stamps[i].Imprint)
+	}
 	token, err := v.parseToken(e.stamps[0].DER)
 	if err != nil {
 		v.subjects = append(v.subjects, &subject{form: e.form, findings: []finding{failed(FormatFailure, "format", err)}})
@@ -59,6 +63,24 @@ func (v *validation) addEnvelope(e envelope) error {
 	}
 	v.cover(&e, s, v.subjects[from:])
 	return nil
+}
+
+// remembered asks for each digest once: hundreds of signatures may be under one
+// time-stamp.
+func remembered(f imprinter) imprinter {
+	type answer struct {
+		sum []byte
+		err error
+	}
+	known := map[crypto.Hash]answer{}
+	return func(h crypto.Hash) ([]byte, error) {
+		a, ok := known[h]
+		if !ok {
+			a.sum, a.err = f(h)
+			known[h] = a
+		}
+		return a.sum, a.err
+	}
 }
 
 // cover puts the time-stamps over the signatures inside, and the renewals over the
