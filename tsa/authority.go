@@ -106,25 +106,14 @@ func NewAuthority(cfg AuthorityConfig) (*Authority, error) {
 		if a.policy(checked.element) != nil {
 			return nil, fail(BadConfig, nil, "two policies have the identifier %v", p.OID)
 		}
-		if keeps, ok := accuracyOf(cfg.Clock); ok && keeps > p.Accuracy {
-			return nil, fail(BadConfig, nil, "policy %q states an accuracy of %v; the clock is held to %v only", p.Name, p.Accuracy, keeps)
+		if c, ok := cfg.Clock.(interface{ Keeps() time.Duration }); ok && c.Keeps() > p.Accuracy {
+			return nil, fail(BadConfig, nil, "policy %q states an accuracy of %v; the clock is held to %v only", p.Name, p.Accuracy, c.Keeps())
 		}
 		checked.index = len(a.policies)
 		a.policies = append(a.policies, checked)
 	}
 	a.series.Store(&map[string][]*unit{})
 	return a, nil
-}
-
-// accuracyOf gives the accuracy that a clock keeps, if it says so.
-func accuracyOf(c Clock) (time.Duration, bool) {
-	switch c := c.(type) {
-	case System:
-		return c.Accuracy, true
-	case interface{ Accuracy() time.Duration }:
-		return c.Accuracy(), true
-	}
-	return 0, false
 }
 
 // policy gives the policy of an OBJECT IDENTIFIER as a request has it, nil if there

@@ -60,6 +60,15 @@ func (c *counters) fail(err error) {
 	c.err = err
 }
 
+// wall is the machine's clock; lax is it, and held to less than a policy states.
+type wall struct{}
+
+func (wall) Now(context.Context) (time.Time, error) { return time.Now(), nil }
+
+type lax struct{ wall }
+
+func (lax) Keeps() time.Duration { return 200 * time.Millisecond }
+
 // hand is a clock that the test moves.
 type hand struct {
 	mu  sync.Mutex
@@ -119,7 +128,7 @@ func add(t testing.TB, a *tsa.Authority, cfg tsa.UnitConfig) {
 // authority gives one with a unit of a P-256 key, at the machine's time.
 func authority(t testing.TB) (*tsa.Authority, *cmstest.Identity) {
 	t.Helper()
-	a := newAuthority(t, tsa.Unproven{}, &counters{})
+	a := newAuthority(t, wall{}, &counters{})
 	id := cmstest.New(t).TSU(t, "p256")
 	add(t, a, unitConfig(id, "tsu-1", 1))
 	return a, id
@@ -389,12 +398,12 @@ func TestAuthorityRefusesConfig(t *testing.T) {
 		"no series":       func(c *tsa.AuthorityConfig) { c.Policies[0].Series = "" },
 		"no accuracy":     func(c *tsa.AuthorityConfig) { c.Policies[0].Accuracy = 0 },
 		"coarse accuracy": func(c *tsa.AuthorityConfig) { c.Policies[0].Accuracy = 1001 * time.Millisecond },
-		"lax clock":       func(c *tsa.AuthorityConfig) { c.Clock = tsa.System{Accuracy: 200 * time.Millisecond} },
+		"lax clock":       func(c *tsa.AuthorityConfig) { c.Clock = lax{} },
 		"SHA-1":           func(c *tsa.AuthorityConfig) { c.Policies[0].Hashes = []crypto.Hash{crypto.SHA256, crypto.SHA1} },
 		"SHA-224":         func(c *tsa.AuthorityConfig) { c.Policies[0].Hashes = []crypto.Hash{crypto.SHA224} },
 		"MD5":             func(c *tsa.AuthorityConfig) { c.Policies[1].Hashes = []crypto.Hash{crypto.MD5} },
 	} {
-		cfg := tsa.AuthorityConfig{Policies: policies(), Clock: tsa.Unproven{}, Counter: &counters{}}
+		cfg := tsa.AuthorityConfig{Policies: policies(), Clock: wall{}, Counter: &counters{}}
 		change(&cfg)
 		if _, err := tsa.NewAuthority(cfg); tsa.KindOf(err) != tsa.BadConfig {
 			t.Errorf("%s: got %v", name, err)
@@ -417,7 +426,7 @@ func TestAuthorityRefusesConfig(t *testing.T) {
 			u.Certificate = pki.Identity(t, id.Key, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}).Certificate
 		},
 	} {
-		a := newAuthority(t, tsa.Unproven{}, &counters{})
+		a := newAuthority(t, wall{}, &counters{})
 		add(t, a, unitConfig(pki.TSU(t, "ed25519"), "there", 7))
 		cfg := unitConfig(id, "new", 8)
 		change(&cfg)

@@ -32,6 +32,16 @@ type Stamp struct {
 	Certs [2]int
 }
 
+// Clock gives the time and vouches for it. An error means that the time cannot be
+// shown to be within the accuracy, and no stamp is made (EN 319 421: time-stamps
+// shall not be issued when the clock is out of the stated accuracy).
+//
+// A clock may say by a method Keeps() time.Duration to which accuracy it is held;
+// then no policy may state a better one.
+type Clock interface {
+	Now(ctx context.Context) (time.Time, error)
+}
+
 // Counter keeps the serial numbers and the promise about the time. It is durable
 // when it returns.
 type Counter interface {

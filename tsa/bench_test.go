@@ -19,7 +19,7 @@ func BenchmarkStamp(b *testing.B) {
 	for _, kind := range []string{"p256", "rsa2048", "rsa3072", "ed25519"} {
 		b.Run(kind, func(b *testing.B) {
 			id := pki.TSU(b, kind)
-			a := newAuthority(b, tsa.Unproven{}, &counters{})
+			a := newAuthority(b, wall{}, &counters{})
 			add(b, a, unitConfig(id, "tsu", 1))
 			input, opts := make([]byte, 250), crypto.Hash(0)
 			if kind != "ed25519" {

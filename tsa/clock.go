@@ -8,13 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Clock gives the time and vouches for it. An error means that the time cannot be
-// shown to be within the accuracy, and no stamp is made (EN 319 421: time-stamps
-// shall not be issued when the clock is out of the stated accuracy).
-type Clock interface {
-	Now(ctx context.Context) (time.Time, error)
-}
-
 // System is the clock of the operating system with the kernel as witness. The
 // kernel is told by the synchronising daemon how far the clock may be off and lets
 // that bound grow while it hears nothing, so a daemon that died stops the stamps
@@ -26,6 +19,9 @@ type System struct {
 
 	adjtimex func(*unix.Timex) (int, error) // for tests; nil: the system's
 }
+
+// Keeps gives the accuracy that the clock is held to: see [Clock].
+func (s System) Keeps() time.Duration { return s.Accuracy }
 
 // rounding is how much the cut to whole milliseconds may take from genTime.
 const rounding = time.Millisecond

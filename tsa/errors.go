@@ -61,9 +61,6 @@ func fail(k Kind, err error, format string, a ...any) *Error {
 	return &Error{Kind: k, Msg: fmt.Sprintf(format, a...), Err: err}
 }
 
-// refusal is [Refusal] of the error itself.
-func (e *Error) refusal() cms.Refusal { return Refusal(e) }
-
 // Refusal is the one table from errors to what the requester is told (RFC 3161
 // §2.4.2). Causes stay inside: only messages of this package go out.
 func Refusal(err error) cms.Refusal {

@@ -40,7 +40,7 @@ func TestSelfCheck(t *testing.T) {
 	for _, kind := range []string{"p256", "p384", "ed25519", "rsa2048", "rsa2048-pss"} {
 		id := pki.TSU(t, kind)
 		key := &liar{Signer: id.Key}
-		a := newAuthority(t, tsa.Unproven{}, &counters{})
+		a := newAuthority(t, wall{}, &counters{})
 		cfg := unitConfig(id, "tsu", 1)
 		cfg.Signer = key
 		add(t, a, cfg)
@@ -84,7 +84,7 @@ func TestSideBySide(t *testing.T) {
 	t.Parallel()
 	id := cmstest.New(t).TSU(t, "p256")
 	key := &slow{Signer: id.Key, gate: make(chan struct{})}
-	a := newAuthority(t, tsa.Unproven{}, &counters{})
+	a := newAuthority(t, wall{}, &counters{})
 	cfg := unitConfig(id, "tsu", 1)
 	cfg.Signer = key
 	add(t, a, cfg)
@@ -113,5 +113,40 @@ func TestSideBySide(t *testing.T) {
 	wg.Wait()
 	if key.most.Load() < callers {
 		t.Errorf("at most %d signatures were under way at once", key.most.Load())
+	}
+}
+
+// MaxTokenSize holds for every token without a nonce, and is reached when the
+// signature value is as long as it can be.
+func TestAuthorityMaxTokenSize(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	for _, kind := range []string{"p256", "p384", "rsa2048", "ed25519"} {
+		c := &counters{next: map[string]int64{"tsu": 1<<46 - 1<<16}, promised: map[string]time.Time{}} // the longest serial numbers
+		a := newAuthority(t, &hand{t: time.Date(2026, 11, 21, 10, 0, 0, 123_000_000, time.UTC)}, c)
+		add(t, a, unitConfig(pki.TSU(t, kind), "tsu", 1<<17-1))
+		req := []byte(seq(v1, im(crypto.SHA512, null), oid(policyQualified), yes))
+		longest := 0
+		for range 64 {
+			s, _ := stamp(t, a, req)
+			longest = max(longest, len(s.Token))
+		}
+		if longest > a.MaxTokenSize() {
+			t.Errorf("%s: a token has %d octets, MaxTokenSize is %d", kind, longest, a.MaxTokenSize())
+		}
+		if longest < a.MaxTokenSize()-2 { // an ECDSA value of full length comes once in four
+			t.Errorf("%s: no token came near MaxTokenSize %d; the longest has %d", kind, a.MaxTokenSize(), longest)
+		}
+	}
+}
+
+// When the numbers of a unit are used up, it stops: none is given twice.
+func TestNumbersUsedUp(t *testing.T) {
+	t.Parallel()
+	c := &counters{next: map[string]int64{"tsu": 1<<46 - 100}, promised: map[string]time.Time{}}
+	a := newAuthority(t, wall{}, c)
+	add(t, a, unitConfig(cmstest.New(t).TSU(t, "p256"), "tsu", 1))
+	if _, err := a.Stamp(context.Background(), request(t, crypto.SHA256, nil, false)); tsa.KindOf(err) != tsa.Stopped {
+		t.Fatalf("got %v", err)
 	}
 }

@@ -81,7 +81,7 @@ func (nothing) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { retu
 func withoutKey(t testing.TB, c tsa.Counter) *tsa.Authority {
 	t.Helper()
 	id := cmstest.New(t).TSU(t, "p256")
-	a := newAuthority(t, tsa.Unproven{}, c)
+	a := newAuthority(t, wall{}, c)
 	cfg := unitConfig(id, "tsu", 1)
 	cfg.Signer = nothing{id.Key}
 	add(t, a, cfg)

@@ -19,7 +19,6 @@ import (
 
 	"sigillo/formats/cms"
 	"sigillo/formats/cms/cmstest"
-	"sigillo/tsa"
 )
 
 var policy = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 2, 1}
@@ -73,7 +72,7 @@ func TestOpenSSLAcceptsAnswers(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			id := pki.TSU(t, c.key)
-			a := newAuthority(t, tsa.Unproven{}, &counters{})
+			a := newAuthority(t, wall{}, &counters{})
 			cfg := unitConfig(id, "tsu", 1)
 			cfg.PSS = c.pss
 			add(t, a, cfg)

@@ -59,7 +59,7 @@ func TestSerialsOfNodes(t *testing.T) {
 		c := &counters{gap: 3} // each its own: nodes share no database
 		wg.Go(func() {
 			for range restarts {
-				a := newAuthority(t, tsa.Unproven{}, c)
+				a := newAuthority(t, wall{}, c)
 				add(t, a, unitConfig(m.id, fmt.Sprint(m.number), m.number))
 				live(a)
 			}

@@ -44,7 +44,7 @@ func (u *Unit) Stamp(ctx context.Context, h crypto.Hash, digest []byte, account 
 
 func (u *Unit) refuse(ctx context.Context, account string, err *Error) []byte {
 	u.note(ctx, account, err)
-	return cms.MarshalRefusal(err.refusal())
+	return cms.MarshalRefusal(Refusal(err))
 }
 
 func (u *Unit) note(ctx context.Context, account string, err *Error) {
