@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"sigillo/interop/load"
@@ -9,11 +10,15 @@ import (
 
 const sigstoreTitle = "sigstore timestamp-server"
 
-// figures prints the lines of one type of key. Rates stand beside the bare rate
+// lines are the figures of one type of key. Rates stand beside the bare rate
 // of the key, latencies and processor time beside sigstore's in the same run where
 // that has such a key; where it has not, latencies stand beside what they would be
 // if nothing but the key took time.
-func (b *bench) figures(key string, floors map[string]float64, results map[string]measured) {
+func lines(key string, floors map[string]float64, results map[string]measured) string {
+	var out strings.Builder
+	line := func(figure string, ours float64, unit, with string, theirs float64) {
+		out.WriteString(text(figure, ours, unit, with, theirs) + "\n")
+	}
 	peer := results["sigstore"]
 	for _, backend := range []struct{ name, floor string }{{"soft", "the bare key on all cores"}, {"softhsm", "the bare token on all cores"}} {
 		all, there := results[backend.name]
@@ -46,12 +51,13 @@ func (b *bench) figures(key string, floors map[string]float64, results map[strin
 		}
 	}
 	if key != "p256" {
-		return
+		return out.String()
 	}
 	for _, sh := range shapes[:2] {
 		line("tsa.p256.vs-sigstore."+sh.name, rate(results["soft"][sh.name]), "1/s", sigstoreTitle, rate(peer[sh.name]))
 		line("tsa.p256.softhsm.vs-sigstore."+sh.name, rate(results["softhsm"][sh.name]), "1/s", sigstoreTitle, rate(peer[sh.name]))
 	}
+	return out.String()
 }
 
 // The figures of a report; 0 when it is missing.
@@ -77,9 +83,9 @@ func cpu(r *load.Report) float64 {
 	return float64(r.ServerCPU) / float64(time.Microsecond)
 }
 
-// line prints a figure; a side that was not measured is called missing.
-func line(figure string, ours float64, unit, with string, theirs float64) {
-	text := func(v float64) string {
+// text is the line of a figure; a side that was not measured is called missing.
+func text(figure string, ours float64, unit, with string, theirs float64) string {
+	number := func(v float64) string {
 		if v == 0 {
 			return "missing"
 		}
@@ -89,5 +95,5 @@ func line(figure string, ours float64, unit, with string, theirs float64) {
 	if ours != 0 && theirs != 0 {
 		ratio = fmt.Sprintf("%.3f", ours/theirs)
 	}
-	fmt.Printf("%s\t%s\t%s\t%s\t%s\t%s\n", figure, text(ours), unit, with, text(theirs), ratio)
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", figure, number(ours), unit, with, number(theirs), ratio)
 }

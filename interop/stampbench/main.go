@@ -133,7 +133,7 @@ func (b *bench) key(ctx context.Context, key string) error {
 	for name := range floors {
 		floors[name] = (floors[name] + after[name]) / 2
 	}
-	b.figures(key, floors, results)
+	fmt.Print(lines(key, floors, results))
 	return nil
 }
 
