@@ -76,7 +76,7 @@ func open(t *testing.T, w *wall, bin, lang string) *stroll {
 }
 
 func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
-	w := build(t)
+	w := build(t, withDesk(newDesk(t), StampPageHolders), func(c *Config) { c.UnverifiedClock = width < 1000 })
 	s := open(t, w, bin, lang)
 	s.shots, s.axe = shots, axe
 	dir := t.TempDir()
@@ -126,6 +126,7 @@ func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
 		t.Error("one transaction of two documents expected")
 	}
 	s.otherPages()
+	s.stampPages()
 }
 
 // otherPages are those that the main job does not lead to.

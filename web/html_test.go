@@ -53,6 +53,12 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 	out["error"] = b.get("/nowhere").body
 	out["api"] = b.get(apiDocs).body
 	w.rooms.suspended = true
+	out["tsa"], out["stamp"] = b.get("/tsa").body, b.get("/stamp").body
+	out["stamp error"] = b.post("/stamp", url.Values{"token": fields["token"], "hash": {"sha256"}, "digest": {"x"}}).body
+	account := append(basic(deskUser, deskPassword), "Accept", "text/html")
+	out["account empty"] = b.get("/tsa/account", account...).body
+	b.stamp("/tsa", stampQuery(t, 1), account...)
+	out["account"] = b.get("/tsa/account", account...).body
 	out["no credential"] = b.get("/documents/" + pdf).body
 	out["certificates suspended"] = b.get("/certificates?suspended=1").body
 	w.rooms.suspended = false
@@ -65,7 +71,7 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 // script or style, which the policy would block.
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
-	w := build(t)
+	w := build(t, withDesk(newDesk(t), StampPageHolders), func(c *Config) { c.UnverifiedClock = true })
 	for _, lang := range languages {
 		for name, body := range everyPage(t, w, lang) {
 			doc, err := html.Parse(strings.NewReader(body))

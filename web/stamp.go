@@ -97,13 +97,8 @@ func (s *Server) stampGuarded(ctx *fasthttp.RequestCtx, call *stampCall, policy 
 	}()
 	s.stampHeaders(ctx)
 	request, err := call.read()
-	switch kind := KindOf(err); {
-	case err == nil:
-	case kind == BodyTooLarge:
-		s.refuseStamp(ctx, cms.BadDataFormat, "the request is larger than 16384 bytes; send a digest, not the file")
-		return
-	default: // there is nobody to tell, or soon won't be
-		ctx.SetStatusCode(kind.status())
+	if err != nil {
+		s.stampUnread(ctx, KindOf(err))
 		return
 	}
 	if text := wrongStampMedia(&ctx.Request.Header); text != "" {
@@ -122,6 +117,15 @@ func (s *Server) stampGuarded(ctx *fasthttp.RequestCtx, call *stampCall, policy 
 	}
 	ctx.SetContentType(mediaStampReply)
 	ctx.Response.SetBodyRaw(response)
+}
+
+// stampUnread answers a request that did not come in as it should.
+func (s *Server) stampUnread(ctx *fasthttp.RequestCtx, kind Kind) {
+	if kind == BodyTooLarge {
+		s.refuseStamp(ctx, cms.BadDataFormat, "the request is larger than 16384 bytes; send a digest, not the file")
+		return
+	}
+	ctx.SetStatusCode(kind.status()) // there is nobody to tell, or soon won't be
 }
 
 // read gives the body, at most stampLimit octets of it.
