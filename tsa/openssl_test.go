@@ -116,6 +116,56 @@ func TestOpenSSLAcceptsAnswers(t *testing.T) {
 	}
 }
 
+// Tokens under the other policies: openssl verifies them and shows the statement of
+// a qualified one; digitorus/timestamp reads that one as qualified too.
+func TestOpenSSLAcceptsPolicies(t *testing.T) {
+	t.Parallel()
+	pki := cmstest.New(t)
+	id := pki.TSU(t, "p256")
+	a := newAuthority(t, wall{}, &counters{})
+	add(t, a, unitConfig(id, "tsu", 1))
+	for _, c := range []struct {
+		policy asn1.ObjectIdentifier
+		digest string
+		shows  string
+	}{
+		{policyQualified, "sha256", "Extensions:\nqcStatements"},
+		{policyOld, "sha1", "Hash Algorithm: sha1"},
+		{policySHA3, "sha3-256", "Hash Algorithm: sha3-256"},
+	} {
+		dir := t.TempDir()
+		save(t, dir, "root.pem", cmstest.PEM(pki.Root))
+		save(t, dir, "tsu.pem", cmstest.PEM(id.Certificate, pki.CA))
+		save(t, dir, "doc", []byte("documento"))
+		if out, err := openssl(t, dir, "ts", "-query", "-data", "doc", "-"+c.digest, "-tspolicy", c.policy.String(), "-cert", "-out", "req"); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		req, err := os.ReadFile(filepath.Join(dir, "req"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp := a.Respond(context.Background(), req)
+		save(t, dir, "resp", resp)
+		out, err := openssl(t, dir, "ts", "-verify", "-in", "resp", "-CAfile", "root.pem", "-untrusted", "tsu.pem", "-queryfile", "req")
+		if err != nil || !strings.Contains(out, "Verification: OK") {
+			t.Fatalf("openssl refused a token of %v: %v\n%s", c.policy, err, out)
+		}
+		text, err := openssl(t, dir, "ts", "-reply", "-in", "resp", "-text")
+		if err != nil || !strings.Contains(text, "Policy OID: "+c.policy.String()) || !strings.Contains(text, c.shows) {
+			t.Errorf("openssl reads a token of %v as: %v\n%s", c.policy, err, text)
+		}
+		if c.digest != "sha256" { // digitorus knows no others
+			continue
+		}
+		digitorus.Lock()
+		ts, err := timestamp.ParseResponse(resp)
+		digitorus.Unlock()
+		if err != nil || ts.Qualified != c.policy.Equal(policyQualified) {
+			t.Errorf("digitorus/timestamp reads a token of %v as %+v, %v", c.policy, ts, err)
+		}
+	}
+}
+
 func checkTokenAsCMS(t *testing.T, dir string, resp []byte) {
 	t.Helper()
 	r, err := cms.ParseResponse(resp)
