@@ -122,36 +122,12 @@ func (r *run) hankoClient(said saidFunc) client {
 // digitorusClient asks and checks with digitorus/timestamp, and has the signature
 // checked by smallstep/pkcs7 too.
 func digitorusClient() client {
-	ask := func(ctx context.Context, a *authority, account string, o *timestamp.RequestOptions) ([]byte, error) {
-		data, err := os.ReadFile(a.file)
-		if err != nil {
-			return nil, err
-		}
-		der, err := timestamp.CreateRequest(bytes.NewReader(data), o)
-		if err != nil {
-			return nil, err
-		}
-		q, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url(), bytes.NewReader(der))
-		if err != nil {
-			return nil, err
-		}
-		q.Header.Set("Content-Type", "application/timestamp-query")
-		if account != "" {
-			q.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(account)))
-		}
-		answer, err := http.DefaultClient.Do(q)
-		if err != nil {
-			return nil, err
-		}
-		defer answer.Body.Close()
-		return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
-	}
 	options := func() *timestamp.RequestOptions {
 		return &timestamp.RequestOptions{Hash: crypto.SHA384, Certificates: true, Nonce: big.NewInt(0x1234567890)}
 	}
 	return client{name: "digitorus/timestamp, smallstep/pkcs7", missing: func() string { return "" },
 		stamps: func(ctx context.Context, a *authority, account string) error {
-			answer, err := ask(ctx, a, account, options())
+			answer, err := askDigitorus(ctx, a, account, options())
 			if err != nil {
 				return err
 			}
@@ -174,7 +150,7 @@ func digitorusClient() client {
 		refused: func(ctx context.Context, a *authority) error {
 			o := options()
 			o.TSAPolicyOID = asn1.ObjectIdentifier{1, 2, 3, 4}
-			answer, err := ask(ctx, a, "", o)
+			answer, err := askDigitorus(ctx, a, "", o)
 			if err != nil {
 				return err
 			}
@@ -183,6 +159,31 @@ func digitorusClient() client {
 			}
 			return says(err.Error(), nil, "policy")
 		}}
+}
+
+func askDigitorus(ctx context.Context, a *authority, account string, o *timestamp.RequestOptions) ([]byte, error) {
+	data, err := os.ReadFile(a.file)
+	if err != nil {
+		return nil, err
+	}
+	der, err := timestamp.CreateRequest(bytes.NewReader(data), o)
+	if err != nil {
+		return nil, err
+	}
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url(), bytes.NewReader(der))
+	if err != nil {
+		return nil, err
+	}
+	q.Header.Set("Content-Type", "application/timestamp-query")
+	if account != "" {
+		q.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(account)))
+	}
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 }
 
 // zipOf makes an archive with one file in it.

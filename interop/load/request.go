@@ -42,10 +42,10 @@ func Request(h crypto.Hash, imprint []byte, nonce uint64) ([]byte, error) {
 
 // template is an HTTP request that is patched for each sending.
 type template struct {
-	bytes           []byte
-	imprint, nonce  int // where they stand
-	seed            [2]uint64
-	contents, asked uint64
+	bytes          []byte
+	imprint, nonce int // where they stand
+	seed           [2]uint64
+	asked          uint64
 }
 
 const nonceTop = 1 << 62 // a nonce of eight octets whose first is neither 0 nor above 7f
