@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"math"
 	"strings"
 )
@@ -33,36 +34,28 @@ func stampRow(s *Stamp) []any {
 	return []any{&s.Seq, &s.Unit, &s.Serial, &s.GenTime, &s.Account, &s.Imprint, &s.Segment, &s.Place}
 }
 
-// stampsPerInsert is how many rows go into one statement: parsing it and crossing
-// into the driver is what a row costs.
-const stampsPerInsert = 50
-
-// PutStamps stores the places of entries; Conflict if one is there already.
+// PutStamps stores the places of entries; Conflict if one is there already. The
+// statement is prepared once: reading it costs more than a row does. (One statement
+// of many rows is slower than many: SQLite then notes the old pages, to undo half
+// of a statement.)
 func (tx *Tx) PutStamps(list []Stamp) error {
-	args := make([]any, 0, 8*stampsPerInsert)
-	for len(list) > 0 {
-		n := min(len(list), stampsPerInsert)
-		args = args[:0]
-		for _, s := range list[:n] {
-			args = append(args, s.Seq, s.Unit, s.Serial, s.GenTime, s.Account, bytes(s.Imprint), s.Segment, s.Place)
+	const what = "put stamps"
+	if tx.broken != nil || !tx.writable || len(list) == 0 {
+		_, err := tx.exec(what, `SELECT 1`) // says why not
+		return err
+	}
+	insert, err := tx.tx.PrepareContext(tx.ctx, `INSERT INTO stamps (`+stampColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+	if err != nil {
+		return tx.fail(what, err)
+	}
+	defer insert.Close()
+	ctx := context.WithoutCancel(tx.ctx) // the driver starts a goroutine per row to watch one that can end
+	for _, s := range list {
+		if _, err := insert.ExecContext(ctx, s.Seq, s.Unit, s.Serial, s.GenTime, s.Account, bytes(s.Imprint), s.Segment, s.Place); err != nil {
+			return tx.fail(what, err)
 		}
-		query := insertStamps
-		if n < stampsPerInsert {
-			query = stampInsert(n)
-		}
-		if err := tx.put("put stamps", query, args...); err != nil {
-			return err
-		}
-		list = list[n:]
 	}
 	return nil
-}
-
-var insertStamps = stampInsert(stampsPerInsert)
-
-func stampInsert(n int) string {
-	return `INSERT INTO stamps (` + stampColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?)` +
-		strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?, ?)`, n-1)
 }
 
 // PutStampSegment stores how far a segment is indexed, replacing what was there.
@@ -105,8 +98,13 @@ type StampFilter struct {
 
 // Stamps returns up to limit places, in the order of Seq.
 func (tx *Tx) Stamps(f StampFilter, limit int) ([]Stamp, error) {
+	query, args := f.query(limit)
+	return many(tx, "stamps", stampRow, query, args...)
+}
+
+func (f StampFilter) query(limit int) (query string, args []any) {
 	where := []string{`seq > ?`}
-	args := []any{f.After}
+	args = []any{f.After}
 	add := func(clause string, v any) {
 		where, args = append(where, clause), append(args, v)
 	}
@@ -123,7 +121,11 @@ func (tx *Tx) Stamps(f StampFilter, limit int) ([]Stamp, error) {
 		add(`imprint = ?`, f.Imprint)
 	}
 	if f.Account != "" {
-		add(`account = ?`, f.Account)
+		clause := `account = ?`
+		if len(f.Imprint) > 0 || f.Serial > 0 {
+			clause = `account || '' = ?` // to be looked at, not to be searched by
+		}
+		add(clause, f.Account)
 	}
 	if f.From > math.MinInt64 {
 		add(`gen_time >= ?`, f.From)
@@ -135,8 +137,7 @@ func (tx *Tx) Stamps(f StampFilter, limit int) ([]Stamp, error) {
 	if f.Newest {
 		order = ` ORDER BY seq DESC LIMIT ?`
 	}
-	return many(tx, "stamps", stampRow, `SELECT `+stampColumns+` FROM stamps WHERE `+strings.Join(where, ` AND `)+order,
-		append(args, limited(limit))...)
+	return `SELECT ` + stampColumns + ` FROM stamps WHERE ` + strings.Join(where, ` AND `) + order, append(args, limited(limit))
 }
 
 // DropStamps removes all places, so that they are filled in anew.

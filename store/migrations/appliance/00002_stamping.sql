@@ -46,9 +46,10 @@ CREATE UNIQUE INDEX stamp_credentials_user ON stamp_credentials (name) WHERE kin
 CREATE UNIQUE INDEX stamp_credentials_verifier ON stamp_credentials (kind, verifier) WHERE revoked = 0;
 
 -- The places of the ledger's entries. The ledger is the truth: this can be thrown
--- away and is filled in again.
+-- away and is filled in again. (seq is SQLite's own number of the row, which saves
+-- an index; it has 64 bits there, and is BIGINT elsewhere.)
 CREATE TABLE stamps (
-    seq      BIGINT NOT NULL PRIMARY KEY,
+    seq      INTEGER NOT NULL PRIMARY KEY,
     unit     TEXT   NOT NULL,
     serial   BIGINT NOT NULL,
     gen_time BIGINT NOT NULL,
@@ -59,7 +60,7 @@ CREATE TABLE stamps (
 );
 CREATE INDEX stamps_imprint ON stamps (imprint);
 CREATE UNIQUE INDEX stamps_serial ON stamps (serial, unit);
-CREATE INDEX stamps_account ON stamps (account, seq, gen_time);
+CREATE INDEX stamps_account ON stamps (account, seq);
 
 CREATE TABLE stamp_segments (
     segment  BIGINT NOT NULL PRIMARY KEY,
