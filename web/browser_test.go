@@ -76,7 +76,9 @@ func open(t *testing.T, w *wall, bin, lang string) *stroll {
 }
 
 func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
-	w := build(t, withDesk(newDesk(t), StampPageHolders), func(c *Config) { c.UnverifiedClock = width < 1000 })
+	d := newDesk(t)
+	d.verified = width > 1000
+	w := build(t, withDesk(d, StampPageHolders), func(c *Config) { c.UnverifiedClock = !d.verified })
 	s := open(t, w, bin, lang)
 	s.shots, s.axe = shots, axe
 	dir := t.TempDir()

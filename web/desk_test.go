@@ -34,6 +34,7 @@ type desk struct {
 	unlimited bool
 	left      int64
 	state     clock.State
+	verified  bool
 	caller    accounts.Caller // the last one, its password copied
 	under     string          // policy of the last address
 	account   string          // of the last AnswerFor
@@ -75,7 +76,7 @@ func (c *counter) Reserve(_ context.Context, _ string, n int64, _ time.Time) (in
 
 func newDesk(t testing.TB) *desk {
 	t.Helper()
-	d := &desk{pki: cmstest.New(t), left: 7, state: clock.StateOK, tokens: map[int64][]byte{}}
+	d := &desk{pki: cmstest.New(t), left: 7, state: clock.StateOK, verified: true, tokens: map[int64][]byte{}}
 	d.tsu = d.pki.TSU(t, "p256")
 	var err error
 	d.authority, err = tsa.NewAuthority(tsa.AuthorityConfig{Policies: deskPolicies, Clock: wallClock{}, Counter: &counter{}})
@@ -206,7 +207,7 @@ func (d *desk) Publication(ctx context.Context) front.Publication {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	units := d.authority.Units(ctx)
-	return front.Publication{Policies: deskPolicies, Clock: clock.Status{State: d.state},
+	return front.Publication{Policies: deskPolicies, Clock: clock.Status{State: d.state, Verified: d.verified},
 		Units: []front.Unit{{UnitStatus: units[0], Certificate: d.tsu.Certificate.Raw, Chain: [][]byte{d.pki.Root.Raw}}}}
 }
 

@@ -69,7 +69,7 @@ var pageHashes = map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": crypt
 func (s *Server) newStampPage(c *fiber.Ctx) view {
 	s.ensureFormCookie(c)
 	p := s.cfg.Stamps.Publication(c.UserContext())
-	data := stampPageData{State: string(p.Clock.State),
+	data := stampPageData{State: clockState(p),
 		Hashes: []stampHash{{"sha256", "SHA-256"}, {"sha384", "SHA-384"}, {"sha512", "SHA-512"}}}
 	data.Left, data.Counts = s.stampsLeft()
 	if len(p.Policies) > 0 {

@@ -20,6 +20,7 @@ import (
 
 	"sigillo/formats/cms"
 	"sigillo/tsa/accounts"
+	"sigillo/tsa/clock"
 )
 
 func decode[T any](t *testing.T, r reply) T {
@@ -161,6 +162,14 @@ func TestStampAbout(t *testing.T) {
 	}
 	if strings.Contains(page.body, "Unverified clock") {
 		t.Error("a verified clock is called unverified")
+	}
+	d.verified = false
+	if page := b.get("/tsa"); strings.Contains(page.body, "Clock: verified") {
+		t.Error("an unverified clock is called verified")
+	}
+	d.verified, d.state = true, clock.StateStopped
+	if page := b.get("/tsa"); !strings.Contains(page.body, "Clock: stopped") {
+		t.Error("a stopped clock is not shown")
 	}
 	cert := b.get("/tsa/units/tsu-1.crt")
 	if cert.body != string(d.tsu.Certificate.Raw) || cert.Header.Get("Content-Type") != mediaCertificate {

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ type stampAbout struct {
 
 type aboutPolicy struct {
 	Name, OID, Hashes, Path string
-	Accuracy                time.Duration
+	Accuracy                string
 	Default, Qualified      bool
 }
 
@@ -81,10 +82,10 @@ type aboutUnit struct {
 }
 
 func newStampAbout(p front.Publication) stampAbout {
-	out := stampAbout{State: string(p.Clock.State)}
+	out := stampAbout{State: clockState(p)}
 	for i, policy := range p.Policies {
 		out.Policies = append(out.Policies, aboutPolicy{Name: policy.Name, OID: policy.OID.String(), Hashes: hashNames(policy.Hashes),
-			Accuracy: policy.Accuracy, Default: i == 0, Qualified: policy.Qualified, Path: stampPath + "/" + url.PathEscape(policy.Name)})
+			Accuracy: shortTime(policy.Accuracy), Default: i == 0, Qualified: policy.Qualified, Path: stampPath + "/" + url.PathEscape(policy.Name)})
 	}
 	for _, unit := range p.Units {
 		u := aboutUnit{Name: unit.Name, Series: unit.Series, State: string(unit.State), Current: unit.Current, From: unit.From, To: unit.To}
@@ -96,6 +97,24 @@ func newStampAbout(p front.Publication) stampAbout {
 		out.Units = append(out.Units, u)
 	}
 	return out
+}
+
+// clockState is what is shown of the clock. One that nobody vouches for has no
+// state worth showing: the page says so on top.
+func clockState(p front.Publication) string {
+	if !p.Clock.Verified {
+		return ""
+	}
+	return string(p.Clock.State)
+}
+
+// shortTime writes an accuracy, which has whole milliseconds and is a second at
+// most.
+func shortTime(d time.Duration) string {
+	if d%time.Second == 0 {
+		return strconv.FormatInt(int64(d/time.Second), 10) + " s"
+	}
+	return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
 }
 
 // hashNames lists digest algorithms as people write them.
