@@ -119,10 +119,10 @@ func threadTime() time.Duration {
 // String is the report on one line.
 func (r *Report) String() string {
 	const mb = 1 << 20
-	s := fmt.Sprintf("%d granted, %.0f/s, p50 %s p99 %s p99.9 %s max %s, cpu of the server %s and ours %s per request",
-		r.Granted, r.PerSecond, round(r.P50), round(r.P99), round(r.P999), round(r.Max), round(r.ServerCPU), round(r.OwnCPU))
+	s := fmt.Sprintf("%d granted, %.0f/s, p50 %s p99 %s p99.9 %s max %s, processor time per request %s ours",
+		r.Granted, r.PerSecond, round(r.P50), round(r.P99), round(r.P999), round(r.Max), round(r.OwnCPU))
 	if r.ResidentTo > 0 {
-		s += fmt.Sprintf(", resident %.1f to %.1f MB", float64(r.ResidentFrom)/mb, float64(r.ResidentTo)/mb)
+		s += fmt.Sprintf(" and %s the server's, resident %.1f to %.1f MB", round(r.ServerCPU), float64(r.ResidentFrom)/mb, float64(r.ResidentTo)/mb)
 	}
 	if r.Late > 0 {
 		s += fmt.Sprintf(", sent late by %s (p99)", round(r.Late))
