@@ -196,7 +196,7 @@ func TestIdentify(t *testing.T) {
 		"endless password":      {Caller{Username: "acme-1", Password: make([]byte, 1<<20), Addr: here}, "", Unknown},
 		"token":                 {Caller{Bearer: token, Addr: here}, "acme", ""},
 		"token from outside":    {Caller{Bearer: token, Addr: there}, "", NotPermitted},
-		"wrong token":           {Caller{Bearer: token[:len(token)-1] + "A", Addr: here}, "", Unknown},
+		"wrong token":           {Caller{Bearer: token + "A", Addr: here}, "", Unknown},
 		"token and password":    {Caller{Username: "acme-1", Password: []byte(secret), Bearer: token, Addr: here}, "", Unknown},
 		"key":                   {Caller{Certificate: cert, Addr: here}, "acme", ""},
 		"key, renewed":          {Caller{Certificate: renewed, Addr: here}, "acme", ""},

@@ -116,6 +116,13 @@ func lock(dir string) (*os.File, error) {
 	return nil, fail(Failed, err, "lock %s", dir)
 }
 
+// unlock gives the lock back by name: a process that is being forked at this moment
+// has the file too, and closing ours would leave the lock with it for a while.
+func unlock(f *os.File) {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	_ = f.Close()
+}
+
 // kindOfDisk sorts what a system call said.
 func kindOfDisk(err error) Kind {
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {

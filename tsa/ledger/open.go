@@ -382,7 +382,7 @@ func (l *Ledger) release() {
 		l.w.file = nil
 	}
 	if l.lock != nil {
-		_ = l.lock.Close()
+		unlock(l.lock)
 	}
 }
 
