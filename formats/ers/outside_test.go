@@ -31,6 +31,9 @@ type bouncy struct {
 // newBouncy starts BouncyCastle as Debian has it (libbcpkix-java, a JDK).
 func newBouncy(t *testing.T) *bouncy {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts Java")
+	}
 	var jars []string
 	for _, name := range []string{"bcpkix", "bcutil", "bcprov"} {
 		jar := "/usr/share/java/" + name + ".jar"

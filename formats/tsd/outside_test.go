@@ -23,6 +23,9 @@ import (
 // function that asks it something, with time-stamps when it wants some.
 func bouncy(t *testing.T, tsu *cmstest.Identity) func(words ...string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts Java")
+	}
 	var jars []string
 	for _, name := range []string{"bcpkix", "bcutil", "bcprov"} {
 		jar := "/usr/share/java/" + name + ".jar"
