@@ -11,7 +11,6 @@ import (
 	"context"
 	"crypto"
 	"encoding/asn1"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -27,12 +26,15 @@ import (
 	"sigillo/auth"
 	"sigillo/formats/inspect"
 	"sigillo/formats/view"
+	"sigillo/hsm"
 	"sigillo/pki"
 	"sigillo/signing"
 	"sigillo/signing/cage"
 	"sigillo/signing/worker"
 	"sigillo/store"
-	"sigillo/tsa"
+	"sigillo/tsa/accounts"
+	"sigillo/tsa/front"
+	"sigillo/tsa/ledger"
 	"sigillo/vault"
 )
 
@@ -40,8 +42,6 @@ import (
 const (
 	rootCA    = "root-ca"
 	issuingCA = "issuing-ca"
-	tsaCA     = "tsa-ca"
-	tsu       = "tsu-1"
 	journal   = "journal"
 )
 
@@ -53,6 +53,9 @@ type Options struct {
 	Executable string
 	Log        *slog.Logger
 	Now        func() time.Time
+	// Passphrase is that of the time-stamping service, for Init. Empty: a random
+	// one is kept in a file, and the units start without anybody.
+	Passphrase []byte
 	// Unattended leaves out the jobs that run by the clock (for one-shot
 	// commands beside a running service).
 	Unattended bool
@@ -65,15 +68,21 @@ type Appliance struct {
 	DB      *store.DB
 	Vault   *vault.Client
 	PKI     *pki.Authority
-	TSU     *tsa.Unit
 	Signing *signing.Service
+
+	// The front end of the time-stamping authority. Beside a running service the
+	// ledger is read only, and nothing is stamped.
+	Stamps    *front.Front
+	Customers *accounts.Book
+	Ledger    *ledger.Ledger
 
 	journal    *audit.Journal
 	sessions   *auth.Sessions
 	lock       *os.File    // held by a service while it runs
 	supervisor *supervisor // nil when the vault belongs to another process
 	strangers  strangers
-	anomaly    atomic.Int64 // minute of the last clock anomaly in the journal
+	tokenSize  atomic.Int64 // of the largest token for our own signatures
+	notedHead  int64        // of the ledger, in the journal; for the checkpoint job alone
 	opt        Options
 	log        *slog.Logger
 	stop       context.CancelFunc
@@ -131,11 +140,11 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 	if a.PKI, err = pki.Open(ctx, a.DB, a.Vault, a.pkiConfig(), a.opt.Now); err != nil {
 		return err
 	}
-	if a.TSU, err = a.openTSU(ctx); err != nil {
+	if err := a.openStamps(ctx); err != nil {
 		return err
 	}
 	a.Signing, err = signing.New(signing.Config{
-		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.TSU, Viewer: a.viewer(),
+		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.Stamps, Viewer: a.viewer(),
 		Inspect: a.inspect, Dir: a.Layout.Documents(),
 		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Now: a.opt.Now, Log: a.log,
 	})
@@ -155,6 +164,9 @@ func (a *Appliance) start(ctx context.Context) error {
 	}
 	if err := a.PKI.PublishCRLs(ctx); err != nil {
 		return fmt.Errorf("appliance: revocation lists: %w", err)
+	}
+	if err := a.witness(ctx); err != nil {
+		return fmt.Errorf("appliance: time-stamping units: %w", err)
 	}
 	n, err := a.Signing.Resolve(ctx)
 	if err != nil {
@@ -214,50 +226,7 @@ func (a *Appliance) startVault(provision bool) error {
 func (a *Appliance) pkiConfig() pki.Config {
 	p := a.Config.PKI
 	return pki.Config{Country: p.Country, Organisation: p.Organisation, OrganisationID: p.OrganisationID,
-		Qualified: p.Qualified, Witnesses: p.Witnesses, BaseURL: a.Config.BaseURL}
-}
-
-func (a *Appliance) openTSU(ctx context.Context) (*tsa.Unit, error) {
-	signer, err := a.Vault.Signer(ctx, tsu)
-	if err != nil {
-		return nil, fmt.Errorf("appliance: time-stamping key: %w", err)
-	}
-	policy, err := parseOID(a.Config.TSA.Policy)
-	if err != nil {
-		return nil, err
-	}
-	cert := a.PKI.CA(tsu)
-	if cert == nil {
-		return nil, errors.New("appliance: the time-stamping unit has no certificate")
-	}
-	var clock tsa.Clock = tsa.System{Accuracy: a.Config.TSA.accuracy()}
-	if a.Config.TSA.Clock == "unproven" {
-		if !a.opt.Unattended {
-			a.log.Warn("the clock is believed without proof; time-stamps are for demonstration only")
-		}
-		clock = tsa.Unproven{}
-	}
-	var last store.Token
-	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		last, err = tx.LatestToken(tsu)
-		return err
-	})
-	if err != nil && store.KindOf(err) != store.NotFound {
-		return nil, err
-	}
-	return tsa.New(tsa.Config{Name: tsu, Signer: signer, Certificate: cert, Chain: a.PKI.Chain(cert), Policy: policy,
-		Accuracy: a.Config.TSA.accuracy(), Hashes: []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512},
-		Clock: clock, Serials: serials{a.DB}, Archive: archive{a.DB}, Check: true, Last: last.GenTime, OnRefusal: a.stampRefused})
-}
-
-// stampRefused logs why a time-stamp was refused, and journals a clock that
-// can't be shown to be right, once a minute at most.
-func (a *Appliance) stampRefused(ctx context.Context, account string, err error) {
-	a.log.Warn("time-stamp refused", "account", account, "err", err)
-	now := a.opt.Now().Unix() / 60
-	if tsa.KindOf(err) == tsa.TimeNotAvailable && a.anomaly.Swap(now) != now {
-		a.note(ctx, audit.Event{Actor: tsu, Event: "clock.anomaly", Subject: tsu})
-	}
+		Qualified: p.Qualified, Witnesses: p.Witnesses, BaseURL: a.Config.BaseURL, UnitKey: hsm.KeyType(a.Config.TSA.Key)}
 }
 
 // inspect runs the inspection in a process of its own, started from this same
@@ -296,6 +265,11 @@ func (a *Appliance) Close() error {
 	if a.lock != nil {
 		defer unlock(a.lock)
 	}
+	if a.Ledger != nil {
+		if err := a.Ledger.Close(); err != nil {
+			a.log.Error("the record of time-stamps was not closed well", "err", err)
+		}
+	}
 	if a.DB != nil {
 		return a.DB.Close()
 	}
@@ -330,28 +304,8 @@ func (a *Appliance) JournalKeys(ctx context.Context) (map[string]crypto.PublicKe
 	return map[string]crypto.PublicKey{journal: s.Public()}, nil
 }
 
-// serials reserves time-stamp serial numbers durably.
-type serials struct{ db *store.DB }
-
-func (s serials) Reserve(ctx context.Context, unit string, n int64) (first int64, err error) {
-	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		first, err = tx.ReserveSerials(unit, n)
-		return err
-	})
-	return first, err
-}
-
-// archive keeps every time-stamp token before it is given out.
-type archive struct{ db *store.DB }
-
-func (a archive) Put(ctx context.Context, s tsa.Stamped) error {
-	return a.db.Write(ctx, func(tx *store.Tx) error {
-		return tx.PutToken(store.Token{Serial: fmt.Sprintf("%s/%x", s.Unit, s.Serial), Unit: s.Unit, Hash: s.Hash.String(), Imprint: s.Imprint,
-			GenTime: s.GenTime, Account: s.Account, DER: s.DER})
-	})
-}
-
-func parseOID(s string) (asn1.ObjectIdentifier, error) {
+// ParseOID reads an object identifier in dotted decimal.
+func ParseOID(s string) (asn1.ObjectIdentifier, error) {
 	var oid asn1.ObjectIdentifier
 	for part := range strings.SplitSeq(s, ".") {
 		n, err := strconv.Atoi(part)
@@ -364,11 +318,6 @@ func parseOID(s string) (asn1.ObjectIdentifier, error) {
 		return nil, fmt.Errorf("appliance: %q is not an object identifier", s)
 	}
 	return oid, nil
-}
-
-// Timestamp answers an RFC 3161 request; a refusal is an answer too.
-func (a *Appliance) Timestamp(ctx context.Context, request []byte, account string) []byte {
-	return a.TSU.Respond(ctx, request, account)
 }
 
 // OCSP answers a status request about certificates of ca.

@@ -7,9 +7,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"sigillo/hsm"
 )
 
 // Config is the appliance's configuration file, sigillo.toml in its folder.
@@ -49,18 +50,70 @@ type HSM struct {
 	Environment []string `toml:"environment,omitempty"`
 }
 
-// TSA configures the time-stamping unit.
+// TSA configures the time-stamping authority.
 type TSA struct {
-	// Clock is "system": the kernel must show that the clock is disciplined
-	// and within Accuracy, or no stamp is made; or "unproven": the clock is
-	// believed, for demonstrations only.
+	// Clock is "system": the clock must be shown to be right, by the kernel and,
+	// where they are named, by chronyd and a second chronyd, or no stamp is made;
+	// or "unverified": the clock is believed, for demonstrations only. Stamps are
+	// then made under UnverifiedPolicy alone.
 	Clock string `toml:"clock"`
-	// Policy is the time-stamping policy's object identifier.
-	Policy string `toml:"policy"`
+	// Chrony is the chronyd that sets the clock: the path of its command socket or
+	// a loopback address and port. SecondChrony is another one, on other servers,
+	// that only watches (chronyd -x). Empty: there is none.
+	Chrony       string `toml:"chrony,omitempty"`
+	SecondChrony string `toml:"second_chrony,omitempty"`
+	// GraceSeconds is how long the kernel may say that the clock is not
+	// synchronised, after it was, before the clock is stopped: a restart of chronyd
+	// takes some seconds. No stamp is made meanwhile.
+	GraceSeconds int `toml:"grace_seconds"`
 	// AccuracyMS is the declared accuracy in milliseconds, at most 1000.
 	AccuracyMS int `toml:"accuracy_ms"`
-	// Anonymous lets anybody on the network ask for time-stamps.
+	// Node is the number of this node, 0 to 127. It is part of every serial
+	// number: no other node may ever have it.
+	Node uint32 `toml:"node"`
+	// Key is the type of the keys of new units: p256, p384, rsa2048, rsa3072,
+	// rsa4096.
+	Key string `toml:"key"`
+	// PSS has RSA units sign with RSASSA-PSS.
+	PSS bool `toml:"pss,omitempty"`
+	// RollDays is how many days before the end of its three months a unit's
+	// successor takes over. 0: units are replaced by hand only.
+	RollDays int `toml:"roll_days"`
+	// PassphraseFile holds the passphrase that starts the units, for machines that
+	// nobody attends; readable by the vault's user only. Empty: an operator starts
+	// the units with `sigillo tsa start` each time the machine was started.
+	PassphraseFile string `toml:"passphrase_file,omitempty"`
+	// Anonymous lets anybody on the network ask for time-stamps: the account
+	// "anonymous" is made, and its terms can be changed like any other's.
 	Anonymous bool `toml:"anonymous"`
+	// Page opens the page that stamps a file without uploading it: "" to nobody,
+	// "holders" to holders who have signed in, "public" to everybody (which needs
+	// anonymous).
+	Page string `toml:"page"`
+	// UnverifiedPolicy is the policy that stamps state whose time nobody vouches
+	// for.
+	UnverifiedPolicy string `toml:"unverified_policy"`
+	// Policies are those stamped under. The first is for requests that name none.
+	Policies []StampPolicy `toml:"policies"`
+}
+
+// StampPolicy is a policy of the time-stamping authority.
+type StampPolicy struct {
+	// Name stands in addresses (/tsa/NAME) and on pages.
+	Name string `toml:"name"`
+	// OID is what requests ask for and tokens state.
+	OID string `toml:"oid"`
+	// Profile "2013" accepts SHA-1 and SHA-256 digests and no others, as the rules
+	// of 2013 had it. Empty: today's.
+	Profile string `toml:"profile,omitempty"`
+	// Hashes are the digests that are accepted: SHA-256, SHA-384, SHA-512,
+	// SHA3-256, SHA3-384, SHA3-512. None: the first three.
+	Hashes []string `toml:"hashes,omitempty"`
+	// Qualified says in the tokens that they are qualified time-stamps. It needs
+	// pki.qualified and a verified clock.
+	Qualified bool `toml:"qualified,omitempty"`
+	// Series names the row of units that stamp under this policy.
+	Series string `toml:"series,omitempty"`
 }
 
 // PKI configures the certification authority.
@@ -80,7 +133,9 @@ func DefaultConfig() Config {
 	return Config{
 		Listen: "127.0.0.1:8080", BaseURL: "http://127.0.0.1:8080", MaxUploadMB: 200,
 		HSM: HSM{Module: "/usr/lib/softhsm/libsofthsm2.so", Token: "sigillo"},
-		TSA: TSA{Clock: "unproven", Policy: "1.3.6.1.4.1.99999.1.3", AccuracyMS: 1000, Anonymous: true},
+		TSA: TSA{Clock: "unverified", GraceSeconds: 30, AccuracyMS: 1000, Key: string(hsm.P256), RollDays: 10, Anonymous: true, Page: "holders",
+			UnverifiedPolicy: "1.3.6.1.4.1.99999.1.3.99",
+			Policies:         []StampPolicy{{Name: "default", OID: "1.3.6.1.4.1.99999.1.3"}}},
 		PKI: PKI{Country: "IT", Organisation: "Sigillo Dimostrazione", OrganisationID: "VATIT-00000000000",
 			Witnesses: []string{"Primo Testimone", "Seconda Testimone"}},
 	}
@@ -99,6 +154,7 @@ func (l Layout) Documents() string { return l.join("documents") }
 func (l Layout) Pages() string     { return l.join("pages") }
 func (l Layout) Lock() string      { return l.join("appliance.lock") }
 func (l Layout) Record() string    { return l.join("ceremony.txt") }
+func (l Layout) Ledger() string    { return l.join("stamps") }
 func (l Layout) Root() string      { return l.join("root.pem") }
 func (l Layout) VaultDir() string  { return l.join("vault") }
 func (l Layout) VaultDB() string   { return l.join("vault", "vault.db") }
@@ -140,14 +196,10 @@ func (c Config) Check() error {
 		return errors.New("appliance: without TLS only a loopback address may be served; set tls_certificate and tls_key")
 	case c.MaxUploadMB < 1 || c.MaxUploadMB > 4096:
 		return errors.New("appliance: max_upload_mb must be between 1 and 4096")
-	case c.TSA.Clock != "system" && c.TSA.Clock != "unproven":
-		return errors.New(`appliance: tsa.clock must be "system" or "unproven"`)
-	case c.TSA.AccuracyMS < 1 || c.TSA.AccuracyMS > 1000:
-		return errors.New("appliance: tsa.accuracy_ms must be between 1 and 1000")
 	case c.HSM.Module == "" || c.HSM.Token == "" || c.HSM.PINFile == "":
 		return errors.New("appliance: hsm.module, hsm.token and hsm.pin_file must be set")
 	}
-	return nil
+	return c.checkTSA()
 }
 
 // Save writes the configuration, readable by the owner only.
@@ -158,5 +210,3 @@ func (c Config) Save(dir string) error {
 	}
 	return os.WriteFile(Layout{dir}.Config(), data, 0o600)
 }
-
-func (c TSA) accuracy() time.Duration { return time.Duration(c.AccuracyMS) * time.Millisecond }

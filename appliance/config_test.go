@@ -3,6 +3,8 @@ package appliance
 import (
 	"errors"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,9 +28,19 @@ func TestConfigCheck(t *testing.T) {
 		{"no upload", "max_upload_mb", func(c *Config) { c.MaxUploadMB = 0 }},
 		{"a wished-for clock", "tsa.clock", func(c *Config) { c.TSA.Clock = "trusted" }},
 		{"a bad accuracy", "accuracy", func(c *Config) { c.TSA.AccuracyMS = 2000 }},
+		{"no policy", "policy", func(c *Config) { c.TSA.Policies = nil }},
+		{"no such digest", "MD5", func(c *Config) { c.TSA.Policies = []StampPolicy{{Name: "p", OID: "1.2.3", Hashes: []string{"MD5"}}} }},
+		{"half of the rules of 2013", "2013", func(c *Config) {
+			c.TSA.Policies = []StampPolicy{{Name: "p", OID: "1.2.3", Profile: "2013", Hashes: []string{"SHA-512"}}}
+		}},
+		{"qualified for nothing", "pki.qualified", func(c *Config) { c.TSA.Policies[0].Qualified = true }},
+		{"a page for nobody known", "anonymous", func(c *Config) { c.TSA.Page, c.TSA.Anonymous = "public", false }},
+		{"a node too many", "node", func(c *Config) { c.TSA.Node = 128 }},
+		{"a key nobody has", "tsa.key", func(c *Config) { c.TSA.Key = "rsa1024" }},
 		{"no PIN", "pin_file", func(c *Config) { c.HSM.PINFile = "" }},
 	} {
 		c := good
+		c.TSA.Policies = slices.Clone(good.TSA.Policies)
 		tc.change(&c)
 		if err := c.Check(); err == nil || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%s: %v", tc.name, err)
@@ -48,7 +60,7 @@ func TestLoadConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := LoadConfig(dir)
-	if err != nil || got.BaseURL != c.BaseURL || got.TSA != c.TSA {
+	if err != nil || got.BaseURL != c.BaseURL || !reflect.DeepEqual(got.TSA, c.TSA) {
 		t.Errorf("read back %+v, %v", got, err)
 	}
 	path := Layout{dir}.Config()

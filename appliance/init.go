@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -15,6 +16,8 @@ import (
 	"sigillo/audit"
 	"sigillo/pki"
 	"sigillo/store"
+	"sigillo/tsa/ledger"
+	"sigillo/vault"
 )
 
 // Init provisions a new appliance in dir and tells what it does on w:
@@ -22,7 +25,8 @@ import (
 //  1. The folder and its configuration. An appliance that is there already is
 //     left alone.
 //  2. The token: a fresh SoftHSM token in the folder, or the one that
-//     cfg.HSM names.
+//     cfg.HSM names. The passphrase of the time-stamping service: the one
+//     given, or a random one in a file.
 //  3. The vault starts in provisioning mode and tests the token; a token that
 //     does not enforce what we rely on is refused.
 //  4. The key ceremony: root, issuing and time-stamping authorities, the
@@ -58,6 +62,12 @@ func Init(ctx context.Context, dir string, cfg Config, opt Options, w io.Writer)
 			return err
 		}
 	}
+	if len(opt.Passphrase) == 0 {
+		if opt.Passphrase, err = randomPassphrase(l, &cfg); err != nil {
+			return err
+		}
+	}
+	defer clear(opt.Passphrase)
 	if err := cfg.Check(); err != nil {
 		return err
 	}
@@ -107,7 +117,11 @@ func (a *Appliance) ceremony(ctx context.Context, w io.Writer) error {
 		return fmt.Errorf("appliance: %w", err)
 	}
 	defer record.Close()
-	if err := pki.Ceremony(ctx, a.DB, a.Vault, a.pkiConfig(), a.opt.Now, record); err != nil {
+	keys := ceremonyKeys{a.Vault, a.opt.Passphrase}
+	if err := a.Vault.SetPassphrase(ctx, vault.PassphraseChange{Operator: "ceremony", New: bytes.Clone(keys.passphrase)}); err != nil {
+		return err
+	}
+	if err := pki.Ceremony(ctx, a.DB, keys, a.pkiConfig(), a.opt.Now, record); err != nil {
 		return err
 	}
 	if err := record.Sync(); err != nil {
@@ -117,7 +131,14 @@ func (a *Appliance) ceremony(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(w, "Ceremony    root, issuing and time-stamping authorities; record in", a.Layout.Record())
-	return nil
+	if err := a.startFirstUnit(ctx, keys); err != nil {
+		return err
+	}
+	l, err := ledger.Open(a.Layout.Ledger(), ledger.Options{Index: a.DB})
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // softToken makes a SoftHSM token inside the appliance's folder with a random
@@ -152,6 +173,17 @@ func softToken(ctx context.Context, exe string, l Layout, cfg *Config) error {
 		return fmt.Errorf("appliance: the token could not be made: %w: %s", err, out)
 	}
 	return nil
+}
+
+// randomPassphrase keeps a random passphrase of the time-stamping service in a
+// file that the vault reads: the units start without anybody.
+func randomPassphrase(l Layout, cfg *Config) ([]byte, error) {
+	passphrase := []byte(randomPIN())
+	cfg.TSA.PassphraseFile = filepath.Join(l.VaultDir(), "tsa-passphrase")
+	if err := os.WriteFile(cfg.TSA.PassphraseFile, passphrase, 0o600); err != nil {
+		return nil, fmt.Errorf("appliance: %w", err)
+	}
+	return passphrase, nil
 }
 
 func randomPIN() string {

@@ -26,6 +26,9 @@ func (a *Appliance) startJobs(ctx context.Context) {
 		// run does no harm.
 		{"revocation lists", 45 * time.Minute, a.PKI.PublishCRLs},
 		{"journal checkpoint", 10 * time.Minute, a.checkpoint},
+		// What `sigillo tsa account` changed beside us.
+		{"customers' accounts", 2 * time.Second, a.Customers.Refresh},
+		{"time-stamping units", time.Hour, a.rollUnits},
 		{"unfinished signatures", time.Minute, a.settle},
 		{"old page images", time.Hour, a.forgetPages},
 		{"expired sessions", time.Hour, a.forgetSessions},
@@ -76,6 +79,11 @@ func (a *Appliance) forgetPages(context.Context) error {
 // checkpoint has the head of the journal signed by the token, so that its tail
 // can't be cut off unseen.
 func (a *Appliance) checkpoint(ctx context.Context) error {
+	if a.Ledger != nil {
+		if err := a.noteHead(ctx); err != nil {
+			return err
+		}
+	}
 	s, err := a.Vault.Signer(ctx, journal)
 	if err != nil {
 		return err

@@ -19,9 +19,13 @@ func RunVault(ctx context.Context, dir string, provision bool, ready func()) err
 	if err != nil {
 		return err
 	}
+	backend, err := cfg.TSA.backend()
+	if err != nil {
+		return err
+	}
 	l := Layout{dir}
 	return vault.Serve(ctx, vault.Config{Socket: l.Socket(), StateDB: l.VaultDB(), Module: cfg.HSM.Module,
-		Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.BaseURL, Provision: provision}, ready)
+		Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.BaseURL, Provision: provision, TSA: backend}, ready)
 }
 
 // InitToken is the body of `sigillo vault --init-token`: it makes a token with

@@ -27,7 +27,7 @@ import (
 // put in.
 func (h *house) service(t *testing.T, change func(*signing.Config)) *signing.Service {
 	t.Helper()
-	cfg := signing.Config{DB: h.DB, Vault: h.Vault, Certificates: h.PKI, Stamper: h.TSU, Viewer: view.New(t.TempDir()),
+	cfg := signing.Config{DB: h.DB, Vault: h.Vault, Certificates: h.PKI, Stamper: h.Stamps, Viewer: view.New(t.TempDir()),
 		Inspect: func(ctx context.Context, path, name string) inspect.Report {
 			r, _ := worker.Inspect(ctx, "", path, name)
 			return r

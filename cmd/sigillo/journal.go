@@ -38,7 +38,7 @@ func runJournal(ctx context.Context, e env, args []string) int {
 		fmt.Fprintln(e.err, "sigillo:", err)
 		return exitUnreadable
 	}
-	return verifyJournals(ctx, e, a, keys, *asJSON)
+	return max(verifyJournals(ctx, e, a, keys, *asJSON), verifyStamps(ctx, e, a, *asJSON))
 }
 
 // verifyJournals checks the appliance's journal and the vault's own.

@@ -115,8 +115,9 @@ func open(t testing.TB, dir string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv, err := web.New(web.Config{Signing: a.Signing, Accounts: a, Timestamping: a, Status: a, Health: a,
-		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Log: quiet()})
+	face := webConfig(a)
+	face.Log = quiet()
+	srv, err := web.New(face)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"sigillo/appliance"
 	"sigillo/signing/cage"
 	"sigillo/signing/worker"
+	"sigillo/tsa/clock"
 	"sigillo/web"
 )
 
@@ -81,8 +82,7 @@ func serve(ctx context.Context, e env, dir string, demo bool) error {
 		return err
 	}
 	defer a.Close()
-	srv, err := web.New(web.Config{Signing: a.Signing, Accounts: a, Timestamping: timestamping(a), Status: a, Health: a,
-		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Secure: strings.HasPrefix(a.Config.BaseURL, "https:")})
+	srv, err := web.New(webConfig(a))
 	if err != nil {
 		return err
 	}
@@ -97,12 +97,12 @@ func serve(ctx context.Context, e env, dir string, demo bool) error {
 	return srv.Serve(ctx, ln)
 }
 
-// timestamping is nil, and /tsa absent, unless anonymous requests are allowed.
-func timestamping(a *appliance.Appliance) web.Timestamping {
-	if !a.Config.TSA.Anonymous {
-		return nil
-	}
-	return a
+// webConfig is how the service faces the world.
+func webConfig(a *appliance.Appliance) web.Config {
+	return web.Config{Signing: a.Signing, Accounts: a, Status: a, Health: a,
+		Stamps: a.Stamps, Metrics: []web.Metrics{a.Stamps}, StampPage: web.StampPage(a.Config.TSA.Page),
+		UnverifiedClock: a.Config.TSA.Clock == string(clock.Unverified),
+		MaxUpload:       a.Config.MaxUploadMB * 1_000_000, Secure: strings.HasPrefix(a.Config.BaseURL, "https:")}
 }
 
 func listen(cfg appliance.Config) (net.Listener, error) {

@@ -1,0 +1,343 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"sigillo/appliance"
+	"sigillo/tsa/accounts"
+)
+
+// accountCommand is a word after `sigillo tsa account`. It takes the account's ID
+// and what it needs, and defines its own flags before they are parsed.
+type accountCommand struct {
+	name, args, help string
+	setup            func(fs *flag.FlagSet) func(context.Context, *accountWork) error
+}
+
+// accountWork is what an account command works with.
+type accountWork struct {
+	e     env
+	a     *appliance.Appliance
+	book  *accounts.Book
+	actor string
+	args  []string
+}
+
+var accountCommands = []accountCommand{
+	{"list", "[--csv]", "all accounts and what they have left", accountList},
+	{"show", "ID", "terms, credentials and lots of an account", accountShow},
+	{"add", "ID --name NAME [--unlimited] …", "make an account", accountAdd},
+	{"terms", "ID --name NAME …", "replace the terms of an account", accountTerms},
+	{"buy", "ID QUANTITY [--expires DAY] [--note TEXT]", "book a prepaid lot", accountBuy},
+	{"cancel", "ID LOT --reason TEXT", "void what is left of a lot", accountCancel},
+	{"password", "ID USERNAME", "make a user name and password for HTTP Basic", accountPassword},
+	{"token", "ID NAME", "make a bearer token", accountToken},
+	{"certificate", "ID FILE.pem [--key]", "know an account by its TLS client certificate, or key", accountCertificate},
+	{"revoke", "ID CREDENTIAL", "end a credential", accountRevoke},
+	{"suspend", "ID --reason TEXT", "refuse all requests of an account", reasoned((*accounts.Book).Suspend)},
+	{"resume", "ID --reason TEXT", "end a suspension", reasoned((*accounts.Book).Resume)},
+	{"close", "ID --reason TEXT", "end an account for good", reasoned((*accounts.Book).CloseAccount)},
+	{"report", "[--from DAY] [--to DAY]", "what was used, by account, month and lot, as CSV", accountReport},
+}
+
+func tsaAccount(ctx context.Context, e env, args []string) int {
+	for _, c := range accountCommands {
+		if len(args) == 0 || c.name != args[0] {
+			continue
+		}
+		f := newTSAFlags(e, "account "+c.name)
+		do := c.setup(f.FlagSet)
+		return f.beside(ctx, e, args[1:], func(a *appliance.Appliance) error {
+			return do(ctx, &accountWork{e: e, a: a, book: a.Customers, actor: *f.operator, args: f.Args()})
+		})
+	}
+	fmt.Fprint(e.err, "usage: sigillo tsa account COMMAND [--dir DIR] [--operator NAME] …\n\n")
+	for _, c := range accountCommands {
+		fmt.Fprintf(e.err, "  %-52s %s\n", c.name+" "+c.args, c.help)
+	}
+	return exitUsage
+}
+
+// need checks the number of arguments and says which they are.
+func (w *accountWork) need(what ...string) error {
+	if len(w.args) != len(what) {
+		return fmt.Errorf("give %s", strings.Join(what, " and "))
+	}
+	return nil
+}
+
+func accountList(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	asCSV := fs.Bool("csv", false, "as CSV")
+	return func(_ context.Context, w *accountWork) error {
+		if *asCSV {
+			return w.book.Summary(w.e.out)
+		}
+		t := tabwriter.NewWriter(w.e.out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(t, "ACCOUNT\tNAME\tSTATE\tUSED\tLEFT")
+		for _, a := range w.book.Accounts() {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", a.ID, a.Name, a.State, a.Used(), left(a))
+		}
+		return t.Flush()
+	}
+}
+
+func left(a *accounts.Account) string {
+	if n := a.Left(); n != accounts.Unlimited {
+		return strconv.FormatInt(n, 10)
+	}
+	return "unlimited"
+}
+
+func accountShow(*flag.FlagSet) func(context.Context, *accountWork) error {
+	return func(ctx context.Context, w *accountWork) error {
+		if err := w.need("the account's ID"); err != nil {
+			return err
+		}
+		a, err := w.book.Account(w.args[0])
+		if err != nil {
+			return err
+		}
+		credentials, err := w.book.Credentials(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		return printAccount(w.e.out, a, credentials)
+	}
+}
+
+func printAccount(out io.Writer, a *accounts.Account, credentials []accounts.Credential) error {
+	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(t, "account\t%s (%s)\nname\t%s\nused\t%d\nleft\t%s\n", a.ID, a.State, a.Name, a.Used(), left(a))
+	if a.Rate > 0 {
+		fmt.Fprintf(t, "rate\t%g a second, %d at once\n", a.Rate, a.Burst)
+	}
+	for _, n := range a.Networks {
+		fmt.Fprintf(t, "network\t%v\n", n)
+	}
+	for _, p := range a.Policies {
+		fmt.Fprintf(t, "policy\t%v\n", p)
+	}
+	if a.Note != "" {
+		fmt.Fprintf(t, "note\t%s\n", a.Note)
+	}
+	for _, c := range credentials {
+		fmt.Fprintf(t, "credential\t%s\t%s %s%s%s\n", c.ID, c.Kind, c.Name, until(", good until ", c.Expires), until(", revoked ", c.Revoked))
+	}
+	for _, l := range a.Lots() {
+		fmt.Fprintf(t, "lot\t%s\t%d of %d used%s%s %s\n", l.ID, l.Used, l.Quantity, until(", lapses ", l.Expires), until(", cancelled ", l.Cancelled), l.Note)
+	}
+	return t.Flush()
+}
+
+func until(words string, t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return words + t.Format(time.DateOnly)
+}
+
+// termFlags are the flags for the terms of an account.
+func termFlags(fs *flag.FlagSet) func() (accounts.Terms, error) {
+	var t accounts.Terms
+	fs.StringVar(&t.Name, "name", "", "name of the customer")
+	fs.BoolVar(&t.Unlimited, "unlimited", false, "stamps are not counted against lots")
+	fs.Float64Var(&t.Rate, "rate", 0, "stamps a second in the long run; 0: no limit")
+	fs.Int64Var(&t.Burst, "burst", 0, "stamps at once; 0: one second's worth")
+	fs.Int64Var(&t.Low, "low", 0, "tell the operator when so many are left")
+	fs.StringVar(&t.Note, "note", "", "for people")
+	fs.BoolVar(&t.ByNetwork, "by-network", false, "coming from one of the networks is enough")
+	networks := fs.String("networks", "", "networks it may come from, such as 192.0.2.0/24,2001:db8::/32")
+	policies := fs.String("policies", "", "object identifiers of the policies it may ask for; none: all")
+	return func() (accounts.Terms, error) {
+		var err error
+		if *networks != "" {
+			if t.Networks, err = accounts.Networks(strings.Split(*networks, ",")...); err != nil {
+				return t, err
+			}
+		}
+		if *policies != "" {
+			for p := range strings.SplitSeq(*policies, ",") {
+				oid, err := appliance.ParseOID(p)
+				if err != nil {
+					return t, err
+				}
+				t.Policies = append(t.Policies, oid)
+			}
+		}
+		return t, nil
+	}
+}
+
+func accountAdd(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	return withTerms(fs, (*accounts.Book).Create)
+}
+
+func accountTerms(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	return withTerms(fs, (*accounts.Book).SetTerms)
+}
+
+func withTerms(fs *flag.FlagSet, do func(*accounts.Book, context.Context, string, string, accounts.Terms) error) func(context.Context, *accountWork) error {
+	terms := termFlags(fs)
+	return func(ctx context.Context, w *accountWork) error {
+		if err := w.need("the account's ID"); err != nil {
+			return err
+		}
+		t, err := terms()
+		if err != nil {
+			return err
+		}
+		return do(w.book, ctx, w.actor, w.args[0], t)
+	}
+}
+
+func accountBuy(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	expires := fs.String("expires", "", "day on which it lapses")
+	note := fs.String("note", "", "such as the number of the invoice")
+	return func(ctx context.Context, w *accountWork) error {
+		if err := w.need("the account's ID", "the number of stamps"); err != nil {
+			return err
+		}
+		n, err := strconv.ParseInt(w.args[1], 10, 64)
+		if err != nil {
+			return errors.New("the number of stamps is no number")
+		}
+		l := accounts.Lot{Quantity: n, Note: *note}
+		if l.Expires, err = parseTime(*expires); err != nil {
+			return err
+		}
+		if l, err = w.book.Buy(ctx, w.actor, w.args[0], l); err == nil {
+			fmt.Fprintf(w.e.out, "lot %s: %d stamps\n", l.ID, l.Quantity)
+		}
+		return err
+	}
+}
+
+func accountCancel(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	return func(ctx context.Context, w *accountWork) error {
+		if err := w.need("the account's ID", "the lot"); err != nil {
+			return err
+		}
+		return w.book.Cancel(ctx, w.actor, w.args[0], w.args[1], fs.Lookup("reason").Value.String())
+	}
+}
+
+func accountPassword(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	expires := fs.String("expires", "", "day after which it is refused")
+	own := fs.Bool("own", false, "ask for the password instead of making one")
+	return func(ctx context.Context, w *accountWork) error {
+		if err := w.need("the account's ID", "the user name"); err != nil {
+			return err
+		}
+		at, err := parseTime(*expires)
+		if err != nil {
+			return err
+		}
+		var password []byte
+		if *own {
+			if password, err = askPassword(w.e, bufio.NewReader(w.e.in), "Password: "); err != nil {
+				return err
+			}
+			defer clear(password)
+		}
+		c, made, err := w.book.SetPassword(ctx, w.actor, w.args[0], w.args[1], password, at)
+		if err == nil {
+			fmt.Fprintf(w.e.out, "credential  %s\nuser name   %s\n", c.ID, c.Name)
+			if made != "" {
+				fmt.Fprintf(w.e.out, "password    %s  (shown this once)\n", made)
+			}
+		}
+		return err
+	}
+}
+
+func accountToken(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	expires := fs.String("expires", "", "day after which it is refused")
+	return func(ctx context.Context, w *accountWork) error {
+		if err := w.need("the account's ID", "a name for the token"); err != nil {
+			return err
+		}
+		at, err := parseTime(*expires)
+		if err != nil {
+			return err
+		}
+		c, token, err := w.book.IssueBearer(ctx, w.actor, w.args[0], w.args[1], at)
+		if err == nil {
+			fmt.Fprintf(w.e.out, "credential  %s\ntoken       %s  (shown this once)\n", c.ID, token)
+		}
+		return err
+	}
+}
+
+func accountCertificate(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	key := fs.Bool("key", false, "any certificate with this public key, so that a renewal goes unnoticed")
+	name := fs.String("name", "", "for people (default: the certificate's subject)")
+	return func(ctx context.Context, w *accountWork) error {
+		if err := w.need("the account's ID", "the certificate's file"); err != nil {
+			return err
+		}
+		certs, err := readCertificates(w.args[1])
+		if err != nil {
+			return err
+		}
+		if *name == "" {
+			*name = certs[0].Subject.CommonName
+		}
+		c, err := w.book.AddCertificate(ctx, w.actor, w.args[0], *name, certs[0], *key, time.Time{})
+		if err == nil {
+			fmt.Fprintf(w.e.out, "credential  %s\n", c.ID)
+		}
+		return err
+	}
+}
+
+func accountRevoke(*flag.FlagSet) func(context.Context, *accountWork) error {
+	return func(ctx context.Context, w *accountWork) error {
+		if err := w.need("the account's ID", "the credential"); err != nil {
+			return err
+		}
+		return w.book.Revoke(ctx, w.actor, w.args[0], w.args[1])
+	}
+}
+
+func reasoned(do func(*accounts.Book, context.Context, string, string, string) error) func(*flag.FlagSet) func(context.Context, *accountWork) error {
+	return func(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+		return func(ctx context.Context, w *accountWork) error {
+			if err := w.need("the account's ID"); err != nil {
+				return err
+			}
+			return do(w.book, ctx, w.actor, w.args[0], fs.Lookup("reason").Value.String())
+		}
+	}
+}
+
+func accountReport(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	from, to := fs.String("from", "", "not before this day"), fs.String("to", "", "before this day")
+	return func(ctx context.Context, w *accountWork) error {
+		begin, err := parseTime(*from)
+		if err != nil {
+			return err
+		}
+		end, err := parseTime(*to)
+		if err != nil {
+			return err
+		}
+		months, err := w.a.Ledger.Months(ctx, begin, end)
+		if err != nil {
+			return err
+		}
+		var uses []accounts.MonthUse
+		for _, m := range months {
+			uses = append(uses, accounts.MonthUse(m))
+		}
+		return w.book.Report(w.e.out, uses)
+	}
+}
