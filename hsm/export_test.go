@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"crypto"
+	"errors"
 	"sync"
 
 	"github.com/miekg/pkcs11"
@@ -266,14 +267,14 @@ func (x *faulty) random(s sessionID, n int) ([]byte, error) {
 func RV(code uint) error { return pkcs11.Error(code) }
 
 // RawSigner gives the bare calls of the module for one signature with the key of
-// that label, in a session of its own.
+// that label as it stays in the token, in a session of its own.
 func (t *Token) RawSigner(label string) (sign func() error, done func(), err error) {
 	k, err := t.Signer(label)
 	if err != nil {
 		return nil, nil, err
 	}
 	t.mu.Lock()
-	key, slot := t.objects[label].handle, t.slot
+	key, slot := t.objects[label].stays, t.slot
 	t.mu.Unlock()
 	s, err := t.api.open(slot, false)
 	if err != nil {
@@ -288,4 +289,44 @@ func (t *Token) RawSigner(label string) (sign func() error, done func(), err err
 		_, err := t.api.sign(s, j.mech, key, j.data, out)
 		return err
 	}, func() { _ = t.api.close(s) }, nil
+}
+
+// Copied reports whether the key of that label is used through a copy.
+func (t *Token) Copied(label string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.objects[label]
+	return o.handle != o.stays
+}
+
+// TryToRead tries to get the key behind the handle in use out of the token.
+func (t *Token) TryToRead(label string) error {
+	t.mu.Lock()
+	o, s := t.objects[label], t.keep
+	t.mu.Unlock()
+	_, read := t.api.attribute(s, o.handle, pkcs11.CKA_VALUE)
+	kek, err := t.api.generate(s, mech(pkcs11.CKM_AES_KEY_GEN), secretTemplate(pkcs11.CKK_AES, false, pkcs11.CKA_WRAP))
+	if err != nil {
+		return nil
+	}
+	defer t.api.destroy(s, kek)
+	_, wrap := t.api.wrap(s, mech(pkcs11.CKM_AES_KEY_WRAP_PAD), kek, o.handle)
+	again := t.api.set(s, o.handle, attr(pkcs11.CKA_EXTRACTABLE, true))
+	if read == nil || wrap == nil || again == nil {
+		return nil
+	}
+	return errors.Join(read, wrap, again)
+}
+
+// Widen makes a key good for decryption too.
+func (t *Token) Widen(label string) error {
+	t.mu.Lock()
+	o, slot := t.objects[label], t.slot
+	t.mu.Unlock()
+	s, err := t.api.open(slot, true)
+	if err != nil {
+		return err
+	}
+	defer t.api.close(s)
+	return t.api.set(s, o.stays, attr(pkcs11.CKA_DECRYPT, true))
 }

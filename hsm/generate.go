@@ -34,17 +34,30 @@ func (t *Token) has(s *session, label string) (bool, error) {
 // GenerateSigner makes a persistent key pair: sensitive, not extractable, good
 // for signing only, not modifiable. Conflict if the label is taken.
 func (t *Token) GenerateSigner(ctx context.Context, label string, kt KeyType) (*Signer, error) {
+	return t.generateSigner(ctx, label, kt, false)
+}
+
+// GenerateFastSigner is GenerateSigner for a key that signs thousands of times a
+// second: its attributes may be changed, because a token copies no other key, and a
+// Signer uses such a key through a copy in a session if that is to be had (see
+// sessionCopy). It cannot become extractable, nor readable, by the change; if it
+// becomes good for more than signing it is refused when it is looked up.
+func (t *Token) GenerateFastSigner(ctx context.Context, label string, kt KeyType) (*Signer, error) {
+	return t.generateSigner(ctx, label, kt, true)
+}
+
+func (t *Token) generateSigner(ctx context.Context, label string, kt KeyType, modifiable bool) (*Signer, error) {
 	spec, err := kt.spec()
 	if err != nil {
 		return nil, err
 	}
 	id := make([]byte, 16)
 	rand.Read(id) // never fails (crypto/rand)
-	named := attr(pkcs11.CKA_LABEL, label, pkcs11.CKA_ID, id, pkcs11.CKA_MODIFIABLE, false)
+	named := attr(pkcs11.CKA_LABEL, label, pkcs11.CKA_ID, id)
 	err = t.generate(ctx, label, func(s *session) error {
 		_, _, err := t.api.generatePair(s.id, mech(spec.generate),
-			append(spec.publicTemplate(true), named...),
-			append(spec.privateTemplate(true, false), named...))
+			append(append(spec.publicTemplate(true), named...), attr(pkcs11.CKA_MODIFIABLE, false)...),
+			append(append(spec.privateTemplate(true, false), named...), attr(pkcs11.CKA_MODIFIABLE, modifiable)...))
 		return err
 	})
 	if err != nil {
@@ -116,10 +129,18 @@ func (t *Token) DestroySigner(ctx context.Context, label string) error {
 				return err
 			}
 			t.mu.Lock()
+			used := t.objects[label]
 			delete(t.objects, label)
 			t.mu.Unlock()
+			var errs []error
+			for _, c := range []object{o, used} { // the copies in the session
+				if c.handle != c.stays {
+					errs = append(errs, t.api.destroy(s.id, c.handle))
+				}
+			}
 			// The public half goes last: without it what is left would not be found.
-			return errors.Join(t.api.destroy(s.id, o.handle), t.api.destroy(s.id, public))
+			errs = append(errs, t.api.destroy(s.id, o.stays), t.api.destroy(s.id, public))
+			return errors.Join(errs...)
 		})
 	})
 }

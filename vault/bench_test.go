@@ -5,6 +5,9 @@ import (
 	"crypto"
 	"crypto/rand"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -79,36 +82,78 @@ func BenchmarkRaw(b *testing.B) {
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "signatures/s")
 }
 
-// BenchmarkToken is what a token in the HSM gives: its key used as a crypto.Signer,
-// by as many goroutines as there are processors, and time-stamps of the whole vault
-// with 32 callers over the socket, each verified in the vault before it leaves. The
-// floor under both is BenchmarkRaw of package hsm.
+// BenchmarkToken is what a token in the HSM gives through the whole vault: time-stamps
+// with 32 callers over the socket, each verified in the vault before it leaves, beside
+// the bare signatures of a key that stays in the token, by as many goroutines as there
+// are processors. Both in turn, a moment each, so that a busy machine is as busy for
+// the one as for the other; "share" is the rate of the stamps over that of the
+// signatures, "cpu-share" the processor time of the signatures over that of the stamps.
 func BenchmarkToken(b *testing.B) {
 	for _, kt := range []hsm.KeyType{hsm.P256, hsm.RSA2048, hsm.RSA3072} {
-		r := newTSARig(b, nil)
-		u := r.newActiveUnit(cmstest.New(b), kt, time.Time{}, time.Time{})
-		tok, err := openToken(r.cfg)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer tok.Close()
-		key, err := tok.Signer(u.Name)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(string(kt)+"/signer", func(b *testing.B) {
-			b.ReportAllocs()
-			begin := processor()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if _, err := key.SignContext(context.Background(), make32(), crypto.SHA256); err != nil {
-						b.Error(err)
-					}
-				}
-			})
-			b.ReportMetric(float64(processor()-begin)/float64(b.N)/1e3, "cpu-us/op")
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "stamps/s")
+		b.Run(string(kt), func(b *testing.B) {
+			r := newTSARig(b, nil)
+			r.newActiveUnit(cmstest.New(b), kt, time.Time{}, time.Time{})
+			tok, err := openToken(r.cfg)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer tok.Close()
+			bare, err := tok.GenerateSigner(context.Background(), "bare", kt)
+			if err != nil {
+				b.Fatal(err)
+			}
+			q, digest := stampRequest(b), make32()
+			var signs, stamps turn
+			b.ResetTimer()
+			for range b.N {
+				signs.take(b, runtime.GOMAXPROCS(0), func() error {
+					_, err := bare.SignContext(context.Background(), digest, crypto.SHA256)
+					return err
+				})
+				stamps.take(b, callers, func() error {
+					_, err := r.c.Stamp(context.Background(), q)
+					return err
+				})
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(signs.rate(), "signatures/s")
+			b.ReportMetric(stamps.rate(), "stamps/s")
+			b.ReportMetric(stamps.rate()/signs.rate(), "share")
+			b.ReportMetric(signs.each(), "cpu-us/signature")
+			b.ReportMetric(stamps.each(), "cpu-us/stamp")
+			b.ReportMetric(signs.each()/stamps.each(), "cpu-share")
 		})
-		b.Run(string(kt)+"/stamp", func(b *testing.B) { benchStamp(b, r.c) })
 	}
 }
+
+// turn adds up moments of work.
+type turn struct {
+	n        int64
+	wall, pt time.Duration
+}
+
+const moment = 100 * time.Millisecond
+
+// take does the work for a moment, by so many goroutines.
+func (t *turn) take(b *testing.B, goroutines int, work func() error) {
+	began, used := time.Now(), processor()
+	var n atomic.Int64
+	var wg sync.WaitGroup
+	for range goroutines {
+		wg.Go(func() {
+			for time.Since(began) < moment {
+				if err := work(); err != nil {
+					b.Error(err)
+					return
+				}
+				n.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	t.n, t.wall, t.pt = t.n+n.Load(), t.wall+time.Since(began), t.pt+processor()-used
+}
+
+func (t *turn) rate() float64 { return float64(t.n) / t.wall.Seconds() }
+
+func (t *turn) each() float64 { return t.pt.Seconds() * 1e6 / float64(t.n) }

@@ -25,6 +25,7 @@ type token interface {
 	Info() hsm.Info
 	Has(label string) (bool, error)
 	GenerateSigner(ctx context.Context, label string, kt hsm.KeyType) (*hsm.Signer, error)
+	GenerateFastSigner(ctx context.Context, label string, kt hsm.KeyType) (*hsm.Signer, error)
 	DestroySigner(ctx context.Context, label string) error
 	GenerateMaster(ctx context.Context, label string) error
 	GenerateMACKey(ctx context.Context, label string) error

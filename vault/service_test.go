@@ -363,3 +363,32 @@ func TestWrongConfig(t *testing.T) {
 	_, err := r.c.TimeStamping(t.Context())
 	want(t, err, NotAllowed)
 }
+
+// TestServiceBusy: readers whose snapshot is older than a change made meanwhile do
+// not take it for one that was put back.
+func TestServiceBusy(t *testing.T) {
+	t.Parallel()
+	r := newTSARig(t, nil)
+	r.newUnit(cmstest.New(t), "p256", time.Time{}, time.Time{})
+	v, done := r.direct()
+	defer done()
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for !over.Load() {
+				if _, err := v.tsa.report(context.Background()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 300 {
+		if _, _, err := v.tsa.Reserve(context.Background(), "tsu-1", 1, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	over.Store(true)
+	wg.Wait()
+}

@@ -85,8 +85,9 @@ func (v *server) unitMAC(u store.TSAUnit) []byte {
 	return newMessage("sigillo tsa unit v1").text(u.Name).num(u.Number).bytes(u.Record).mac(&v.rowKey)
 }
 
-// root reads the root row and checks it.
-func (s *service) root(tx *store.Tx) (*root, error) {
+// root reads the root row and checks it. least is the newest version that was known
+// before the transaction began: a snapshot may well be older than what is known now.
+func (s *service) root(tx *store.Tx, least int64) (*root, error) {
 	row, err := tx.TSARoot()
 	if store.KindOf(err) == store.NotFound {
 		return nil, errServiceTampered
@@ -95,7 +96,7 @@ func (s *service) root(tx *store.Tx) (*root, error) {
 		return nil, because(err, "the vault's state cannot be read")
 	}
 	r := &root{version: row.Version}
-	if !hmac.Equal(row.MAC, s.v.rootMAC(row)) || row.Version < s.newest() || json.Unmarshal(row.Record, r) != nil || r.Units == nil {
+	if !hmac.Equal(row.MAC, s.v.rootMAC(row)) || row.Version < least || json.Unmarshal(row.Record, r) != nil || r.Units == nil {
 		return nil, errServiceTampered
 	}
 	return r, nil
@@ -142,8 +143,9 @@ func (n *versions) saw(v int64) {
 // change runs f on the root in one transaction and writes what it left.
 func (s *service) change(ctx context.Context, f func(*store.Tx, *root) error) error {
 	var version int64
+	least := s.newest()
 	err := s.v.db.Write(ctx, func(tx *store.Tx) error {
-		r, err := s.root(tx)
+		r, err := s.root(tx, least)
 		if err != nil {
 			return err
 		}
@@ -161,8 +163,9 @@ func (s *service) change(ctx context.Context, f func(*store.Tx, *root) error) er
 
 // look runs f on one snapshot of the root.
 func (s *service) look(ctx context.Context, f func(*store.Tx, *root) error) error {
+	least := s.newest()
 	err := s.v.db.Read(ctx, func(tx *store.Tx) error {
-		r, err := s.root(tx)
+		r, err := s.root(tx, least)
 		if err != nil {
 			return err
 		}
@@ -254,7 +257,7 @@ func (s *service) setUnit(tx *store.Tx, r *root, u *unit, first bool) error {
 // establish makes the first root, or finds that there was one.
 func (s *service) establish(ctx context.Context) error {
 	err := s.v.db.Write(ctx, func(tx *store.Tx) error {
-		r, err := s.root(tx)
+		r, err := s.root(tx, 0)
 		if err == nil {
 			if r.Node != s.cfg.Node {
 				return failf(NotAllowed, "the vault's state is of the node with the number %d, the configuration says %d; a number belongs to one node for ever", r.Node, s.cfg.Node)

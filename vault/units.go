@@ -49,7 +49,7 @@ func (s *service) makeUnit(ctx context.Context, id string, n *NewUnit) (*Unit, e
 		if u.State != UnitMaking {
 			return s.describeUnit(ctx, u.name)
 		}
-		k, err := s.v.tok.GenerateSigner(ctx, u.name, u.Type) // 3
+		k, err := s.v.tok.GenerateFastSigner(ctx, u.name, u.Type) // 3
 		taken := hsm.KindOf(err) == hsm.Conflict
 		if taken && again {
 			k, err = s.v.tok.Signer(u.name)

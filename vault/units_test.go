@@ -404,30 +404,35 @@ func TestRollOver(t *testing.T) {
 	t.Parallel()
 	r := newTSARig(t, nil)
 	ctx, pki := t.Context(), cmstest.New(t)
-	now := time.Now()
-	handover, over := now.Add(3*time.Second), now.Add(6*time.Second)
-	r.newActiveUnit(pki, "p256", now.Add(-time.Hour), over)
-	u, err := r.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "rsa2048", Consent: Consent{Operator: "job"}})
-	if err != nil || u.Name != "tsu-2" {
-		t.Fatalf("%+v, %v", u, err)
-	}
-	id := certify(t, pki, u.PublicKey, handover, now.Add(time.Hour))
-	if _, err := r.c.InstallUnit(ctx, "tsu-2", id.Certificate.Raw, [][]byte{pki.CA.Raw}); err != nil {
+	old, err := r.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "p256", Consent: consent()})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.c.ActivateUnit(ctx, "tsu-2", Consent{Operator: "job"}); err != nil {
-		t.Fatal(err)
+	next, err := r.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "rsa2048", Consent: consent()})
+	if err != nil || next.Name != "tsu-2" {
+		t.Fatalf("%+v, %v", next, err)
 	}
-	if s := r.stamp(pki); s.Unit != "tsu-1" {
-		t.Errorf("before the handover %s stamped", s.Unit)
+	now := time.Now() // keys take their time to make
+	handover, over := now.Add(3*time.Second).Truncate(time.Second), now.Add(5*time.Second).Truncate(time.Second)
+	take := func(u Unit, from, to time.Time, by Consent) {
+		t.Helper()
+		id := certify(t, pki, u.PublicKey, from, to)
+		if _, err := r.c.InstallUnit(ctx, u.Name, id.Certificate.Raw, [][]byte{pki.CA.Raw}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.c.ActivateUnit(ctx, u.Name, by); err != nil {
+			t.Fatal(err)
+		}
 	}
+	take(old, now.Add(-time.Hour), over, consent())
+	take(next, handover, now.Add(time.Hour), Consent{Operator: "job"}) // by the ticket
 	seen := map[string]bool{}
 	var units []string
 	serials := map[int64]bool{}
 	for time.Now().Before(over) {
 		s := r.stamp(pki)
-		if begun := handover.Truncate(time.Second); (s.Unit == "tsu-2") != !s.GenTime.Before(begun) {
-			t.Errorf("at %v %s stamped, the handover was at %v", s.GenTime, s.Unit, begun)
+		if (s.Unit == "tsu-2") != !s.GenTime.Before(handover) {
+			t.Errorf("at %v %s stamped, the handover was at %v", s.GenTime, s.Unit, handover)
 		}
 		if serials[s.Serial] {
 			t.Errorf("serial %d twice", s.Serial)
