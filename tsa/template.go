@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/asn1"
 	"math/big"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -253,19 +254,11 @@ func wrapped(tag byte, parts ...[]byte) []byte {
 	return append(appendHeader(nil, tag, len(contents)), contents...)
 }
 
-// appendInteger appends the contents of a positive INTEGER (X.690 §8.3).
+// appendInteger appends the contents of a positive INTEGER: as few octets as hold
+// its bits and a sign bit of zero (X.690 §8.3).
 func appendInteger(dst []byte, n int64) []byte {
-	started := false
-	for shift := 56; shift >= 0; shift -= 8 {
-		c := byte(n >> shift)
-		if !started && c == 0 && shift > 0 {
-			continue
-		}
-		if !started && c&0x80 != 0 {
-			dst = append(dst, 0)
-		}
-		started = true
-		dst = append(dst, c)
+	for shift := bits.Len64(uint64(n)) / 8 * 8; shift >= 0; shift -= 8 {
+		dst = append(dst, byte(n>>shift))
 	}
 	return dst
 }
