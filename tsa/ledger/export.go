@@ -118,8 +118,9 @@ func (s *search) exportZip(ctx context.Context, w io.Writer) (Exported, error) {
 		if err != nil {
 			return err
 		}
-		// Deflated: the certificates and names are the same in every token.
-		file, err := z.CreateHeader(&zip.FileHeader{Name: tokenName(f), Method: zip.Deflate, Modified: nanoTime(f.time)})
+		// Stored: what is alike is so from token to token, which a zip cannot use, and
+		// deflating costs fifty times what the rest does.
+		file, err := z.CreateHeader(&zip.FileHeader{Name: tokenName(f), Method: zip.Store, Modified: nanoTime(f.time)})
 		if err == nil {
 			_, err = file.Write(token)
 		}

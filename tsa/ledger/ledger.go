@@ -1,7 +1,46 @@
-// Package ledger keeps every token that was issued: the archive that the law
-// wants for twenty years, the journal per token, and the account of what each
-// customer has used, all in ONE record that is on the disk before the answer
-// leaves. Because it is one record, the three can never disagree.
+// Package ledger keeps every token that was issued: the archive that the law wants
+// for twenty years, the journal per token, and the account of what each customer
+// has used, all in ONE record that is on the disk before the answer leaves. Because
+// it is one record, the three cannot disagree, whatever crashes when.
+//
+// The ledger is a folder of segments: files to which batches are appended, and
+// which are never written again once they are full. A batch is all the entries that
+// waited while the one before was written: one write, one fdatasync, and all its
+// callers go on. Nothing waits for a timer.
+//
+// What a reader may rely on:
+//
+//   - [Ledger.Append] returned nil: the entry is on the disk. It returned an error:
+//     it is not there, and will not be; with one exception no program can avoid. If
+//     the disk failed to confirm, nobody knows what it holds, the Kind is Stopped,
+//     and nothing is recorded until the ledger is opened again and has looked.
+//   - Each batch holds the SHA-256 of the one before, and each segment that of the
+//     segment before: an entry cannot be changed, removed, inserted or moved without
+//     [Ledger.Verify] finding it. Whoever can write the files can write another
+//     ledger that is whole in itself; therefore [Ledger.Head] is signed in the HSM
+//     from time to time, and Verify and [Ledger.CheckHead] are given the heads that
+//     were signed.
+//   - A crash leaves at most one batch in part, of which nobody was told. Open cuts
+//     it off, keeps the pieces and says so. Damage anywhere else is an error, and
+//     Open then changes nothing.
+//   - A serial number comes once per unit, and times do not run against the serial
+//     numbers. A token that would break this is refused and never leaves, whatever
+//     the back end that made it believes.
+//   - The head of a segment holds the sums of all segments before it, so that
+//     starting reads one segment, and what is used of a prepaid lot is what the
+//     ledger holds tokens for, exactly.
+//
+// The certificates of a token, two thirds of its bytes, are the same in all tokens
+// of a unit; they are stored once per segment and put back by [Ledger.Token], which
+// returns what was delivered byte for byte.
+//
+// To find entries by digest, serial number or account there is an index in a
+// database, filled behind the writes at a pace that leaves the processor to those
+// who stamp. Lookups take what the index knows and read the rest from the segments:
+// they are always complete. The index holds nothing of its own; it can be deleted.
+//
+// The segments are good for copying while the ledger runs: all but the last never
+// change, and the last only grows (it may end in zeros, written ahead).
 package ledger
 
 import "sigillo/store"

@@ -13,7 +13,6 @@ import (
 	"reflect"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -281,45 +280,89 @@ func TestOIDs(t *testing.T) {
 	}
 }
 
-func BenchmarkAppend(b *testing.B) {
-	for _, clients := range []int{1, 8, 32, 128} {
-		b.Run(fmt.Sprintf("c%d", clients), func(b *testing.B) {
-			l := openTest(b, b.TempDir(), Options{})
-			template := made("tsu", 1, "acme", "l1")
-			b.ReportAllocs()
-			b.ResetTimer()
-			measure(b, clients, func(serial int64) {
-				e := template
-				e.Serial = serial
-				e.GenTime = t0
-				if err := l.Append(context.Background(), e); err != nil {
-					b.Error(err)
-				}
-			})
-		})
-	}
+// slow is a disk whose syncs wait for the test.
+type slow struct {
+	system
+	gate chan struct{}
 }
 
-// measure runs f b.N times by so many callers and reports the CPU of the process
-// per call.
-func measure(b *testing.B, clients int, f func(i int64)) {
-	var next atomic.Int64
-	before := cpu()
-	done := make(chan struct{})
-	for range clients {
-		go func() {
-			for {
-				i := next.Add(1)
-				if i > int64(b.N) {
-					break
-				}
-				f(i)
-			}
-			done <- struct{}{}
-		}()
+type slowFile struct {
+	file
+	gate chan struct{}
+}
+
+func (d *slow) open(path string, flag int) (file, error) {
+	f, err := d.system.open(path, flag)
+	if err != nil {
+		return nil, err
 	}
-	for range clients {
-		<-done
+	return &slowFile{f, d.gate}, nil
+}
+
+func (f *slowFile) sync() error {
+	<-f.gate
+	return f.file.sync()
+}
+
+// While the disk is behind, callers gather up to a bound; those beyond it wait for
+// their turn, and give up when their time is over with nothing recorded.
+func TestBackPressure(t *testing.T) {
+	t.Parallel()
+	d := &slow{gate: make(chan struct{}, 1000)}
+	for range 10 {
+		d.gate <- struct{}{} // for opening
 	}
-	b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op")
+	l, err := open(t.TempDir(), Options{}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for len(d.gate) > 0 {
+		<-d.gate
+	}
+	large := func(serial int64) Entry { // 15 of these are all that may wait
+		e := made("tsu", serial, "a", "")
+		e.Token, e.Certs, e.GenTime = pattern(MaxToken, 5), [2]int{}, t0
+		return e
+	}
+	const callers = 60
+	results := make(chan error, callers)
+	ctx, cancel := context.WithCancel(t.Context())
+	for n := range int64(callers) {
+		go func() { results <- l.Append(ctx, large(n+1)) }()
+	}
+	waiting := func() (n int) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.waiting.entries)
+	}
+	for waiting() < maxWaitingBytes/(2*MaxToken+5000) {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	busy := 0
+	for len(results) < callers-40 {
+		time.Sleep(time.Millisecond)
+	}
+	for range callers {
+		select {
+		case d.gate <- struct{}{}:
+		default:
+		}
+	}
+	for range callers {
+		switch err := <-results; KindOf(err) {
+		case Busy:
+			busy++
+		case "":
+		default:
+			t.Error(err)
+		}
+	}
+	if r := verify(t, l); int(r.Entries) != callers-busy || busy < 20 || r.Entries < 15 || r.Entries > 32 {
+		t.Errorf("%d gave up, %d are there", busy, r.Entries)
+	}
+	for range 10 {
+		d.gate <- struct{}{}
+	}
+	_ = l.Close()
 }

@@ -118,7 +118,7 @@ func TestLookup(t *testing.T) {
 	_ = l.Close()
 
 	db := openIndex(t, path)
-	l, err := open(dir, Options{SegmentSize: 16 << 10, Index: db, ReadOnly: true}, system{})
+	_, err := Open(dir, Options{SegmentSize: 16 << 10, Index: db, ReadOnly: true})
 	wantKind(t, err, Failed) // nobody has begun it
 	o := Options{SegmentSize: 16 << 10, Index: db}
 	l = openTest(t, dir, o)

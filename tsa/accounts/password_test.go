@@ -1,0 +1,132 @@
+package accounts
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sigillo/auth"
+)
+
+// Guesses from one address soon wait; the same guess is not stretched again; who
+// was right before goes on; a stranger elsewhere too.
+func TestGuessing(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{Unlimited: true}))
+	_, _, err := b.SetPassword(ctx, "op", "acme", "acme", []byte(secret), time.Time{})
+	must(t, err)
+	from := addr("2001:db8::1")
+	guess := func(pw, user string, from netip.Addr) error {
+		_, err := b.Identify(ctx, Caller{Username: user, Password: []byte(pw), Addr: from})
+		return err
+	}
+	for range 50 {
+		wantKind(t, guess("the same", "acme", from), Unknown) // counts once
+	}
+	for _, pw := range []string{"2", "3", "4", "5"} {
+		wantKind(t, guess(pw, "acme", from), Unknown)
+	}
+	wantKind(t, guess("6", "acme", from), RateLimited)
+	wantKind(t, guess("6", "nobody", addr("2001:db8::2")), RateLimited) // the same customer
+	wantKind(t, guess("the same", "acme", from), Unknown)               // from memory
+	must(t, guess(secret, "acme", addr("192.0.2.1")))
+	must(t, guess(secret, "acme", from)) // from memory: the right one was seen
+	b.clock.forward(auth.Delay(5))
+	wantKind(t, guess("6", "acme", from), Unknown)
+	wantKind(t, guess("7", "acme", from), RateLimited)
+
+	// A crowd of strangers, each with one guess, gets a few of them checked.
+	limited := 0
+	for i := range 100 {
+		if KindOf(guess(fmt.Sprint("x", i), "acme", netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}))) == RateLimited {
+			limited++
+		}
+	}
+	if limited < 70 {
+		t.Errorf("only %d of 100 were kept out", limited)
+	}
+	// Who was right before is no stranger, even with a password that is new.
+	_, _, err = b.SetPassword(ctx, "op", "acme", "acme-2", []byte(secret+"!"), time.Time{})
+	must(t, err)
+	must(t, guess(secret+"!", "acme-2", addr("192.0.2.1")))
+}
+
+// What is remembered is bounded.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	v := newVerifier([32]byte{1}, cheap)
+	for i := range 3 * maxKnown {
+		v.remember(v.name("u", []byte{byte(i), byte(i >> 8), byte(i >> 16)}), nil, i%2 == 0, t0)
+		v.guard.learn(netip.AddrFrom4([4]byte{byte(i >> 16), byte(i >> 8), byte(i), 1}), false, t0)
+	}
+	if len(v.known) > maxKnown || len(v.guard.addresses) > maxAddresses {
+		t.Errorf("%d pairs, %d addresses", len(v.known), len(v.guard.addresses))
+	}
+	h := hmac.New(sha256.New, append([]byte{1}, make([]byte, 31)...))
+	h.Write([]byte("u\x00pw"))
+	if got := v.name("u", []byte("pw")); !hmac.Equal(got[:], h.Sum(nil)) {
+		t.Error("the name of a pair is not its HMAC")
+	}
+}
+
+// cpu is what this process has used of the processors.
+func cpu() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkStamp is what a stamp costs here: who it is, one set aside, given back.
+func BenchmarkStamp(b *testing.B) {
+	book := open(b)
+	book.Book.cfg.Now = time.Now
+	ctx := context.Background()
+	must(b, book.Create(ctx, "op", "acme", Terms{Rate: 1e6, Burst: 1e6}))
+	_, _, err := book.SetPassword(ctx, "op", "acme", "acme", []byte(secret), time.Time{})
+	must(b, err)
+	_, token, err := book.IssueBearer(ctx, "op", "acme", "t", time.Time{})
+	must(b, err)
+	_, err = book.Buy(ctx, "op", "acme", Lot{Quantity: 1e9})
+	must(b, err)
+	for name, caller := range map[string]Caller{
+		"basic":  {Username: "acme", Password: []byte(secret), Addr: addr("192.0.2.1")},
+		"bearer": {Bearer: token, Addr: addr("192.0.2.1")},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			before := cpu()
+			defer func() { b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op") }()
+			for b.Loop() {
+				a, err := book.Identify(ctx, caller)
+				if err != nil {
+					b.Fatal(err)
+				}
+				ticket, err := book.Take(a)
+				if err != nil && KindOf(err) != RateLimited {
+					b.Fatal(err)
+				}
+				ticket.Return()
+			}
+		})
+	}
+	b.Run("floor", func(b *testing.B) { // an HMAC-SHA-256 of the same length
+		h := hmac.New(sha256.New, make([]byte, 32))
+		in, out := []byte("acme\x00"+secret), make([]byte, 0, 32)
+		before := cpu()
+		defer func() { b.ReportMetric(float64(cpu()-before)/float64(b.N), "cpu-ns/op") }()
+		for b.Loop() {
+			h.Reset()
+			h.Write(in)
+			out = h.Sum(out[:0])
+		}
+	})
+}
