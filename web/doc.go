@@ -17,6 +17,11 @@
 // (RFC 3161 §3.4), certificate status (RFC 6960 App. A), CRLs and CA
 // certificates (RFC 5280 §4.2.1.13, §4.2.2.1), health and metrics.
 //
+// One address is so hot that it has a door of its own before the router: a
+// time-stamp request at /tsa (stampDoor). What people and customers see of the
+// time-stamping authority goes the usual way; so does the page that stamps a
+// file which stays on its owner's computer.
+//
 // Three things hold for every door. A request's body is a stream with a limit
 // and a deadline (body.go), never a buffer. An error has a kind, and one table
 // (errors.go) turns the kind into an HTTP status, a text in the reader's

@@ -69,6 +69,13 @@ type stampCall struct {
 	body    body
 	request [stampLimit + 1]byte
 	secret  [1 << 10]byte // the decoded credentials
+	held    int           // octets of secret in use
+}
+
+// forget wipes what was secret in the request.
+func (c *stampCall) forget() {
+	clear(c.secret[:c.held])
+	c.held = 0
 }
 
 var stampCalls = sync.Pool{New: func() any { return new(stampCall) }}
@@ -84,6 +91,7 @@ func (s *Server) stamp(ctx *fasthttp.RequestCtx, policy []byte) {
 	s.stampGuarded(ctx, call, policy)
 	call.body.finish(ctx)
 	call.body = body{}
+	call.forget()
 	stampCalls.Put(call)
 	s.stampCounts.add(ctx.Response.StatusCode(), time.Since(began))
 }
@@ -110,7 +118,6 @@ func (s *Server) stampGuarded(ctx *fasthttp.RequestCtx, call *stampCall, policy 
 	if known {
 		response, err = s.cfg.Stamps.AnswerUnder(s.patience.context(), string(policy), caller, request)
 	}
-	clear(caller.Password)
 	if !known || err != nil {
 		stampChallenge(ctx)
 		return
@@ -201,7 +208,7 @@ func equalFold(b []byte, text string) bool {
 // caller tells how the client says who he is: with HTTP Basic (RFC 7617), with
 // a bearer token (RFC 6750 §2.1), with the certificate of the connection, by
 // where he comes from. It is false for credentials that can't be read. The
-// password lies in the call's buffer and is to be wiped.
+// password lies in the call's buffer until forget.
 func (c *stampCall) caller(ctx *fasthttp.RequestCtx) (accounts.Caller, bool) {
 	var caller accounts.Caller
 	peer := peerOf(ctx)
@@ -225,11 +232,11 @@ func (c *stampCall) credentials(caller *accounts.Caller, header []byte) bool {
 	case !equalFold(scheme, "basic") || base64.StdEncoding.DecodedLen(len(value)) > len(c.secret):
 		return false
 	}
-	n, err := base64.StdEncoding.Decode(c.secret[:], value)
-	if err != nil {
+	var err error
+	if c.held, err = base64.StdEncoding.Decode(c.secret[:], value); err != nil {
 		return false
 	}
-	name, password, ok := bytes.Cut(c.secret[:n], []byte(":"))
+	name, password, ok := bytes.Cut(c.secret[:c.held], []byte(":"))
 	caller.Username, caller.Password = string(name), password
 	return ok
 }

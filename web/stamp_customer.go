@@ -44,8 +44,8 @@ func (s *Server) asCustomer(next customerHandler) fiber.Handler {
 		s.speakAsChosen(c)
 		call := stampCalls.Get().(*stampCall)
 		defer stampCalls.Put(call)
+		defer call.forget()
 		caller, ok := call.caller(c.Context())
-		defer clear(call.secret[:])
 		err := error(&accounts.Error{Kind: accounts.Unknown, Msg: "the credentials cannot be read"})
 		if ok {
 			err = next(c, caller)

@@ -379,3 +379,29 @@ func TestStampKinds(t *testing.T) {
 		}
 	}
 }
+
+// Credentials of any shape are read or refused, and nothing of them stays behind.
+func FuzzStampCredentials(f *testing.F) {
+	f.Add([]byte(basic(deskUser, deskPassword)[1]))
+	f.Add([]byte("Bearer " + deskBearer))
+	f.Add([]byte("Basic "))
+	f.Add([]byte("basic Og=="))
+	f.Fuzz(func(t *testing.T, header []byte) {
+		var call stampCall
+		var caller accounts.Caller
+		ok := call.credentials(&caller, header)
+		if ok && caller.Bearer != "" && (caller.Username != "" || caller.Password != nil) {
+			t.Fatalf("%q says two things: %+v", header, caller)
+		}
+		if ok && len(caller.Password) > 0 {
+			again := base64.StdEncoding.EncodeToString(append([]byte(caller.Username+":"), caller.Password...))
+			if raw, err := base64.StdEncoding.DecodeString(again); err != nil || !bytes.Contains(raw, caller.Password) {
+				t.Fatalf("%q was read as %+v", header, caller)
+			}
+		}
+		call.forget()
+		if call.held != 0 || len(header) > 0 && bytes.ContainsFunc(call.secret[:], func(r rune) bool { return r != 0 }) {
+			t.Fatalf("%q stays behind", header)
+		}
+	})
+}

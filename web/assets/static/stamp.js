@@ -113,7 +113,7 @@
     const hash = { value: chosen.value, label: form.querySelector("label[for=" + chosen.id + "]").firstChild.textContent.trim() };
     const file = input.files[0], value = known.value.trim();
     if (!file) {
-      if (!value) return stop(input.labels[0].textContent);
+      if (!value) return stop(form.dataset.choose);
       begin(form.dataset.asking);
       return ask(value, hash.value + "-" + value.slice(0, 16), hash);
     }
