@@ -285,6 +285,21 @@ func (s *search) newest(ctx context.Context) ([]Entry, error) {
 	return list, enough(err)
 }
 
+// Each visits all entries that a query selects, in their order, for work on the
+// whole archive, such as evidence records over the tokens of a year. token reads the
+// token of the entry; it is good until visit returns. Each ends at the first error
+// and returns it. Query.Limit 0 means all; Newest is not for Each.
+func (l *Ledger) Each(ctx context.Context, q Query, visit func(e Entry, token func() ([]byte, error)) error) error {
+	if q.Newest || q.Limit < 0 {
+		return fail(Failed, nil, "the ledger is gone through from the oldest to the newest")
+	}
+	s := l.search(q)
+	defer s.r.close()
+	return s.each(ctx, q.Limit, func(f *found) error {
+		return visit(f.entry(), func() ([]byte, error) { return s.r.whole(f.stored) })
+	})
+}
+
 // Token returns the token of an entry that Lookup has returned, byte for byte as
 // it was delivered.
 func (l *Ledger) Token(e Entry) ([]byte, error) {

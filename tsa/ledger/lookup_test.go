@@ -251,6 +251,17 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkZip(t, out.Bytes(), want(q, total))
+	n := int64(0)
+	err = l.Each(t.Context(), Query{}, func(e Entry, token func() ([]byte, error)) error {
+		n++
+		if der, err := token(); err != nil || !bytes.Equal(der, mixed(n).Token) || e.Seq != n {
+			t.Errorf("entry %d: %v", n, err)
+		}
+		return nil
+	})
+	if err != nil || n != total {
+		t.Error(n, err)
+	}
 	if _, err := l.Export(t.Context(), &out, Query{Newest: true}, CSV); err == nil {
 		t.Error("newest first is exported")
 	}

@@ -161,47 +161,36 @@ func (v *verifier) entry(s *stored, unit string, _ int64) error {
 	return nil
 }
 
-// order sees that the serial numbers of a unit come once and that the times run
-// with them. The ledger takes a number only within windowSize of the highest, so
-// these are all that need be remembered.
+// order sees that the serial numbers of a unit come once, by the rule of Append, and
+// that the times run with them: each entry is compared with its neighbours among the
+// latest, which is where stamps made at the same moment are.
 type order struct {
-	recent []unitState // by serial, ascending
-	floor  unitState   // the highest that was forgotten
+	window
+	recent []unitState // the latest, by serial, ascending
 }
 
-func (o *order) state() unitState {
-	if n := len(o.recent); n > 0 {
-		return o.recent[n-1]
-	}
-	return o.floor
-}
+// maxRecent is how many are remembered: more than can be under way at once.
+const maxRecent = 2 * maxWaiting
+
+func (o *order) state() unitState { return unitState{o.max, o.time} }
 
 func (o *order) add(serial, time int64) (wrong string) {
+	switch o.take(serial, time) {
+	case Repeated:
+		return "was used before, or comes too late to be told from one that was"
+	case Backwards:
+		return "has a time that does not fit that of the highest number"
+	}
 	i := len(o.recent)
-	if i > 0 && serial <= o.recent[i-1].serial {
-		i = sort.Search(i, func(j int) bool { return o.recent[j].serial >= serial })
+	if i > 0 && serial < o.recent[i-1].serial {
+		i = sort.Search(i, func(j int) bool { return o.recent[j].serial > serial })
 	}
-	before := o.floor
-	if i > 0 {
-		before = o.recent[i-1]
-	}
-	switch {
-	case i < len(o.recent) && o.recent[i].serial == serial:
-		return "was used twice"
-	case serial <= o.floor.serial:
-		return "comes too late to be told from one that was used"
-	case time < before.time, i < len(o.recent) && time > o.recent[i].time:
+	if i > 0 && time < o.recent[i-1].time || i < len(o.recent) && time > o.recent[i].time {
 		return "has a time that does not fit those of its neighbours"
 	}
 	o.recent = slices.Insert(o.recent, i, unitState{serial, time})
-	highest := o.recent[len(o.recent)-1].serial
-	drop := 0
-	for o.recent[drop].serial <= highest-windowSize {
-		drop++
-	}
-	if drop > 0 {
-		o.floor = o.recent[drop-1]
-		o.recent = o.recent[drop:]
+	if len(o.recent) > maxRecent {
+		o.recent = append(o.recent[:0], o.recent[maxRecent/2:]...)
 	}
 	return ""
 }

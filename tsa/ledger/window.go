@@ -7,10 +7,10 @@ const windowSize = 1 << 18
 
 // window remembers which of a unit's latest serial numbers were used.
 type window struct {
-	floor int64 // not above this: from before the ledger was opened
-	max   int64 // the highest used
-	time  int64 // GenTime of that
-	bits  [windowSize / 64]uint64
+	floor int64    // not above this: from before the ledger was opened
+	max   int64    // the highest used
+	time  int64    // GenTime of that
+	bits  []uint64 // nil until the first is used: most units are of years ago
 	// durable is the highest that is on the disk. max runs ahead of it, and stays
 	// ahead when a batch could not be written.
 	durable unitState
@@ -36,12 +36,15 @@ func (w *window) bit(serial int64) (*uint64, uint64) {
 // used, and the times run with the numbers (RFC 3161 §2.4.2: unique per TSA; the
 // clock never goes back within a unit).
 func (w *window) take(serial, time int64) Kind {
+	if w.bits == nil {
+		w.bits = make([]uint64, windowSize/64)
+	}
 	if serial > w.max {
 		if time < w.time {
 			return Backwards
 		}
 		if serial-w.max >= windowSize {
-			clear(w.bits[:])
+			clear(w.bits)
 		} else {
 			for s := w.max + 1; s <= serial; s++ {
 				word, bit := w.bit(s)
@@ -64,7 +67,7 @@ func (w *window) take(serial, time int64) Kind {
 
 // giveBack unmarks a serial number whose entry could not be written.
 func (w *window) giveBack(serial int64) {
-	if serial > w.floor && serial > w.max-windowSize {
+	if serial > w.floor && serial > w.max-windowSize && w.bits != nil {
 		word, bit := w.bit(serial)
 		*word &^= bit
 	}
