@@ -313,7 +313,55 @@ func TestUnreadableStamps(t *testing.T) {
 	}
 }
 
-// FuzzStamped: no file that keeps time-stamps makes the validator panic or wait.
+// sameProof reports what passes although it says something else than was stamped:
+// another time, or another document.
+func sameProof(t testing.TB, file, doc []byte, contents []Content, r Report) {
+	if len(r.Signatures) == 0 || r.Signatures[0].Indication != TotalPassed || r.Format != "tsd" && r.Format != "evidence-record" && r.Format != "m7m" {
+		return
+	}
+	if s := r.Signatures[0]; !s.BestSignatureTime.Equal(stampedAt) {
+		t.Fatalf("%x passes at %v", file, s.BestSignatureTime)
+	}
+	if d, err := tsd.Parse(bytes.NewReader(file), int64(len(file))); err == nil && d.HasContent() {
+		if got := must(io.ReadAll(d.Content())); !bytes.Equal(got, doc) {
+			t.Fatalf("%x passes with the document %x", file, got)
+		}
+	} else if r.Format != "m7m" && contents == nil {
+		t.Fatalf("%x passes without a document", file)
+	}
+}
+
+// Octets that are changed anywhere make nothing pass that was not stamped.
+func TestChangedStampedFiles(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	doc := []byte("un testo qualunque")
+	v := must(New(w.options()))
+	for name, k := range keepings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := k.make(t, doc, w.tsu, stampedAt)
+			if k.renew != nil {
+				file = k.renew(t, file, doc, ades.Evidence{}, w.tsu, stampedAt)
+			}
+			var contents []Content
+			if k.apart {
+				contents = []Content{{Data: bytes.NewReader(doc), Size: int64(len(doc))}}
+			}
+			for at := 0; at < len(file); at += 1 + len(file)/300 {
+				changed := bytes.Clone(file)
+				changed[at] ^= 1 << (at % 8)
+				r, err := v.Validate(t.Context(), Document{Data: bytes.NewReader(changed), Size: int64(len(changed)), Name: "x", Time: validatedAt, Contents: contents})
+				if err == nil {
+					sameProof(t, changed, doc, contents, r)
+				}
+			}
+		})
+	}
+}
+
+// FuzzStamped: no file that keeps time-stamps makes the validator panic or wait, or
+// passes for what was not stamped.
 func FuzzStamped(f *testing.F) {
 	w := pki()
 	doc := sign(f, "CAdES", []byte("documento"), w.holder, nil, time.Time{})
@@ -334,6 +382,7 @@ func FuzzStamped(f *testing.F) {
 			}
 			if err == nil {
 				_, _ = io.WriteString(io.Discard, r.Text("it"))
+				sameProof(t, file, doc, contents, r)
 			}
 		}
 	})
