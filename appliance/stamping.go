@@ -151,7 +151,7 @@ func (a *Appliance) largestToken(units []vault.Unit) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	authority, err := tsa.NewAuthority(tsa.AuthorityConfig{Policies: policies, Clock: noStamps{}, Counter: noStamps{}, NameInToken: true})
+	authority, err := tsa.NewAuthority(tsa.Config{Policies: policies, Clock: noStamps{}, Counter: noStamps{}, NameInToken: true})
 	if err != nil {
 		return 0, err
 	}

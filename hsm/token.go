@@ -314,8 +314,7 @@ func (t *Token) with(ctx context.Context, doing string, op func(*session) error)
 	for try := 0; ; try++ {
 		s, err := t.acquire(ctx)
 		if err == nil {
-			err = op(s)
-			t.release(s, err)
+			err = t.do(s, op)
 		}
 		if err == nil {
 			return nil
@@ -339,6 +338,16 @@ func (t *Token) with(ctx context.Context, doing string, op func(*session) error)
 		}
 	}
 }
+
+// do runs op in s and gives s back, also when op panics.
+func (t *Token) do(s *session, op func(*session) error) error {
+	err := error(errPanic)
+	defer func() { t.release(s, err) }()
+	err = op(s)
+	return err
+}
+
+var errPanic = fail(Failed, nil, "the operation panicked")
 
 func stripOnce(err error) error {
 	if o, ok := err.(once); ok {

@@ -28,9 +28,13 @@ type authority struct {
 	dir      string   // of the files made
 	file     string   // what is to be stamped
 	crls     []string // of the authorities above the unit, files
-	account  string   // user:password of an account; "" while there are none
+	account  string   // user:password of an account
 	stranger string   // user:password that no account has
+	stamps   int64    // that the account was given
 }
+
+// bought is the lot of the account.
+const bought = 100
 
 func (a *authority) url() string { return a.URL("/tsa") }
 
@@ -92,10 +96,13 @@ func (r *run) stamping(ctx context.Context) error {
 		}
 		ask(stampsColumn, func(ctx context.Context) error { return c.stamps(ctx, a, "") })
 		ask(refusedColumn, func(ctx context.Context) error { return c.refused(ctx, a) })
-		if a.account == "" {
-			continue
-		}
-		ask(accountColumn, func(ctx context.Context) error { return c.stamps(ctx, a, a.account) })
+		ask(accountColumn, func(ctx context.Context) error {
+			err := c.stamps(ctx, a, a.account)
+			if err == nil {
+				a.stamps++
+			}
+			return err
+		})
 		ask(strangerColumn, func(ctx context.Context) error {
 			if err := c.stamps(ctx, a, a.stranger); err == nil {
 				return errors.New("a stamp was given for a wrong password")
@@ -103,6 +110,17 @@ func (r *run) stamping(ctx context.Context) error {
 			return nil
 		})
 	}
+	return r.counted(ctx, a)
+}
+
+// counted holds what the account was charged against the stamps it had.
+func (r *run) counted(ctx context.Context, a *authority) error {
+	user, password, _ := strings.Cut(a.account, ":")
+	account, err := rig.AskAccount(ctx, a.Addr, user, password)
+	if err == nil && (account.Left == nil || account.Used != a.stamps || *account.Left+account.Used != bought) {
+		err = fmt.Errorf("%d stamps were had, the account says %+v", a.stamps, account)
+	}
+	r.matrix.add(sample{kind: "stamps left"}, accountColumn, err)
 	return nil
 }
 
@@ -121,10 +139,15 @@ func (r *run) authority(ctx context.Context) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := appliance.Serve(ctx); err != nil {
+	const user = "cliente"
+	password, err := appliance.Customer(ctx, user, bought)
+	if err == nil {
+		err = appliance.Serve(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
-	a := &authority{Appliance: appliance, dir: dir, file: r.document("lettera.docx")}
+	a := &authority{Appliance: appliance, dir: dir, file: r.document("lettera.docx"), account: user + ":" + password, stranger: user + ":" + password + "x"}
 	if a.file, err = filepath.Abs(a.file); err == nil {
 		err = a.fetchCRLs(ctx)
 	}

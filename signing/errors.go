@@ -70,12 +70,16 @@ func FromVault(err error) error {
 	return &Error{Kind: kind, Msg: "the vault refuses", RetryAfter: wait, Err: err}
 }
 
-// fromTSA tells a clock that can't be shown to be right from other faults.
+// fromTSA tells a clock that can't be shown to be right, and what passes, from
+// other faults.
 func fromTSA(err error) error {
-	if tsa.KindOf(err) == tsa.TimeNotAvailable {
+	switch tsa.KindOf(err) {
+	case tsa.TimeNotAvailable:
 		return fail(TimeUnavailable, "the time-stamping unit cannot show the time", err)
+	case tsa.Stopped:
+		return fail(KeyUnavailable, "no time-stamping unit is in service", err)
 	}
-	return fail(Internal, "no time-stamp could be made", err)
+	return fromDisk(err, "no time-stamp could be made")
 }
 
 // fromDisk tells a full disk from other faults.

@@ -16,6 +16,7 @@ import (
 	"sigillo/audit"
 	"sigillo/formats/validate"
 	"sigillo/store"
+	"sigillo/tsa/accounts"
 )
 
 // finished completes a signed transaction and gives it as the holder sees it.
@@ -84,7 +85,7 @@ func (s *Service) stampItem(ctx context.Context, t store.Transaction, it *store.
 	if err != nil {
 		return fail(Internal, "the signature cannot be stamped", err)
 	}
-	if it.Token, err = s.cfg.Stamper.Stamp(ctx, crypto.SHA256, imprint, "sigillo"); err != nil {
+	if it.Token, err = s.cfg.Stamper.Stamp(ctx, crypto.SHA256, imprint, accounts.House); err != nil {
 		return fromTSA(err)
 	}
 	return fromStore(s.cfg.DB.Write(ctx, func(tx *store.Tx) error {

@@ -14,6 +14,7 @@ import (
 	"sigillo/formats/extend"
 	"sigillo/formats/validate"
 	"sigillo/tsa"
+	"sigillo/tsa/accounts"
 )
 
 // judgeKeeper keeps the validator for as long as the lists are the same: most of
@@ -90,7 +91,7 @@ func (s *Service) raise(ctx context.Context, path string, level Level) ([]byte, 
 		Level: level, Validator: v, Now: s.cfg.Now, TokenSize: s.cfg.Stamper.MaxTokenSize(),
 		Scratch: func() (extend.Scratch, error) { return newScratch(path) },
 		Stamp: func(ctx context.Context, h crypto.Hash, digest []byte) ([]byte, error) {
-			return s.cfg.Stamper.Stamp(ctx, h, digest, "sigillo")
+			return s.cfg.Stamper.Stamp(ctx, h, digest, accounts.House)
 		},
 	})
 	if err != nil {
@@ -108,7 +109,7 @@ func fromExtend(err error) error {
 	switch {
 	case extend.KindOf(err) == extend.Incomplete:
 		return fail(NotVerified, "the evidence for a lasting signature is not complete", errors.Join(err, errTryLater))
-	case tsa.KindOf(err) == tsa.TimeNotAvailable:
+	case tsa.KindOf(err) != "":
 		return fromTSA(err)
 	}
 	return fromDisk(err, "the signature could not be raised")

@@ -15,8 +15,8 @@ import (
 	"sigillo/formats/cms"
 )
 
-// AuthorityConfig describes an authority.
-type AuthorityConfig struct {
+// Config describes an authority.
+type Config struct {
 	// Policies are those the authority stamps under. The first is the default, for
 	// requests that name none.
 	Policies []Policy
@@ -84,7 +84,7 @@ type UnitStatus struct {
 // replaced and never changed, and hold no lock but that of the unit's [numbers],
 // and that not while the key signs.
 type Authority struct {
-	cfg      AuthorityConfig
+	cfg      Config
 	policies []*policy // the first is the default
 
 	mu     sync.Mutex
@@ -93,7 +93,7 @@ type Authority struct {
 
 // NewAuthority checks the configuration and makes an authority without units. An
 // error has Kind [BadConfig].
-func NewAuthority(cfg AuthorityConfig) (*Authority, error) {
+func NewAuthority(cfg Config) (*Authority, error) {
 	if cfg.Clock == nil || cfg.Counter == nil || len(cfg.Policies) == 0 {
 		return nil, fail(BadConfig, nil, "the authority needs a clock, a counter and a policy")
 	}

@@ -107,7 +107,7 @@ func policies() []tsa.Policy {
 
 func newAuthority(t testing.TB, clock tsa.Clock, c tsa.Counter) *tsa.Authority {
 	t.Helper()
-	a, err := tsa.NewAuthority(tsa.AuthorityConfig{Policies: policies(), Clock: clock, Counter: c, NameInToken: true})
+	a, err := tsa.NewAuthority(tsa.Config{Policies: policies(), Clock: clock, Counter: c, NameInToken: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -388,22 +388,22 @@ func TestAuthorityRefusesConfig(t *testing.T) {
 	t.Parallel()
 	pki := cmstest.New(t)
 	id := pki.TSU(t, "p256")
-	for name, change := range map[string]func(*tsa.AuthorityConfig){
-		"no clock":        func(c *tsa.AuthorityConfig) { c.Clock = nil },
-		"no counter":      func(c *tsa.AuthorityConfig) { c.Counter = nil },
-		"no policy":       func(c *tsa.AuthorityConfig) { c.Policies = nil },
-		"no identifier":   func(c *tsa.AuthorityConfig) { c.Policies[1].OID = nil },
-		"one arc":         func(c *tsa.AuthorityConfig) { c.Policies[1].OID = asn1.ObjectIdentifier{1} },
-		"policy twice":    func(c *tsa.AuthorityConfig) { c.Policies[1].OID = policy },
-		"no series":       func(c *tsa.AuthorityConfig) { c.Policies[0].Series = "" },
-		"no accuracy":     func(c *tsa.AuthorityConfig) { c.Policies[0].Accuracy = 0 },
-		"coarse accuracy": func(c *tsa.AuthorityConfig) { c.Policies[0].Accuracy = 1001 * time.Millisecond },
-		"lax clock":       func(c *tsa.AuthorityConfig) { c.Clock = lax{} },
-		"SHA-1":           func(c *tsa.AuthorityConfig) { c.Policies[0].Hashes = []crypto.Hash{crypto.SHA256, crypto.SHA1} },
-		"SHA-224":         func(c *tsa.AuthorityConfig) { c.Policies[0].Hashes = []crypto.Hash{crypto.SHA224} },
-		"MD5":             func(c *tsa.AuthorityConfig) { c.Policies[1].Hashes = []crypto.Hash{crypto.MD5} },
+	for name, change := range map[string]func(*tsa.Config){
+		"no clock":        func(c *tsa.Config) { c.Clock = nil },
+		"no counter":      func(c *tsa.Config) { c.Counter = nil },
+		"no policy":       func(c *tsa.Config) { c.Policies = nil },
+		"no identifier":   func(c *tsa.Config) { c.Policies[1].OID = nil },
+		"one arc":         func(c *tsa.Config) { c.Policies[1].OID = asn1.ObjectIdentifier{1} },
+		"policy twice":    func(c *tsa.Config) { c.Policies[1].OID = policy },
+		"no series":       func(c *tsa.Config) { c.Policies[0].Series = "" },
+		"no accuracy":     func(c *tsa.Config) { c.Policies[0].Accuracy = 0 },
+		"coarse accuracy": func(c *tsa.Config) { c.Policies[0].Accuracy = 1001 * time.Millisecond },
+		"lax clock":       func(c *tsa.Config) { c.Clock = lax{} },
+		"SHA-1":           func(c *tsa.Config) { c.Policies[0].Hashes = []crypto.Hash{crypto.SHA256, crypto.SHA1} },
+		"SHA-224":         func(c *tsa.Config) { c.Policies[0].Hashes = []crypto.Hash{crypto.SHA224} },
+		"MD5":             func(c *tsa.Config) { c.Policies[1].Hashes = []crypto.Hash{crypto.MD5} },
 	} {
-		cfg := tsa.AuthorityConfig{Policies: policies(), Clock: wall{}, Counter: &counters{}}
+		cfg := tsa.Config{Policies: policies(), Clock: wall{}, Counter: &counters{}}
 		change(&cfg)
 		if _, err := tsa.NewAuthority(cfg); tsa.KindOf(err) != tsa.BadConfig {
 			t.Errorf("%s: got %v", name, err)

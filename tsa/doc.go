@@ -26,6 +26,4 @@
 //
 // Every answer of [Authority.Respond] is a TimeStampResp, also when the request is
 // noise or the token in the HSM has gone: clients understand nothing else.
-//
-// [Unit] is the authority of before, of one key and with its archive inside.
 package tsa

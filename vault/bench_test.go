@@ -106,7 +106,7 @@ func BenchmarkToken(b *testing.B) {
 			var signs, stamps turn
 			b.ResetTimer()
 			for range b.N {
-				signs.take(b, runtime.GOMAXPROCS(0), func() error {
+				signs.take(b, runtime.NumCPU(), func() error {
 					_, err := bare.SignContext(context.Background(), digest, crypto.SHA256)
 					return err
 				})

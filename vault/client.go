@@ -51,7 +51,7 @@ type Client struct {
 	mu     sync.Mutex
 	idle   []*net.UnixConn // guarded by mu
 	closed bool            // guarded by mu
-	ticket []byte          // guarded by mu; of the last activation, see [Client.ActivateUnit]
+	ticket []byte          // guarded by mu; of the activation that holds, see [Client.ActivateUnit]
 }
 
 // Dial returns a client of the vault at socket. It connects at the first request.
@@ -258,11 +258,23 @@ func (c *Client) upgrade(ctx context.Context, conn *net.UnixConn) error {
 	if err != nil {
 		return &Error{Kind: Unavailable, Msg: "the vault did not answer; try again", Err: err}
 	}
+	defer clear(b)
 	var a answer
+	var s streamAnswer
 	if err := json.Unmarshal(b, &a); err != nil {
 		return &Error{Kind: Failed, Msg: "the vault gave an answer that cannot be read", Err: err}
 	}
-	return fromWire(a.Error)
+	if a.Error != nil {
+		return fromWire(a.Error)
+	}
+	defer clear(a.Body)
+	if err := json.Unmarshal(a.Body, &s); err != nil {
+		return &Error{Kind: Failed, Msg: "the vault gave an answer that cannot be read", Err: err}
+	}
+	if len(s.Ticket) > 0 {
+		c.keepTicket(s.Ticket)
+	}
+	return nil
 }
 
 // enter waits for a slot of the operation's kind.

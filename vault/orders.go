@@ -23,6 +23,7 @@ import (
 //
 //	stamp    serial int64 · time int64 (ms) · certificates 2 × uint32 · unit · policy · token
 //	refusal  failure int32 (-1: none) · failure's text · kind · text
+//	ticket   text: of the activation that holds now; it answers no order
 //	end      text: the other side sent something that is not an order; it is the last
 //
 // unit, kind and texts carry their length before them, in one byte or, the texts,
@@ -40,6 +41,7 @@ const (
 	answerStamp   = 1
 	answerRefusal = 2
 	answerEnd     = 3
+	answerTicket  = 4
 
 	noFailure = -1
 )
@@ -141,6 +143,12 @@ func appendEnd(b []byte, err error) []byte {
 	return end(appendText(begin(b, 0, answerEnd), toWire(err).Msg), start)
 }
 
+// appendTicket appends the answer that hands over a ticket.
+func appendTicket(b, ticket []byte) []byte {
+	start := len(b)
+	return end(appendText(begin(b, 0, answerTicket), string(ticket)), start)
+}
+
 func appendText(b []byte, s string) []byte {
 	s = s[:min(len(s), maxText)]
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
@@ -148,9 +156,10 @@ func appendText(b []byte, s string) []byte {
 
 // outcome is an answer as the client reads it: a stamp, or why there is none.
 type outcome struct {
-	stamp tsa.Stamp
-	err   error // *tsa.Error
-	last  error // the other side gave up
+	stamp  tsa.Stamp
+	err    error  // *tsa.Error
+	last   error  // the other side gave up
+	ticket []byte // no answer to an order
 }
 
 // names remembers the few units and policies that answers name, so that they are
@@ -213,12 +222,16 @@ func parseAnswer(b []byte, n *names) (o outcome, err error) {
 		return parseStamp(b[1:], n)
 	case answerRefusal:
 		return parseRefusal(b[1:])
-	case answerEnd:
+	case answerEnd, answerTicket:
 		text, rest, ok := readText(b[1:])
 		if !ok || len(rest) != 0 {
 			return o, errFrame
 		}
-		o.last = fail(BadRequest, text)
+		if b[0] == answerTicket {
+			o.ticket = []byte(text)
+		} else {
+			o.last = fail(BadRequest, text)
+		}
 		return o, nil
 	}
 	return o, errFrame

@@ -62,7 +62,7 @@ func (v *server) openService(ctx context.Context) error {
 		s.boot = bootID()
 	}
 	if s.cfg.Workers <= 0 {
-		s.cfg.Workers = runtime.GOMAXPROCS(0)
+		s.cfg.Workers = runtime.NumCPU()
 	}
 	if _, err := tsa.UnitNumber(s.cfg.Node, 0); err != nil {
 		return because(err, "the configuration of the time-stamping service is wrong")
@@ -100,7 +100,7 @@ func (s *service) build(ctx context.Context) (err error) {
 }
 
 func (s *service) newAuthority(c tsa.Clock) (*tsa.Authority, error) {
-	return tsa.NewAuthority(tsa.AuthorityConfig{Policies: s.cfg.Policies, Clock: c, Counter: s, NameInToken: s.cfg.NameInToken})
+	return tsa.NewAuthority(tsa.Config{Policies: s.cfg.Policies, Clock: c, Counter: s, NameInToken: s.cfg.NameInToken})
 }
 
 // clockEvent journals what the clock says.
@@ -179,10 +179,10 @@ func (s *service) attendSelf(ctx context.Context) error {
 }
 
 // resume starts the units that were active when the vault died, for who has the
-// ticket of their activation. It reports whether the ticket is good.
-func (s *service) resume(ctx context.Context, ticket []byte) bool {
+// ticket of their activation.
+func (s *service) resume(ctx context.Context, ticket []byte) {
 	if len(ticket) == 0 {
-		return false
+		return
 	}
 	p := proof{by: Consent{Operator: "vault", Ticket: ticket}, ticket: true}
 	var names []string
@@ -200,14 +200,28 @@ func (s *service) resume(ctx context.Context, ticket []byte) bool {
 	})
 	if err != nil {
 		s.v.log.Warn("the ticket of the time-stamping service is not good any more; give the passphrase", "err", err)
-		return false
+		return
 	}
 	for _, name := range names {
 		if _, err := s.activate(ctx, &unitRequest{Name: name, Consent: p.by}); err != nil {
 			s.v.log.Error("a time-stamping unit could not be started again", "unit", name, "err", err)
 		}
 	}
-	return true
+}
+
+// holding gives the ticket of the activation that holds, if a unit is in service.
+// Who has a stream then may bring the units back: it stamps with them as it is.
+func (s *service) holding(ctx context.Context) (ticket []byte, err error) {
+	s.mu.Lock()
+	serving := len(s.told) > 0
+	s.mu.Unlock()
+	if !serving {
+		return nil, nil
+	}
+	return ticket, s.look(ctx, func(_ *store.Tx, r *root) error {
+		ticket = s.ticket(r)
+		return nil
+	})
 }
 
 // lift lifts the stop of the clock.
@@ -337,11 +351,15 @@ func (s *service) describe(r *root, u *unit, live tsa.UnitStatus) Unit {
 	if serving = serving && u.State == UnitActive; !serving {
 		live, told = tsa.UnitStatus{}, 0 // counted already
 	}
-	return Unit{Name: u.name, Number: u.number, Series: u.Series, State: u.State, Reason: u.Reason, Changed: u.Changed,
+	out := Unit{Name: u.name, Number: u.number, Series: u.Series, State: u.State, Reason: u.Reason, Changed: u.Changed,
 		Serving: serving, Current: live.Current, Type: u.Type, PublicKey: u.PublicKey,
 		Certificate: u.Certificate, Chain: u.Chain, From: u.From, To: u.To, Made: u.Made,
 		Stamps: tally.Stamps + live.Stamps - told, Failures: live.Failures,
 		LastTime: live.LastTime, Reserved: tally.Last}
+	if u.State == UnitRetired { // of these there are more each year, and a frame is finite
+		out.Certificate, out.Chain = nil, nil
+	}
+	return out
 }
 
 func (s *service) serving(name string) bool {

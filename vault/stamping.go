@@ -256,6 +256,10 @@ func (s *stamping) receive(conn *net.UnixConn) error {
 		if err != nil {
 			return err
 		}
+		if o.ticket != nil {
+			s.c.keepTicket(o.ticket)
+			continue
+		}
 		s.mu.Lock()
 		w := s.sent[id]
 		delete(s.sent, id)

@@ -29,6 +29,9 @@ type desk struct {
 	log     *slog.Logger
 	orders  chan *order
 	workers sync.WaitGroup
+
+	mu      sync.Mutex
+	streams map[*stream]bool // guarded by mu
 }
 
 // intoBackend is a back end that puts the token where it is told, if it fits there.
@@ -46,7 +49,7 @@ type order struct {
 var orders = sync.Pool{New: func() any { return new(order) }}
 
 func newDesk(backend tsa.Backend, workers int, log *slog.Logger) *desk {
-	d := &desk{backend: backend, log: log, orders: make(chan *order, maxOpen)}
+	d := &desk{backend: backend, log: log, orders: make(chan *order, maxOpen), streams: make(map[*stream]bool)}
 	d.into, _ = backend.(intoBackend)
 	for range workers {
 		d.workers.Go(d.work)
@@ -108,6 +111,14 @@ type stream struct {
 func (d *desk) serve(conn *net.UnixConn) {
 	s := &stream{conn: conn, kick: make(chan struct{}, 1), reading: true}
 	s.room.L = &s.mu
+	d.mu.Lock()
+	d.streams[s] = true
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		delete(d.streams, s)
+		d.mu.Unlock()
+	}()
 	var writer sync.WaitGroup
 	writer.Go(s.write)
 	err := d.read(s)
@@ -129,6 +140,20 @@ func (d *desk) read(s *stream) error {
 		id, request := splitID(frame)
 		o.from, o.id, o.request = s, id, append(o.request[:0], request...)
 		d.orders <- o
+	}
+}
+
+// tell hands a ticket to all who have a stream.
+func (d *desk) tell(ticket []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s := range d.streams {
+		s.mu.Lock()
+		if s.reading && !s.broken {
+			s.out = appendTicket(s.out, ticket)
+		}
+		s.mu.Unlock()
+		s.wake()
 	}
 }
 

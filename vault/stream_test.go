@@ -315,12 +315,13 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(appendRefusal(nil, 2, &tsa.Error{Kind: tsa.Stopped, Msg: "no"}))
 	f.Add(appendRefusal(nil, 2, &tsa.Error{Kind: tsa.BadRequest, Msg: "no", Err: &cms.Refusal{FailureInfo: cms.BadAlg, Text: "?"}}))
 	f.Add(appendEnd(nil, errFrame))
+	f.Add(appendTicket(nil, []byte("ticket")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n := newNames()
 		for _, frame := range readAll(t, b, maxAnswer) {
 			id, rest := splitID(frame)
 			o, err := parseAnswer(rest, n)
-			if err != nil || o.last != nil {
+			if err != nil || o.last != nil || o.ticket != nil {
 				continue
 			}
 			var again []byte
@@ -412,7 +413,7 @@ func (wall) Now(context.Context) (time.Time, error) { return time.Now(), nil }
 func softAuthority(t testing.TB, kind string) *tsa.Authority {
 	t.Helper()
 	id := cmstest.New(t).TSU(t, kind)
-	a, err := tsa.NewAuthority(tsa.AuthorityConfig{Policies: testPolicies(), Clock: wall{}, Counter: &counter{}})
+	a, err := tsa.NewAuthority(tsa.Config{Policies: testPolicies(), Clock: wall{}, Counter: &counter{}})
 	if err != nil {
 		t.Fatal(err)
 	}

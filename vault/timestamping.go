@@ -85,7 +85,7 @@ type Unit struct {
 	Current     bool        `json:"current"`          // the next stamp of its series is its
 	Type        hsm.KeyType `json:"type"`
 	PublicKey   []byte      `json:"publicKey,omitempty"`   // SubjectPublicKeyInfo, DER
-	Certificate []byte      `json:"certificate,omitempty"` // DER
+	Certificate []byte      `json:"certificate,omitempty"` // DER; not of retired units, nor their chain
 	Chain       [][]byte    `json:"chain,omitempty"`
 	From        time.Time   `json:"from,omitzero"` // its time of use
 	To          time.Time   `json:"to,omitzero"`
@@ -134,10 +134,11 @@ func (c *Client) InstallUnit(ctx context.Context, name string, certificate []byt
 	return u, c.call(ctx, opTSAInstall, installRequest{Name: name, Certificate: certificate, Chain: chain}, &u)
 }
 
-// ActivateUnit starts a unit that is ready, or was stopped. The client keeps the
-// ticket that comes with it in memory: when the vault is started again after a
-// crash, it brings the units back that were active. After a start of the machine,
-// or of the client, the passphrase is needed.
+// ActivateUnit starts a unit that is ready, or was stopped. This client, and all who
+// have stamped over a stream or do so while the unit is active, keep the ticket that
+// comes with it in memory: when the vault is started again after a crash, the first
+// of them to connect brings the units back that were active. When none is left, or
+// after a start of the machine, the passphrase is needed.
 func (c *Client) ActivateUnit(ctx context.Context, name string, by Consent) (Unit, error) {
 	defer clear(by.Passphrase)
 	c.attach(&by)
@@ -145,10 +146,14 @@ func (c *Client) ActivateUnit(ctx context.Context, name string, by Consent) (Uni
 	if err := c.call(ctx, opTSAActivate, unitRequest{Name: name, Consent: by}, &a); err != nil {
 		return Unit{}, err
 	}
-	c.mu.Lock()
-	c.ticket = a.Ticket
-	c.mu.Unlock()
+	c.keepTicket(a.Ticket)
 	return a.Unit, nil
+}
+
+func (c *Client) keepTicket(ticket []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ticket = ticket
 }
 
 // StopUnit stops a unit. It needs no passphrase: not stamping is always safe.
@@ -178,7 +183,8 @@ func (c *Client) LiftClock(ctx context.Context, by Consent) error {
 
 // Witness tells the vault the greatest serial number that the archive holds of each
 // unit. A unit whose state does not know that it has given this number was set back,
-// by an old copy of the vault's state: it is stopped, and the journal told.
+// by an old copy of the vault's state: it is stopped, the journal told, and it goes
+// on above that number if somebody starts it again. Kind Tampered then.
 func (c *Client) Witness(ctx context.Context, greatest map[string]int64) error {
 	return c.call(ctx, opTSAWitness, witnessRequest{Greatest: greatest}, nil)
 }

@@ -335,6 +335,34 @@ func TestPassphrase(t *testing.T) {
 	want(t, err, NotAllowed)
 }
 
+// TestTicketIsHandedOver: who stamps over a stream brings the units back after a
+// crash, whoever activated them.
+func TestTicketIsHandedOver(t *testing.T) {
+	t.Parallel()
+	r := newTSARig(t, nil)
+	pki := cmstest.New(t)
+	early, late := Dial(r.cfg.Socket), Dial(r.cfg.Socket)
+	defer early.Close()
+	defer late.Close()
+	if _, err := early.Stamp(t.Context(), stampRequest(t)); tsa.KindOf(err) != tsa.Stopped {
+		t.Fatal(err)
+	}
+	r.newActiveUnit(pki, "p256", time.Time{}, time.Time{})
+	r.c.Close() // the operator's command ends
+	for name, c := range map[string]*Client{"early": early, "late": late} {
+		q := stampRequest(t)
+		if _, err := c.Stamp(t.Context(), q); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		r.restart()
+		if s, err := c.Stamp(t.Context(), q); err != nil {
+			t.Errorf("%s, after a restart: %v", name, err)
+		} else {
+			checkStamp(t, q, s)
+		}
+	}
+}
+
 // TestReboot: after a start of the machine nobody's ticket is good.
 func TestReboot(t *testing.T) {
 	t.Parallel()

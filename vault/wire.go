@@ -121,7 +121,7 @@ type streamRequest struct {
 }
 
 type streamAnswer struct {
-	Resumed bool `json:"resumed"` // the ticket is good: what was active is active again
+	Ticket []byte `json:"ticket,omitempty"` // of the activation that holds, if a unit is in service
 }
 
 // readFrame reads one frame. The memory it takes follows what has arrived, not

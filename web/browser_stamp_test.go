@@ -171,13 +171,25 @@ func (s *stroll) large(file, megabytes string) {
 	}
 }
 
-// residentMemory is that of all processes named chromium.
+// residentMemory is that of the browser's processes, which are descendants of
+// this one, without what they share.
 func residentMemory() (sum int64) {
-	all, _ := filepath.Glob("/proc/[0-9]*/statm")
+	all, _ := filepath.Glob("/proc/[0-9]*/stat")
+	parent := map[string]string{}
 	for _, file := range all {
-		name, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "comm"))
 		data, _ := os.ReadFile(file)
-		if fields := strings.Fields(string(data)); strings.HasPrefix(string(name), "chromium") && len(fields) > 2 {
+		// The name in parentheses may hold anything; the parent is the second field after it.
+		if fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:])); len(fields) > 1 {
+			parent[filepath.Base(filepath.Dir(file))] = fields[1]
+		}
+	}
+	self := strconv.Itoa(os.Getpid())
+	for pid, up := range parent {
+		for up != self && up != "" {
+			up = parent[up]
+		}
+		data, _ := os.ReadFile("/proc/" + pid + "/statm")
+		if fields := strings.Fields(string(data)); up == self && len(fields) > 2 {
 			resident, _ := strconv.ParseInt(fields[1], 10, 64)
 			shared, _ := strconv.ParseInt(fields[2], 10, 64)
 			sum += (resident - shared) * int64(os.Getpagesize())

@@ -84,12 +84,6 @@ type Metrics interface {
 	WriteMetrics(w io.Writer)
 }
 
-// Timestamping is the way to one unit without accounts. [Stamps] is asked
-// instead where there is one.
-type Timestamping interface {
-	Timestamp(ctx context.Context, request []byte, account string) (response []byte)
-}
-
 // Status publishes what the certification authorities say. ca is the label of
 // an authority ("issuing-ca"); an unknown one is an error of kind NotFound,
 // for OCSP an "unauthorized" response (RFC 6960 §2.3).
@@ -106,13 +100,12 @@ type Health interface {
 
 // Config is what the web needs from its builder.
 type Config struct {
-	Signing      Signing      // required
-	Accounts     Accounts     // required
-	Timestamping Timestamping // asked when Stamps is nil; nil too: no /tsa
-	Stamps       Stamps       // nil: no accounts, no pages of the time-stamping authority
-	Metrics      []Metrics    // written into /metrics after the web's own
-	Status       Status       // nil: no /ocsp, /crl, /certs
-	Health       Health       // nil: healthy as long as it answers
+	Signing  Signing   // required
+	Accounts Accounts  // required
+	Stamps   Stamps    // nil: no /tsa
+	Metrics  []Metrics // written into /metrics after the web's own
+	Status   Status    // nil: no /ocsp, /crl, /certs
+	Health   Health    // nil: healthy as long as it answers
 
 	// MaxUpload is the size limit of one uploaded document in bytes;
 	// 0 means 200 MB (200·10⁶).

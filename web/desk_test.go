@@ -79,7 +79,7 @@ func newDesk(t testing.TB) *desk {
 	d := &desk{pki: cmstest.New(t), left: 7, state: clock.StateOK, verified: true, tokens: map[int64][]byte{}}
 	d.tsu = d.pki.TSU(t, "p256")
 	var err error
-	d.authority, err = tsa.NewAuthority(tsa.AuthorityConfig{Policies: deskPolicies, Clock: wallClock{}, Counter: &counter{}})
+	d.authority, err = tsa.NewAuthority(tsa.Config{Policies: deskPolicies, Clock: wallClock{}, Counter: &counter{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func (d *desk) Publication(ctx context.Context) front.Publication {
 
 // withDesk puts a desk into the wall.
 func withDesk(d *desk, page StampPage) func(*Config) {
-	return func(c *Config) { c.Stamps, c.StampPage, c.Timestamping = d, page, nil }
+	return func(c *Config) { c.Stamps, c.StampPage = d, page }
 }
 
 // stampQuery is a request over a digest that is all of one octet.

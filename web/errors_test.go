@@ -183,9 +183,9 @@ func TestNoSuchAddress(t *testing.T) {
 // connection, and its stack is for the log only.
 func TestPanicIsAnswered(t *testing.T) {
 	t.Parallel()
-	w := build(t, func(c *Config) { c.Timestamping = panicking{} })
+	w := build(t, func(c *Config) { c.Health = panicking{} })
 	b := w.browser()
-	r := b.do("POST", "/tsa", mediaStampQuery, strings.NewReader("x"))
+	r := b.get("/healthz")
 	if r.StatusCode != http.StatusInternalServerError || strings.Contains(r.body, "boom") || strings.Contains(r.body, "goroutine") {
 		t.Errorf("%d %s", r.StatusCode, r.body)
 	}
@@ -196,7 +196,7 @@ func TestPanicIsAnswered(t *testing.T) {
 
 type panicking struct{}
 
-func (panicking) Timestamp(context.Context, []byte, string) []byte { panic("boom") }
+func (panicking) Health(context.Context) error { panic("boom") }
 
 // TestRefusedBeforeAnyHandler: what the HTTP library itself refuses is still
 // answered in our manner.

@@ -333,7 +333,7 @@ func (r *rooms) Output(_ context.Context, _, id string, seq int) (*signing.Outpu
 	return &signing.Output{Name: tx.Items[seq].OutputName, MediaType: "application/pdf", Size: st.Size(), File: f}, nil
 }
 
-// publisher stands for tsa and pki; it gives back what it was asked.
+// publisher stands for pki; it gives back what it was asked.
 type publisher struct {
 	crl, cert []byte
 	sick      error
@@ -356,10 +356,6 @@ func newPublisher(t testing.TB, now time.Time) *publisher {
 		t.Fatal(err)
 	}
 	return &publisher{crl: crl, cert: der}
-}
-
-func (p *publisher) Timestamp(_ context.Context, req []byte, account string) []byte {
-	return append([]byte("stamp:"+account+":"), req...)
 }
 
 func (p *publisher) OCSP(_ context.Context, ca string, req []byte) []byte {

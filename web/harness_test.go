@@ -48,7 +48,7 @@ func (l *lockedBuffer) String() string {
 func build(t testing.TB, change ...func(*Config)) *wall {
 	t.Helper()
 	w := &wall{t: t, rooms: newRooms(t), pub: newPublisher(t, time.Now()), log: &lockedBuffer{}}
-	cfg := Config{Signing: w.rooms, Accounts: w.rooms, Timestamping: w.pub, Status: w.pub, Health: w.pub,
+	cfg := Config{Signing: w.rooms, Accounts: w.rooms, Status: w.pub, Health: w.pub,
 		Zone: time.UTC, Log: slog.New(slog.NewTextHandler(w.log, nil))}
 	for _, f := range change {
 		f(&cfg)

@@ -33,11 +33,8 @@ var authorityLabel = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 // routeProtocols opens the doors for machines that speak a standard. They are
 // public: no session, no cookie, any origin.
 func (s *Server) routeProtocols() {
-	switch {
-	case s.cfg.Stamps != nil:
+	if s.cfg.Stamps != nil {
 		s.routeStamps()
-	case s.cfg.Timestamping != nil:
-		s.app.Post(stampPath, s.timestamp)
 	}
 	if s.cfg.Status != nil {
 		s.app.Post("/ocsp/:ca", s.ocspPost)
@@ -63,23 +60,6 @@ func (s *Server) der(c *fiber.Ctx, media string, limit int64) ([]byte, error) {
 		return nil, fail(UnsupportedMedia, "Content-Type must be "+media, nil)
 	}
 	return current(c).body.all(limit)
-}
-
-// timestamp is the HTTP transport of RFC 3161 §3.4. A request that the unit
-// refuses is answered with status 200 and a TimeStampResp that says why; only
-// what is no time-stamp request at all gets an HTTP error.
-func (s *Server) timestamp(c *fiber.Ctx) error {
-	request, err := s.der(c, mediaStampQuery, stampLimit)
-	if err != nil {
-		return err
-	}
-	response := s.cfg.Timestamping.Timestamp(c.UserContext(), request, "")
-	if len(response) == 0 {
-		return fail("internal", "the time-stamping unit gave no response", nil)
-	}
-	public(c)
-	c.Set(fiber.HeaderContentType, mediaStampReply)
-	return c.Send(response)
 }
 
 func (s *Server) ocspPost(c *fiber.Ctx) error {

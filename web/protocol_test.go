@@ -3,40 +3,10 @@ package web
 import (
 	"encoding/base64"
 	"errors"
-	"io"
 	"net/url"
 	"strings"
 	"testing"
 )
-
-func TestTimestampEndpoint(t *testing.T) {
-	t.Parallel()
-	w := build(t)
-	b := w.browser()
-	for name, c := range map[string]struct {
-		contentType string
-		body        io.Reader
-		status      int
-		answer      string
-	}{
-		"known length": {mediaStampQuery, strings.NewReader("request"), 200, "stamp::request"},
-		"chunked":      {mediaStampQuery, struct{ io.Reader }{strings.NewReader("request")}, 200, "stamp::request"},
-		"parameters":   {mediaStampQuery + "; x=y", strings.NewReader("request"), 200, "stamp::request"},
-		"empty":        {mediaStampQuery, strings.NewReader(""), 200, "stamp::"}, // the unit refuses it in its own words
-		"at the limit": {mediaStampQuery, zeros(stampLimit), 200, ""},
-		"over":         {mediaStampQuery, zeros(stampLimit + 1), 413, ""},
-		"announced":    {mediaStampQuery, strings.NewReader(strings.Repeat("x", stampLimit+1)), 413, ""},
-		"wrong type":   {"application/octet-stream", strings.NewReader("request"), 415, ""},
-	} {
-		r := b.do("POST", "/tsa", c.contentType, c.body)
-		if r.StatusCode != c.status || c.answer != "" && r.body != c.answer {
-			t.Errorf("%s: %d %.40q", name, r.StatusCode, r.body)
-		}
-		if c.status == 200 && r.Header.Get("Content-Type") != mediaStampReply {
-			t.Errorf("%s: %s", name, r.Header.Get("Content-Type"))
-		}
-	}
-}
 
 func TestOCSPEndpoint(t *testing.T) {
 	t.Parallel()
@@ -125,7 +95,7 @@ func TestHealthAndMetrics(t *testing.T) {
 // TestDoorsThatAreNotThere: without the room behind it a door does not exist.
 func TestDoorsThatAreNotThere(t *testing.T) {
 	t.Parallel()
-	w := build(t, func(c *Config) { c.Timestamping, c.Status, c.Health = nil, nil, nil })
+	w := build(t, func(c *Config) { c.Status, c.Health = nil, nil })
 	b := w.browser()
 	if r := b.do("POST", "/tsa", mediaStampQuery, strings.NewReader("x")); r.StatusCode != 404 {
 		t.Errorf("/tsa: %d", r.StatusCode)

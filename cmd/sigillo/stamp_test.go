@@ -70,7 +70,7 @@ func stampAuthority(t *testing.T) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, _ bool, _ []string) {
 		p := cmstest.New(t)
 		tsu := p.TSU(t, "p256")
-		a, err := tsa.NewAuthority(tsa.AuthorityConfig{Clock: machineClock{}, Counter: &memoryCounter{},
+		a, err := tsa.NewAuthority(tsa.Config{Clock: machineClock{}, Counter: &memoryCounter{},
 			Policies: []tsa.Policy{{Name: "test", OID: testPolicy, Accuracy: time.Second, Series: "a"}}})
 		ts.Check(err)
 		ts.Check(a.Add(tsa.UnitConfig{Name: "tsu-1", Number: 1, Series: "a", Signer: tsu.Key, Certificate: tsu.Certificate, Chain: tsu.Chain}))

@@ -2,39 +2,19 @@ package crash
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
-
-	_ "modernc.org/sqlite" // the driver
 
 	"sigillo/tsa/ledger"
 )
 
-// archiveOf finds the archive of an appliance: the ledger, or in appliances of
-// older make a table of the database.
-func archiveOf(dir string) archive {
-	if path := filepath.Join(dir, "stamps"); exists(path) {
-		return &ledgerArchive{dir: path}
-	}
-	return &tableArchive{path: filepath.Join(dir, "appliance.db")}
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// ledgerArchive reads the ledger as another process.
+// ledgerArchive reads the ledger beside the process that writes it.
 type ledgerArchive struct {
 	dir  string
 	last int64
 	seen map[string]int64 // entries by account
 }
 
+// since visits what was archived since the last call.
 func (l *ledgerArchive) since(ctx context.Context, visit func([]byte, uint64, []byte) error) error {
 	book, err := ledger.Open(l.dir, ledger.Options{ReadOnly: true})
 	if err != nil {
@@ -88,40 +68,3 @@ func (l *ledgerArchive) verify(ctx context.Context) error {
 	}
 	return nil
 }
-
-// tableArchive reads the table tokens.
-type tableArchive struct {
-	path string
-	last int64
-}
-
-func (a *tableArchive) since(ctx context.Context, visit func([]byte, uint64, []byte) error) error {
-	db, err := sql.Open("sqlite", "file:"+a.path+"?mode=ro&_pragma=busy_timeout(10000)")
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	rows, err := db.QueryContext(ctx, `SELECT rowid, serial, imprint, der FROM tokens WHERE rowid > ? ORDER BY rowid`, a.last)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		var imprint, token []byte
-		if err := rows.Scan(&a.last, &name, &imprint, &token); err != nil {
-			return err
-		}
-		_, number, _ := strings.Cut(name, "/")
-		serial, err := strconv.ParseUint(number, 16, 64)
-		if err != nil {
-			return err
-		}
-		if err := visit(imprint, serial, token); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-func (a *tableArchive) verify(context.Context) error { return nil }

@@ -2,9 +2,7 @@ package crash
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,8 +23,34 @@ func build(t *testing.T, pkg string) string {
 	return path
 }
 
+// The customer whose stamps are counted, of both.
+const (
+	customer = "cliente"
+	bought   = 50_000_000
+)
+
+// basic is the header of HTTP Basic.
+func basic(password string) string {
+	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(customer+":"+password)) + "\r\n"
+}
+
+// left asks as a customer does.
+func left(addr, password string) (int64, error) {
+	a, err := rig.AskAccount(ctx, addr, customer, password)
+	if err != nil {
+		return 0, err
+	}
+	if a.Left == nil || *a.Left+a.Used != bought {
+		return 0, fmt.Errorf("of %d stamps the account has %v left and %d used", int64(bought), a.Left, a.Used)
+	}
+	return *a.Left, nil
+}
+
 // product is an appliance.
-type product struct{ *rig.Appliance }
+type product struct {
+	*rig.Appliance
+	password string
+}
 
 // newProduct provisions and serves one. The test is skipped where the token is missing.
 func newProduct(t *testing.T) product {
@@ -36,6 +60,10 @@ func newProduct(t *testing.T) product {
 		t.Skipf("missing the Debian package softhsm2: no PKCS#11 module at %s", module)
 	}
 	a, err := rig.Provision(t.Context(), build(t, "sigillo/cmd/sigillo"), filepath.Join(t.TempDir(), "appliance"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, err := a.Customer(t.Context(), customer, bought)
 	if err == nil {
 		err = a.Serve(t.Context())
 	}
@@ -43,16 +71,16 @@ func newProduct(t *testing.T) product {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.Kill)
-	return product{a}
+	return product{a, password}
 }
 
 func (p product) victims() []string { return []string{"vault", "service", "both"} }
 func (p product) stop() error       { return p.Stop() }
 func (p product) addr() string      { return p.Addr }
-func (p product) header() string    { return "" }
+func (p product) header() string    { return basic(p.password) }
 func (p product) log() string       { return end(filepath.Join(p.Dir, "serve.log")) }
 
-func (p product) left() (int64, int64, error) { return 0, 0, nil }
+func (p product) left() (int64, error) { return left(p.Addr, p.password) }
 
 func (p product) kill(victim string) error {
 	if victim != "service" {
@@ -87,10 +115,7 @@ type soft struct {
 	process               *rig.Process
 }
 
-const (
-	password = "parola di prova"
-	bought   = 50_000_000
-)
+const password = "parola di prova"
 
 func newSoft(t *testing.T) *soft {
 	t.Helper()
@@ -120,35 +145,12 @@ func (s *soft) addr() string      { return s.address }
 func (s *soft) logFile() string   { return filepath.Join(s.dir, "serve.log") }
 func (s *soft) log() string       { return end(s.logFile()) }
 
-func (s *soft) header() string {
-	return "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("cliente:"+password)) + "\r\n"
-}
+func (s *soft) header() string       { return basic(password) }
+func (s *soft) left() (int64, error) { return left(s.address, password) }
 
 func (s *soft) kill(string) error {
 	s.process.Kill()
 	return s.start()
-}
-
-// left asks as a customer does.
-func (s *soft) left() (now, atFirst int64, err error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.address+"/tsa/account", nil)
-	if err != nil {
-		return 0, 0, err
-	}
-	q.SetBasicAuth("cliente", password)
-	answer, err := http.DefaultClient.Do(q)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer answer.Body.Close()
-	var account struct{ Left, Used *int64 }
-	if err := json.NewDecoder(answer.Body).Decode(&account); err != nil || account.Left == nil || account.Used == nil {
-		return 0, 0, fmt.Errorf("%s: %w", answer.Status, err)
-	}
-	if *account.Left+*account.Used != bought {
-		return 0, 0, fmt.Errorf("%d left and %d used of %d", *account.Left, *account.Used, int64(bought))
-	}
-	return *account.Left, bought, nil
 }
 
 // end gives the end of a file.

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -76,6 +77,51 @@ func (a *Appliance) Consented(ctx context.Context, name string, args ...string) 
 	cmd := a.command(ctx, name, args)
 	cmd.Stdin = strings.NewReader(string(passphrase) + "\n")
 	return cmd.CombinedOutput()
+}
+
+// Customer makes an account of the time-stamping authority with a prepaid lot, and
+// gives its password; the user is called as the account is.
+func (a *Appliance) Customer(ctx context.Context, id string, stamps int64) (password string, err error) {
+	for _, args := range [][]string{{"tsa account add", id, "--name", "Cliente di prova"}, {"tsa account buy", id, fmt.Sprint(stamps)}} {
+		if out, err := a.Command(ctx, args[0], args[1:]...); err != nil {
+			return "", fmt.Errorf("rig: sigillo %s: %w: %s", args[0], err, last(out))
+		}
+	}
+	out, err := a.Command(ctx, "tsa account password", id, id)
+	if err != nil {
+		return "", fmt.Errorf("rig: sigillo tsa account password: %w: %s", err, last(out))
+	}
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "password" {
+			return f[1], nil
+		}
+	}
+	return "", fmt.Errorf("rig: no password: %s", out)
+}
+
+// Account is what the authority tells a customer.
+type Account struct {
+	Used int64  `json:"used"`
+	Left *int64 `json:"left"` // nil: they are not counted
+}
+
+// AskAccount asks an authority at an address what an account has left.
+func AskAccount(ctx context.Context, addr, user, password string) (Account, error) {
+	var a Account
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/tsa/account", nil)
+	if err != nil {
+		return a, err
+	}
+	q.SetBasicAuth(user, password)
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return a, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return a, fmt.Errorf("rig: the account cannot be asked for: %s", answer.Status)
+	}
+	return a, json.NewDecoder(answer.Body).Decode(&a)
 }
 
 // Root is the file with the certificate of the root authority, PEM.

@@ -114,7 +114,7 @@ func newAuthority(ctx context.Context, dir, key string, policies []tsa.Policy) (
 	}
 	go gate.Run(ctx)
 	counter := &counter{path: filepath.Join(dir, "counter")}
-	authority, err := tsa.NewAuthority(tsa.AuthorityConfig{Policies: policies, Clock: gate, Counter: counter})
+	authority, err := tsa.NewAuthority(tsa.Config{Policies: policies, Clock: gate, Counter: counter})
 	if err != nil {
 		return nil, err
 	}

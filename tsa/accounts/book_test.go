@@ -114,13 +114,6 @@ func wantKind(t testing.TB, err error, want Kind) {
 	}
 }
 
-func (b *bench) account(t testing.TB, id string) *Account {
-	t.Helper()
-	a, err := b.Account(id)
-	must(t, err)
-	return a
-}
-
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
 func nets(t testing.TB, list ...string) []netip.Prefix {

@@ -101,7 +101,7 @@ func newHouse(t testing.TB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	authority, err := tsa.NewAuthority(tsa.AuthorityConfig{Policies: testPolicies, Clock: wallClock{}, Counter: &counter{}})
+	authority, err := tsa.NewAuthority(tsa.Config{Policies: testPolicies, Clock: wallClock{}, Counter: &counter{}})
 	if err != nil {
 		t.Fatal(err)
 	}

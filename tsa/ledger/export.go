@@ -19,8 +19,9 @@ import (
 const MaxZip = 100_000
 
 // Export writes what a query selects, in the order of recording, as it goes; memory
-// is bounded. On an error w holds part of it. Query.Limit 0 means all; a zip has at
-// most [MaxZip] tokens. Newest is not for exports.
+// is bounded. On an error w holds part of it. Query.Limit 0 means all. A zip of more
+// than [MaxZip] tokens is refused before anything is written (TooMany): give a Limit
+// and go on with After, or export a shorter time. Newest is not for exports.
 //
 //	csv         seq, unit, serial, gen_time, policy, hash, imprint, nonce, account, lot
 //	accounting  account, lot, month, stamps
@@ -101,8 +102,14 @@ func tokenName(f *found) string {
 }
 
 func (s *search) exportZip(ctx context.Context, w io.Writer) (Exported, error) {
-	if s.q.Limit == 0 || s.q.Limit > MaxZip {
-		s.q.Limit = MaxZip
+	n := s.q.Limit
+	if n == 0 {
+		if err := s.each(ctx, MaxZip+1, func(*found) error { n++; return nil }); err != nil {
+			return Exported{}, err
+		}
+	}
+	if n > MaxZip {
+		return Exported{}, fail(TooMany, nil, "a zip holds %d tokens at most; export a shorter time, or limit the number and go on after the last", MaxZip)
 	}
 	z := zip.NewWriter(w)
 	index, err := z.Create("index.csv")

@@ -251,6 +251,11 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkZip(t, out.Bytes(), want(q, total))
+	out.Reset()
+	_, err = l.Export(t.Context(), &out, Query{Limit: MaxZip + 1}, Zip)
+	if wantKind(t, err, TooMany); out.Len() > 0 {
+		t.Error("something was written")
+	}
 	n := int64(0)
 	err = l.Each(t.Context(), Query{}, func(e Entry, token func() ([]byte, error)) error {
 		n++

@@ -3,7 +3,7 @@
 import { sha256, sha384, sha512 } from "../dist/noble/sha2.js";
 
 const algorithms = { sha256, sha384, sha512 };
-const piece = 4 << 20;
+const piece = 1 << 20;
 
 self.addEventListener("message", async (e) => {
   const { file, hash } = e.data;
