@@ -144,7 +144,11 @@ func (r *run) authority(ctx context.Context) (*authority, error) {
 	if err == nil {
 		err = appliance.Serve(ctx)
 	}
+	if err == nil {
+		err = appliance.AwaitStamps(ctx)
+	}
 	if err != nil {
+		appliance.Kill()
 		return nil, err
 	}
 	a := &authority{Appliance: appliance, dir: dir, file: r.document("lettera.docx"), account: user + ":" + password, stranger: user + ":" + password + "x"}

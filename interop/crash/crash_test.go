@@ -165,8 +165,8 @@ func (r *run) round(n int, victim string) {
 	if lost := r.unheard - before; lost > int64(report.Broken+report.Refused) {
 		r.t.Errorf("round %d, %s killed: %d tokens are archived that nobody received, but only %d connections broke", n, victim, lost, report.Broken)
 	}
-	r.t.Logf("round %d, %s killed: %d answered, %d refused, %d connections broke, %.1f s",
-		n, victim, len(r.answered), report.Refused, report.Broken, time.Since(began).Seconds())
+	r.t.Logf("round %d, %s killed: %d answered, %d refused, %d connections broke, %.1f s, %v",
+		n, victim, len(r.answered), report.Refused, report.Broken, time.Since(began).Seconds(), report.FirstError)
 }
 
 // note keeps what a client received.

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -162,6 +163,43 @@ func (a *Appliance) Serve(ctx context.Context) error {
 	}
 	a.service = p
 	return nil
+}
+
+// AwaitStamps returns when the authority stamps for whoever asks: its units start
+// behind the service, and after a crash a unit waits until the times that it may
+// have stated have passed.
+func (a *Appliance) AwaitStamps(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	request, err := load.Request(crypto.SHA256, make([]byte, 32), 1<<62)
+	if err != nil {
+		return err
+	}
+	for {
+		answer, err := post(ctx, a.URL("/tsa"), request)
+		if err == nil && load.Token(answer) != nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("rig: the authority does not stamp: %v: %q", err, answer)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func post(ctx context.Context, url string, body []byte) ([]byte, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	q.Header.Set("Content-Type", "application/timestamp-query")
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 }
 
 // Stop ends the service as an operator would, and returns when it has ended.

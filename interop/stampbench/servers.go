@@ -54,6 +54,10 @@ func (b *bench) startProduct(ctx context.Context, key string) (*server, error) {
 	if err := a.Serve(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.AwaitStamps(ctx); err != nil {
+		a.Kill()
+		return nil, err
+	}
 	return &server{name: "softhsm", floor: "softhsm", addr: a.Addr, path: "/tsa", pid: a.PID(), ours: true, stop: func() { _ = a.Stop() }}, nil
 }
 
