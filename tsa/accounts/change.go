@@ -59,8 +59,8 @@ func (t *Terms) check(id string) error {
 		return bad("the anonymous account is that of everybody in its networks; make another account for a customer")
 	}
 	for i, p := range t.Networks {
-		if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() {
-			return bad("%v is no network; write its first address and its length, such as 192.0.2.0/24", p)
+		if err := goodNetwork(p); err != nil {
+			return err
 		}
 		if slices.Contains(t.Networks[:i], p) {
 			return bad("the network %v is there twice", p)
@@ -70,6 +70,13 @@ func (t *Terms) check(id string) error {
 		if len(p) < 2 || len(p) > 20 {
 			return bad("%v is no policy", p)
 		}
+	}
+	return nil
+}
+
+func goodNetwork(p netip.Prefix) error {
+	if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() {
+		return bad("%v is no network; write its first address and its length, such as 192.0.2.0/24 or 2001:db8::/32", p)
 	}
 	return nil
 }
@@ -331,6 +338,9 @@ func Networks(list ...string) ([]netip.Prefix, error) {
 				return nil, fail(BadChange, err, "%.80q is no network; write it as 192.0.2.0/24 or 2001:db8::/32", s)
 			}
 			p = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
+		}
+		if err := goodNetwork(p); err != nil {
+			return nil, err
 		}
 		nets = append(nets, p)
 	}
