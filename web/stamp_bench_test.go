@@ -46,7 +46,8 @@ func benchServer(b *testing.B) *Server {
 		if err != nil {
 			return err
 		}
-		var call stampCall
+		call := stampCalls.Get().(*stampCall)
+		defer stampCalls.Put(call)
 		caller, _ := call.caller(c.Context())
 		response, err := null.AnswerUnder(c.UserContext(), "", caller, request)
 		if err != nil {
