@@ -19,8 +19,8 @@ type Statement struct {
 	Policies  []tsa.Policy // that it may have
 }
 
-// Statement tells a caller about his account. Errors are those of
-// [Book.Identify].
+// Statement tells a caller about his account. Errors are those of the accounts:
+// Unknown, NotPermitted, RateLimited.
 func (f *Front) Statement(ctx context.Context, caller accounts.Caller) (Statement, error) {
 	a, err := f.owner(ctx, caller)
 	if err != nil {
@@ -56,7 +56,7 @@ func (f *Front) statement(a *accounts.Account) Statement {
 // anonymous account: what one of its callers had stamped is no business of the
 // others.
 func (f *Front) owner(ctx context.Context, caller accounts.Caller) (*accounts.Account, error) {
-	a, err := f.cfg.Book.Identify(ctx, caller)
+	a, err := f.identify(ctx, caller)
 	if err != nil {
 		return nil, err
 	}

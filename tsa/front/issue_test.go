@@ -74,7 +74,7 @@ func TestRefusals(t *testing.T) {
 			if c.change != nil {
 				c.change(r)
 			}
-			out, err := r.Answer(t.Context(), accounts.Caller{}, c.request)
+			out, err := r.Answer(t.Context(), accounts.Caller{Username: "a"}, c.request)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -302,6 +302,12 @@ func TestArchiveIsPrivate(t *testing.T) {
 	if err := h.ExportTokens(t.Context(), h.caller(), ledger.Query{}, ledger.CSV, func() io.Writer { return &csv }); err != nil || strings.Count(csv.String(), "\n") != 2 {
 		t.Errorf("%q, %v", csv.String(), err)
 	}
+	if err := h.book.Suspend(t.Context(), "test", accounts.Anonymous, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Answer(t.Context(), nobody, randomQuery(t)); accounts.KindOf(err) != accounts.Unknown {
+		t.Errorf("the anonymous account is suspended, and nobody is asked: %v", err)
+	}
 	wrong := h.caller()
 	wrong.Password = []byte("wrong")
 	for name, c := range map[string]accounts.Caller{"anonymous": nobody, "wrong password": wrong} {
