@@ -175,6 +175,40 @@ func TestRenewal(t *testing.T) {
 	mutate(t, records[2], groups[2])
 }
 
+// apart makes records with a time-stamp each, and renews them with one.
+func apart(t testing.TB, tsu *cmstest.Identity, texts ...string) []*ers.Record {
+	var records []*ers.Record
+	for i, s := range texts {
+		p, err := ers.Prepare(crypto.SHA256, groupsOf(crypto.SHA256, []string{s}))
+		records = append(records, assemble(t, p, err, tsu, start.Add(time.Duration(i)*time.Second))...)
+	}
+	p, err := ers.PrepareRenewal(records)
+	return assemble(t, p, err, tsu, start.Add(time.Hour))
+}
+
+// Records with time-stamps of their own are renewed together by a tree over these.
+func TestRenewTogether(t *testing.T) {
+	t.Parallel()
+	tsu := cmstest.New(t).TSU(t, "p256")
+	texts := []string{"uno", "due", "tre", "quattro", "cinque"}
+	records := apart(t, tsu, texts...)
+	for i, r := range records {
+		if err := r.Verify(document(texts[i])); err != nil {
+			t.Errorf("record %d: %v", i, err)
+		}
+		if len(r.Last().Tree) == 0 {
+			t.Errorf("record %d is renewed without a tree", i)
+		}
+		if err := r.Verify(document(texts[(i+1)%5])); err == nil {
+			t.Errorf("record %d proves another document", i)
+		}
+	}
+	p, err := ers.Prepare(crypto.SHA512, groupsOf(crypto.SHA512, []string{"sei"}))
+	if _, err := ers.PrepareRenewal(append(records, assemble(t, p, err, tsu, start)...)); ers.KindOf(err) != cms.BadOptions {
+		t.Errorf("two digest algorithms in one tree: %v", err)
+	}
+}
+
 // mutate changes what is under later stamps: nothing of it may go unseen.
 func mutate(t *testing.T, r *ers.Record, texts []string) {
 	der := r.Marshal()

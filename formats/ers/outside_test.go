@@ -136,6 +136,14 @@ func TestBouncyCastle(t *testing.T) {
 	p, err = ers.PrepareHashTreeRenewal(crypto.SHA512, records, groupsOf(crypto.SHA512, groups...))
 	check("tree", assemble(t, p, err, b.tsu, start.Add(2*time.Second)))
 
+	together := apart(t, b.tsu, "uno", "due", "nove")
+	joined = append(joined[:2:2], "nove")
+	check("together", together)
+
+	joined = joined[:0]
+	for _, g := range groups {
+		joined = append(joined, strings.Join(g, "+"))
+	}
 	if got := b.ask(append([]string{"make", dir}, joined...)...); got != "ok" {
 		t.Fatal(got)
 	}
