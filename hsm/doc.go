@@ -5,8 +5,10 @@
 //
 // Four kinds of key stay in the token, found by their label. Each does one job:
 //
-//   - signing keys (GenerateSigner, Signer), of authorities, time-stamping units
-//     and the journal. A Signer is a crypto.Signer;
+//   - signing keys (GenerateSigner, Signer), of authorities and the journal, and
+//     those of time-stamping units, which sign thousands of times a second
+//     (GenerateFastSigner): a Signer of such a key works through a copy in a
+//     session where the token gives one. A Signer is a crypto.Signer;
 //   - the master key (GenerateMaster), AES-256, from which the holders' keys hang.
 //     It derives and does nothing else;
 //   - MAC keys (GenerateMACKey, MAC), HMAC-SHA-256, which make records outside
@@ -73,7 +75,8 @@
 // See Token for the pool of sessions and what is thrown away after which error,
 // and the comment at Token.sharing for what is serialised and why. Signatures run
 // in parallel. A key's handle is searched once, then cached, because
-// C_FindObjects takes time in proportion to the objects in the token.
+// C_FindObjects takes time in proportion to the objects in the token. A signature is
+// one crossing from Go to C, into a buffer of the right size (see functions).
 //
 // SoftHSM 2.6.1 keeps about 0.7 kB of every session object for as long as the
 // module is loaded (mended in later versions); a process that has made a million

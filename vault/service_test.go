@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sigillo/formats/cms/cmstest"
+	"sigillo/hsm"
 	"sigillo/tsa"
 	"sigillo/tsa/clock"
 )
@@ -400,4 +404,37 @@ func TestServiceBusy(t *testing.T) {
 	}
 	over.Store(true)
 	wg.Wait()
+}
+
+// TestOpenSSL: tokens of keys in the token, over the socket, verify elsewhere.
+func TestOpenSSL(t *testing.T) {
+	t.Parallel()
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("missing the Debian package openssl")
+	}
+	for _, kt := range []hsm.KeyType{"p256", "p384", "rsa2048"} {
+		t.Run(string(kt), func(t *testing.T) {
+			t.Parallel()
+			r := newTSARig(t, nil)
+			pki := cmstest.New(t)
+			r.newActiveUnit(pki, kt, time.Time{}, time.Time{})
+			q := stampRequest(t)
+			s, err := r.c.Stamp(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			for name, b := range map[string][]byte{"q": q, "token": s.Token, "root": cmstest.PEM(pki.Root), "ca": cmstest.PEM(pki.CA)} {
+				if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.Command(openssl, "ts", "-verify", "-queryfile", "q", "-in", "token", "-token_in", "-CAfile", "root", "-untrusted", "ca")
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "Verification: OK") {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
 }

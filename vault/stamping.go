@@ -81,7 +81,7 @@ func (c *Client) Stamp(ctx context.Context, request []byte) (tsa.Stamp, error) {
 			return tsa.Stamp{}, noStamp("too many time-stamps are asked for; try again", ctx.Err())
 		}
 	}
-	s.begin.Do(func() { go s.run() })
+	c.Attend()
 	w := waitings.Get().(*waiting)
 	w.request, w.sends, w.since = append(w.request[:0], request...), 0, time.Now()
 	if !s.enqueue(w) {
@@ -97,6 +97,14 @@ func (c *Client) Stamp(ctx context.Context, request []byte) (tsa.Stamp, error) {
 	w.result = outcome{}
 	waitings.Put(w)
 	return r.stamp, r.err
+}
+
+// Attend opens the stream of stamps before the first stamp is asked for. A process
+// that stands by the vault for its whole life calls it once: whatever happens then,
+// it has the ticket of an activation, see [Client.ActivateUnit], and brings the units
+// back when the vault is started again, without waiting for somebody to stamp.
+func (c *Client) Attend() {
+	c.stamping.begin.Do(func() { go c.stamping.run() })
 }
 
 func noStamp(msg string, err error) error {

@@ -57,10 +57,24 @@ func newDesk(backend tsa.Backend, workers int, log *slog.Logger) *desk {
 	return d
 }
 
-// close ends the workers. No stream may be left.
+// close ends the workers. A stream or a worker that hangs in the token is left: the
+// process ends.
 func (d *desk) close() {
+	d.mu.Lock()
+	left := len(d.streams)
+	d.mu.Unlock()
+	if left > 0 {
+		d.log.Error("streams of stamps did not end", "streams", left)
+		return
+	}
 	close(d.orders)
-	d.workers.Wait()
+	done := make(chan struct{})
+	go func() { d.workers.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(writeWait):
+		d.log.Error("time-stamps under way did not end in time")
+	}
 }
 
 func (d *desk) work() {

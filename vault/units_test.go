@@ -348,6 +348,7 @@ func TestTicketIsHandedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.newActiveUnit(pki, "p256", time.Time{}, time.Time{})
+	late.Attend()
 	r.c.Close() // the operator's command ends
 	for name, c := range map[string]*Client{"early": early, "late": late} {
 		q := stampRequest(t)
@@ -359,6 +360,14 @@ func TestTicketIsHandedOver(t *testing.T) {
 			t.Errorf("%s, after a restart: %v", name, err)
 		} else {
 			checkStamp(t, q, s)
+		}
+	}
+	early.Close()
+	r.restart()
+	r.c = late // nobody stamps: the unit comes back by itself
+	for end := time.Now().Add(10 * time.Second); !r.unit("tsu-1").Serving; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody brought the unit back")
 		}
 	}
 }

@@ -21,8 +21,23 @@
 // vault refuses without it, mathematics does not. The host is trusted; this is
 // not a certified signature creation device, and docs/security.md says so.
 //
+// With [Config].TSA the vault is the back end of the time-stamping authority too:
+// package tsa runs here, with the clock that proves the time, the serial numbers and
+// the keys of the units. The service in front, which knows the accounts and keeps the
+// archive, has stamps made over a stream of its own ([Client.Stamp]); it can choose
+// neither time nor number, nor have anything else signed with those keys. A unit is
+// made, certified, activated and ended by the responsible of the time-stamping
+// service, who gives a passphrase (passphrase.go, units.go). The state of all that is
+// in rows under MACs, bound to each other (tsastate.go).
+//
+// A vault that dies and is started again by its supervisor goes on stamping: the
+// service kept the ticket of the activation in memory, and orders that were not
+// answered are sent again. After a start of the machine somebody has to give the
+// passphrase, but where a file holds it.
+//
 // What the vault itself remembers is little and local: the last OTP step of
-// each holder, the SADs spent in the last minutes, and a hash-chained journal.
+// each holder, the SADs spent in the last minutes, the state of the time-stamping
+// service, and a hash-chained journal.
 // Each row carries a MAC, so an edit of the file is noticed; going back to an
 // older copy of the whole file is not, and gains at most the repetition of a
 // code within its ninety seconds or of a signature over the same digests.
