@@ -52,8 +52,10 @@ func firstList(h crypto.Hash, g Group) ([][]byte, error) {
 		return nil, fail(cms.BadOptions, "a group has between 1 and %d documents", maxGroup)
 	}
 	list := slices.Clone(g)
-	slices.SortFunc(list, bytes.Compare)
-	list = slices.CompactFunc(list, bytes.Equal)
+	if len(list) > 1 {
+		slices.SortFunc(list, bytes.Compare)
+		list = slices.CompactFunc(list, bytes.Equal)
+	}
 	for _, v := range list {
 		if len(v) != h.Size() {
 			return nil, fail(cms.BadOptions, "a digest has not the length of %v", h)

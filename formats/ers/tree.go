@@ -35,11 +35,23 @@ func newTree(h crypto.Hash, leaves [][]byte) *tree {
 	slices.SortFunc(level, bytes.Compare)
 	level = slices.CompactFunc(level, bytes.Equal)
 	t := &tree{h: h, levels: [][][]byte{level}}
+	d := h.New()
+	room := make([]byte, 0, len(level)*h.Size()) // for all nodes: there are fewer than leaves
 	for len(level) > 1 {
 		up := make([][]byte, 0, (len(level)+1)/2)
-		for i := 0; i < len(level); i += 2 {
-			up = append(up, node(h, level[i:min(i+2, len(level))]...))
+		for ; len(level) > 1; level = level[2:] {
+			a, b := level[0], level[1]
+			if bytes.Compare(a, b) > 0 {
+				a, b = b, a
+			}
+			d.Reset()
+			d.Write(a)
+			d.Write(b)
+			from := len(room)
+			room = d.Sum(room)
+			up = append(up, room[from:len(room):len(room)])
 		}
+		up = append(up, level...) // an odd one goes up as it is
 		t.levels = append(t.levels, up)
 		level = up
 	}
