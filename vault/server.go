@@ -79,7 +79,8 @@ type server struct {
 //  3. The token is opened with the PIN, which is wiped.
 //  4. The keys of this process are derived from the token.
 //  5. Durable: "vault.started" and the unfinished intents, in the journal. The
-//     time-stamping service is set up.
+//     time-stamping service is set up; its units are started, if they can be
+//     without anybody.
 //  6. The socket is opened.
 //  7. At the end: no new requests, those under way are finished, the uses of
 //     keys not journalled yet and "vault.stopped" are, everything is closed.
@@ -94,6 +95,7 @@ func serve(ctx context.Context, cfg Config, ready func(), fault func(string)) (e
 	}
 	defer unlock()
 	defer func() { err = errors.Join(err, v.stop()) }()
+	v.tsa.attend(ctx)
 	l, err := v.listen() // 6
 	if err != nil {
 		return err

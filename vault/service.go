@@ -146,17 +146,22 @@ func (s *service) append(tx *store.Tx, actor, event string, u *unit, more map[st
 	return audit.Append(tx, s.v.now(), audit.Event{Actor: actor, Event: event, Subject: u.name, Detail: u.detail(more)})
 }
 
-// run watches the clock until ctx ends, and starts the units of an unattended vault.
+// run watches the clock until ctx ends.
 func (s *service) run(ctx context.Context) {
-	if s == nil || s.fault != nil {
+	if s != nil && s.fault == nil {
+		s.gate.Run(ctx)
+	}
+}
+
+// attend starts the units of an unattended vault, before anybody can ask for a
+// stamp.
+func (s *service) attend(ctx context.Context) {
+	if s == nil || s.fault != nil || s.cfg.PassphraseFile == "" {
 		return
 	}
-	if s.cfg.PassphraseFile != "" {
-		if err := s.attendSelf(ctx); err != nil {
-			s.v.log.Error("the units could not be started from the passphrase file", "err", err)
-		}
+	if err := s.attendSelf(ctx); err != nil {
+		s.v.log.Error("the units could not be started from the passphrase file", "err", err)
 	}
-	s.gate.Run(ctx)
 }
 
 // attendSelf activates what was ready or active, with the passphrase of the file.

@@ -8,14 +8,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"sigillo/appliance"
 	"sigillo/formats/inspect"
 	"sigillo/hsm"
 	"sigillo/signing"
@@ -407,8 +405,8 @@ func (h *house) force(t *testing.T, id, from, to string) {
 	}
 }
 
-// The clock can't be shown to be right: no time-stamp is made, that is journalled,
-// and the signature waits, durable, until it can be.
+// The clock can't be shown to be right: no time-stamp is made, and the signature
+// waits, durable, until it can be.
 func TestClockNotShown(t *testing.T) {
 	t.Parallel()
 	dir := newFolder(t)
@@ -431,31 +429,9 @@ func TestClockNotShown(t *testing.T) {
 		t.Error("a time-stamp was made")
 	}
 	h.stop()
-	if !vaultJournalled(t, dir, "clock.waiting") {
-		t.Error("that there is no proven time is not in the journal")
-	}
 	rewrite(t, dir, "'system'", "'unverified'")
 	h = open(t, dir)
 	if state := h.lastTransaction(t, c); state != signing.Delivered {
 		t.Errorf("the transaction is %s after the clock is right again", state)
 	}
-}
-
-// vaultJournalled looks for an event in the journal of the vault, which is stopped.
-func vaultJournalled(t *testing.T, dir, event string) bool {
-	t.Helper()
-	db, err := store.Open(t.Context(), appliance.Layout{Dir: dir}.VaultDB(), store.Vault)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	var entries []store.JournalEntry
-	err = db.Read(t.Context(), func(tx *store.Tx) (err error) {
-		entries, err = tx.Journal(1, store.MaxRows)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.ContainsFunc(entries, func(e store.JournalEntry) bool { return e.Event == event })
 }
