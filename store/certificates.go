@@ -149,5 +149,5 @@ func (tx *Tx) LatestCRL(issuer string) (CRL, error) {
 // up when the transaction commits, whether or not a list bearing it follows, so
 // that a list that was signed and then lost never shares its number.
 func (tx *Tx) NextCRLNumber(issuer string) (int64, error) {
-	return tx.reserve("next CRL number", "crl/"+issuer, 1)
+	return tx.next("next CRL number", "crl/"+issuer)
 }

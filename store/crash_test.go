@@ -35,7 +35,7 @@ func commitForEver(path string) {
 	}
 	for {
 		err := db.Write(context.Background(), func(tx *Tx) error {
-			n, err := tx.ReserveSerials("crash", 1)
+			n, err := tx.NextCRLNumber("crash")
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func TestCrash(t *testing.T) {
 		acknowledged += killDuringCommits(t, path, time.Duration(20+rand.IntN(120))*time.Millisecond)
 		db := openAt(t, path, Appliance)
 		write(t, db, func(tx *Tx) error {
-			next, err := tx.ReserveSerials("crash", 1) // also: the file can be written
+			next, err := tx.NextCRLNumber("crash") // also: the file can be written
 			if err != nil {
 				return err
 			}

@@ -69,8 +69,6 @@ func TestRoundTripsAppliance(t *testing.T) {
 		})
 	roundTrip(t, db, Session{[]byte("id"), "h", t0, t0, t0.Add(time.Hour)},
 		(*Tx).PutSession, func(tx *Tx) (Session, error) { return tx.Session([]byte("id")) })
-	roundTrip(t, db, Token{"1", "tsu-1", "SHA-256", []byte("imp"), t0, "anon", []byte("der")},
-		(*Tx).PutToken, func(tx *Tx) (Token, error) { return tx.Token("1") })
 	roundTrip(t, db, JournalEntry{1, t0, "a", "e", "s", []byte("{}"), make([]byte, 32), []byte("hash")},
 		(*Tx).AppendJournal, func(tx *Tx) (JournalEntry, error) { return tx.JournalHead() })
 }
@@ -185,7 +183,6 @@ func TestLists(t *testing.T) {
 			_ = tx.PutDocument(Document{ID: id, Holder: "h", Created: at})
 			_ = tx.PutTransaction(Transaction{ID: id, Holder: "h", Credential: "c", State: "s" + id, Created: at})
 			_ = tx.PutCertificate(Certificate{Serial: id, Issuer: "ca", Holder: "h", State: CertIntent, TBS: []byte("x"), Intent: at})
-			_ = tx.PutToken(Token{Serial: id, Unit: "tsu", Imprint: []byte("i"), GenTime: at})
 		}
 		return tx.SetCertificateIssued("b", []byte("der"), t0)
 	})
@@ -199,16 +196,12 @@ func TestLists(t *testing.T) {
 		valid, _ := tx.CertificatesByIssuer("ca", CertValid, CertRevoked)
 		intents, _ := tx.CertificatesInState(CertIntent)
 		of, _ := tx.CertificatesOf("h")
-		tokens, _ := tx.TokensByImprint([]byte("i"), 2)
-		latest, _ := tx.LatestToken("tsu")
-		_, err := tx.LatestToken("else")
-		wantKind(t, err, NotFound)
 		holders, _ := tx.Holders(2, "u")
 		creds, _ := tx.CredentialsOf("h")
 		got := []any{len(docs), docs[0].ID, docs[1].ID, len(older), older[0].ID, len(trs), trs[0].ID, len(in), in[0].ID, len(none),
 			len(all), len(valid), valid[0].Serial, valid[0].TBS == nil, len(intents), string(intents[0].TBS), len(of),
-			len(tokens), tokens[0].Serial, latest.Serial, len(holders), holders[0].ID, len(creds)}
-		want := []any{2, "e", "b", 2, "a", 2, "e", 2, "a", 0, 3, 1, "b", true, 2, "x", 3, 2, "a", "e", 2, "ha", 1}
+			len(holders), holders[0].ID, len(creds)}
+		want := []any{2, "e", "b", 2, "a", 2, "e", 2, "a", 0, 3, 1, "b", true, 2, "x", 3, 2, "ha", 1}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
@@ -257,27 +250,21 @@ func TestSettersAndSessions(t *testing.T) {
 func TestCounters(t *testing.T) {
 	t.Parallel()
 	db := openTest(t, Appliance)
-	next := func(reserve func(*Tx) (int64, error)) (n int64) {
-		write(t, db, func(tx *Tx) (err error) { n, err = reserve(tx); return err })
+	next := func(count func(*Tx) (int64, error)) (n int64) {
+		write(t, db, func(tx *Tx) (err error) { n, err = count(tx); return err })
 		return n
 	}
-	serials := func(n int64) func(*Tx) (int64, error) {
-		return func(tx *Tx) (int64, error) { return tx.ReserveSerials("root-ca", n) }
+	crl := func(ca string) func(*Tx) (int64, error) {
+		return func(tx *Tx) (int64, error) { return tx.NextCRLNumber(ca) }
 	}
-	crl := func(tx *Tx) (int64, error) { return tx.NextCRLNumber("root-ca") }
-	got := []int64{next(serials(5)), next(crl), next(serials(1)), next(crl)}
-	if !reflect.DeepEqual(got, []int64{1, 1, 6, 2}) { // the two kinds do not share a counter
+	got := []int64{next(crl("a")), next(crl("b")), next(crl("a")), next(crl("a"))}
+	if !reflect.DeepEqual(got, []int64{1, 1, 2, 3}) { // no counter is shared
 		t.Error(got)
 	}
-	for _, n := range []int64{0, -1, maxReserve + 1} {
-		if err := db.Write(t.Context(), func(tx *Tx) error { _, err := serials(n)(tx); return err }); err == nil {
-			t.Errorf("reserved %d", n)
-		}
-	}
 	write(t, db, func(tx *Tx) error {
-		return tx.put("", `UPDATE serials SET next = ? WHERE unit = 'serial/root-ca'`, int64(math.MaxInt64))
+		return tx.put("", `UPDATE serials SET next = ? WHERE unit = 'crl/a'`, int64(math.MaxInt64))
 	})
-	if err := db.Write(t.Context(), func(tx *Tx) error { _, err := serials(1)(tx); return err }); err == nil {
+	if err := db.Write(t.Context(), func(tx *Tx) error { _, err := tx.NextCRLNumber("a"); return err }); err == nil {
 		t.Error("the counter ran over")
 	}
 }
