@@ -136,8 +136,9 @@ func (o *stampOptions) documentsOf(path string, record bool) ([]validate.Content
 }
 
 // stillGood validates what is to be renewed, and gives all that shows that its
-// newest time-stamp is good now. Missing documents are no hindrance: the renewal is
-// over the time-stamp.
+// newest time-stamp is good now, and the signatures in the document as far as it can
+// be had: under the next time-stamp it will last as long as they must. Missing
+// documents are no hindrance: the renewal is over the time-stamp.
 func stillGood(ctx context.Context, v *validate.Validator, doc validate.Document) (ades.Evidence, error) {
 	var none ades.Evidence
 	ctx, cancel := context.WithTimeout(ctx, fetchAltogether)
@@ -161,7 +162,13 @@ func stillGood(ctx context.Context, v *validate.Validator, doc validate.Document
 		return none, &stampError{exitFailed, "mancano le prove che la marca è valida adesso", "what shows that the time-stamp is good now is missing",
 			errors.New(say(n.Missing[0].It, n.Missing[0].En))}
 	}
-	return needs[0].Evidence, nil
+	evidence := needs[0].Evidence
+	for _, n := range needs[1:] { // of the signatures inside, which may bring none of their own
+		if len(n.Missing) == 0 {
+			evidence.Add(n.Evidence)
+		}
+	}
+	return evidence, nil
 }
 
 // renewEnvelope renews a .tsd, in its place unless there is --out.
