@@ -103,6 +103,9 @@ func (r *run) stamping(ctx context.Context) error {
 			}
 			return err
 		})
+		if c.lacks[accountColumn] != "" {
+			continue
+		}
 		ask(strangerColumn, func(ctx context.Context) error {
 			if err := c.stamps(ctx, a, a.stranger); err == nil {
 				return errors.New("a stamp was given for a wrong password")

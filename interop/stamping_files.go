@@ -38,7 +38,7 @@ func osslsigncode() client {
 		return tool(ctx, "osslsigncode", "sign", "-certs", cert, "-key", key, "-h", digest, "-ts", a.url(), "-in", in, "-out", out)
 	}
 	return client{name: "osslsigncode", missing: lacking("osslsigncode", "osslsigncode", "/usr/bin/osslsigncode"),
-		lacks: map[string]string{accountColumn: noAccounts, strangerColumn: noAccounts},
+		lacks: map[string]string{accountColumn: noAccounts},
 		stamps: func(ctx context.Context, a *authority, _ string) error {
 			out := a.path("stamped.exe")
 			if said, err := sign(ctx, a, "sha256", out); err != nil || !strings.Contains(said, "Succeeded") {
@@ -106,7 +106,7 @@ func jarsigner(digest string) client {
 		return tool(ctx, "jarsigner", append(append(args, more...), in, "code")...)
 	}
 	return client{name: "jarsigner, " + digest, missing: lacking("jarsigner", "default-jdk-headless", "/usr/bin/jarsigner"),
-		lacks: map[string]string{accountColumn: noAccounts, strangerColumn: noAccounts},
+		lacks: map[string]string{accountColumn: noAccounts},
 		stamps: func(ctx context.Context, a *authority, _ string) error {
 			out := a.path("stamped-" + digest + ".jar")
 			said, err := sign(ctx, a, out)

@@ -50,7 +50,7 @@ func libreOffice() client {
 		return pdf, nil
 	}
 	return client{name: "LibreOffice, openssl ts", missing: lacking("LibreOffice", "libreoffice-writer-nogui, libnss3-tools", "/usr/bin/soffice", "/usr/bin/certutil"),
-		lacks: map[string]string{accountColumn: noAccounts, strangerColumn: noAccounts},
+		lacks: map[string]string{accountColumn: noAccounts},
 		stamps: func(ctx context.Context, a *authority, _ string) error {
 			pdf, err := export(ctx, a, a.url())
 			if err != nil {

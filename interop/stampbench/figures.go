@@ -4,17 +4,15 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"sigillo/interop/load"
 )
 
 const sigstoreTitle = "sigstore timestamp-server"
 
-// lines are the figures of one type of key. Rates stand beside the bare rate
-// of the key, latencies and processor time beside sigstore's in the same run where
-// that has such a key; where it has not, latencies stand beside what they would be
-// if nothing but the key took time.
-func lines(key string, floors map[string]float64, results map[string]measured) string {
+// lines are the figures of one type of key. Rates and processor time stand beside
+// those of the bare key, latencies beside sigstore's in the same run where that has
+// such a key; where it has not, beside what they would be if nothing but the key
+// took time. Processor time means most where the machine has other work.
+func lines(key string, results map[string]measured) string {
 	var out strings.Builder
 	line := func(figure string, ours float64, unit, with string, theirs float64) {
 		out.WriteString(text(figure, ours, unit, with, theirs) + "\n")
@@ -24,28 +22,27 @@ func lines(key string, floors map[string]float64, results map[string]measured) s
 		all, there := results[backend.name]
 		for _, sh := range shapes {
 			name := fmt.Sprintf("tsa.%s.%s.%s", key, backend.name, sh.name)
-			r := all[sh.name]
-			if r == nil && there {
+			r, seen := all[sh.name]
+			if !seen && there {
 				continue // not measured, which was told
 			}
-			bare := floors[backend.name]
 			if sh.rate == 0 {
-				line(name+".rps", rate(r), "1/s", backend.floor, bare)
+				line(name+".rps", rate(r), "1/s", backend.floor, r.bare.rate)
 			}
-			if theirs := peer[sh.name]; key == "p256" {
-				line(name+".p99", p99(r), "ms", sigstoreTitle, p99(theirs))
-				if sh.name == "c32" {
-					line(name+".cpu", cpu(r), "µs", sigstoreTitle, cpu(theirs))
+			if key == "p256" {
+				line(name+".p99", p99(r), "ms", sigstoreTitle, p99(peer[sh.name]))
+			} else {
+				floor, with := 1000/r.bare.rate, "one bare signature"
+				if sh.rate == 0 {
+					floor, with = floor*float64(sh.clients), "the bare signatures of all clients"
 				}
-				continue
+				line(name+".p99", p99(r), "ms", with, floor)
 			}
-			floor, with := 1000/bare, "one bare signature"
-			if sh.rate == 0 {
-				floor, with = floor*float64(sh.clients), "the bare signatures of all clients"
+			if sh.name == "c32" {
+				line(name+".cpu", cpu(r), "µs", "the bare signature", float64(r.bare.cpu)/float64(time.Microsecond))
 			}
-			line(name+".p99", p99(r), "ms", with, floor)
 		}
-		if r := all["c32"]; r != nil {
+		if r, seen := all["c32"]; seen {
 			const mb = 1 << 20
 			line(fmt.Sprintf("tsa.%s.%s.resident", key, backend.name), float64(r.ResidentTo)/mb, "MB", "before the load", float64(r.ResidentFrom)/mb)
 		}
@@ -56,28 +53,29 @@ func lines(key string, floors map[string]float64, results map[string]measured) s
 	for _, sh := range shapes[:2] {
 		line("tsa.p256.vs-sigstore."+sh.name, rate(results["soft"][sh.name]), "1/s", sigstoreTitle, rate(peer[sh.name]))
 		line("tsa.p256.softhsm.vs-sigstore."+sh.name, rate(results["softhsm"][sh.name]), "1/s", sigstoreTitle, rate(peer[sh.name]))
+		line("tsa.p256.vs-sigstore."+sh.name+".cpu", cpu(results["soft"][sh.name]), "µs", sigstoreTitle, cpu(peer[sh.name]))
 	}
 	return out.String()
 }
 
 // The figures of a report; 0 when it is missing.
 
-func rate(r *load.Report) float64 {
-	if r == nil {
+func rate(r result) float64 {
+	if r.Report == nil {
 		return 0
 	}
 	return r.PerSecond
 }
 
-func p99(r *load.Report) float64 {
-	if r == nil {
+func p99(r result) float64 {
+	if r.Report == nil {
 		return 0
 	}
 	return float64(r.P99) / float64(time.Millisecond)
 }
 
-func cpu(r *load.Report) float64 {
-	if r == nil {
+func cpu(r result) float64 {
+	if r.Report == nil {
 		return 0
 	}
 	return float64(r.ServerCPU) / float64(time.Microsecond)

@@ -16,36 +16,37 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sigillo/hsm"
 )
 
 // softModule is where Debian's package softhsm2 puts the library.
 const softModule = "/usr/lib/softhsm/libsofthsm2.so"
 
-// floors are the signatures a second of the bare keys on all cores: nothing else
-// runs, no client, no protocol.
-func (b *bench) floors(ctx context.Context, key string) (map[string]float64, error) {
+// bare is what a key does alone: no client, no protocol.
+type bare struct {
+	rate float64       // signatures a second on all cores
+	cpu  time.Duration // processor time of one
+}
+
+// bareKeys are keys of a type like those that the servers have, by the names of
+// the servers that sign with such a one.
+func (b *bench) bareKeys(ctx context.Context, key string) (keys map[string]crypto.Signer, stop func(), err error) {
 	soft, err := softKey(key)
 	if err != nil {
-		return nil, err
-	}
-	all := map[string]float64{}
-	if all["soft"], err = signing(soft, b.time/2); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tok, err := b.token()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer tok.Close()
-	label := fmt.Sprintf("%s-%d", key, time.Now().UnixNano())
-	hard, err := tok.GenerateSigner(ctx, label, hsm.KeyType(key))
+	hard, err := tok.GenerateSigner(ctx, key, hsm.KeyType(key))
 	if err != nil {
-		return nil, err
+		tok.Close()
+		return nil, nil, err
 	}
-	all["softhsm"], err = signing(hard, b.time/2)
-	fmt.Fprintf(os.Stderr, "%s bare on %d cores: in memory %.0f/s, SoftHSM %.0f/s\n", key, runtime.NumCPU(), all["soft"], all["softhsm"])
-	return all, err
+	return map[string]crypto.Signer{"soft": soft, "softhsm": hard}, func() { _ = tok.Close() }, nil
 }
 
 func softKey(key string) (crypto.Signer, error) {
@@ -84,13 +85,13 @@ func (b *bench) token() (*hsm.Token, error) {
 	return hsm.Open(cfg)
 }
 
-// signing gives the signatures a second, with two requests under way for each core.
-func signing(key crypto.Signer, d time.Duration) (float64, error) {
+// signing measures a key, with two requests under way for each core.
+func signing(key crypto.Signer, d time.Duration) (bare, error) {
 	digest := sha256.Sum256([]byte("text"))
 	var count atomic.Int64
 	var failed atomic.Pointer[error]
 	var all sync.WaitGroup
-	began := time.Now()
+	began, before := time.Now(), processorTime()
 	for range 2 * runtime.NumCPU() {
 		all.Go(func() {
 			for failed.Load() == nil && time.Since(began) < d {
@@ -104,7 +105,18 @@ func signing(key crypto.Signer, d time.Duration) (float64, error) {
 	}
 	all.Wait()
 	if err := failed.Load(); err != nil {
-		return 0, *err
+		return bare{}, *err
 	}
-	return float64(count.Load()) / time.Since(began).Seconds(), nil
+	n := count.Load()
+	return bare{float64(n) / time.Since(began).Seconds(), (processorTime() - before) / time.Duration(n)}, nil
 }
+
+// processorTime is what this process has used.
+func processorTime() time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_SELF, &u) // cannot fail with these arguments
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// mean is the middle of two measurements.
+func mean(a, b bare) bare { return bare{(a.rate + b.rate) / 2, (a.cpu + b.cpu) / 2} }

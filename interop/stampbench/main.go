@@ -85,8 +85,15 @@ func start() error {
 	return nil
 }
 
-// measured is what a server showed under one shape of load; nil: it is missing.
-type measured map[string]*load.Report
+// result is what a server showed under one shape of load, and what its key did
+// alone just before and after.
+type result struct {
+	*load.Report
+	bare bare
+}
+
+// measured are the results of a server by shape.
+type measured map[string]result
 
 // key measures all servers with one type of key. They take turns under each
 // shape, so that a slow minute of the machine is shared.
@@ -102,10 +109,11 @@ func (b *bench) key(ctx context.Context, key string) error {
 			servers = append(servers, s)
 		}
 	}
-	floors, err := b.floors(ctx, key)
+	keys, stop, err := b.bareKeys(ctx, key)
 	if err != nil {
 		return err
 	}
+	defer stop()
 	results := map[string]measured{}
 	for _, s := range servers {
 		results[s.name] = measured{}
@@ -115,25 +123,27 @@ func (b *bench) key(ctx context.Context, key string) error {
 			continue
 		}
 		for _, s := range servers {
-			if bare := floors[s.floor]; sh.rate > 0 && float64(sh.rate) > 0.9*bare {
-				fmt.Fprintf(os.Stderr, "%s %s %s: not measured, the bare key makes only %.0f/s\n", key, s.name, sh.name, bare)
+			before, err := signing(keys[s.floor], b.time/5)
+			if err != nil {
+				return err
+			}
+			if sh.rate > 0 && float64(sh.rate) > 0.9*before.rate {
+				fmt.Fprintf(os.Stderr, "%s %s %s: not measured, the bare key makes only %.0f/s\n", key, s.name, sh.name, before.rate)
 				continue
 			}
 			r, err := b.measure(ctx, key, s, sh)
 			if err != nil {
 				return err
 			}
-			results[s.name][sh.name] = r
+			after, err := signing(keys[s.floor], b.time/5)
+			if err != nil {
+				return err
+			}
+			results[s.name][sh.name] = result{r, mean(before, after)}
+			fmt.Fprintf(os.Stderr, "%s %s %s: the bare key made %.0f/s before and %.0f/s after\n", key, s.name, sh.name, before.rate, after.rate)
 		}
 	}
-	after, err := b.floors(ctx, key)
-	if err != nil {
-		return err
-	}
-	for name := range floors {
-		floors[name] = (floors[name] + after[name]) / 2
-	}
-	fmt.Print(lines(key, floors, results))
+	fmt.Print(lines(key, results))
 	return nil
 }
 

@@ -33,6 +33,9 @@ public final class Stamp {
         if (!args[3].equals("-")) {
             URI at = URI.create(args[0]);
             String[] account = args[3].split(":", 2);
+            // Else it sends them only when it is asked to, which an authority
+            // that stamps for anybody has no reason to do.
+            loader.setPreemptiveAuthentication(true);
             loader.addAuthentication(at.getHost(), at.getPort(), at.getScheme(), account[0], account[1].toCharArray());
         }
         source.setDataLoader(loader);
