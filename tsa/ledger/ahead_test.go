@@ -79,3 +79,45 @@ func TestAhead(t *testing.T) {
 		t.Errorf("zeros are left after closing: %d bytes, not %d", st.Size(), end)
 	}
 }
+
+// Whoever opens the ledger for reading while it is written sees what was durable at
+// some moment, whole, and never damage.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(quickDir(t), "ledger")
+	l := openTest(t, dir, Options{SegmentSize: 3 << 20})
+	const total = 16_000
+	var group sync.WaitGroup
+	for c := range int64(8) {
+		group.Go(func() {
+			for n := c + 1; n <= total; n += 8 {
+				e := made("tsu", n, "a", "")
+				e.GenTime = t0
+				if err := l.Append(t.Context(), e); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	seen, looks := int64(0), 0
+	for ; seen < total && !t.Failed(); looks++ {
+		before := l.Head().Seq
+		aside, err := Open(dir, Options{ReadOnly: true})
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		r, err := aside.Verify(t.Context())
+		if err != nil || r.Entries < before || r.Entries < seen {
+			t.Errorf("%d entries, %d were durable: %v", r.Entries, before, err)
+		}
+		seen = r.Entries
+		_ = aside.Close()
+	}
+	group.Wait()
+	verify(t, l)
+	if looks < 5 {
+		t.Errorf("only %d looks; the test shows little", looks)
+	}
+}

@@ -42,8 +42,9 @@ type Ledger struct {
 	closed  bool
 	stopped *Error // why nothing can be recorded any more
 	durable state
-	used    map[string]*account // written by the writer only
-	w       writer              // the writer's own
+	used    map[string]*account  // written by the writer only
+	highest map[string]unitState // by unit
+	w       writer               // the writer's own
 }
 
 // state is what is on the disk for certain.
@@ -345,7 +346,9 @@ func (l *Ledger) publish(g *group) {
 		}
 		w.next++
 		nano := e.GenTime.UnixNano()
-		w.units[e.Unit].recorded(e.Serial, nano)
+		u := w.units[e.Unit]
+		u.recorded(e.Serial, nano)
+		l.highest[e.Unit] = u.durable
 		w.latest = max(w.latest, nano)
 		a := l.used[e.Account]
 		if a == nil {

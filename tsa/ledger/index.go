@@ -90,7 +90,7 @@ func (x *indexer) own(id string) error {
 		return fail(Failed, err, "read the index")
 	}
 	if x.l.o.ReadOnly {
-		return fail(Failed, nil, "the index in %s is empty; leave it out, or open the ledger for writing once", x.l.o.Index.Path())
+		return nil // nothing is indexed yet
 	}
 	err = x.l.o.Index.Write(x.ctx, func(tx *store.Tx) error {
 		if err := tx.DropStamps(); err != nil {

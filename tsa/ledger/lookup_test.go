@@ -118,8 +118,12 @@ func TestLookup(t *testing.T) {
 	_ = l.Close()
 
 	db := openIndex(t, path)
-	_, err := Open(dir, Options{SegmentSize: 16 << 10, Index: db, ReadOnly: true})
-	wantKind(t, err, Failed) // nobody has begun it
+	early, err := Open(dir, Options{SegmentSize: 16 << 10, Index: db, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkQueries(t, early, total, "beside, before anything is indexed")
+	_ = early.Close()
 	o := Options{SegmentSize: 16 << 10, Index: db}
 	l = openTest(t, dir, o)
 	<-indexed(l, total)
@@ -153,6 +157,12 @@ func TestLookup(t *testing.T) {
 	}
 	_ = l.Close()
 	aside, err := Open(dir, Options{ReadOnly: true, Index: db})
+	if serial, at, ok := l.Latest("tsu-b"); !ok || serial != 119 || !at.Equal(month(119)) {
+		t.Errorf("the latest of tsu-b is %d of %v", serial, at)
+	}
+	if _, _, ok := l.Latest("none"); ok {
+		t.Error("there is a latest of none")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

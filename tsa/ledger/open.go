@@ -159,6 +159,10 @@ func (l *Ledger) resume() error {
 	for _, u := range w.units {
 		u.floor, u.max, u.time = u.durable.serial, u.durable.serial, u.durable.time // see window: every new stamp has a higher number
 	}
+	l.highest = make(map[string]unitState, len(w.units))
+	for name, u := range w.units {
+		l.highest[name] = u.durable
+	}
 	l.durable.end, l.durable.latest = w.at, w.latest
 	return nil
 }
@@ -170,34 +174,54 @@ func (l *Ledger) damaged(err error, path string) error {
 // replay reads the batches of the last segment and ends it where they end.
 func (l *Ledger) replay(path string, size int64) error {
 	w := &l.w
-	s := readBatches(w.file, w.segment, w.at, size, w.hash)
 	var last []byte
 	lastAt, units := w.at, map[int64]string{}
-	for {
+	for tries := 0; ; tries++ {
+		s := readBatches(w.file, w.segment, w.at, size, w.hash)
+		s.next = w.next
 		b, err := s.read()
+		for ; err == nil; b, err = s.read() {
+			if err := l.count(b, units); err != nil {
+				return l.damaged(err, path)
+			}
+			last, lastAt = append(last[:0], s.buf[hashSize:hashSize+batchHead+len(b.frames)+hashSize]...), b.place
+			w.at, w.hash, w.next = b.end(), b.hash, s.next
+			l.durable.head = Head{Seq: s.next - 1, Hash: b.hash}
+			tries = 0
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if errors.Is(err, errTorn) {
-			if err := l.cut(path, s.place, size, s.next-1); err != nil {
-				return err
-			}
-			break
-		}
-		if err != nil {
+		if !errors.Is(err, errTorn) {
 			return fail(Failed, err, "read %s", path)
 		}
-		if err := l.count(b, units); err != nil {
-			return l.damaged(err, path)
+		err = l.cut(path, w.at, size, w.next-1)
+		if KindOf(err) == Damaged && l.o.ReadOnly && tries < readTries {
+			// Or the process that holds the ledger was writing where we read.
+			time.Sleep(readPause)
+			continue
 		}
-		last, lastAt = append(last[:0], s.buf[hashSize:hashSize+batchHead+len(b.frames)+hashSize]...), b.place
-		w.at, w.hash, w.next = b.end(), b.hash, s.next
-		l.durable.head = Head{Seq: s.next - 1, Hash: b.hash}
+		if err != nil {
+			return err
+		}
+		break
 	}
 	if l.o.ReadOnly {
 		return nil
 	}
-	if err := w.file.reserve(l.o.SegmentSize); err != nil {
+	return l.settle(path, last, lastAt)
+}
+
+// How often a place at which a batch may just be written is read.
+const (
+	readTries = 20
+	readPause = 5 * time.Millisecond
+)
+
+// settle makes the last segment ready to be written to.
+func (l *Ledger) settle(path string, last []byte, at int64) error {
+	f := l.w.file
+	if err := f.reserve(l.o.SegmentSize); err != nil {
 		l.tell("full", "no room can be set aside for "+path+"; free some space", err)
 	}
 	if last == nil {
@@ -205,10 +229,10 @@ func (l *Ledger) replay(path string, size int64) error {
 	}
 	// The last batch may be one whose sync failed: the kernel then has it in memory
 	// and believes that it is on the disk. Writing it once more makes that true.
-	if _, err := w.file.WriteAt(last, lastAt); err != nil {
+	if _, err := f.WriteAt(last, at); err != nil {
 		return fail(kindOfDisk(err), err, "write the last batch of %s again", path)
 	}
-	if err := w.file.sync(); err != nil {
+	if err := f.sync(); err != nil {
 		return fail(kindOfDisk(err), err, "the disk does not confirm the last batch of %s", path)
 	}
 	return nil
@@ -316,6 +340,9 @@ func zeros(f file, from, to int64) (bool, error) {
 	buf := make([]byte, 64<<10)
 	for from < to {
 		n, err := f.ReadAt(buf[:min(int64(len(buf)), to-from)], from)
+		if errors.Is(err, io.EOF) && n == 0 {
+			return true, nil // cut off meanwhile by the process that writes
+		}
 		if n == 0 {
 			return false, err
 		}
@@ -393,6 +420,18 @@ func (l *Ledger) state() state {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.durable
+}
+
+// Latest returns the highest serial number that is recorded of a unit and its time;
+// ok is false when nothing is.
+func (l *Ledger) Latest(unit string) (serial int64, genTime time.Time, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u, ok := l.highest[unit]
+	if !ok {
+		return 0, time.Time{}, false
+	}
+	return u.serial, nanoTime(u.time), true
 }
 
 // Err returns why nothing can be recorded any more; nil while entries are taken.

@@ -318,8 +318,11 @@ func startsBatch(r io.ReaderAt, mark uint64, seq, from, to int64) (bool, error) 
 	buf := make([]byte, 64<<10)
 	for from < to {
 		n, err := r.ReadAt(buf[:min(int64(len(buf)), to-from)], from)
-		if n == 0 || err != nil && !errors.Is(err, io.EOF) {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return false, err
+		}
+		if n == 0 {
+			return false, nil // cut off meanwhile by the process that writes
 		}
 		chunk := buf[:n]
 		for at := 0; ; at++ {
