@@ -153,7 +153,7 @@ func TestErrorsAtEveryDoor(t *testing.T) {
 
 func TestNoSuchAddress(t *testing.T) {
 	t.Parallel()
-	w := build(t)
+	w := build(t, withDesk(newDesk(t), StampPageOff))
 	b := w.browser()
 	for _, c := range []struct {
 		method, path string
@@ -163,7 +163,7 @@ func TestNoSuchAddress(t *testing.T) {
 		{"GET", "/nowhere", 404, "text/html; charset=utf-8"},
 		{"DELETE", "/signin", 405, "text/html; charset=utf-8"},
 		{"GET", "/api/v1/nowhere", 401, "application/problem+json"},
-		{"GET", "/tsa", 405, "text/plain; charset=utf-8"},
+		{"DELETE", "/tsa", 405, "text/plain; charset=utf-8"},
 		{"GET", "/crl/UPPER.crl", 404, "text/plain; charset=utf-8"},
 		{"GET", "/assets/old/static/sigillo.css", 404, "text/plain; charset=utf-8"},
 		{"GET", "/lang/fr", 404, "text/html; charset=utf-8"},

@@ -256,3 +256,26 @@ func selfSigned(t *testing.T, name string) tls.Certificate {
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
+
+// The operations are in the OpenAPI document with the credentials they need, and
+// only where there is something behind them.
+func TestStampOperations(t *testing.T) {
+	t.Parallel()
+	with := build(t, withDesk(newDesk(t), StampPageOff)).browser().get(apiOpenAPI).body
+	without := build(t).browser().get(apiOpenAPI).body
+	for path, id := range map[string]string{"/tsa/account": "getStampAccount", "/tsa/account/tokens": "listStampTokens",
+		"/tsa/account/tokens/{unit}/{file}": "getStampToken"} {
+		var doc struct {
+			Paths map[string]map[string]struct {
+				ID       string                `json:"operationId"`
+				Security []map[string][]string `json:"security"`
+			} `json:"paths"`
+		}
+		if err := json.Unmarshal([]byte(with), &doc); err != nil {
+			t.Fatal(err)
+		}
+		if op := doc.Paths[path]["get"]; op.ID != id || len(op.Security) != 2 || op.Security[0][stampBasic] == nil || strings.Contains(without, id) {
+			t.Errorf("%s: %+v", path, op)
+		}
+	}
+}

@@ -33,6 +33,9 @@ func (s *Server) routeStamps() {
 	for _, path := range []string{stampPath, stampPath + "/:policy"} {
 		s.app.All(path, func(c *fiber.Ctx) error {
 			c.Set(fiber.HeaderAllow, "GET, HEAD, POST")
+			if c.Path() == accountPath {
+				c.Set(fiber.HeaderAllow, "GET, HEAD")
+			}
 			return fiber.ErrMethodNotAllowed
 		})
 	}
