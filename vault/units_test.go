@@ -201,26 +201,7 @@ func TestUnitLife(t *testing.T) {
 
 	_, err = r.c.ActivateUnit(ctx, "tsu-1", consent())
 	want(t, err, NotAllowed)
-	good := certify(t, pki, u.PublicKey, time.Time{}, time.Time{})
-	for name, der := range map[string][]byte{
-		"another key": pki.TSU(t, "p256").Certificate.Raw, "noise": []byte("x"), "none": nil,
-		"a signer's": pki.Identity(t, publicOnly{public: good.Certificate.PublicKey}, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}).Certificate.Raw,
-		"usage not critical": pki.Identity(t, publicOnly{public: good.Certificate.PublicKey}, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature,
-			ExtraExtensions: []pkix.Extension{cmstest.TimeStampingEKU(false)}}).Certificate.Raw,
-		"period over": certify(t, pki, u.PublicKey, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)).Certificate.Raw,
-	} {
-		if _, err := r.c.InstallUnit(ctx, "tsu-1", der, nil); KindOf(err) != NotAllowed {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	_, err = r.c.InstallUnit(ctx, "tsu-1", good.Certificate.Raw, [][]byte{pki.Root.Raw})
-	want(t, err, NotAllowed)
-	_, err = r.c.InstallUnit(ctx, "tsu-9", good.Certificate.Raw, nil)
-	want(t, err, NotAllowed)
-	u, err = r.c.InstallUnit(ctx, "tsu-1", good.Certificate.Raw, [][]byte{pki.CA.Raw})
-	if err != nil || u.State != UnitReady || !u.To.Equal(good.Certificate.NotAfter) {
-		t.Fatalf("%+v, %v", u, err)
-	}
+	good := r.certifyCarefully(pki, u)
 	r.refused(tsa.Stopped)
 	_, err = r.c.ActivateUnit(ctx, "tsu-1", Consent{Operator: "anna", Passphrase: []byte("wrong")})
 	want(t, err, WrongPassword)
@@ -235,7 +216,45 @@ func TestUnitLife(t *testing.T) {
 		t.Errorf("the certificate of an active unit was changed: %v", err)
 	}
 
-	if u, err = r.c.StopUnit(ctx, "tsu-1", "anna", "maintenance"); err != nil || u.State != UnitStopped || u.Serving || u.Stamps != 1 {
+	r.stopAndGoOn(pki, first)
+	r.retireAndLook()
+}
+
+// certifyCarefully tries every certificate that must not be taken, then gives the
+// right one.
+func (r *rig) certifyCarefully(pki *cmstest.PKI, u Unit) *cmstest.Identity {
+	t, ctx := r.t, context.Background()
+	t.Helper()
+	good := certify(t, pki, u.PublicKey, time.Time{}, time.Time{})
+	for name, der := range map[string][]byte{
+		"another key": pki.TSU(t, "p256").Certificate.Raw, "noise": []byte("x"), "none": nil,
+		"a signer's": pki.Identity(t, publicOnly{public: good.Certificate.PublicKey}, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature}).Certificate.Raw,
+		"usage not critical": pki.Identity(t, publicOnly{public: good.Certificate.PublicKey}, &x509.Certificate{KeyUsage: x509.KeyUsageDigitalSignature,
+			ExtraExtensions: []pkix.Extension{cmstest.TimeStampingEKU(false)}}).Certificate.Raw,
+		"period over": certify(t, pki, u.PublicKey, time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour)).Certificate.Raw,
+	} {
+		if _, err := r.c.InstallUnit(ctx, "tsu-1", der, nil); KindOf(err) != NotAllowed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	_, err := r.c.InstallUnit(ctx, "tsu-1", good.Certificate.Raw, [][]byte{pki.Root.Raw})
+	want(t, err, NotAllowed)
+	_, err = r.c.InstallUnit(ctx, "tsu-9", good.Certificate.Raw, nil)
+	want(t, err, NotAllowed)
+	u, err = r.c.InstallUnit(ctx, "tsu-1", good.Certificate.Raw, [][]byte{pki.CA.Raw})
+	if err != nil || u.State != UnitReady || !u.To.Equal(good.Certificate.NotAfter) {
+		t.Fatalf("%+v, %v", u, err)
+	}
+	return good
+}
+
+// stopAndGoOn stops the unit, starts it again, and has the vault started again, which
+// the client that activated it does not notice.
+func (r *rig) stopAndGoOn(pki *cmstest.PKI, first tsa.Stamp) {
+	t, ctx := r.t, context.Background()
+	t.Helper()
+	u, err := r.c.StopUnit(ctx, "tsu-1", "anna", "maintenance")
+	if err != nil || u.State != UnitStopped || u.Serving || u.Stamps != 1 {
 		t.Fatalf("%+v, %v", u, err)
 	}
 	r.refused(tsa.Stopped)
@@ -248,21 +267,21 @@ func TestUnitLife(t *testing.T) {
 
 	// The client that activated it brings it back after the vault was started anew.
 	r.restart()
-	if u := r.unit("tsu-1"); u.State != UnitActive || u.Serving || u.Stamps != 2 {
-		t.Errorf("before anybody came: %+v", u)
-	}
-	stranger := Dial(r.cfg.Socket)
-	defer stranger.Close()
-	if _, err := stranger.Stamp(ctx, stampRequest(t)); tsa.KindOf(err) != tsa.Stopped {
-		t.Errorf("for somebody without the ticket: %v", err)
+	if u := r.unit("tsu-1"); u.State != UnitActive || u.Stamps != 2 {
+		t.Errorf("after a restart: %+v", u)
 	}
 	if s := r.stamp(pki); s.Serial <= first.Serial {
 		t.Errorf("serial %d after %d", s.Serial, first.Serial)
 	}
+}
 
-	_, err = r.c.RetireUnit(ctx, "tsu-1", "given up", Consent{Operator: "anna"})
+// retireAndLook ends the unit and looks at what is left: no key, and the journal.
+func (r *rig) retireAndLook() {
+	t, ctx := r.t, context.Background()
+	t.Helper()
+	_, err := r.c.RetireUnit(ctx, "tsu-1", "given up", Consent{Operator: "anna"})
 	want(t, err, NotAllowed)
-	if u, err = r.c.RetireUnit(ctx, "tsu-1", "given up", consent()); err != nil || u.State != UnitRetired || u.Stamps != 3 {
+	if u, err := r.c.RetireUnit(ctx, "tsu-1", "given up", consent()); err != nil || u.State != UnitRetired || u.Stamps != 3 {
 		t.Fatalf("%+v, %v", u, err)
 	}
 	r.refused(tsa.Stopped)
@@ -369,6 +388,14 @@ func TestTicketIsHandedOver(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("nobody brought the unit back")
 		}
+	}
+	late.Close()
+	r.restart()
+	r.c = Dial(r.cfg.Socket) // a stranger, without a ticket
+	t.Cleanup(func() { r.c.Close() })
+	r.refused(tsa.Stopped)
+	if u := r.unit("tsu-1"); u.State != UnitActive || u.Serving {
+		t.Errorf("without a ticket: %+v", u)
 	}
 }
 
