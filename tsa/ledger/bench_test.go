@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -76,6 +77,28 @@ func BenchmarkAppend(b *testing.B) {
 				})
 			})
 		}
+	}
+}
+
+// BenchmarkBusy is BenchmarkAppend by callers who each use a processor for some 40 µs
+// before, as a server does that signs.
+func BenchmarkBusy(b *testing.B) {
+	for _, callers := range []int{8, 32} {
+		b.Run(fmt.Sprintf("c%d", callers), func(b *testing.B) {
+			l := openTest(b, filepath.Join(b.TempDir(), "ledger"), Options{})
+			template := made("tsu", 1, "acme", "l1")
+			template.GenTime = t0
+			work := make([]byte, 64<<10)
+			b.ResetTimer()
+			together(b, callers, func(serial int64) {
+				e := template
+				e.Serial = serial
+				sha256.Sum256(work)
+				if err := l.Append(context.Background(), e); err != nil {
+					b.Error(err)
+				}
+			})
+		})
 	}
 }
 
