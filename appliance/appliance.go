@@ -81,6 +81,7 @@ type Appliance struct {
 	lock       *os.File    // held by a service while it runs
 	supervisor *supervisor // nil when the vault belongs to another process
 	strangers  strangers
+	index      *store.DB    // of the ledger
 	tokenSize  atomic.Int64 // of the largest token for our own signatures
 	notedHead  int64        // of the ledger, in the journal; for the checkpoint job alone
 	opt        Options
@@ -269,6 +270,9 @@ func (a *Appliance) Close() error {
 		if err := a.Ledger.Close(); err != nil {
 			a.log.Error("the record of time-stamps was not closed well", "err", err)
 		}
+	}
+	if a.index != nil {
+		a.index.Close()
 	}
 	if a.DB != nil {
 		return a.DB.Close()

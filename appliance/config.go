@@ -155,10 +155,15 @@ func (l Layout) Pages() string     { return l.join("pages") }
 func (l Layout) Lock() string      { return l.join("appliance.lock") }
 func (l Layout) Record() string    { return l.join("ceremony.txt") }
 func (l Layout) Ledger() string    { return l.join("stamps") }
-func (l Layout) Root() string      { return l.join("root.pem") }
-func (l Layout) VaultDir() string  { return l.join("vault") }
-func (l Layout) VaultDB() string   { return l.join("vault", "vault.db") }
-func (l Layout) Socket() string    { return l.join("vault", "vault.sock") }
+
+// StampIndex is the index of the ledger: it can be removed while nothing runs, and
+// is made anew.
+func (l Layout) StampIndex() string { return l.join("stamps.db") }
+
+func (l Layout) Root() string     { return l.join("root.pem") }
+func (l Layout) VaultDir() string { return l.join("vault") }
+func (l Layout) VaultDB() string  { return l.join("vault", "vault.db") }
+func (l Layout) Socket() string   { return l.join("vault", "vault.sock") }
 
 // ErrNotProvisioned means that the folder holds no appliance.
 var ErrNotProvisioned = errors.New("appliance: this folder is not provisioned; run `sigillo init` first")

@@ -134,7 +134,18 @@ func (a *Appliance) ceremony(ctx context.Context, w io.Writer) error {
 	if err := a.startFirstUnit(ctx, keys); err != nil {
 		return err
 	}
-	l, err := ledger.Open(a.Layout.Ledger(), ledger.Options{Index: a.DB})
+	return a.firstLedger(ctx)
+}
+
+// firstLedger makes the record of time-stamps with its index, so that commands can
+// look into it before anything was stamped.
+func (a *Appliance) firstLedger(ctx context.Context) error {
+	index, err := store.Open(ctx, a.Layout.StampIndex(), store.Appliance)
+	if err != nil {
+		return err
+	}
+	defer index.Close()
+	l, err := ledger.Open(a.Layout.Ledger(), ledger.Options{Index: index})
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,11 @@ import (
 // openStamps opens the front end of the time-stamping authority: its ledger,
 // which one process can hold at a time, its accounts, and the way to the vault.
 func (a *Appliance) openStamps(ctx context.Context) (err error) {
-	if a.Ledger, err = ledger.Open(a.Layout.Ledger(), ledger.Options{Index: a.DB, ReadOnly: a.opt.Unattended, OnEvent: a.ledgerEvent}); err != nil {
+	// A database of its own: its writes are large, and it can be thrown away.
+	if a.index, err = store.Open(ctx, a.Layout.StampIndex(), store.Appliance); err != nil {
+		return err
+	}
+	if a.Ledger, err = ledger.Open(a.Layout.Ledger(), ledger.Options{Index: a.index, ReadOnly: a.opt.Unattended, OnEvent: a.ledgerEvent}); err != nil {
 		return fmt.Errorf("appliance: the record of time-stamps: %w", err)
 	}
 	if a.Customers, err = accounts.Open(ctx, a.accountsConfig()); err != nil {
@@ -100,13 +104,8 @@ func (a *Appliance) witness(ctx context.Context) error {
 	}
 	greatest := map[string]int64{}
 	for _, u := range t.Units {
-		// Stamps arrive nearly in order: the greatest is among the last.
-		last, err := a.Ledger.Lookup(ctx, ledger.Query{Unit: u.Name, Newest: true, Limit: ledger.MaxLimit})
-		if err != nil {
-			return err
-		}
-		for _, e := range last {
-			greatest[u.Name] = max(greatest[u.Name], e.Serial)
+		if serial, _, ok := a.Ledger.Latest(u.Name); ok {
+			greatest[u.Name] = serial
 		}
 	}
 	return a.Vault.Witness(ctx, greatest)

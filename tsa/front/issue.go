@@ -217,7 +217,7 @@ func entry(s *tsa.Stamp, r *cms.RequestView, t accounts.Ticket) ledger.Entry {
 // back.
 func unrecorded(err error) bool {
 	switch ledger.KindOf(err) {
-	case ledger.BadEntry, ledger.Repeated, ledger.Busy, ledger.Full:
+	case ledger.BadEntry, ledger.Repeated, ledger.Backwards, ledger.Busy, ledger.Full:
 		return true
 	}
 	return false
