@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -122,7 +121,7 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	}
 	v := &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
 		log:        slog.Default().With("room", "vault", "node", cfg.Node),
-		stretching: make(chan struct{}, runtime.GOMAXPROCS(0)), conns: make(map[*net.UnixConn]bool)}
+		stretching: make(chan struct{}, processors()), conns: make(map[*net.UnixConn]bool)}
 	v.tampered.most, v.uses.since = maxTampered, v.since
 	v.memoryLock = harden(v.log) // 1
 	release, err := lock(cfg.StateDB + ".lock")

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"maps"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -62,8 +63,9 @@ func (v *server) openService(ctx context.Context) error {
 		s.boot = bootID()
 	}
 	if s.cfg.Workers <= 0 {
-		s.cfg.Workers = runtime.NumCPU()
+		s.cfg.Workers = processors()
 	}
+	makeRoom(s.cfg.Workers)
 	if _, err := tsa.UnitNumber(s.cfg.Node, 0); err != nil {
 		return because(err, "the configuration of the time-stamping service is wrong")
 	}
@@ -80,6 +82,19 @@ func (v *server) openService(ctx context.Context) error {
 		return nil
 	}
 	return s.build(ctx)
+}
+
+// processors is how many there are for this process, before makeRoom.
+var processors = sync.OnceValue(func() int { return runtime.GOMAXPROCS(0) })
+
+// makeRoom lets Go run beside the workers that are inside of the token's library. To
+// Go each of them is a processor that is lost for a while: without others to spare
+// they are taken away and given back for each signature, which costs a tenth of it.
+// Who has set GOMAXPROCS has decided otherwise.
+func makeRoom(workers int) {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(processors() + workers)
+	}
 }
 
 // build makes clock, authority and desk.

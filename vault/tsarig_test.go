@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"runtime"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ func newTSARig(t testing.TB, change func(*Config)) *rig {
 		if err := r.stop(); err != nil {
 			t.Errorf("the vault ended with %v", err)
 		}
+		runtime.GOMAXPROCS(processors()) // benchmarks are told when it is left otherwise
 	})
 	if err := r.c.SetPassphrase(context.Background(), PassphraseChange{Operator: "anna", New: []byte(servicePhrase)}); err != nil {
 		t.Fatal(err)
