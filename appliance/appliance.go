@@ -166,6 +166,7 @@ func (a *Appliance) start(ctx context.Context) error {
 	if err := a.PKI.PublishCRLs(ctx); err != nil {
 		return fmt.Errorf("appliance: revocation lists: %w", err)
 	}
+	a.Vault.Attend() // holds what brings the units back should the vault die before the first stamp
 	if err := a.witness(ctx); err != nil {
 		return fmt.Errorf("appliance: time-stamping units: %w", err)
 	}
