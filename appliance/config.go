@@ -29,6 +29,11 @@ type Config struct {
 	TLSCertificate string `toml:"tls_certificate,omitempty"`
 	TLSKey         string `toml:"tls_key,omitempty"`
 
+	// TLSClientCertificates asks clients for a certificate, so that customers of the
+	// time-stamping authority can be known by theirs. Browsers of people who have
+	// certificates then ask which one to send.
+	TLSClientCertificates bool `toml:"tls_client_certificates,omitempty"`
+
 	// MaxUploadMB is the largest document taken, in MB (10^6 bytes).
 	MaxUploadMB int64 `toml:"max_upload_mb"`
 
@@ -197,6 +202,8 @@ func (c Config) Check() error {
 		return errors.New("appliance: base_url must be an http or https address")
 	case (c.TLSCertificate == "") != (c.TLSKey == ""):
 		return errors.New("appliance: give both tls_certificate and tls_key, or neither")
+	case c.TLSCertificate == "" && c.TLSClientCertificates:
+		return errors.New("appliance: tls_client_certificates needs tls_certificate and tls_key")
 	case c.TLSCertificate == "" && !loopback(c.Listen):
 		return errors.New("appliance: without TLS only a loopback address may be served; set tls_certificate and tls_key")
 	case c.MaxUploadMB < 1 || c.MaxUploadMB > 4096:

@@ -5,7 +5,7 @@
 #
 # The floor or peer a figure is compared with is measured in the same run; a peer
 # that is not set up (make interop does that) is told as missing. Argument: a
-# group, one of hsm, vault, cms, tsa, cades, pades, xades, jades, asic, c14n,
+# group, one of hsm, vault, cms, tsa, cades, pades, xades, jades, asic, ers, tsd, c14n,
 # certpath, validate, service; none means all.
 set -eu
 group=${1:-}
@@ -93,6 +93,8 @@ figures pades formats/pades BenchmarkBigPDF 1x
 figures xades formats/xades BenchmarkXAdES 5s
 figures jades formats/jades BenchmarkSign 3s
 figures asic formats/asic BenchmarkSign 3s
+figures ers formats/ers 'Benchmark' 2s
+figures tsd formats/tsd 'Benchmark' 2s
 figures c14n formats/c14n BenchmarkCanonicalize 3s
 figures certpath formats/certpath 'BenchmarkValidate|BenchmarkLargeList/read' 3s
 if [ -z "$group" ] || [ "$group" = validate ]; then

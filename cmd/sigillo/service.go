@@ -113,7 +113,7 @@ func listen(cfg appliance.Config) (net.Listener, error) {
 	if cfg.TLSCertificate == "" {
 		return ln, nil
 	}
-	return tlsListener(ln, cfg.TLSCertificate, cfg.TLSKey)
+	return tlsListener(ln, cfg.TLSCertificate, cfg.TLSKey, cfg.TLSClientCertificates)
 }
 
 func runVault(ctx context.Context, e env, args []string) int {

@@ -6,11 +6,17 @@ import (
 	"net"
 )
 
-func tlsListener(ln net.Listener, cert, key string) (net.Listener, error) {
+// tlsListener speaks TLS. With ask, clients are asked for a certificate, which they
+// need not have; who it belongs to is for the rooms that know their customers.
+func tlsListener(ln net.Listener, cert, key string, ask bool) (net.Listener, error) {
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
 		ln.Close()
 		return nil, fmt.Errorf("tls_certificate, tls_key: %w", err)
 	}
-	return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
+	cfg := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if ask {
+		cfg.ClientAuth = tls.RequestClientCert
+	}
+	return tls.NewListener(ln, cfg), nil
 }

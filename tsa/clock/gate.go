@@ -205,6 +205,10 @@ func (c *Config) check() error {
 // another gate have to say that they are not.
 func (g *Gate) Verified() bool { return g.c.Mode == System }
 
+// Keeps is the accuracy that the gate is held to; who states a better one would
+// promise what is not looked at.
+func (g *Gate) Keeps() time.Duration { return g.c.Accuracy }
+
 // tries is how often a stamp looks again when the watch renewed its pass meanwhile.
 const tries = 3
 
