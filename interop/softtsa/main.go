@@ -26,6 +26,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"syscall"
 	"time"
@@ -51,6 +52,9 @@ func main() {
 	lot := flag.Int64("lot", 1_000_000, "stamps that the account has bought")
 	profile := flag.String("cpuprofile", "", "file for a profile of the processor time, written at the end")
 	flag.Parse()
+	if os.Getenv("GOMAXPROCS") == "" { // as the product does
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
+	}
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err == nil {
