@@ -119,6 +119,13 @@ func (a *Appliance) publicUnits(ctx context.Context) ([]front.Unit, error) {
 	}
 	var out []front.Unit
 	for _, u := range t.Units {
+		// That of a unit which has ended is still needed, for tokens without one.
+		if cert := a.PKI.CA(u.Name); len(u.Certificate) == 0 && cert != nil {
+			u.Certificate = cert.Raw
+			for _, c := range a.PKI.Chain(cert) {
+				u.Chain = append(u.Chain, c.Raw)
+			}
+		}
 		if len(u.Certificate) == 0 {
 			continue
 		}

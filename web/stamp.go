@@ -213,8 +213,15 @@ func (c *stampCall) caller(ctx *fasthttp.RequestCtx) (accounts.Caller, bool) {
 	var caller accounts.Caller
 	peer := peerOf(ctx)
 	caller.Addr, caller.Certificate = peer.addr, peer.certificate
-	ok := c.credentials(&caller, ctx.Request.Header.Peek("Authorization"))
-	return caller, ok
+	sent := ctx.Request.Header.PeekAll("Authorization")
+	if len(sent) > 1 {
+		return caller, false
+	}
+	var header []byte
+	if len(sent) == 1 {
+		header = sent[0]
+	}
+	return caller, c.credentials(&caller, header)
 }
 
 func (c *stampCall) credentials(caller *accounts.Caller, header []byte) bool {
@@ -238,7 +245,7 @@ func (c *stampCall) credentials(caller *accounts.Caller, header []byte) bool {
 	}
 	name, password, ok := bytes.Cut(c.secret[:c.held], []byte(":"))
 	caller.Username, caller.Password = string(name), password
-	return ok
+	return ok && len(name) > 0 // nobody's name is not nobody's account
 }
 
 // stampChallenge asks who it is, in the ways that a program can answer

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/asn1"
 	"errors"
 	"flag"
 	"fmt"
@@ -36,7 +37,7 @@ var accountCommands = []accountCommand{
 	{"list", "[--csv]", "all accounts and what they have left", accountList},
 	{"show", "ID", "terms, credentials and lots of an account", accountShow},
 	{"add", "ID --name NAME [--unlimited] …", "make an account", accountAdd},
-	{"terms", "ID --name NAME …", "replace the terms of an account", accountTerms},
+	{"terms", "ID --rate 50 …", "change terms of an account; what is not named stays", accountTerms},
 	{"buy", "ID QUANTITY [--expires DAY] [--note TEXT]", "book a prepaid lot", accountBuy},
 	{"cancel", "ID LOT --reason TEXT", "void what is left of a lot", accountCancel},
 	{"password", "ID USERNAME", "make a user name and password for HTTP Basic", accountPassword},
@@ -145,8 +146,9 @@ func until(words string, t time.Time) string {
 	return words + t.Format(time.DateOnly)
 }
 
-// termFlags are the flags for the terms of an account.
-func termFlags(fs *flag.FlagSet) func() (accounts.Terms, error) {
+// termFlags are the flags for the terms of an account. What is not named on the
+// command line stays as it is in before.
+func termFlags(fs *flag.FlagSet) func(before accounts.Terms) (accounts.Terms, error) {
 	var t accounts.Terms
 	fs.StringVar(&t.Name, "name", "", "name of the customer")
 	fs.BoolVar(&t.Unlimited, "unlimited", false, "stamps are not counted against lots")
@@ -155,47 +157,74 @@ func termFlags(fs *flag.FlagSet) func() (accounts.Terms, error) {
 	fs.Int64Var(&t.Low, "low", 0, "tell the operator when so many are left")
 	fs.StringVar(&t.Note, "note", "", "for people")
 	fs.BoolVar(&t.ByNetwork, "by-network", false, "coming from one of the networks is enough")
-	networks := fs.String("networks", "", "networks it may come from, such as 192.0.2.0/24,2001:db8::/32")
-	policies := fs.String("policies", "", "object identifiers of the policies it may ask for; none: all")
-	return func() (accounts.Terms, error) {
-		var err error
-		if *networks != "" {
-			if t.Networks, err = accounts.Networks(strings.Split(*networks, ",")...); err != nil {
-				return t, err
-			}
+	networks := fs.String("networks", "", "networks it may come from, such as 192.0.2.0/24,2001:db8::/32; empty: all")
+	policies := fs.String("policies", "", "object identifiers of the policies it may ask for; empty: all")
+	return func(before accounts.Terms) (out accounts.Terms, err error) {
+		out = before
+		take := map[string]func(){
+			"name": func() { out.Name = t.Name }, "unlimited": func() { out.Unlimited = t.Unlimited },
+			"rate": func() { out.Rate = t.Rate }, "burst": func() { out.Burst = t.Burst }, "low": func() { out.Low = t.Low },
+			"note": func() { out.Note = t.Note }, "by-network": func() { out.ByNetwork = t.ByNetwork },
+			"networks": func() { out.Networks, err = accounts.Networks(listed(*networks)...) },
+			"policies": func() { out.Policies, err = identifiers(listed(*policies)) },
 		}
-		if *policies != "" {
-			for p := range strings.SplitSeq(*policies, ",") {
-				oid, err := appliance.ParseOID(p)
-				if err != nil {
-					return t, err
-				}
-				t.Policies = append(t.Policies, oid)
+		fs.Visit(func(f *flag.Flag) {
+			if do := take[f.Name]; do != nil && err == nil {
+				do()
 			}
-		}
-		return t, nil
+		})
+		return out, err
 	}
 }
 
+// listed splits a list with commas; nothing is an empty list.
+func listed(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
+}
+
+func identifiers(list []string) (out []asn1.ObjectIdentifier, err error) {
+	for _, p := range list {
+		oid, err := appliance.ParseOID(p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, oid)
+	}
+	return out, nil
+}
+
 func accountAdd(fs *flag.FlagSet) func(context.Context, *accountWork) error {
-	return withTerms(fs, (*accounts.Book).Create)
-}
-
-func accountTerms(fs *flag.FlagSet) func(context.Context, *accountWork) error {
-	return withTerms(fs, (*accounts.Book).SetTerms)
-}
-
-func withTerms(fs *flag.FlagSet, do func(*accounts.Book, context.Context, string, string, accounts.Terms) error) func(context.Context, *accountWork) error {
 	terms := termFlags(fs)
 	return func(ctx context.Context, w *accountWork) error {
 		if err := w.need("the account's ID"); err != nil {
 			return err
 		}
-		t, err := terms()
+		t, err := terms(accounts.Terms{})
 		if err != nil {
 			return err
 		}
-		return do(w.book, ctx, w.actor, w.args[0], t)
+		return w.book.Create(ctx, w.actor, w.args[0], t)
+	}
+}
+
+func accountTerms(fs *flag.FlagSet) func(context.Context, *accountWork) error {
+	terms := termFlags(fs)
+	return func(ctx context.Context, w *accountWork) error {
+		if err := w.need("the account's ID"); err != nil {
+			return err
+		}
+		a, err := w.book.Account(w.args[0])
+		if err != nil {
+			return err
+		}
+		t, err := terms(a.Terms)
+		if err != nil {
+			return err
+		}
+		return w.book.SetTerms(ctx, w.actor, w.args[0], t)
 	}
 }
 

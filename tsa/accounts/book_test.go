@@ -158,10 +158,14 @@ func TestIdentify(t *testing.T) {
 	must(t, err)
 	_, token, err := b.IssueBearer(ctx, "op", "acme", "build server", time.Time{})
 	must(t, err)
-	cert := &x509.Certificate{Raw: []byte("certificate"), RawSubjectPublicKeyInfo: []byte("key")}
-	renewed := &x509.Certificate{Raw: []byte("renewed"), RawSubjectPublicKeyInfo: []byte("key")}
-	pinned := &x509.Certificate{Raw: []byte("pinned"), RawSubjectPublicKeyInfo: []byte("other key")}
-	foreign := &x509.Certificate{Raw: []byte("pinned 2"), RawSubjectPublicKeyInfo: []byte("other key")}
+	certificate := func(raw, key string, until time.Time) *x509.Certificate {
+		return &x509.Certificate{Raw: []byte(raw), RawSubjectPublicKeyInfo: []byte(key), NotBefore: t0.Add(-time.Hour), NotAfter: until}
+	}
+	cert, renewed := certificate("certificate", "key", t0.Add(time.Hour)), certificate("renewed", "key", t0.Add(time.Hour))
+	pinned, foreign := certificate("pinned", "other key", t0.Add(time.Hour)), certificate("pinned 2", "other key", t0.Add(time.Hour))
+	ended := certificate("ended", "key", t0.Add(-time.Minute))
+	_, err = b.AddCertificate(ctx, "op", "acme", "old card", ended, true, time.Time{})
+	wantKind(t, err, BadChange)
 	_, err = b.AddCertificate(ctx, "op", "acme", "smart card", cert, true, time.Time{})
 	must(t, err)
 	_, err = b.AddCertificate(ctx, "op", "acme", "server", pinned, false, time.Time{})
@@ -172,28 +176,29 @@ func TestIdentify(t *testing.T) {
 		want   string
 		kind   Kind
 	}{
-		"password":              {Caller{Username: "acme-1", Password: []byte(secret), Addr: here}, "acme", ""},
-		"password, 4 in 6":      {Caller{Username: "acme-1", Password: []byte(secret), Addr: addr("::ffff:192.0.2.7")}, "acme", ""},
-		"password, IPv6":        {Caller{Username: "acme-1", Password: []byte(secret), Addr: addr("2001:db8::1%eth0")}, "acme", ""},
-		"password from outside": {Caller{Username: "acme-1", Password: []byte(secret), Addr: there}, "", NotPermitted},
-		"wrong password":        {Caller{Username: "acme-1", Password: []byte("wrong"), Addr: here}, "", Unknown},
-		"no password":           {Caller{Username: "acme-1", Addr: here}, "", Unknown},
-		"no user":               {Caller{Password: []byte(secret), Addr: here}, "", Unknown},
-		"unknown user":          {Caller{Username: "nobody", Password: []byte(secret), Addr: addr("10.1.2.3")}, "", Unknown},
-		"endless password":      {Caller{Username: "acme-1", Password: make([]byte, 1<<20), Addr: here}, "", Unknown},
-		"token":                 {Caller{Bearer: token, Addr: here}, "acme", ""},
-		"token from outside":    {Caller{Bearer: token, Addr: there}, "", NotPermitted},
-		"wrong token":           {Caller{Bearer: token + "A", Addr: here}, "", Unknown},
-		"token and password":    {Caller{Username: "acme-1", Password: []byte(secret), Bearer: token, Addr: here}, "", Unknown},
-		"key":                   {Caller{Certificate: cert, Addr: here}, "acme", ""},
-		"key, renewed":          {Caller{Certificate: renewed, Addr: here}, "acme", ""},
-		"certificate":           {Caller{Certificate: pinned, Addr: here}, "acme", ""},
-		"another of its key":    {Caller{Certificate: foreign, Addr: here}, "", Unknown},
-		"foreign, by network":   {Caller{Certificate: foreign, Addr: addr("10.9.9.9")}, "wide", ""},
-		"network":               {Caller{Addr: addr("10.200.0.1")}, "wide", ""},
-		"narrower network":      {Caller{Addr: addr("::ffff:10.1.2.3")}, "narrow", ""},
-		"nobody":                {Caller{Addr: there}, "", Unknown},
-		"nowhere":               {Caller{}, "", Unknown},
+		"password":               {Caller{Username: "acme-1", Password: []byte(secret), Addr: here}, "acme", ""},
+		"password, 4 in 6":       {Caller{Username: "acme-1", Password: []byte(secret), Addr: addr("::ffff:192.0.2.7")}, "acme", ""},
+		"password, IPv6":         {Caller{Username: "acme-1", Password: []byte(secret), Addr: addr("2001:db8::1%eth0")}, "acme", ""},
+		"password from outside":  {Caller{Username: "acme-1", Password: []byte(secret), Addr: there}, "", NotPermitted},
+		"wrong password":         {Caller{Username: "acme-1", Password: []byte("wrong"), Addr: here}, "", Unknown},
+		"no password":            {Caller{Username: "acme-1", Addr: here}, "", Unknown},
+		"no user":                {Caller{Password: []byte(secret), Addr: here}, "", Unknown},
+		"unknown user":           {Caller{Username: "nobody", Password: []byte(secret), Addr: addr("10.1.2.3")}, "", Unknown},
+		"endless password":       {Caller{Username: "acme-1", Password: make([]byte, 1<<20), Addr: here}, "", Unknown},
+		"token":                  {Caller{Bearer: token, Addr: here}, "acme", ""},
+		"token from outside":     {Caller{Bearer: token, Addr: there}, "", NotPermitted},
+		"wrong token":            {Caller{Bearer: token + "A", Addr: here}, "", Unknown},
+		"token and password":     {Caller{Username: "acme-1", Password: []byte(secret), Bearer: token, Addr: here}, "", Unknown},
+		"key":                    {Caller{Certificate: cert, Addr: here}, "acme", ""},
+		"key, renewed":           {Caller{Certificate: renewed, Addr: here}, "acme", ""},
+		"key, certificate ended": {Caller{Certificate: ended, Addr: here}, "", Unknown},
+		"certificate":            {Caller{Certificate: pinned, Addr: here}, "acme", ""},
+		"another of its key":     {Caller{Certificate: foreign, Addr: here}, "", Unknown},
+		"foreign, by network":    {Caller{Certificate: foreign, Addr: addr("10.9.9.9")}, "wide", ""},
+		"network":                {Caller{Addr: addr("10.200.0.1")}, "wide", ""},
+		"narrower network":       {Caller{Addr: addr("::ffff:10.1.2.3")}, "narrow", ""},
+		"nobody":                 {Caller{Addr: there}, "", Unknown},
+		"nowhere":                {Caller{}, "", Unknown},
 	} {
 		for range 2 { // fresh, and from memory
 			a, err := b.Identify(ctx, c.caller)

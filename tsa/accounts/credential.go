@@ -110,10 +110,14 @@ func (b *Book) IssueBearer(ctx context.Context, actor, account, name string, exp
 
 // AddCertificate lets an account be known by a TLS client certificate: exactly this
 // one, or with key any with its public key, so that a renewal goes unnoticed. Who
-// issued it does not matter: the handshake proves the key.
+// issued it does not matter: the handshake proves the key. It counts in its time
+// only.
 func (b *Book) AddCertificate(ctx context.Context, actor, account, name string, cert *x509.Certificate, key bool, expires time.Time) (Credential, error) {
 	if cert == nil || len(cert.Raw) == 0 || len(cert.RawSubjectPublicKeyInfo) == 0 {
 		return Credential{}, bad("there is no certificate")
+	}
+	if b.cfg.Now().After(cert.NotAfter) {
+		return Credential{}, bad("the certificate has expired")
 	}
 	kind, sum := Certificate, sha256.Sum256(cert.Raw)
 	if key {

@@ -65,6 +65,9 @@ func (b *Book) Identify(ctx context.Context, c Caller) (*Account, error) {
 		if cred == nil {
 			cred = d.keys[sums.key]
 		}
+		if cred != nil && b.outside(c.Certificate) {
+			return nil, errExpired
+		}
 		if cred != nil {
 			return b.admit(cred, addr)
 		}
@@ -76,6 +79,12 @@ func (b *Book) Identify(ctx context.Context, c Caller) (*Account, error) {
 		return active(a)
 	}
 	return nil, errNobody
+}
+
+// outside says that it is not the time of a certificate.
+func (b *Book) outside(c *x509.Certificate) bool {
+	now := b.cfg.Now()
+	return now.Before(c.NotBefore) || now.After(c.NotAfter)
 }
 
 // admit looks at the rest once a credential was right.
