@@ -291,13 +291,15 @@ func (a *Appliance) VaultPID() int {
 }
 
 // Health fails when the appliance can't sign: the database or the vault does
-// not answer.
+// not answer, or no time-stamp can be made.
 func (a *Appliance) Health(ctx context.Context) error {
 	if err := a.DB.Read(ctx, func(*store.Tx) error { return nil }); err != nil {
 		return err
 	}
-	_, err := a.Vault.Status(ctx)
-	return err
+	if _, err := a.Vault.Status(ctx); err != nil {
+		return err
+	}
+	return a.stampsHealth(ctx)
 }
 
 // JournalKeys are the public keys that sign the journals' checkpoints.

@@ -48,6 +48,9 @@ type HSM struct {
 	Module string `toml:"module"`
 	// Token is the label of the token.
 	Token string `toml:"token"`
+	// Node is the name of this node, given at provisioning. What the vault has made
+	// is bound to it: never change it.
+	Node string `toml:"node"`
 	// PINFile holds the token's user PIN; readable by the vault's user only.
 	PINFile string `toml:"pin_file"`
 	// Environment is given to the vault's process, for modules that read
@@ -208,8 +211,8 @@ func (c Config) Check() error {
 		return errors.New("appliance: without TLS only a loopback address may be served; set tls_certificate and tls_key")
 	case c.MaxUploadMB < 1 || c.MaxUploadMB > 4096:
 		return errors.New("appliance: max_upload_mb must be between 1 and 4096")
-	case c.HSM.Module == "" || c.HSM.Token == "" || c.HSM.PINFile == "":
-		return errors.New("appliance: hsm.module, hsm.token and hsm.pin_file must be set")
+	case c.HSM.Module == "" || c.HSM.Token == "" || c.HSM.PINFile == "" || c.HSM.Node == "":
+		return errors.New("appliance: hsm.module, hsm.token, hsm.node and hsm.pin_file must be set")
 	}
 	return c.checkTSA()
 }

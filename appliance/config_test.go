@@ -13,7 +13,7 @@ import (
 func TestConfigCheck(t *testing.T) {
 	t.Parallel()
 	good := DefaultConfig()
-	good.HSM.PINFile = "pin"
+	good.HSM.PINFile, good.HSM.Node = "pin", "node-1"
 	if err := good.Check(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestLoadConfig(t *testing.T) {
 		t.Errorf("empty folder: %v", err)
 	}
 	c := DefaultConfig()
-	c.HSM.PINFile = "pin"
+	c.HSM.PINFile, c.HSM.Node = "pin", "node-1"
 	if err := c.Save(dir); err != nil {
 		t.Fatal(err)
 	}

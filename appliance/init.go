@@ -56,6 +56,7 @@ func Init(ctx context.Context, dir string, cfg Config, opt Options, w io.Writer)
 			return fmt.Errorf("appliance: %w", err)
 		}
 	}
+	cfg.HSM.Node = "node-" + randomPIN()[:16]
 	if cfg.HSM.PINFile == "" { // 2
 		fmt.Fprintln(w, "Token       a fresh SoftHSM token in", l.VaultDir())
 		if err := softToken(ctx, opt.Executable, l, &cfg); err != nil {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -130,13 +131,34 @@ func (a *Appliance) publicUnits(ctx context.Context) ([]front.Unit, error) {
 			continue
 		}
 		out = append(out, front.Unit{Certificate: u.Certificate, Chain: u.Chain, UnitStatus: tsa.UnitStatus{
-			Name: u.Name, Number: u.Number, Series: u.Series, State: publicState[u.State], Current: u.Current,
+			Name: u.Name, Number: u.Number, Series: u.Series, State: stateOf(u), Current: u.Current,
 			Reason: u.Reason, From: u.From, To: u.To, Stamps: u.Stamps, Failures: u.Failures, LastTime: u.LastTime}})
 	}
 	if n, err := a.largestToken(t.Units); err == nil && n > 0 {
 		a.tokenSize.Store(int64(n))
 	}
 	return out, nil
+}
+
+// stateOf is how everybody sees the state of a unit: one that waits for its
+// passphrase does not stamp.
+func stateOf(u vault.Unit) tsa.UnitState {
+	if u.State == vault.UnitActive && !u.Serving {
+		return tsa.UnitWaiting
+	}
+	return publicState[u.State]
+}
+
+// stampsHealth fails when no time-stamp can be made: signatures need them.
+func (a *Appliance) stampsHealth(ctx context.Context) error {
+	t, err := a.Vault.TimeStamping(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(t.Units, func(u vault.Unit) bool { return u.Current }) {
+		return fmt.Errorf("appliance: no time-stamping unit is in service (clock %s, %s)", t.Clock.State, cmp.Or(t.Fault, "see `sigillo tsa status`"))
+	}
+	return nil
 }
 
 var publicState = map[vault.UnitState]tsa.UnitState{

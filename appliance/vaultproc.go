@@ -25,7 +25,7 @@ func RunVault(ctx context.Context, dir string, provision bool, ready func()) err
 	}
 	l := Layout{dir}
 	return vault.Serve(ctx, vault.Config{Socket: l.Socket(), StateDB: l.VaultDB(), Module: cfg.HSM.Module,
-		Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.BaseURL, Provision: provision, TSA: backend}, ready)
+		Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.HSM.Node, Provision: provision, TSA: backend}, ready)
 }
 
 // InitToken is the body of `sigillo vault --init-token`: it makes a token with

@@ -296,6 +296,16 @@ func TestUnattended(t *testing.T) {
 	if err := r.c.LiftClock(t.Context(), Consent{Operator: "job"}); KindOf(err) != NotAllowed {
 		t.Errorf("the file lifted the clock's stop: %v", err)
 	}
+	// Whoever guesses locks out people, not the file.
+	for range 7 {
+		if _, err := r.c.ActivateUnit(t.Context(), "tsu-1", Consent{Operator: "mallory", Passphrase: []byte("guessed wrongly")}); err == nil {
+			t.Fatal("a guess was taken")
+		}
+	}
+	r.restart()
+	if !r.unit("tsu-1").Serving {
+		t.Error("wrong passphrases keep an unattended vault from starting its units")
+	}
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
