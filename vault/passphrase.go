@@ -171,7 +171,9 @@ func bootID() string {
 }
 
 // setPassphrase sets the first passphrase, in provisioning, or replaces one. The
-// session ends: who has a ticket of the old one has nothing.
+// session ends: who has a ticket of the old one has nothing. Those who stamp at this
+// moment are told the ticket of the session that follows, so that a service which
+// runs for months brings its units back as before.
 func (s *service) setPassphrase(ctx context.Context, c *PassphraseChange) error {
 	if err := checkName("the operator", c.Operator, maxName); err != nil {
 		return err
@@ -189,16 +191,24 @@ func (s *service) setPassphrase(ctx context.Context, c *PassphraseChange) error 
 	if err != nil {
 		return err
 	}
+	var ticket []byte
 	set := func(tx *store.Tx, r *root) error {
-		event := "tsa.passphrase.set"
+		event, held := "tsa.passphrase.set", s.ticket(r) != nil
 		if r.Verifier != nil {
 			event = "tsa.passphrase.replaced"
 		}
 		r.Verifier, r.Session = fresh, nil
+		if held {
+			ticket = s.session(r)
+		}
 		return audit.Append(tx, s.v.now(), audit.Event{Actor: c.Operator, Event: event, Subject: aboutService})
 	}
 	if len(c.Old) > 0 {
-		return s.act(ctx, p, opTSAPassphrase, set)
+		err := s.act(ctx, p, opTSAPassphrase, set)
+		if err == nil && ticket != nil {
+			s.desk.tell(ticket)
+		}
+		return err
 	}
 	return s.change(ctx, func(tx *store.Tx, r *root) error {
 		if r.Verifier != nil {

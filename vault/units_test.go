@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -194,6 +195,46 @@ func TestPassphrase(t *testing.T) {
 	want(t, rf.c.SetPassphrase(ctx, PassphraseChange{Operator: "eva", New: []byte("un'altra frase lunga")}), NotAllowed)
 	_, err = rf.c.MakeUnit(ctx, NewUnit{Series: "main", Type: "p256", Consent: Consent{Operator: "eva"}})
 	want(t, err, NotAllowed)
+}
+
+// A service that stamps while the passphrase is replaced brings its units back
+// after that as before; the old ticket is good for nothing.
+func TestPassphraseUnderWay(t *testing.T) {
+	t.Parallel()
+	r := newTSARig(t, nil)
+	pki := cmstest.New(t)
+	r.newActiveUnit(pki, "p256", time.Time{}, time.Time{})
+	serving := Dial(r.cfg.Socket)
+	defer serving.Close()
+	q := stampRequest(t)
+	if _, err := serving.Stamp(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	old := serving.ticketNow()
+	if err := r.c.SetPassphrase(t.Context(), PassphraseChange{Operator: "eva", Old: []byte(servicePhrase), New: []byte("un'altra frase lunga")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := serving.Stamp(t.Context(), q); err != nil { // what is told comes before
+		t.Fatal(err)
+	}
+	thief := Dial(r.cfg.Socket)
+	defer thief.Close()
+	thief.keepTicket(old)
+	_, err := thief.MakeUnit(t.Context(), NewUnit{Series: "main", Type: "p256", Consent: Consent{Operator: "eva"}})
+	want(t, err, NotAllowed)
+	r.restart()
+	if s, err := serving.Stamp(t.Context(), q); err != nil {
+		t.Errorf("after a restart: %v", err)
+	} else {
+		checkStamp(t, q, s)
+	}
+}
+
+// ticketNow is the ticket the client holds.
+func (c *Client) ticketNow() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return bytes.Clone(c.ticket)
 }
 
 // TestTicketIsHandedOver: who stamps over a stream brings the units back after a
