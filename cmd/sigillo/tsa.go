@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"os/user"
 	"slices"
 	"text/tabwriter"
@@ -276,14 +275,16 @@ func tsaPassphrase(ctx context.Context, e env, args []string) int {
 		if !bytes.Equal(fresh, again) {
 			return errors.New("the two are not the same; nothing was changed")
 		}
-		file := a.Config.TSA.PassphraseFile
-		kept := slices.Clone(fresh)
-		defer clear(kept)
-		if err := a.Vault.SetPassphrase(ctx, vault.PassphraseChange{Operator: *f.operator, Old: old, New: fresh}); err != nil {
+		file, err := a.ReplacePassphrase(ctx, *f.operator, old, fresh)
+		if err != nil {
 			return err
 		}
-		if file != "" {
-			return os.WriteFile(file, kept, 0o600)
+		fmt.Fprintln(e.out, "the passphrase is replaced")
+		switch kept := a.Config.TSA.PassphraseFile; {
+		case file != "":
+			fmt.Fprintln(e.out, "and so is the file that starts the units by itself:", file)
+		case kept != "":
+			fmt.Fprintf(e.out, "%s is not there and was not written: units are started with `sigillo tsa start`\n", kept)
 		}
 		return nil
 	})
