@@ -167,8 +167,13 @@ func (a *Appliance) start(ctx context.Context) error {
 		return fmt.Errorf("appliance: revocation lists: %w", err)
 	}
 	a.Vault.Attend() // holds what brings the units back should the vault die before the first stamp
-	if err := a.witness(ctx); err != nil {
+	if err := a.witness(ctx); vault.KindOf(err) == vault.Tampered {
+		a.log.Error("no time-stamps are made before this is looked into", "err", err)
+	} else if err != nil {
 		return fmt.Errorf("appliance: time-stamping units: %w", err)
+	}
+	if err := a.noteVaultHead(ctx); err != nil {
+		return fmt.Errorf("appliance: the vault's journal: %w", err)
 	}
 	n, err := a.Signing.Resolve(ctx)
 	if err != nil {

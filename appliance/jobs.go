@@ -84,6 +84,9 @@ func (a *Appliance) checkpoint(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := a.noteVaultHead(ctx); err != nil {
+		return err
+	}
 	s, err := a.Vault.Signer(ctx, journal)
 	if err != nil {
 		return err

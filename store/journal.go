@@ -76,6 +76,13 @@ func (tx *Tx) PutCheckpoint(c Checkpoint) error {
 		c.Seq, bytes(c.Hash), ms(c.Time), bytes(c.Signature), c.Key)
 }
 
+// LastCheckpoint returns the checkpoint of the latest entry that has one; NotFound
+// while there is none.
+func (tx *Tx) LastCheckpoint() (Checkpoint, error) {
+	return one(tx, "last checkpoint", checkpointRow,
+		`SELECT seq, hash, time, signature, key FROM checkpoints ORDER BY seq DESC, key LIMIT 1`)
+}
+
 // Checkpoints returns up to limit checkpoints of entries from fromSeq on, in
 // their order.
 func (tx *Tx) Checkpoints(fromSeq int64, limit int) ([]Checkpoint, error) {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sigillo/hsm"
+	"sigillo/store"
 )
 
 const (
@@ -77,6 +78,13 @@ func (c *Client) Close() error {
 // Status asks how the vault is.
 func (c *Client) Status(ctx context.Context) (s Status, err error) {
 	return s, c.call(ctx, opStatus, nil, &s)
+}
+
+// WitnessJournal tells the vault a checkpoint of its journal that the caller has
+// kept, see [Status]. Tampered when its journal is not the one that went on from
+// there: its state was set back.
+func (c *Client) WitnessJournal(ctx context.Context, known store.Checkpoint) error {
+	return c.call(ctx, opWitnessJournal, known, nil)
 }
 
 // SelfTest has the token tried: does it enforce what the vault relies on?

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sigillo/store"
 )
 
 const (
@@ -286,6 +288,8 @@ func (v *server) handle(ctx context.Context, q request) (out any, err error) {
 			s, err := v.sign(ctx, b)
 			return signaturesAnswer{s}, err
 		})
+	case opWitnessJournal:
+		return with(q, func(b *store.Checkpoint) (any, error) { return nil, v.witnessJournal(ctx, b) })
 	}
 	if strings.HasPrefix(q.Op, "tsa-") {
 		return v.handleTSA(ctx, q)

@@ -5,6 +5,7 @@ import (
 
 	"sigillo/auth"
 	"sigillo/hsm"
+	"sigillo/store"
 	"sigillo/tsa/clock"
 )
 
@@ -122,6 +123,11 @@ type Status struct {
 	Connections int       `json:"connections"` // open at the moment
 	Unfinished  int       `json:"unfinished"`  // intents without a result
 	MemoryLock  bool      `json:"memoryLock"`  // memory is never swapped out
+
+	// Journal is the last signed checkpoint of the vault's journal, for others to
+	// keep: with it they notice a vault whose state was set back. Seq is 0 while
+	// there is none.
+	Journal store.Checkpoint `json:"journal"`
 }
 
 // Config says how a vault runs.

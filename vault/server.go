@@ -297,6 +297,13 @@ func (v *server) status(ctx context.Context) (*Status, error) {
 	err := v.db.Read(ctx, func(tx *store.Tx) error {
 		open, err := tx.SpentInState(store.SpentIntent)
 		s.Unfinished = len(open)
+		if err != nil {
+			return err
+		}
+		s.Journal, err = tx.LastCheckpoint()
+		if store.KindOf(err) == store.NotFound {
+			err = nil
+		}
 		return err
 	})
 	return s, because(err, "the vault's state cannot be read")

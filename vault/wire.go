@@ -31,6 +31,7 @@ const (
 	opAuthenticate     = "authenticate"
 	opAuthorise        = "authorise"
 	opSign             = "sign"
+	opWitnessJournal   = "witness-journal"
 	opTSAPassphrase    = "tsa-passphrase"
 	opTSAMake          = "tsa-make-unit"
 	opTSAInstall       = "tsa-install-unit"

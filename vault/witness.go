@@ -1,11 +1,34 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
 	"sigillo/store"
 )
+
+// witnessJournal says whether this journal has the entry that somebody else knows.
+// If not, the whole state was set back: the time-stamping units are stopped until
+// somebody has looked.
+func (v *server) witnessJournal(ctx context.Context, known *store.Checkpoint) error {
+	var e []store.JournalEntry
+	err := v.db.Read(ctx, func(tx *store.Tx) (err error) {
+		e, err = tx.Journal(known.Seq, 1)
+		return err
+	})
+	if err != nil {
+		return because(err, "the vault's journal cannot be read")
+	}
+	if len(e) == 1 && e[0].Seq == known.Seq && bytes.Equal(e[0].Hash, known.Hash) {
+		return nil
+	}
+	if v.tsa != nil && v.tsa.fault == nil {
+		_, err = v.tsa.stopSetBack(ctx, "an old copy of the vault's state was put in its place",
+			func(u *unit, _ *tally) bool { return u.State == UnitActive }, func(string, *tally) {})
+	}
+	return firstError(err, failf(Tampered, "entry %d of the vault's journal is not the one that was noted: the vault's state was set back. The time-stamping units were stopped", known.Seq))
+}
 
 // witness stops the units whose archive knows more than this state does. If somebody
 // starts them again they go on above what is in the archive.
@@ -13,46 +36,50 @@ func (s *service) witness(ctx context.Context, greatest map[string]int64) error 
 	if len(greatest) > lastUnit {
 		return fail(BadRequest, "there are not so many units")
 	}
-	var back []string
+	stopped, err := s.stopSetBack(ctx, "the archive has serial numbers that the vault does not know of: its state was set back",
+		func(u *unit, t *tally) bool {
+			g, ok := greatest[u.name]
+			return ok && u.State != UnitRetired && g>>46 == int64(u.number) && g&maxCount > t.Last
+		},
+		func(name string, t *tally) { t.Last = max(t.Last, greatest[name]&maxCount) })
+	if err != nil || stopped == 0 {
+		return err
+	}
+	return failf(Tampered, "the vault's state is older than the archive: %d units were stopped. Check what else was set back before you start them again", stopped)
+}
+
+// stopSetBack stops the units that are meant, durably and then at once, and mends
+// what is known of them. It says how many they were.
+func (s *service) stopSetBack(ctx context.Context, reason string, meant func(*unit, *tally) bool, mend func(string, *tally)) (int, error) {
 	s.moving.Lock()
 	defer s.moving.Unlock()
-	unknown := func(u *unit, t *tally) bool {
-		g, ok := greatest[u.name]
-		return ok && u.State != UnitRetired && g>>46 == int64(u.number) && g&maxCount > t.Last
-	}
+	var names []string
 	err := s.look(ctx, func(tx *store.Tx, r *root) error {
 		us, err := s.units(tx, r)
 		for _, u := range us {
-			if unknown(u, r.Units[u.name]) {
-				back = append(back, u.name)
+			if meant(u, r.Units[u.name]) {
+				names = append(names, u.name)
 			}
 		}
 		return err
 	})
-	if err != nil || len(back) == 0 {
-		return err
-	}
-	for _, name := range back {
+	for _, name := range names {
 		e := s.change(ctx, func(tx *store.Tx, r *root) error {
-			t := r.Units[name]
-			if t != nil {
-				t.Last = max(t.Last, greatest[name]&maxCount)
+			if t := r.Units[name]; t != nil {
+				mend(name, t)
 			}
 			return s.moveIn(tx, r, name, "vault", "tsu.stopped", func(u *unit) error {
 				if u.State == UnitActive {
 					u.State = UnitStopped
 				}
-				u.Reason = "the archive has serial numbers that the vault does not know of: its state was set back"
+				u.Reason = reason
 				return nil
 			})
 		})
-		s.halt(ctx, name, "the vault's state was set back")
+		s.halt(ctx, name, reason)
 		err = errors.Join(err, e)
 	}
-	if err != nil {
-		return because(err, "the units could not be stopped")
-	}
-	return failf(Tampered, "the vault's state is older than the archive: %d units were stopped. Check what else was set back before you start them again", len(back))
+	return len(names), because(err, "the units could not be stopped")
 }
 
 const maxCount = 1<<46 - 1 // of the counter in a serial number

@@ -49,12 +49,18 @@ func verifyJournals(ctx context.Context, e env, a *appliance.Appliance, keys map
 		return exitUnreadable
 	}
 	defer own.Close()
+	noted, err := a.NotedVaultHeads(ctx)
+	if err != nil {
+		fmt.Fprintln(e.err, "sigillo:", err)
+		return exitUnreadable
+	}
 	code := exitGood
 	for _, j := range []struct {
-		name string
-		db   *store.DB
-	}{{"appliance", a.DB}, {"vault", own}} {
-		r, err := audit.Verify(ctx, j.db, keys)
+		name      string
+		db        *store.DB
+		witnessed []store.Checkpoint
+	}{{"appliance", a.DB, nil}, {"vault", own, noted}} {
+		r, err := audit.Verify(ctx, j.db, keys, j.witnessed...)
 		if err != nil {
 			fmt.Fprintln(e.err, "sigillo:", err)
 			return exitUnreadable

@@ -117,6 +117,10 @@ func tsaStatus(ctx context.Context, e env, args []string) int {
 func printTimeStamping(e env, t vault.TimeStamping) error {
 	if t.Fault != "" {
 		fmt.Fprintln(e.out, "FAULT     ", t.Fault)
+		return nil // the vault has neither clock nor units then
+	}
+	if !t.LockedUntil.IsZero() {
+		fmt.Fprintf(e.out, "passphrase locked until %s after wrong ones; a service that is running is not touched by that\n", t.LockedUntil.Local().Format(time.DateTime))
 	}
 	fmt.Fprintf(e.out, "clock      %s", t.Clock.State)
 	if t.Clock.Mode == clock.Unverified {

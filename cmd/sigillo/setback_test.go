@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/sha256"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigillo/tsa/accounts"
+	"sigillo/vault"
+)
+
+// An old copy of the vault's state is put in its place: the appliance starts, makes
+// no time-stamp before somebody has looked, says so everywhere, and the journals
+// show it although each of them is whole.
+func TestVaultSetBack(t *testing.T) {
+	t.Parallel()
+	dir := newFolder(t)
+	h := open(t, dir)
+	h.stop()
+	state, old := filepath.Join(dir, "vault", "vault.db"), filepath.Join(t.TempDir(), "old.db")
+	move := func(from, to string) {
+		t.Helper()
+		for _, rest := range []string{"-wal", "-shm"} {
+			_ = os.Remove(to + rest)
+			if _, err := os.Stat(from + rest); err == nil {
+				t.Fatalf("%s was left", from+rest)
+			}
+		}
+		if out, err := exec.Command("cp", from, to).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	move(state, old)
+	stamp := func() error {
+		digest := sha256.Sum256([]byte("a document"))
+		_, err := h.Stamps.Stamp(t.Context(), crypto.SHA256, digest[:], accounts.House)
+		return err
+	}
+	for range 3 { // the vault's journal goes on
+		h = open(t, dir)
+		if err := stamp(); err != nil {
+			t.Fatal(err)
+		}
+		h.stop()
+	}
+	verify := func() (code int, out string) {
+		var b bytes.Buffer
+		code = dispatch(t.Context(), env{nil, &b, &b}, []string{"journal", "verify", "--dir", dir})
+		return code, b.String()
+	}
+	if code, out := verify(); code != 0 {
+		t.Fatalf("before: %s", out)
+	}
+	move(old, state)
+	for range 4 { // until the vault's journal is longer than it was
+		h = open(t, dir)
+		if err := stamp(); err == nil {
+			t.Error("stamped")
+		}
+		if err := h.Health(t.Context()); err == nil || !strings.Contains(err.Error(), "time-stamping") {
+			t.Errorf("health: %v", err)
+		}
+		if !h.journalled(t, "vault.set-back", "", "") {
+			t.Error("the journal of the appliance does not know")
+		}
+		h.stop()
+	}
+	if code, out := verify(); code == 0 || !strings.Contains(out, "vault journal: BROKEN") {
+		t.Errorf("after: %d %s", code, out)
+	}
+	phrase, err := os.ReadFile(filepath.Join(dir, "vault", "tsa-passphrase"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h = open(t, dir)
+	if _, err := h.Vault.ActivateUnit(t.Context(), "tsu-1", vault.Consent{Operator: "anna", Passphrase: phrase}); err != nil {
+		t.Fatal(err)
+	}
+	h.stop()
+	h = open(t, dir) // it was told once
+	if err := stamp(); err != nil {
+		t.Errorf("after somebody looked: %v", err)
+	}
+}
