@@ -10,7 +10,9 @@ package appliance
 import (
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -233,7 +235,16 @@ func (a *Appliance) startVault(provision bool) error {
 func (a *Appliance) pkiConfig() pki.Config {
 	p := a.Config.PKI
 	return pki.Config{Country: p.Country, Organisation: p.Organisation, OrganisationID: p.OrganisationID,
-		Qualified: p.Qualified, Witnesses: p.Witnesses, BaseURL: a.Config.BaseURL, UnitKey: hsm.KeyType(a.Config.TSA.Key)}
+		Qualified: p.Qualified, Witnesses: p.Witnesses, BaseURL: a.Config.BaseURL, UnitKey: hsm.KeyType(a.Config.TSA.Key), Stamp: a.stampList}
+}
+
+// stampList makes the time-stamp over a revocation list.
+func (a *Appliance) stampList(ctx context.Context, der []byte) ([]byte, error) {
+	if a.Stamps == nil || a.opt.Unattended {
+		return nil, errors.New("only the running service makes time-stamps")
+	}
+	digest := sha256.Sum256(der)
+	return a.Stamps.Stamp(ctx, crypto.SHA256, digest[:], accounts.House)
 }
 
 // inspect runs the inspection in a process of its own, started from this same

@@ -38,7 +38,9 @@ func (a *Authority) PublishCRLs(ctx context.Context) error {
 //     number never shows an older state, and no number is used twice, even if
 //     the list is lost after this.
 //  2. The CA's key signs; the signature is checked.
-//  3. The list is time-stamped, if the house has it so.
+//  3. The list is time-stamped, if the house has it so. One that cannot be is
+//     published all the same, and the journal says so: a revocation must reach
+//     those who ask, and the next list is stamped again.
 //  4. List, token and the journal's entry are durable in one commit. That is the
 //     publication: [Authority.CRL] serves this row.
 func (a *Authority) publish(ctx context.Context, label string) error {
@@ -65,11 +67,10 @@ func (a *Authority) publish(ctx context.Context, label string) error {
 	if err != nil {
 		return wrap(Failed, "the list of "+label+" is not well signed", err)
 	}
+	var unstamped error
 	row := store.CRL{Issuer: label, Number: list.Number.Int64(), DER: der, ThisUpdate: list.ThisUpdate, NextUpdate: list.NextUpdate}
 	if a.cfg.Stamp != nil { // 3
-		if row.Timestamp, err = a.cfg.Stamp(ctx, der); err != nil {
-			return wrap(Failed, "the list of "+label+" could not be time-stamped", err)
-		}
+		row.Timestamp, unstamped = a.stamp(ctx, der)
 	}
 	row.Published = a.now()
 	return stored("publish the list of "+label, a.db.Write(ctx, func(tx *store.Tx) error { // 4
@@ -77,11 +78,20 @@ func (a *Authority) publish(ctx context.Context, label string) error {
 			return err
 		}
 		return audit.Append(tx, row.Published, audit.Event{Actor: "pki", Event: "crl.published", Subject: label,
-			Detail: listDetail(row, len(list.RevokedCertificateEntries))})
+			Detail: listDetail(row, len(list.RevokedCertificateEntries), unstamped)})
 	}))
 }
 
-func listDetail(row store.CRL, entries int) map[string]string {
+// stampWait is how long a list waits for its time-stamp.
+const stampWait = 5 * time.Second
+
+func (a *Authority) stamp(ctx context.Context, der []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, stampWait)
+	defer cancel()
+	return a.cfg.Stamp(ctx, der)
+}
+
+func listDetail(row store.CRL, entries int, unstamped error) map[string]string {
 	sum := sha256.Sum256(row.DER)
 	d := map[string]string{
 		"number": strconv.FormatInt(row.Number, 10), "entries": strconv.Itoa(entries), "sha256": hex.EncodeToString(sum[:]),
@@ -90,6 +100,9 @@ func listDetail(row store.CRL, entries int) map[string]string {
 	if row.Timestamp != nil {
 		sum := sha256.Sum256(row.Timestamp)
 		d["timestamp-sha256"] = hex.EncodeToString(sum[:])
+	}
+	if unstamped != nil {
+		d["not-stamped"] = unstamped.Error()
 	}
 	return d
 }

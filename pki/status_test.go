@@ -282,11 +282,10 @@ func TestConcurrentLists(t *testing.T) {
 	h.checkJournal(t)
 }
 
-// When the list cannot be signed, stamped or stored the change stays, is told
+// When the list cannot be signed or stored the change stays, is told
 // as unpublished, its number is not used again, and the next round heals it.
 func TestUnpublished(t *testing.T) {
 	t.Parallel()
-	stamp := func(context.Context, []byte) ([]byte, error) { return nil, errors.New("no stamp") }
 	for name, tt := range map[string]struct{ breakIt, mend func(*house) }{
 		"key gone": {func(h *house) { h.keys.fault = func(_, _ string, _ bool) error { return errors.New("gone") } }, func(h *house) { h.keys.fault = nil }},
 		"sign fails": {func(h *house) {
@@ -297,7 +296,6 @@ func TestUnpublished(t *testing.T) {
 				return nil
 			}
 		}, func(h *house) { h.keys.fault = nil }},
-		"no time-stamp": {func(h *house) { h.cfg.Stamp = stamp }, func(h *house) { h.cfg.Stamp = nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -323,6 +321,35 @@ func TestUnpublished(t *testing.T) {
 				t.Error("the suspension is not on the list")
 			}
 		})
+	}
+}
+
+// A list that cannot be stamped is published, and the journal tells.
+func TestUnstampedList(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, testConfig())
+	h.cfg.Stamp = func(ctx context.Context, _ []byte) ([]byte, error) {
+		if _, limited := ctx.Deadline(); !limited {
+			t.Error("a revocation waits without end")
+		}
+		return nil, errors.New("no unit is in service")
+	}
+	serial := serialOf(h.issue(t, "1"))
+	if err := h.Suspend(t.Context(), serial, 6, "ra"); err != nil {
+		t.Fatal(err)
+	}
+	if h.listing(t, serial) == "" {
+		t.Error("the suspension is not on the list")
+	}
+	err := h.db.Read(t.Context(), func(tx *store.Tx) error {
+		e, err := tx.JournalOf(IssuingCA, 1)
+		if err == nil && (len(e) != 1 || !strings.Contains(string(e[0].Detail), `"not-stamped":"no unit is in service"`)) {
+			t.Errorf("journal: %+v", e)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sigillo/pki"
+	"sigillo/store"
 	"sigillo/tsa/accounts"
 	"sigillo/vault"
 )
@@ -85,5 +88,32 @@ func TestVaultSetBack(t *testing.T) {
 	h = open(t, dir) // it was told once
 	if err := stamp(); err != nil {
 		t.Errorf("after somebody looked: %v", err)
+	}
+}
+
+// The lists of a running house bear a time-stamp that proves when they were
+// published (CAD art. 36 c. 3).
+func TestListsAreStamped(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	if err := h.PKI.PublishCRLs(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var list store.CRL
+	err := h.DB.Read(t.Context(), func(tx *store.Tx) (err error) {
+		list, err = tx.LatestCRL(pki.IssuingCA)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	crl, token := filepath.Join(dir, "list.crl"), filepath.Join(dir, "list.tst")
+	if err := errors.Join(os.WriteFile(crl, list.DER, 0o600), os.WriteFile(token, list.Timestamp, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("openssl", "ts", "-verify", "-data", crl, "-in", token, "-token_in", "-CAfile", h.Layout.Root()).CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("Verification: OK")) {
+		t.Errorf("%v: %s", err, out)
 	}
 }
