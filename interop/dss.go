@@ -86,8 +86,13 @@ func (d *euDSS) judge(ctx context.Context, s sample) opinion {
 		return doubt("%v", err)
 	}
 	saw := fmt.Sprintf("%s %s %s: %s", col[1], col[2], col[3], col[4])
-	passed := col[2] == "TOTAL_PASSED" || s.levels == "TIMESTAMP" && col[2] == "PASSED"
+	passed := col[2] == "TOTAL_PASSED" || (s.levels == "TIMESTAMP" || s.levels == "EVIDENCE") && col[2] == "PASSED"
 	switch {
+	case s.levels == "EVIDENCE" && s.altered && (col[3] == "SIGNED_DATA_NOT_FOUND" || strings.Contains(col[4], "contains other objects")):
+		// A document that was altered is another one to it: it says that what the
+		// record is of is not there, or not all of it. (Of a document that shares
+		// its node of the tree with another it says the same when all is well.)
+		return refuse(saw)
 	case passed && (col[1] == s.levels || s.altered):
 		return accept(saw)
 	case col[2] == "TOTAL_FAILED" || col[2] == "FAILED", s.levels == "TIMESTAMP" && col[3] == "HASH_FAILURE":

@@ -16,6 +16,7 @@ var groups = []group{
 	{"dss", "Made by EU DSS", (*run).madeByDSS},
 	{"pyhanko", "Made by pyHanko", (*run).madeByPyHanko},
 	{"openssl", "Made by OpenSSL", (*run).madeByOpenSSL},
+	{"evidence", "Evidence records made by Sigillo", (*run).evidenceRecords},
 	{"stamping", "Stamped by the service for others", (*run).stamping},
 }
 

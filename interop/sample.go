@@ -23,6 +23,7 @@ const (
 	jadesForm form = "JAdES"
 	asicCades form = "ASiC CAdES" // containers with CAdES signatures or a time-stamp alone
 	asicXades form = "ASiC XAdES"
+	records   form = "evidence record" // RFC 4998
 )
 
 // sample is a signed file to be judged.
@@ -31,7 +32,7 @@ type sample struct {
 	form form
 	key  string // type of the signer's key
 	// levels are those of its signatures in EU DSS's words, with commas between;
-	// "TIMESTAMP" is a time-stamp alone.
+	// "TIMESTAMP" is a time-stamp alone, "EVIDENCE" an evidence record.
 	levels   string
 	path     string
 	contents []string // signed files outside of it

@@ -36,7 +36,8 @@ import java.util.List;
  * {@code counter:} before that of a counter-signature; the seventh, for each
  * time-stamp, {@code kind/indication/subindication/time/scope}. A dash is
  * "none". A file without a signature that is, or has, time-stamps alone is told
- * as {@code TIMESTAMP} and by their indication.
+ * as {@code TIMESTAMP} and by their indication, an evidence record as
+ * {@code EVIDENCE} and by its own.
  *
  * With {@code --serve} it reads requests from standard input, one a line and
  * tab-separated, and answers each with its line at once:

@@ -28,13 +28,14 @@ final class Verdict {
         simple = reports.getSimpleReport();
         data = reports.getDiagnosticData();
         simple.getSignatureIdList().forEach(this::signature);
+        simple.getEvidenceRecordIdList().forEach(this::record);
         for (TimestampWrapper stamp : data.getTimestampList()) {
             stamp(stamp);
         }
     }
 
     String columns() {
-        if (signatures.isEmpty() && stamps.isEmpty()) {
+        if (levels.isEmpty() && stamps.isEmpty()) {
             return "-\tTOTAL_FAILED\t-\t0 signatures\t-\t-";
         }
         String all = String.join("; ", remarks) + " " + Judge.LOG;
@@ -49,6 +50,13 @@ final class Verdict {
         levels.add(counter + simple.getSignatureFormat(id));
         signatures.add(counter + String.join("/", text(simple.getSignatureFormat(id)), text(simple.getIndication(id)),
                 text(simple.getSubIndication(id)), time(simple.getBestSignatureTime(id)), scopes(simple.getSignatureScopes(id))));
+    }
+
+    /** An evidence record stands in the column of levels; its time-stamps are told with the others. */
+    private void record(String id) {
+        count(simple.getIndication(id), simple.getSubIndication(id));
+        remark(id);
+        levels.add("EVIDENCE");
     }
 
     /** A time-stamp counts as a verdict of its own only where nothing else is signed. */
@@ -66,7 +74,7 @@ final class Verdict {
                 }
             }
         }
-        if (simple.getSignatureIdList().isEmpty()) {
+        if (levels.isEmpty()) {
             count(indication, sub);
             scopes = simple.getSignatureScopes(id);
         }
