@@ -192,8 +192,9 @@ func TestNowAllocates(t *testing.T) {
 
 // Setting the clock is noticed: the timer arms without a privilege, is silent while
 // nobody sets the clock, and ends with its context. With SIGILLO_SET_CLOCK=1, as
-// root, the test sets the machine's clock by nothing: that makes the kernel drop its
-// synchronisation until the daemon's next word, so it is not done unasked.
+// root, the test sets the machine's clock by a microsecond (by nothing is no setting to
+// the kernel): that makes it drop its synchronisation until the daemon's next word, so
+// it is not done unasked.
 func TestWatchSet(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -203,7 +204,7 @@ func TestWatchSet(t *testing.T) {
 		t.Fatal("the kernel has no such timer")
 	}
 	if os.Getenv("SIGILLO_SET_CLOCK") == "1" {
-		if _, err := unix.Adjtimex(&unix.Timex{Modes: unix.ADJ_SETOFFSET}); err != nil {
+		if _, err := unix.Adjtimex(&unix.Timex{Modes: unix.ADJ_SETOFFSET, Time: unix.Timeval{Usec: 1}}); err != nil {
 			t.Fatal(err)
 		}
 		select {
