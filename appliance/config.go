@@ -80,7 +80,7 @@ type TSA struct {
 	// number: no other node may ever have it.
 	Node uint32 `toml:"node"`
 	// Key is the type of the keys of new units: p256, p384, rsa2048, rsa3072,
-	// rsa4096.
+	// rsa4096, ed25519.
 	Key string `toml:"key"`
 	// PSS has RSA units sign with RSASSA-PSS.
 	PSS bool `toml:"pss,omitempty"`

@@ -54,7 +54,7 @@ func (c Config) checkTSA() error {
 	return err
 }
 
-var unitKeys = []hsm.KeyType{hsm.P256, hsm.P384, hsm.RSA2048, hsm.RSA3072, hsm.RSA4096}
+var unitKeys = []hsm.KeyType{hsm.P256, hsm.P384, hsm.RSA2048, hsm.RSA3072, hsm.RSA4096, hsm.Ed25519}
 
 func (c TSA) accuracy() time.Duration { return time.Duration(c.AccuracyMS) * time.Millisecond }
 

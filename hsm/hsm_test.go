@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha512"
@@ -52,7 +53,7 @@ var hashes = []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512}
 func TestSigner(t *testing.T) {
 	t.Parallel()
 	tok := open(t)
-	for _, kt := range []hsm.KeyType{hsm.P256, hsm.P384, hsm.RSA2048, hsm.RSA3072} {
+	for _, kt := range []hsm.KeyType{hsm.P256, hsm.P384, hsm.RSA2048, hsm.RSA3072, hsm.Ed25519} {
 		t.Run(string(kt), func(t *testing.T) {
 			t.Parallel()
 			made, err := tok.GenerateSigner(ctx, string(kt), kt)
@@ -98,6 +99,15 @@ func verify(t testing.TB, key crypto.Signer, h crypto.Hash) {
 				t.Errorf("PSS with %v and salt %d: %v", h, salt, err)
 			}
 		}
+	case ed25519.PublicKey:
+		for _, n := range []int{0, 1, h.Size(), 300, 64 << 10} {
+			message := make([]byte, n)
+			rand.Read(message)
+			sig, err := key.Sign(nil, message, crypto.Hash(0))
+			if err != nil || !ed25519.Verify(pub, message, sig) {
+				t.Errorf("Ed25519 of %d bytes: %v, %x", n, err, sig)
+			}
+		}
 	default:
 		t.Errorf("public key is a %T", pub)
 	}
@@ -113,6 +123,8 @@ func TestSignRefuses(t *testing.T) {
 	ec, err := tok.GenerateSigner(ctx, "ec", hsm.P256)
 	check(t, err)
 	r, err := tok.GenerateSigner(ctx, "rsa", hsm.RSA2048)
+	check(t, err)
+	ed, err := tok.GenerateSigner(ctx, "ed", hsm.Ed25519)
 	check(t, err)
 	digest := make([]byte, 32)
 	tests := []struct {
@@ -133,6 +145,8 @@ func TestSignRefuses(t *testing.T) {
 		{"PSS with an EC key", ec, digest, &rsa.PSSOptions{Hash: crypto.SHA256}},
 		{"PSS without a hash", r, digest, &rsa.PSSOptions{}},
 		{"PSS salt too long", r, digest, &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: 223}},
+		{"a digest with an Ed25519 key", ed, digest, crypto.SHA256},
+		{"a very long message", ed, make([]byte, 64<<10+1), crypto.Hash(0)},
 		{"PSS salt negative", r, digest, &rsa.PSSOptions{Hash: crypto.SHA256, SaltLength: -2}},
 	}
 	for _, test := range tests {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/asn1"
@@ -24,14 +25,23 @@ const (
 	RSA2048 KeyType = "rsa2048"
 	RSA3072 KeyType = "rsa3072"
 	RSA4096 KeyType = "rsa4096"
+	// Ed25519 (RFC 8032, PureEdDSA) is for keys that stay in the token.
+	Ed25519 KeyType = "ed25519"
+)
+
+// What PKCS#11 v3.0 §2.3 has of Edwards curves, which the binding does not.
+const (
+	ckkEdwards     = 0x40
+	ckmEdwardsPair = 0x1055
+	ckmEdDSA       = 0x1057
 )
 
 // pairSpec is what PKCS#11 needs to know of a key type.
 type pairSpec struct {
 	generate uint                  // mechanism of C_GenerateKeyPair
 	keyType  uint                  // CKA_KEY_TYPE
-	curve    elliptic.Curve        // EC only
-	oid      asn1.ObjectIdentifier // EC only: CKA_EC_PARAMS
+	curve    elliptic.Curve        // ECDSA only
+	oid      asn1.ObjectIdentifier // EC and Edwards only: CKA_EC_PARAMS
 	bits     int                   // RSA only
 }
 
@@ -41,7 +51,10 @@ var pairSpecs = map[KeyType]pairSpec{
 	RSA2048: {generate: pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, keyType: pkcs11.CKK_RSA, bits: 2048},
 	RSA3072: {generate: pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, keyType: pkcs11.CKK_RSA, bits: 3072},
 	RSA4096: {generate: pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, keyType: pkcs11.CKK_RSA, bits: 4096},
+	Ed25519: {generate: ckmEdwardsPair, keyType: ckkEdwards, oid: oidEd25519},
 }
+
+var oidEd25519 = asn1.ObjectIdentifier{1, 3, 101, 112} // RFC 8410 §3
 
 // Valid reports whether kt is one of the key types of this package.
 func (kt KeyType) Valid() bool { _, ok := pairSpecs[kt]; return ok }
@@ -49,7 +62,7 @@ func (kt KeyType) Valid() bool { _, ok := pairSpecs[kt]; return ok }
 func (kt KeyType) spec() (pairSpec, error) {
 	spec, ok := pairSpecs[kt]
 	if !ok {
-		return spec, fail(Unsupported, nil, "key type %q is not one of p256, p384, rsa2048, rsa3072, rsa4096", string(kt))
+		return spec, fail(Unsupported, nil, "key type %q is not one of p256, p384, rsa2048, rsa3072, rsa4096, ed25519", string(kt))
 	}
 	return spec, nil
 }
@@ -75,7 +88,7 @@ func (p pairSpec) publicTemplate(persistent bool) template {
 		pkcs11.CKA_PRIVATE, false,
 		pkcs11.CKA_VERIFY, true,
 	)
-	if p.curve != nil {
+	if p.oid != nil {
 		oid, err := asn1.Marshal(p.oid)
 		if err != nil {
 			panic(err) // the OIDs are constants of this file
@@ -328,26 +341,40 @@ func (t *Token) publicKey(s *session, h handle) (crypto.PublicKey, error) {
 			return nil, err
 		}
 		return ecPublicKey(params, point)
+	case ckkEdwards:
+		point, err := t.api.attribute(s.id, h, pkcs11.CKA_EC_POINT)
+		if err != nil {
+			return nil, err
+		}
+		if point = barePoint(point); len(point) != ed25519.PublicKeySize {
+			return nil, fail(Unsupported, nil, "the Edwards key is no Ed25519 key")
+		}
+		return ed25519.PublicKey(bytes.Clone(point)), nil
 	}
-	return nil, fail(Unsupported, nil, "the key is neither RSA nor EC")
+	return nil, fail(Unsupported, nil, "the key is neither RSA nor EC nor Ed25519")
 }
 
-// ecPublicKey decodes CKA_EC_PARAMS, a named curve, and CKA_EC_POINT, which
-// PKCS#11 v2.40 §2.3.3 wants as a DER OCTET STRING and some tokens give bare.
+// barePoint takes CKA_EC_POINT out of the DER OCTET STRING that PKCS#11 v2.40
+// §2.3.3 wants around it and some tokens leave away.
+func barePoint(point []byte) []byte {
+	var inner []byte
+	if rest, err := asn1.Unmarshal(point, &inner); err == nil && len(rest) == 0 {
+		return inner
+	}
+	return point
+}
+
+// ecPublicKey decodes CKA_EC_PARAMS, a named curve, and CKA_EC_POINT.
 func ecPublicKey(params, point []byte) (crypto.PublicKey, error) {
 	var oid asn1.ObjectIdentifier
 	if rest, err := asn1.Unmarshal(params, &oid); err != nil || len(rest) > 0 {
 		return nil, fail(Unsupported, err, "the key's curve is not a named one")
 	}
-	var inner []byte
-	if rest, err := asn1.Unmarshal(point, &inner); err == nil && len(rest) == 0 {
-		point = inner
-	}
 	for _, spec := range pairSpecs {
 		if spec.curve == nil || !spec.oid.Equal(oid) {
 			continue
 		}
-		pub, err := ecdsa.ParseUncompressedPublicKey(spec.curve, bytes.Clone(point))
+		pub, err := ecdsa.ParseUncompressedPublicKey(spec.curve, bytes.Clone(barePoint(point)))
 		if err != nil {
 			return nil, fail(Unsupported, err, "the key's point is not on its curve")
 		}

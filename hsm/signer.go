@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"errors"
 	"io"
@@ -24,6 +25,9 @@ import (
 //     PSSSaltLengthAuto is the longest salt that fits, as in crypto/rsa;
 //   - EC key: ECDSA, returned as the ASN.1 DER of ECDSA-Sig-Value (RFC 3279
 //     §2.2.3), not as the bare pair that PKCS#11 gives.
+//
+// An Ed25519 key is the exception: it signs messages, of up to 64 kB, and the
+// options are crypto.Hash(0), as for crypto/ed25519.
 //
 // The random source is ignored: the token has its own.
 type Signer struct {
@@ -58,7 +62,7 @@ func (t *Token) signer(ctx context.Context, label string) (*Signer, error) {
 	return k, nil
 }
 
-// Public returns an *rsa.PublicKey or an *ecdsa.PublicKey.
+// Public returns an *rsa.PublicKey, an *ecdsa.PublicKey or an ed25519.PublicKey.
 func (k *Signer) Public() crypto.PublicKey { return k.public }
 
 // Label is the key's label in the token.
@@ -102,7 +106,7 @@ func samePublic(a, b crypto.PublicKey) bool {
 type job struct {
 	mech  mechanism
 	data  []byte
-	bytes int // EC: length of r and of s; RSA: 0
+	bytes int // ECDSA: length of r and of s; else 0
 	size  int // length of what C_Sign must return
 }
 
@@ -117,8 +121,12 @@ var digestInfo = map[crypto.Hash][]byte{
 var (
 	mechECDSA = mech(pkcs11.CKM_ECDSA)
 	mechPKCS1 = mech(pkcs11.CKM_RSA_PKCS)
+	mechEdDSA = mech(ckmEdDSA)
 	mechMAC   = mech(pkcs11.CKM_SHA256_HMAC)
 )
+
+// maxMessage bounds what an Ed25519 key signs in one call.
+const maxMessage = 64 << 10
 
 // pssHashes are the CKM_… and CKG_MGF1_… of each hash.
 var pssHashes = map[crypto.Hash][2]uint{
@@ -138,6 +146,12 @@ func newJob(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (job
 		return job{}, fail(Unsupported, nil, "sign: name the hash of the digest")
 	}
 	hash := opts.HashFunc()
+	if _, isEd := public.(ed25519.PublicKey); isEd {
+		if hash != 0 || len(digest) > maxMessage {
+			return job{}, fail(Unsupported, nil, "sign: an Ed25519 key signs messages of up to %d bytes, not digests", maxMessage)
+		}
+		return job{mech: mechEdDSA, data: digest, size: ed25519.SignatureSize}, nil
+	}
 	prefix, ok := digestInfo[hash]
 	if !ok {
 		return job{}, fail(Unsupported, nil, "sign: the hash must be SHA-256, SHA-384 or SHA-512")

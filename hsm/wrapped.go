@@ -46,6 +46,9 @@ func (t *Token) GenerateWrapped(ctx context.Context, master string, d [32]byte, 
 	if err != nil {
 		return Wrapped{}, err
 	}
+	if kt == Ed25519 {
+		return Wrapped{}, fail(Unsupported, nil, "holders have RSA or ECDSA keys")
+	}
 	w := Wrapped{Type: kt}
 	var theirs error
 	err = t.with(ctx, "generate a wrapped key", func(s *session) error {

@@ -438,3 +438,21 @@ func TestOpenSSL(t *testing.T) {
 		})
 	}
 }
+
+// TestEd25519Unit: a key that signs messages, not digests. The time-stamps of
+// OpenSSL know no such keys.
+func TestEd25519Unit(t *testing.T) {
+	t.Parallel()
+	r := newTSARig(t, nil)
+	r.newActiveUnit(cmstest.New(t), hsm.Ed25519, time.Time{}, time.Time{})
+	for range 3 {
+		q := stampRequest(t)
+		s, err := r.c.Stamp(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkStamp(t, q, s)
+	}
+	_, _, err := r.c.CreateCredential(t.Context(), NewCredential{Type: hsm.Ed25519})
+	want(t, err, BadRequest)
+}

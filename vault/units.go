@@ -31,8 +31,8 @@ func (s *service) makeUnit(ctx context.Context, id string, n *NewUnit) (*Unit, e
 	if !s.hasSeries(n.Series) {
 		return nil, failf(BadRequest, "no policy names the series %.40q", n.Series)
 	}
-	if _, ok := isRSA(n.Type); !ok {
-		return nil, fail(BadRequest, "the key type must be p256, p384, rsa2048, rsa3072 or rsa4096")
+	if _, ok := isRSA(n.Type); !ok && n.Type != hsm.Ed25519 {
+		return nil, fail(BadRequest, "the key type must be p256, p384, rsa2048, rsa3072, rsa4096 or ed25519")
 	}
 	p, err := s.prove(ctx, n.Consent, true)
 	if err != nil {

@@ -211,7 +211,7 @@ func tsaStop(ctx context.Context, e env, args []string) int {
 func tsaNewUnit(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "new-unit")
 	series := f.String("series", "", "row of units it belongs to, as the policies name it (default: the first policy's)")
-	key := f.String("key", "", "p256, p384, rsa2048, rsa3072 or rsa4096 (default: as configured)")
+	key := f.String("key", "", "p256, p384, rsa2048, rsa3072, rsa4096 or ed25519 (default: as configured)")
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		consent, err := f.consent(e)
 		if err != nil {
