@@ -91,8 +91,9 @@ type TSA struct {
 	// nobody attends; readable by the vault's user only. Empty: an operator starts
 	// the units with `sigillo tsa start` each time the machine was started.
 	PassphraseFile string `toml:"passphrase_file,omitempty"`
-	// Anonymous lets anybody on the network ask for time-stamps: the account
-	// "anonymous" is made, and its terms can be changed like any other's.
+	// Anonymous lets anybody on the network ask for time-stamps, on the account
+	// "anonymous". It is active while this is true and suspended while it is false,
+	// from the next start of the service; commands change its terms, not its state.
 	Anonymous bool `toml:"anonymous"`
 	// Page opens the page that stamps a file without uploading it: "" to nobody,
 	// "holders" to holders who have signed in, "public" to everybody (which needs

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -36,11 +37,17 @@ func (a *Appliance) openStamps(ctx context.Context) (err error) {
 	if a.Ledger, err = ledger.Open(a.Layout.Ledger(), ledger.Options{Index: a.index, ReadOnly: a.opt.Unattended, OnEvent: a.ledgerEvent}); err != nil {
 		return fmt.Errorf("appliance: the record of time-stamps: %w", err)
 	}
-	if a.Customers, err = accounts.Open(ctx, a.accountsConfig()); err != nil {
+	customers, err := a.accountsConfig()
+	if err != nil {
+		return err
+	}
+	if a.Customers, err = accounts.Open(ctx, customers); err != nil {
 		return fmt.Errorf("appliance: the accounts of the time-stamping authority: %w", err)
 	}
-	if err := a.settleAnonymous(ctx); err != nil {
-		return err
+	if !a.opt.Unattended { // whoever serves decides, not a command beside
+		if err := a.Customers.Admit(ctx, "configuration", a.Config.TSA.Anonymous); err != nil {
+			return fmt.Errorf("appliance: the anonymous account: %w", err)
+		}
 	}
 	policies, err := a.Config.TSA.policies()
 	if err != nil {
@@ -58,34 +65,25 @@ func (a *Appliance) openStamps(ctx context.Context) (err error) {
 	return nil
 }
 
-// settleAnonymous makes the account of those who say nothing about themselves where
-// the configuration wants one, and suspends it where it does not. What an operator
-// has suspended stays so.
-func (a *Appliance) settleAnonymous(ctx context.Context) error {
-	if a.opt.Unattended {
-		return nil
+// accountsConfig lets accounts have every policy that is configured, whatever the
+// clock allows today.
+func (a *Appliance) accountsConfig() (accounts.Config, error) {
+	var identifiers []asn1.ObjectIdentifier
+	configured, err := a.Config.TSA.configured()
+	for _, p := range configured {
+		identifiers = append(identifiers, p.OID)
 	}
-	const actor = "configuration"
-	account, err := a.Customers.Account(accounts.Anonymous)
-	switch wanted := a.Config.TSA.Anonymous; {
-	case accounts.KindOf(err) == accounts.NotFound && wanted:
-		return a.Customers.Create(ctx, actor, accounts.Anonymous, accounts.Terms{Name: "anonymous", Unlimited: true})
-	case accounts.KindOf(err) == accounts.NotFound:
-		return nil
-	case err == nil && !wanted && account.State == accounts.Active:
-		return a.Customers.Suspend(ctx, actor, accounts.Anonymous, "tsa.anonymous is off")
+	unverified, bad := ParseOID(a.Config.TSA.UnverifiedPolicy)
+	if err = errors.Join(err, bad); err != nil {
+		return accounts.Config{}, err
 	}
-	return err
-}
-
-func (a *Appliance) accountsConfig() accounts.Config {
-	return accounts.Config{DB: a.DB, Usage: a.Ledger, Now: a.opt.Now,
+	return accounts.Config{DB: a.DB, Usage: a.Ledger, Now: a.opt.Now, Policies: append(identifiers, unverified),
 		Journal: func(tx *store.Tx, now time.Time, c accounts.Change) error {
 			return audit.Append(tx, now, audit.Event{Actor: c.Actor, Event: c.Event, Subject: c.Subject, Detail: c.Detail})
 		},
 		OnLow: func(account string, left int64) {
 			a.log.Warn("few stamps are left", "account", account, "left", left)
-		}}
+		}}, nil
 }
 
 // ledgerEvent puts what an operator should know of the ledger into log and

@@ -37,11 +37,14 @@ type Error struct {
 	Err  error  // the cause, may be nil
 }
 
+// Error leaves the driver's words out where the message says it all in ours; they
+// are in Err. Of a fault without a name they are all that there is.
 func (e *Error) Error() string {
-	if e.Err != nil {
-		return e.Msg + ": " + e.Err.Error()
+	switch {
+	case e.Err == nil, e.Kind == NotFound, e.Kind == Conflict, e.Kind == Busy:
+		return e.Msg
 	}
-	return e.Msg
+	return e.Msg + ": " + e.Err.Error()
 }
 
 func (e *Error) Unwrap() error { return e.Err }

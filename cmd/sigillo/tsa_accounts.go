@@ -119,7 +119,7 @@ func printAccount(out io.Writer, a *accounts.Account, credentials []accounts.Cre
 	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(t, "account\t%s (%s)\nname\t%s\nused\t%d\nleft\t%s\n", a.ID, a.State, a.Name, a.Used(), left(a))
 	if a.Rate > 0 {
-		fmt.Fprintf(t, "rate\t%g a second, %d at once\n", a.Rate, a.Burst)
+		fmt.Fprintf(t, "rate\t%g a second, %g at once\n", a.Rate, a.AtOnce())
 	}
 	for _, n := range a.Networks {
 		fmt.Fprintf(t, "network\t%v\n", n)

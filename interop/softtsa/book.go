@@ -37,5 +37,5 @@ func openBook(ctx context.Context, db *store.DB, usage accounts.Usage, password 
 			return nil, err
 		}
 	}
-	return book, book.Create(ctx, actor, accounts.Anonymous, accounts.Terms{Name: "Chiunque", Unlimited: true})
+	return book, book.Admit(ctx, actor, true)
 }

@@ -67,6 +67,15 @@ type Lot struct {
 // Unlimited is what Left says about an account whose stamps are not counted.
 const Unlimited = int64(math.MaxInt64)
 
+// AtOnce is how many stamps may be asked for at once where there is a rate: Burst,
+// or one second's worth, and one at least, where that is 0.
+func (t *Terms) AtOnce() float64 {
+	if t.Burst > 0 {
+		return float64(t.Burst)
+	}
+	return max(t.Rate, 1)
+}
+
 // MayUse says whether the account may have stamps under this policy.
 func (a *Account) MayUse(policy asn1.ObjectIdentifier) bool {
 	return len(a.Policies) == 0 || slices.ContainsFunc(a.Policies, policy.Equal)
@@ -233,10 +242,7 @@ func (m *meter) follow(a *Account, lots []Lot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state, m.unlimited, m.low = a.State, a.Unlimited, a.Low
-	burst := float64(a.Burst)
-	if a.Burst == 0 {
-		burst = max(a.Rate, 1)
-	}
+	burst := a.AtOnce()
 	if m.rate != a.Rate || m.burst != burst {
 		m.rate, m.burst, m.tokens, m.at = a.Rate, burst, burst, m.now()
 	}

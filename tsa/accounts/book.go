@@ -5,7 +5,7 @@
 // certificate, or only the network it comes from. Networks may also narrow an
 // account down: the right password from the wrong place is refused. Two accounts
 // need no credentials: [House] is the appliance itself, whom no request from
-// outside can be, and [Anonymous] is everybody, where an operator has made it.
+// outside can be, and [Anonymous] is everybody, where the configuration wants that.
 //
 // What a customer has bought is lots: a number of stamps, a day on which they
 // lapse. The lot that lapses first is used first. What was used of a lot is not
@@ -30,6 +30,7 @@ package accounts
 import (
 	"context"
 	"crypto/rand"
+	"encoding/asn1"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,8 +44,8 @@ const (
 	// House is the appliance's own account; it always exists and no caller from
 	// outside can be it.
 	House = "house"
-	// Anonymous is who callers without credentials are, where it was made; its
-	// networks say from where.
+	// Anonymous is who callers without credentials are, where the configuration
+	// wants one ([Book.Admit]); its networks say from where.
 	Anonymous = "anonymous"
 )
 
@@ -66,7 +67,9 @@ type Config struct {
 	Usage Usage     // required
 	// Journal records a change in the transaction that makes it. Required.
 	Journal func(tx *store.Tx, now time.Time, c Change) error
-	Now     func() time.Time // nil: time.Now
+	// Policies that there are: an account is not given another. nil: any.
+	Policies []asn1.ObjectIdentifier
+	Now      func() time.Time // nil: time.Now
 	// Argon2 is the cost of new passwords. Zero: 19 MiB, 2 passes, 1 lane, which is
 	// little: these passwords are for programs, and each costs the machine once an
 	// hour per client.

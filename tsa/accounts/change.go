@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"math"
@@ -11,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"sigillo/store"
 )
@@ -31,13 +30,6 @@ var goodID = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
 
 func bad(format string, a ...any) error { return fail(BadChange, nil, format, a...) }
 
-func goodText(what, s string) error {
-	if len(s) > maxText || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
-		return bad("%s has more than %d bytes, or characters that cannot be printed", what, maxText)
-	}
-	return nil
-}
-
 func (t *Terms) check(id string) error {
 	if err := errors.Join(goodText("the name", t.Name), goodText("the note", t.Note)); err != nil {
 		return err
@@ -46,9 +38,9 @@ func (t *Terms) check(id string) error {
 	case len(t.Networks) > maxNetworks || len(t.Policies) > maxPolicies:
 		return bad("an account has at most %d networks and %d policies", maxNetworks, maxPolicies)
 	case math.IsNaN(t.Rate) || t.Rate < 0 || t.Rate > maxRate || t.Rate > 0 && t.Rate < 0.001:
-		return bad("the rate is 0 (no limit), or 0.001 to %g stamps per second", maxRate)
+		return bad("the rate is 0 (no limit), or 0.001 to %.0f stamps a second", maxRate)
 	case t.Burst < 0 || t.Burst > maxBurst:
-		return bad("the burst is 0 to %g stamps", maxBurst)
+		return bad("the burst is 0 (one second's worth of the rate) or 1 to %.0f stamps at once", maxBurst)
 	case t.Low < 0:
 		return bad("the mark for few stamps is 0 (none) or more")
 	case t.ByNetwork && len(t.Networks) == 0:
@@ -87,6 +79,9 @@ func (b *Book) edit(ctx context.Context, c Change, fn func(tx *store.Tx, now tim
 	if c.Actor == "" {
 		return bad("a change needs to know who makes it")
 	}
+	if err := goodText("the name of the operator", c.Actor); err != nil {
+		return err
+	}
 	now := b.cfg.Now().UTC().Truncate(time.Millisecond)
 	err := b.cfg.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := fn(tx, now); err != nil {
@@ -106,13 +101,7 @@ func (b *Book) edit(ctx context.Context, c Change, fn func(tx *store.Tx, now tim
 		if errors.As(err, &own) {
 			return own
 		}
-		switch store.KindOf(err) {
-		case store.NotFound:
-			return fail(NotFound, err, "there is nothing of this name to change")
-		case store.Conflict:
-			return fail(Conflict, err, "the name or credential is in use, or was changed by somebody else meanwhile")
-		}
-		return fail(Failed, err, "the change was not made")
+		return stored(err, "the change was not made")
 	}
 	if err := b.reload(ctx); err != nil {
 		return fail(Failed, err, "the change was made, but cannot be read back")
@@ -120,9 +109,29 @@ func (b *Book) edit(ctx context.Context, c Change, fn func(tx *store.Tx, now tim
 	return nil
 }
 
+// stored is an error of the database in the terms of this room; what is the text of
+// a fault.
+func stored(err error, what string) error {
+	switch store.KindOf(err) {
+	case store.NotFound:
+		return fail(NotFound, err, "there is nothing of this name to change; it may have been changed already")
+	case store.Conflict:
+		return fail(Conflict, err, "the name or credential is in use, or somebody else changed the account meanwhile; look at it again")
+	case store.Busy:
+		return fail(Busy, err, "%s: the database is in use; try again", what)
+	case store.Full:
+		return fail(Full, err, "%s: the disk is full or fails", what)
+	}
+	return fail(Failed, err, "%s", what)
+}
+
 // Create makes an account. Its ID is 1 to 63 of a-z, 0-9, dot, hyphen and
-// underscore, and stays: the ledger knows the customer by it.
+// underscore, and stays: the ledger knows the customer by it. The anonymous account
+// is not made here, see [Book.Admit].
 func (b *Book) Create(ctx context.Context, actor, id string, t Terms) error {
+	if id == Anonymous {
+		return configured()
+	}
 	b.change.Lock()
 	defer b.change.Unlock()
 	return b.create(ctx, actor, id, t)
@@ -132,7 +141,10 @@ func (b *Book) create(ctx context.Context, actor, id string, t Terms) error {
 	if !goodID.MatchString(id) {
 		return bad("the ID of an account is 1 to 63 of a-z, 0-9, dot, hyphen and underscore")
 	}
-	if err := b.checkTerms(id, &t); err != nil {
+	if _, err := b.Account(id); err == nil {
+		return fail(Conflict, nil, "there is an account %s already, and an ID is not given twice; choose another", id)
+	}
+	if err := b.checkTerms(id, &t, nil); err != nil {
 		return err
 	}
 	return b.edit(ctx, Change{actor, "stamp-account.created", id, t.detail()}, func(tx *store.Tx, now time.Time) error {
@@ -144,9 +156,17 @@ func (b *Book) create(ctx context.Context, actor, id string, t Terms) error {
 	})
 }
 
-func (b *Book) checkTerms(id string, t *Terms) error {
+// checkTerms checks what an account is to have; before is what it has. Policies
+// that it has already are kept, even when they are no longer served.
+func (b *Book) checkTerms(id string, t, before *Terms) error {
 	if err := t.check(id); err != nil {
 		return err
+	}
+	for _, p := range t.Policies {
+		if b.cfg.Policies == nil || slices.ContainsFunc(b.cfg.Policies, p.Equal) || before != nil && slices.ContainsFunc(before.Policies, p.Equal) {
+			continue
+		}
+		return bad("there is no policy %v; the configuration has %s", p, identifiers(b.cfg.Policies))
 	}
 	if !t.ByNetwork {
 		return nil
@@ -159,6 +179,14 @@ func (b *Book) checkTerms(id string, t *Terms) error {
 	return nil
 }
 
+func identifiers(list []asn1.ObjectIdentifier) string {
+	text := make([]string, len(list))
+	for i, p := range list {
+		text[i] = p.String()
+	}
+	return strings.Join(text, " ")
+}
+
 // detail is the terms for the journal.
 func (t *Terms) detail() map[string]string {
 	d := map[string]string{
@@ -169,11 +197,7 @@ func (t *Terms) detail() map[string]string {
 	for i, p := range t.Networks {
 		nets[i] = p.String()
 	}
-	policies := make([]string, len(t.Policies))
-	for i, p := range t.Policies {
-		policies[i] = p.String()
-	}
-	d["networks"], d["policies"] = strings.Join(nets, " "), strings.Join(policies, " ")
+	d["networks"], d["policies"] = strings.Join(nets, " "), identifiers(t.Policies)
 	if t.Note != "" {
 		d["note"] = t.Note
 	}
@@ -197,7 +221,7 @@ func (b *Book) SetTerms(ctx context.Context, actor, id string, t Terms) error {
 	if a.State == Closed {
 		return bad("the account %s is closed", id)
 	}
-	if err := b.checkTerms(id, &t); err != nil {
+	if err := b.checkTerms(id, &t, &a.Terms); err != nil {
 		return err
 	}
 	return b.edit(ctx, Change{actor, "stamp-account.changed", id, t.detail()}, func(tx *store.Tx, now time.Time) error {
@@ -217,7 +241,9 @@ func later(now, before time.Time) time.Time {
 	return before.Add(time.Millisecond)
 }
 
-// Suspend refuses all requests of an account until Resume.
+// Suspend refuses all requests of an account until Resume. It, Resume and
+// CloseAccount need a reason, and leave the anonymous account alone: what becomes of
+// that the configuration says.
 func (b *Book) Suspend(ctx context.Context, actor, id, reason string) error {
 	return b.setState(ctx, actor, id, reason, "stamp-account.suspended", Suspended, Active)
 }
@@ -234,9 +260,16 @@ func (b *Book) CloseAccount(ctx context.Context, actor, id, reason string) error
 }
 
 func (b *Book) setState(ctx context.Context, actor, id, reason, event string, to State, from ...State) error {
+	if id == Anonymous {
+		return configured()
+	}
 	b.change.Lock()
 	defer b.change.Unlock()
-	if err := goodText("the reason", reason); err != nil {
+	return b.become(ctx, actor, id, reason, event, to, from...)
+}
+
+func (b *Book) become(ctx context.Context, actor, id, reason, event string, to State, from ...State) error {
+	if err := goodReason(reason); err != nil {
 		return err
 	}
 	a, err := b.Account(id)
@@ -256,6 +289,32 @@ func (b *Book) setState(ctx context.Context, actor, id, reason, event string, to
 		}
 		return tx.ChangeStampAccount(row, a.Changed)
 	})
+}
+
+// configured refuses to make, suspend, resume or close the anonymous account.
+func configured() error {
+	return bad("the account %s is there as long as tsa.anonymous is true in sigillo.toml: change that and start the service again; "+
+		"to narrow the account at once change its terms, such as --rate or --networks", Anonymous)
+}
+
+// Admit makes the anonymous account what the configuration wants: there and active,
+// or not in use. Its terms stay what they are from one time to the next, and so
+// do its tokens; when it is made, it is unlimited. What was done to the account
+// before does not count: not that it was suspended, nor that an older version let
+// it be closed.
+func (b *Book) Admit(ctx context.Context, actor string, anonymous bool) error {
+	b.change.Lock()
+	defer b.change.Unlock()
+	a, err := b.Account(Anonymous)
+	switch {
+	case err != nil && !anonymous, err == nil && (a.State == Active) == anonymous, err == nil && a.State == Closed && !anonymous:
+		return nil
+	case err != nil:
+		return b.create(ctx, actor, Anonymous, Terms{Name: "anonymous", Unlimited: true})
+	case anonymous:
+		return b.become(ctx, actor, Anonymous, "tsa.anonymous is true", "stamp-account.resumed", Active, Suspended, Closed)
+	}
+	return b.become(ctx, actor, Anonymous, "tsa.anonymous is false", "stamp-account.suspended", Suspended, Active)
 }
 
 // Buy books a lot and returns it with its ID.
@@ -279,7 +338,7 @@ func (b *Book) Buy(ctx context.Context, actor, account string, l Lot) (Lot, erro
 	case !goodID.MatchString(l.ID):
 		return l, bad("the ID of a lot is 1 to 63 of a-z, 0-9, dot, hyphen and underscore")
 	case l.Quantity < 1 || l.Quantity > maxQuantity:
-		return l, bad("a lot has 1 to %g stamps", maxQuantity)
+		return l, bad("a lot has 1 to %.0f stamps", maxQuantity)
 	case !l.Expires.IsZero() && !l.Expires.After(l.Bought):
 		return l, bad("the lot would lapse before it was bought")
 	}
@@ -318,7 +377,7 @@ func day(t time.Time) string {
 func (b *Book) Cancel(ctx context.Context, actor, account, lot, reason string) error {
 	b.change.Lock()
 	defer b.change.Unlock()
-	if err := goodText("the reason", reason); err != nil {
+	if err := goodReason(reason); err != nil {
 		return err
 	}
 	used := strconv.FormatInt(b.cfg.Usage.UsedOfLot(account, lot), 10)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"sigillo/auth"
 	"sigillo/store"
@@ -43,12 +42,12 @@ type Credential struct {
 func (b *Book) Credentials(ctx context.Context, account string) ([]Credential, error) {
 	var r rows
 	if err := b.cfg.DB.Read(ctx, r.read); err != nil {
-		return nil, fail(Failed, err, "read the credentials")
+		return nil, stored(err, "the credentials cannot be read")
 	}
 	var list []Credential
 	for _, c := range r.credentials {
 		if c.Account == account {
-			list = append(list, Credential{c.ID, c.Account, CredentialKind(c.Kind), c.Name, c.Created, c.Expires, c.Revoked})
+			list = append(list, Credential{c.ID, c.Account, CredentialKind(c.Kind), shown(c.Name), c.Created, c.Expires, c.Revoked})
 		}
 	}
 	return list, nil
@@ -58,10 +57,16 @@ func (b *Book) Credentials(ctx context.Context, account string) ([]Credential, e
 // made of 120 random bits and returned, once. One account may have several. A user
 // name that is in force is not given again; revoke it first.
 func (b *Book) SetPassword(ctx context.Context, actor, account, username string, pw []byte, expires time.Time) (c Credential, made string, err error) {
-	if username == "" || len(username) > maxUsername || !utf8.ValidString(username) || strings.ContainsFunc(username, func(r rune) bool {
-		return r == ':' || unicode.IsControl(r) || unicode.IsSpace(r) // RFC 7617 §2: no colon
+	if username == "" || len(username) > maxUsername || strings.ContainsFunc(username, func(r rune) bool {
+		return r == ':' || unicode.IsSpace(r) // RFC 7617 §2: no colon
 	}) {
 		return c, "", bad("a user name has 1 to %d bytes, no space and no colon", maxUsername)
+	}
+	if err := goodText("the user name", username); err != nil {
+		return c, "", err
+	}
+	if b.current.Load().users[username] != nil {
+		return c, "", fail(Conflict, nil, "the user name %s is in use; choose another, or revoke its credential first", username)
 	}
 	if len(pw) == 0 {
 		var random [15]byte
@@ -138,7 +143,7 @@ func (b *Book) give(ctx context.Context, actor, account string, kind CredentialK
 	case a.State == Closed:
 		return Credential{}, bad("the account %s is closed", account)
 	}
-	if err := goodText("the name", name); err != nil {
+	if err := goodText("the name of the credential", name); err != nil {
 		return Credential{}, err
 	}
 	var random [8]byte

@@ -86,7 +86,7 @@ func (b *Book) revision(ctx context.Context) (n int64, err error) {
 		return err
 	})
 	if err != nil {
-		return 0, fail(Failed, err, "read the accounts")
+		return 0, stored(err, "the accounts cannot be read")
 	}
 	return n, nil
 }
@@ -149,7 +149,7 @@ func (r *rows) read(tx *store.Tx) (err error) {
 func (b *Book) reload(ctx context.Context) error {
 	var r rows
 	if err := b.cfg.DB.Read(ctx, r.read); err != nil {
-		return fail(Failed, err, "read the accounts")
+		return stored(err, "the accounts cannot be read")
 	}
 	d := &directory{
 		revision: r.revision, accounts: map[string]*Account{}, users: map[string]*credential{},
@@ -158,7 +158,7 @@ func (b *Book) reload(ctx context.Context) error {
 	lots := map[string][]Lot{}
 	for _, l := range r.lots {
 		lots[l.Account] = append(lots[l.Account], Lot{
-			ID: l.ID, Quantity: l.Quantity, Bought: l.Bought, Expires: l.Expires, Cancelled: l.Cancelled, Note: l.Note,
+			ID: l.ID, Quantity: l.Quantity, Bought: l.Bought, Expires: l.Expires, Cancelled: l.Cancelled, Note: shown(l.Note),
 		})
 	}
 	for _, row := range r.accounts {
@@ -234,8 +234,8 @@ func fromRow(row store.StampAccount) (*Account, error) {
 	a := &Account{
 		ID: row.ID, State: State(row.State), Created: row.Created, Changed: row.Changed,
 		Terms: Terms{
-			Name: row.Name, ByNetwork: row.ByNetwork, Unlimited: row.Unlimited,
-			Rate: float64(row.Rate) / 1000, Burst: row.Burst, Low: row.Low, Note: row.Note,
+			Name: shown(row.Name), ByNetwork: row.ByNetwork, Unlimited: row.Unlimited,
+			Rate: float64(row.Rate) / 1000, Burst: row.Burst, Low: row.Low, Note: shown(row.Note),
 		},
 	}
 	if err := json.Unmarshal([]byte(row.Policies), &a.Policies); err != nil {

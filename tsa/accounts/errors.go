@@ -3,6 +3,7 @@ package accounts
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Kind says why a caller gets no stamp, or why a change was not made.
@@ -19,12 +20,20 @@ const (
 	Exhausted Kind = "Exhausted"
 	// RateLimited: too many at once; the same call succeeds later.
 	RateLimited Kind = "RateLimited"
+	// LockedOut: too many wrong passwords came from the address; Wait says for how
+	// long none is looked at. It is said of the address alone, so it tells nothing
+	// about which user names there are.
+	LockedOut Kind = "LockedOut"
 	// BadChange: the change makes no sense; Msg says what to do.
 	BadChange Kind = "BadChange"
 	// NotFound: there is no such account, lot or credential.
 	NotFound Kind = "NotFound"
-	// Conflict: the name is taken.
+	// Conflict: the name is taken, or somebody else changed the same meanwhile.
 	Conflict Kind = "Conflict"
+	// Busy: another process holds the database; the same call succeeds later.
+	Busy Kind = "Busy"
+	// Full: the disk is full; nothing was changed.
+	Full Kind = "Full"
 	// Failed: anything else.
 	Failed Kind = "Failed"
 )
@@ -34,6 +43,7 @@ type Error struct {
 	Kind Kind
 	Msg  string
 	Err  error
+	Wait time.Duration // of LockedOut: how long to wait; else 0
 }
 
 func (e *Error) Error() string {

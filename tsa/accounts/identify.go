@@ -35,7 +35,8 @@ var (
 // has says nothing, because browsers and smart cards send theirs everywhere.
 //
 // Kinds: Unknown; NotPermitted (the account is not active, or not from there);
-// RateLimited (too many wrong passwords; the right one is taken again later).
+// LockedOut (too many wrong passwords from the address), RateLimited (too many
+// passwords to be checked at once).
 func (b *Book) Identify(ctx context.Context, c Caller) (*Account, error) {
 	d := b.current.Load()
 	addr := c.Addr.Unmap().WithZone("")

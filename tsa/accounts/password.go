@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -63,9 +64,28 @@ const (
 )
 
 var (
-	errGuessing = fail(RateLimited, nil, "too many wrong passwords from this address; wait some minutes")
-	errCrowd    = fail(RateLimited, nil, "too many passwords to be checked at once; ask again a little later")
+	errCrowd = fail(RateLimited, nil, "too many passwords to be checked at once; ask again a little later")
 )
+
+// lockedOut says how long and what to do, in whole seconds or minutes, rounded up.
+// It has no word about the user name.
+func lockedOut(wait time.Duration) error {
+	e := fail(LockedOut, nil, "too many wrong passwords came from this address: none is looked at for %s; "+
+		"then send the right user name and password, or ask for new ones", inWords(wait))
+	e.Wait = wait
+	return e
+}
+
+func inWords(d time.Duration) string {
+	n, unit := (d+time.Second-1)/time.Second, "second"
+	if n >= 120 {
+		n, unit = (n+59)/60, "minute"
+	}
+	if n > 1 {
+		unit += "s"
+	}
+	return fmt.Sprint(int64(n), " ", unit)
+}
 
 // verifier checks passwords and remembers which were right and which were not,
 // under an HMAC with a key that nobody else has: what it remembers is worth nothing
@@ -261,7 +281,7 @@ func (g *guard) ask(addr netip.Addr, now time.Time) error {
 	defer g.mu.Unlock()
 	a := g.addresses[network(addr)]
 	if a != nil && now.Before(a.until) {
-		return errGuessing
+		return lockedOut(a.until.Sub(now))
 	}
 	if a != nil && a.good {
 		return nil

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,14 +35,22 @@ func TestGuessing(t *testing.T) {
 	for _, pw := range []string{"2", "3", "4", "5"} {
 		wantKind(t, guess(pw, "acme", from), Unknown)
 	}
-	wantKind(t, guess("6", "acme", from), RateLimited)
-	wantKind(t, guess("6", "nobody", addr("2001:db8::2")), RateLimited) // the same customer
-	wantKind(t, guess("the same", "acme", from), Unknown)               // from memory
+	wantKind(t, guess("6", "acme", from), LockedOut)
+	// The same customer, and the same words whether the name exists or not.
+	locked, stranger := guess("6", "acme", from), guess("6", "nobody", addr("2001:db8::2"))
+	if locked.Error() != stranger.Error() || !strings.Contains(locked.Error(), "for 30 seconds; then send the right user name") {
+		t.Errorf("%v\n%v", locked, stranger)
+	}
+	var e *Error
+	if !errors.As(locked, &e) || e.Kind != LockedOut || e.Wait != auth.Delay(5) {
+		t.Errorf("%+v", e)
+	}
+	wantKind(t, guess("the same", "acme", from), Unknown) // from memory
 	must(t, guess(secret, "acme", addr("192.0.2.1")))
 	must(t, guess(secret, "acme", from)) // from memory: the right one was seen
 	b.clock.forward(auth.Delay(5))
 	wantKind(t, guess("6", "acme", from), Unknown)
-	wantKind(t, guess("7", "acme", from), RateLimited)
+	wantKind(t, guess("7", "acme", from), LockedOut)
 
 	// A crowd of strangers, each with one guess, gets a few of them checked.
 	limited := 0
@@ -56,6 +66,16 @@ func TestGuessing(t *testing.T) {
 	_, _, err = b.SetPassword(ctx, "op", "acme", "acme-2", []byte(secret+"!"), time.Time{})
 	must(t, err)
 	must(t, guess(secret+"!", "acme-2", addr("192.0.2.1")))
+}
+
+func TestInWords(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{time.Millisecond: "1 second", 30 * time.Second: "30 seconds", 119 * time.Second: "119 seconds",
+		119*time.Second + 1: "2 minutes", 121 * time.Second: "3 minutes", 15 * time.Minute: "15 minutes"} {
+		if got := inWords(d); got != want {
+			t.Errorf("%v: %s", d, got)
+		}
+	}
 }
 
 // What is remembered is bounded.

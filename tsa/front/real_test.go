@@ -265,7 +265,7 @@ func TestArchiveIsPrivate(t *testing.T) {
 	h := newHouse(t)
 	h.customer(t, 10)
 	nobody := accounts.Caller{Addr: netip.MustParseAddr("192.0.2.9")}
-	if err := h.book.Create(t.Context(), "test", accounts.Anonymous, accounts.Terms{Name: "Everybody", Unlimited: true}); err != nil {
+	if err := h.book.Admit(t.Context(), "test", true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Answer(t.Context(), h.caller(), randomQuery(t)); err != nil {
@@ -302,7 +302,7 @@ func TestArchiveIsPrivate(t *testing.T) {
 	if err := h.ExportTokens(t.Context(), h.caller(), ledger.Query{}, ledger.CSV, func() io.Writer { return &csv }); err != nil || strings.Count(csv.String(), "\n") != 2 {
 		t.Errorf("%q, %v", csv.String(), err)
 	}
-	if err := h.book.Suspend(t.Context(), "test", accounts.Anonymous, "test"); err != nil {
+	if err := h.book.Admit(t.Context(), "test", false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Answer(t.Context(), nobody, randomQuery(t)); accounts.KindOf(err) != accounts.Unknown {
