@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"sigillo/hsm"
+	"sigillo/tsa/accounts"
 )
 
 // Config is the appliance's configuration file, sigillo.toml in its folder.
@@ -33,6 +35,14 @@ type Config struct {
 	// time-stamping authority can be known by theirs. Browsers of people who have
 	// certificates then ask which one to send.
 	TLSClientCertificates bool `toml:"tls_client_certificates,omitempty"`
+
+	// TrustedProxies are the reverse proxies in front of the service: addresses or
+	// networks, such as "10.0.0.5" or "2001:db8:1::/64". A request that comes from one
+	// of them is taken to come from where the proxy says, in X-Forwarded-For: for the
+	// networks of accounts, lock-outs, journal and log. From anywhere else that header
+	// counts for nothing. Whoever can send from these addresses can pretend to be
+	// anywhere: name the proxies, never a network with others in it.
+	TrustedProxies []string `toml:"trusted_proxies,omitempty"`
 
 	// MaxUploadMB is the largest document taken, in MB (10^6 bytes).
 	MaxUploadMB int64 `toml:"max_upload_mb"`
@@ -215,7 +225,24 @@ func (c Config) Check() error {
 	case c.HSM.Module == "" || c.HSM.Token == "" || c.HSM.PINFile == "" || c.HSM.Node == "":
 		return errors.New("appliance: hsm.module, hsm.token, hsm.node and hsm.pin_file must be set")
 	}
+	if _, err := c.Proxies(); err != nil {
+		return err
+	}
 	return c.checkTSA()
+}
+
+// Proxies are the trusted proxies as networks.
+func (c Config) Proxies() ([]netip.Prefix, error) {
+	nets, err := accounts.Networks(c.TrustedProxies...)
+	if err != nil {
+		return nil, fmt.Errorf("appliance: trusted_proxies: %w", err)
+	}
+	for _, p := range nets {
+		if p.Bits() == 0 {
+			return nil, fmt.Errorf("appliance: trusted_proxies: %v is everybody, and everybody could then pretend to be anywhere; name the proxies", p)
+		}
+	}
+	return nets, nil
 }
 
 // Save writes the configuration, readable by the owner only.

@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -37,6 +38,8 @@ func TestConfigCheck(t *testing.T) {
 		{"a page for nobody known", "anonymous", func(c *Config) { c.TSA.Page, c.TSA.Anonymous = "public", false }},
 		{"a node too many", "node", func(c *Config) { c.TSA.Node = 128 }},
 		{"a key nobody has", "tsa.key", func(c *Config) { c.TSA.Key = "rsa1024" }},
+		{"a proxy without an address", "trusted_proxies", func(c *Config) { c.TrustedProxies = []string{"proxy.example.org"} }},
+		{"everybody a proxy", "everybody", func(c *Config) { c.TrustedProxies = []string{"10.0.0.1", "::/0"} }},
 		{"no PIN", "pin_file", func(c *Config) { c.HSM.PINFile = "" }},
 	} {
 		c := good
@@ -73,6 +76,18 @@ func TestLoadConfig(t *testing.T) {
 	}
 	if _, err := LoadConfig(dir); err == nil || !strings.Contains(err.Error(), "listn") {
 		t.Errorf("a mistyped key is taken: %v", err)
+	}
+}
+
+func TestProxies(t *testing.T) {
+	t.Parallel()
+	c := DefaultConfig()
+	if nets, err := c.Proxies(); err != nil || len(nets) != 0 {
+		t.Errorf("%v, %v", nets, err)
+	}
+	c.TrustedProxies = []string{"10.0.0.5", "2001:db8:1::/64"}
+	if nets, err := c.Proxies(); err != nil || fmt.Sprint(nets) != "[10.0.0.5/32 2001:db8:1::/64]" {
+		t.Errorf("%v, %v", nets, err)
 	}
 }
 

@@ -31,8 +31,8 @@ func (s *Server) apiStamps(api huma.API) {
 		text("from", "Earliest time: RFC 3339, or a day (UTC)"),
 		text("to", "End of the time, itself not included; a day is included whole"),
 		text("after", "Only tokens with a greater seq, to go on with a list; with newest=1 a smaller one"),
-		text("newest", "1: the newest first"),
-		text("limit", "At most so many, up to 1000; 100 when left out"),
+		text("newest", "1: the newest first; not with csv and zip"),
+		text("limit", "At most so many: up to 1000 as json (100 when left out), up to 100000 as zip"),
 		text("format", "json (when left out), csv or zip"),
 	}
 	describeResponse(api, &list, "The tokens", fiber.MIMEApplicationJSON, huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeOf(StampTokens{})))

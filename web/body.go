@@ -2,13 +2,10 @@ package web
 
 import (
 	"bytes"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"mime"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"sync/atomic"
@@ -47,8 +44,14 @@ type body struct {
 
 func newBody(ctx *fasthttp.RequestCtx, began time.Time) body {
 	src := ctx.Request.BodyStream()
-	return body{src: src, conn: ctx.Conn(), began: began, ended: src == nil,
+	b := body{src: src, conn: ctx.Conn(), began: began, ended: src == nil,
 		declared: int64(ctx.Request.Header.ContentLength())}
+	if b.declared == 0 {
+		if length, ok := unasked(ctx); ok {
+			b.declared, b.ended, b.err = length, false, fail(BodyTooLarge, "body over its limit", nil)
+		}
+	}
+	return b
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -101,40 +104,6 @@ type watchedConn struct {
 	net.Conn
 	ended atomic.Bool
 	peer  peer // only for the connection's own goroutine
-}
-
-// peer is who is at the other end. It does not change during the life of a
-// connection.
-type peer struct {
-	known       bool
-	addr        netip.Addr
-	certificate *x509.Certificate // of the TLS client, its chain not looked at; nil: none
-}
-
-// peerOf finds out once per connection who is at the other end.
-func peerOf(ctx *fasthttp.RequestCtx) peer {
-	w, ok := ctx.Conn().(*watchedConn)
-	if !ok { // a test without a listener
-		return newPeer(ctx.Conn())
-	}
-	if !w.peer.known {
-		w.peer = newPeer(w.Conn)
-	}
-	return w.peer
-}
-
-func newPeer(conn net.Conn) peer {
-	p := peer{known: true}
-	if tcp, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		p.addr = tcp.AddrPort().Addr().Unmap().WithZone("")
-	}
-	if secure, ok := conn.(*tls.Conn); ok {
-		// The handshake is over: it is what the request came through.
-		if certificates := secure.ConnectionState().PeerCertificates; len(certificates) > 0 {
-			p.certificate = certificates[0]
-		}
-	}
-	return p
 }
 
 func (w *watchedConn) Read(p []byte) (int, error) {

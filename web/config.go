@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"sigillo/signing"
@@ -61,6 +62,8 @@ type Stamps interface {
 	Statement(ctx context.Context, caller accounts.Caller) (front.Statement, error)
 	StatementOf(account string) (front.Statement, error)
 	// Tokens, ExportTokens and Token give what the caller's own account has.
+	// ExportTokens calls begin when there is something to write, so that an error
+	// before is an answer of its own.
 	Tokens(ctx context.Context, caller accounts.Caller, q ledger.Query) ([]ledger.Entry, error)
 	ExportTokens(ctx context.Context, caller accounts.Caller, q ledger.Query, format ledger.Format, begin func() io.Writer) error
 	Token(ctx context.Context, caller accounts.Caller, unit string, serial int64) (ledger.Entry, []byte, error)
@@ -119,6 +122,11 @@ type Config struct {
 	// UnverifiedClock has every page and every list of tokens say that nobody
 	// vouches for the time.
 	UnverifiedClock bool
+
+	// TrustedProxies are the networks of the reverse proxies in front of this server,
+	// each with nobody else in it. From there, and from nowhere else, the client's
+	// address is taken out of X-Forwarded-For, see client.go.
+	TrustedProxies []netip.Prefix
 
 	// Secure says that browsers reach this server over TLS, be it by the
 	// listener or by a proxy in front: cookies are then Secure with the

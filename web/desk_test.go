@@ -31,6 +31,8 @@ type desk struct {
 	err       error // of everything about the account
 	panics    bool
 	refusal   *cms.Refusal // instead of a stamp
+	before    error        // of an export that has not begun
+	within    error        // of one in its midst; with panics, a panic there
 	unlimited bool
 	left      int64
 	state     clock.State
@@ -182,8 +184,17 @@ func (d *desk) ExportTokens(_ context.Context, c accounts.Caller, q ledger.Query
 	if err := d.identify(c); err != nil {
 		return err
 	}
+	if d.before != nil {
+		return d.before
+	}
 	w := begin()
-	for range 10_000 {
+	for i := range 10_000 {
+		switch {
+		case i == 9_000 && d.within != nil && d.panics:
+			panic("on purpose")
+		case i == 9_000 && d.within != nil:
+			return d.within
+		}
 		if _, err := io.WriteString(w, string(format)+" line\n"); err != nil {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"sigillo/signing"
+	"sigillo/tsa/accounts"
+	"sigillo/tsa/ledger"
 )
 
 // Kind tells what went wrong with a request. The kinds of the signing room
@@ -31,6 +33,9 @@ const (
 
 	// Of the time-stamping authority.
 	StampCredentials  Kind = "stamp-credentials"   // no account is known by the credentials
+	StampLocked       Kind = "stamp-locked"        // too many wrong passwords from there
+	BadQuery          Kind = "bad-query"           // what is looked for in the archive makes no sense
+	TooManyTokens     Kind = "too-many-tokens"     // more than one zip holds
 	BadDigest         Kind = "bad-digest"          // what should be stamped is no digest of its algorithm
 	StampNotPermitted Kind = "stamp-not-permitted" // no stamps left, or too many at once
 	StampNoTime       Kind = "stamp-no-time"       // the clock cannot be shown to be right
@@ -80,6 +85,9 @@ var statusOf = map[Kind]int{
 	NotPermitted:     http.StatusForbidden,
 
 	StampCredentials:  http.StatusUnauthorized,
+	StampLocked:       http.StatusTooManyRequests,
+	BadQuery:          http.StatusBadRequest,
+	TooManyTokens:     http.StatusBadRequest,
 	BadDigest:         http.StatusUnprocessableEntity,
 	StampNotPermitted: http.StatusForbidden,
 	StampNoTime:       http.StatusServiceUnavailable,
@@ -176,6 +184,10 @@ func retryAfter(err error) int {
 	if errors.As(err, &below) && below.RetryAfter > 0 {
 		wait = below.RetryAfter
 	}
+	var account *accounts.Error
+	if errors.As(err, &account) && account.Wait > 0 {
+		wait = account.Wait
+	}
 	return int(math.Ceil(wait.Seconds()))
 }
 
@@ -222,7 +234,7 @@ func (s *Server) problem(l *locale, err error) *Problem {
 		kind = Kind(signing.Internal)
 	}
 	retry := retryAfter(err)
-	args := []any{"limit", l.Size(s.cfg.MaxUpload), "wait", l.Wait(retry)}
+	args := []any{"limit", l.Size(s.cfg.MaxUpload), "wait", l.Wait(retry), "zip", ledger.MaxZip, "page", ledger.MaxLimit}
 	return &Problem{
 		Type: "urn:sigillo:problem:" + string(kind), Kind: kind, Status: kind.status(), Retry: retry,
 		Title:  l.T("error."+string(kind)+".title", args...),

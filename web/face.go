@@ -112,7 +112,7 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 	}
 	defer f.wipe()
 	data := signInData{Next: localPath(f.get("next")), Username: f.get("username")}
-	token, err := s.openSession(c.UserContext(), data.Username, f.secret("password"), digits(f.get("otp")), c.IP())
+	token, err := s.openSession(c.UserContext(), data.Username, f.secret("password"), digits(f.get("otp")), current(c).client)
 	if err != nil {
 		return s.again(c, s.newView(c, "signin", r.locale.T("signin.title"), data), err)
 	}

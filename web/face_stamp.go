@@ -170,7 +170,8 @@ func (s *Server) askStamp(c *fiber.Ctx, h crypto.Hash, digest []byte) ([]byte, e
 	}
 	// Neither credentials nor a certificate: a browser sends those by itself, and
 	// the page must not use what its reader did not mean to use.
-	response, err := s.cfg.Stamps.AnswerUnder(ctx, "", accounts.Caller{Addr: peerOf(c.Context()).addr}, request)
+	addr, _ := s.client(c.Context())
+	response, err := s.cfg.Stamps.AnswerUnder(ctx, "", accounts.Caller{Addr: addr}, request)
 	if err != nil {
 		return nil, fail(NotPermitted, "there are no stamps without an account", err)
 	}

@@ -25,7 +25,7 @@ func (s *Server) record(c *fiber.Ctx, r *request, took time.Duration) {
 		holder = r.holder.ID
 	}
 	args := []any{"method", c.Method(), "path", c.Path(), "status", status, "ms", took.Milliseconds(),
-		"client", c.IP(), "in", r.body.read}
+		"client", r.client, "in", r.body.read}
 	if holder != "" {
 		args = append(args, "holder", holder)
 	}

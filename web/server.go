@@ -83,7 +83,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.routeFace()
 	fast := s.app.Server()
-	fast.Handler = s.stampDoor(fast.Handler)
+	fast.Handler, fast.HeaderReceived = s.stampDoor(fast.Handler), s.expect
 	return s, nil
 }
 
@@ -137,7 +137,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 type request struct {
 	server  *Server
 	locale  *locale
-	client  string // address of who asks
+	client  string // address of who asks, or "unknown"
 	body    *body
 	holder  *store.Holder // nil: nobody is signed in
 	token   string        // of the session
@@ -158,7 +158,7 @@ func current(c *fiber.Ctx) *request {
 func (s *Server) around(c *fiber.Ctx) error {
 	began := time.Now()
 	body := newBody(c.Context(), began)
-	r := &request{server: s, client: c.IP(), body: &body, locale: s.chooseLocale(c)}
+	r := &request{server: s, client: s.clientName(c.Context()), body: &body, locale: s.chooseLocale(c)}
 	c.Locals(requestKey, r)
 	s.secureHeaders(c)
 	ctx, cancel := context.WithTimeout(s.base, requestTimeout)

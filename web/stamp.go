@@ -83,7 +83,8 @@ var stampCalls = sync.Pool{New: func() any { return new(stampCall) }}
 // stamp is the HTTP transport of RFC 3161 §3.4. Whatever refuses the request,
 // the answer has status 200 and is a TimeStampResp that says why: clients show
 // their users nothing of any other. The exceptions are who must first say who
-// he is (401), and a body that never came.
+// he is (401), a body that never came, and one that is too large for a client which
+// asks before it sends it (413, with the TimeStampResp).
 func (s *Server) stamp(ctx *fasthttp.RequestCtx, policy []byte) {
 	began := time.Now()
 	call := stampCalls.Get().(*stampCall)
@@ -106,14 +107,14 @@ func (s *Server) stampGuarded(ctx *fasthttp.RequestCtx, call *stampCall, policy 
 	s.stampHeaders(ctx)
 	request, err := call.read()
 	if err != nil {
-		s.stampUnread(ctx, KindOf(err))
+		s.stampUnread(ctx, call, KindOf(err))
 		return
 	}
 	if text := wrongStampMedia(&ctx.Request.Header); text != "" {
 		s.refuseStamp(ctx, cms.BadDataFormat, text)
 		return
 	}
-	caller, known := call.caller(ctx)
+	caller, known := s.stampCaller(ctx, call)
 	var response []byte
 	if known {
 		response, err = s.cfg.Stamps.AnswerUnder(s.patience.context(), string(policy), caller, request)
@@ -127,9 +128,12 @@ func (s *Server) stampGuarded(ctx *fasthttp.RequestCtx, call *stampCall, policy 
 }
 
 // stampUnread answers a request that did not come in as it should.
-func (s *Server) stampUnread(ctx *fasthttp.RequestCtx, kind Kind) {
+func (s *Server) stampUnread(ctx *fasthttp.RequestCtx, call *stampCall, kind Kind) {
 	if kind == BodyTooLarge {
 		s.refuseStamp(ctx, cms.BadDataFormat, "the request is larger than 16384 bytes; send a digest, not the file")
+		if call.body.err != nil { // the client has asked whether to send it
+			ctx.SetStatusCode(http.StatusRequestEntityTooLarge)
+		}
 		return
 	}
 	ctx.SetStatusCode(kind.status()) // there is nobody to tell, or soon won't be
@@ -205,14 +209,13 @@ func equalFold(b []byte, text string) bool {
 	return true
 }
 
-// caller tells how the client says who he is: with HTTP Basic (RFC 7617), with
+// stampCaller tells how the client says who he is: with HTTP Basic (RFC 7617), with
 // a bearer token (RFC 6750 §2.1), with the certificate of the connection, by
 // where he comes from. It is false for credentials that can't be read. The
 // password lies in the call's buffer until forget.
-func (c *stampCall) caller(ctx *fasthttp.RequestCtx) (accounts.Caller, bool) {
+func (s *Server) stampCaller(ctx *fasthttp.RequestCtx, c *stampCall) (accounts.Caller, bool) {
 	var caller accounts.Caller
-	peer := peerOf(ctx)
-	caller.Addr, caller.Certificate = peer.addr, peer.certificate
+	caller.Addr, caller.Certificate = s.client(ctx)
 	sent := ctx.Request.Header.PeekAll("Authorization")
 	if len(sent) > 1 {
 		return caller, false

@@ -48,7 +48,7 @@ func benchServer(b *testing.B) *Server {
 		}
 		call := stampCalls.Get().(*stampCall)
 		defer stampCalls.Put(call)
-		caller, _ := call.caller(c.Context())
+		caller, _ := srv.stampCaller(c.Context(), call)
 		response, err := null.AnswerUnder(c.UserContext(), "", caller, request)
 		if err != nil {
 			return err

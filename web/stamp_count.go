@@ -14,7 +14,7 @@ type stampCounts [len(stampStatuses)]struct{ n, nanos atomic.Int64 }
 
 // stampStatuses are those that stampDoor answers with; what is none of them
 // counts as the last.
-var stampStatuses = [...]int{http.StatusOK, http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusBadRequest}
+var stampStatuses = [...]int{http.StatusOK, http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout, http.StatusBadRequest}
 
 func (s *stampCounts) add(status int, took time.Duration) {
 	i := 0

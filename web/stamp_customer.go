@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +47,7 @@ func (s *Server) asCustomer(next customerHandler) fiber.Handler {
 		call := stampCalls.Get().(*stampCall)
 		defer stampCalls.Put(call)
 		defer call.forget()
-		caller, ok := call.caller(c.Context())
+		caller, ok := s.stampCaller(c.Context(), call)
 		err := error(&accounts.Error{Kind: accounts.Unknown, Msg: "the credentials cannot be read"})
 		if ok {
 			err = next(c, caller)
@@ -155,12 +157,8 @@ func (s *Server) stampTokens(c *fiber.Ctx, caller accounts.Caller) error {
 	if err != nil {
 		return err
 	}
-	switch format := c.Query("format", "json"); format {
-	case "json":
-	case string(ledger.CSV), string(ledger.Zip):
-		return s.stampExport(c, caller, q, ledger.Format(format))
-	default:
-		return fail(Kind(signing.BadRequest), "format is json, csv or zip", nil)
+	if format := ledger.Format(c.Query("format", "json")); format != "json" {
+		return s.stampExport(c, caller, q, format)
 	}
 	if q.Limit == 0 {
 		q.Limit = 100
@@ -175,16 +173,20 @@ func (s *Server) stampTokens(c *fiber.Ctx, caller accounts.Caller) error {
 // tokenQuery reads what is searched for.
 func tokenQuery(c *fiber.Ctx) (ledger.Query, error) {
 	q := ledger.Query{Unit: c.Query("unit"), Newest: c.Query("newest") == "1"}
+	most := map[string]int64{"": ledger.MaxLimit, "json": ledger.MaxLimit, string(ledger.CSV): math.MaxInt32, string(ledger.Zip): ledger.MaxZip}[c.Query("format")]
+	if most == 0 {
+		return q, fail(BadQuery, "format is json, csv or zip", nil)
+	}
 	var errs [6]error
 	q.Digest, errs[0] = hex.DecodeString(strings.NewReplacer(" ", "", ":", "").Replace(c.Query("digest")))
 	q.Serial, errs[1] = number(c.Query("serial"), 1<<63-1)
 	q.After, errs[2] = number(c.Query("after"), 1<<63-1)
-	limit, bad := number(c.Query("limit"), ledger.MaxLimit)
+	limit, bad := number(c.Query("limit"), most)
 	q.Limit, errs[3] = int(limit), bad
 	q.From, errs[4] = moment(c.Query("from"), 0)
 	q.To, errs[5] = moment(c.Query("to"), 24*time.Hour)
 	if err := errors.Join(errs[:]...); err != nil {
-		return q, fail(Kind(signing.BadRequest), "the query is malformed", err)
+		return q, fail(BadQuery, "the query is malformed", err)
 	}
 	return q, nil
 }
@@ -213,21 +215,26 @@ func moment(text string, whole time.Duration) (time.Time, error) {
 	return time.Parse(time.RFC3339, text)
 }
 
-// stampExport streams an export: it may be far larger than memory.
+// stampExport streams an export: it may be far larger than memory. What can be
+// refused is refused before the first octet is sent. What goes wrong later breaks
+// the answer off in the middle of a chunk's place (RFC 9112 §8: an answer without
+// its last chunk is incomplete), so that no client takes a part for the whole.
 func (s *Server) stampExport(c *fiber.Ctx, caller accounts.Caller, q ledger.Query, format ledger.Format) error {
 	// The request ends, and its context with it, before the last octet is sent.
 	ctx, cancel := context.WithTimeout(s.base, exportTimeout)
 	r, w := io.Pipe()
 	began, done := make(chan struct{}), make(chan error, 1)
+	client := current(c).client
 	go func() {
 		defer cancel()
-		buffered := bufio.NewWriterSize(w, 64<<10)
-		err := s.cfg.Stamps.ExportTokens(ctx, caller, q, format, func() io.Writer { close(began); return buffered })
-		if err == nil {
-			err = buffered.Flush()
-		}
+		err := s.export(ctx, caller, q, format, w, began)
 		done <- err
 		_ = w.CloseWithError(err) // cuts the answer off, or ends it
+		select {
+		case <-began:
+			s.exported(format, client, err)
+		default: // whoever asked is told
+		}
 	}()
 	select {
 	case <-began:
@@ -246,6 +253,34 @@ func (s *Server) stampExport(c *fiber.Ctx, caller accounts.Caller, q ledger.Quer
 	c.Set(fiber.HeaderContentType, media)
 	c.Set(fiber.HeaderContentDisposition, attachment(name+"."+string(format)))
 	return c.SendStream(&paced{ReadCloser: r, c: c.Context().Conn()})
+}
+
+// export runs an export into w and closes began when it has begun. It runs beside the
+// handler, where a panic would end the service.
+func (s *Server) export(ctx context.Context, caller accounts.Caller, q ledger.Query, format ledger.Format, w io.Writer, began chan struct{}) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Log.Error("panic in a handler", "path", tokensPath, "panic", p, "stack", string(debug.Stack()))
+			err = fail(Kind(signing.Internal), "a handler failed", nil)
+		}
+	}()
+	buffered := bufio.NewWriterSize(w, 64<<10)
+	if err := s.cfg.Stamps.ExportTokens(ctx, caller, q, format, func() io.Writer { close(began); return buffered }); err != nil {
+		return err
+	}
+	return buffered.Flush()
+}
+
+// exported tells the log how an export ended that had begun: the access log has the
+// answer's status only.
+func (s *Server) exported(format ledger.Format, client string, err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, io.ErrClosedPipe):
+		s.cfg.Log.Info("an export of tokens was not taken to its end", "format", format, "client", client)
+	default:
+		s.cfg.Log.Error("an export of tokens broke off; the client has a part of it", "format", format, "client", client, "error", err)
+	}
 }
 
 // stampTokenFile gives one token: as <serial>.tst alone, as <serial>.tsr in the
@@ -282,8 +317,10 @@ func kindOfStamps(err error) (Kind, bool) {
 			return Unauthenticated, true
 		case accounts.NotPermitted:
 			return NotPermitted, true
-		case accounts.RateLimited:
-			return Kind(signing.Locked), true
+		case accounts.LockedOut:
+			return StampLocked, true
+		case accounts.RateLimited, accounts.Busy:
+			return Kind(signing.Busy), true
 		case accounts.NotFound:
 			return Kind(signing.NotFound), true
 		}
@@ -292,7 +329,9 @@ func kindOfStamps(err error) (Kind, bool) {
 		case ledger.NotFound:
 			return Kind(signing.NotFound), true
 		case ledger.TooMany:
-			return Kind(signing.BadRequest), true
+			return TooManyTokens, true
+		case ledger.BadQuery:
+			return BadQuery, true
 		case ledger.Busy, ledger.Stopped:
 			return Kind(signing.Busy), true
 		}

@@ -56,7 +56,7 @@ func (s *Server) stampAbout(c *fiber.Ctx) error {
 	s.speakAsChosen(c)
 	data := newStampAbout(s.cfg.Stamps.Publication(c.UserContext()))
 	scheme := "http"
-	if s.cfg.Secure || c.Secure() {
+	if s.cfg.Secure || s.peerOf(c.Context()).tls {
 		scheme = "https"
 	}
 	data.Base = scheme + "://" + string(c.Request().Host())

@@ -14,6 +14,7 @@ import (
 
 	"sigillo/formats/cms"
 	"sigillo/tsa/accounts"
+	"sigillo/tsa/ledger"
 )
 
 // askDesk posts a request and gives the token of the answer.
@@ -373,9 +374,15 @@ func TestPatience(t *testing.T) {
 // The kinds of the rooms behind the desk have a status each.
 func TestStampKinds(t *testing.T) {
 	t.Parallel()
-	for kind, status := range map[accounts.Kind]int{accounts.Unknown: 401, accounts.NotPermitted: 403, accounts.RateLimited: 429,
-		accounts.NotFound: 404, accounts.Failed: 500} {
+	for kind, status := range map[accounts.Kind]int{accounts.Unknown: 401, accounts.NotPermitted: 403, accounts.LockedOut: 429,
+		accounts.RateLimited: 503, accounts.Busy: 503, accounts.NotFound: 404, accounts.Failed: 500} {
 		if got := KindOf(&accounts.Error{Kind: kind}).status(); got != status {
+			t.Errorf("%s: %d", kind, got)
+		}
+	}
+	for kind, status := range map[ledger.Kind]int{ledger.NotFound: 404, ledger.TooMany: 400, ledger.BadQuery: 400, ledger.Busy: 503,
+		ledger.Stopped: 503, ledger.Damaged: 500, ledger.Failed: 500} {
+		if got := KindOf(&ledger.Error{Kind: kind}).status(); got != status {
 			t.Errorf("%s: %d", kind, got)
 		}
 	}

@@ -78,16 +78,31 @@ func (f *Front) Tokens(ctx context.Context, caller accounts.Caller, q ledger.Que
 }
 
 // ExportTokens writes what [Front.Tokens] finds in another format, not limited in
-// number unless the query says so. begin is called before the first octet, when
-// the caller is known and may.
+// number unless the query says so. begin is called once, when there is the first
+// octet to write: the caller is known and may, the query makes sense, what it
+// selects fits the format and can be read. An error after that leaves a part
+// behind, which whoever began has to make known as one.
 func (f *Front) ExportTokens(ctx context.Context, caller accounts.Caller, q ledger.Query, format ledger.Format, begin func() io.Writer) error {
 	a, err := f.owner(ctx, caller)
 	if err != nil {
 		return err
 	}
 	q.Account = a.ID
-	_, err = f.cfg.Ledger.Export(ctx, begin(), q, format)
+	_, err = f.cfg.Ledger.Export(ctx, &begun{begin: begin}, q, format)
 	return err
+}
+
+// begun is a writer that is begun with the first octet.
+type begun struct {
+	begin func() io.Writer
+	w     io.Writer
+}
+
+func (l *begun) Write(p []byte) (int, error) {
+	if l.w == nil {
+		l.w = l.begin()
+	}
+	return l.w.Write(p)
 }
 
 // Token gives one token of the caller's own account as it was delivered. An error

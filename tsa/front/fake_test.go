@@ -139,6 +139,9 @@ func (l *record) Lookup(_ context.Context, q ledger.Query) ([]ledger.Entry, erro
 func (l *record) Token(e ledger.Entry) ([]byte, error) { return e.Token, nil }
 
 func (l *record) Export(_ context.Context, w io.Writer, q ledger.Query, f ledger.Format) (ledger.Exported, error) {
+	if l.err != nil {
+		return ledger.Exported{}, l.err
+	}
 	_, err := io.WriteString(w, string(f)+" of "+q.Account)
 	return ledger.Exported{}, err
 }

@@ -18,6 +18,7 @@ const (
 	notPermitted
 	exhausted
 	rateLimited
+	lockedOut
 	timeNotAvailable
 	stopped
 	unrecordable
@@ -27,7 +28,7 @@ const (
 )
 
 var names = [reasons]string{"unknown-caller", "bad-request", "unaccepted-hash", "unaccepted-policy", "not-permitted", "exhausted",
-	"rate-limited", "time-not-available", "stopped", "not-recorded", "late", "unavailable"}
+	"rate-limited", "locked-out", "time-not-available", "stopped", "not-recorded", "late", "unavailable"}
 
 // ours are the reasons that an operator has to hear of.
 var ours = [reasons]bool{timeNotAvailable: true, stopped: true, unrecordable: true, late: true, unavailable: true}

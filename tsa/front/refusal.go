@@ -55,6 +55,8 @@ func explain(ctx context.Context, err error) (*tsa.Error, reason) {
 			return fail(tsa.NotPermitted, err, textExhausted), exhausted
 		case accounts.RateLimited:
 			return fail(tsa.NotPermitted, err, textRate), rateLimited
+		case accounts.LockedOut:
+			return fail(tsa.NotPermitted, err, "transaction not permitted: %s", account.Msg), lockedOut
 		case accounts.NotPermitted, accounts.Unknown, accounts.NotFound:
 			return fail(tsa.NotPermitted, err, "transaction not permitted: %s", account.Msg), notPermitted
 		}

@@ -32,6 +32,8 @@ const (
 	Stopped Kind = "Stopped"
 	// Damaged: what is on the disk is not what was written.
 	Damaged Kind = "Damaged"
+	// BadQuery: the query, or the format of the answer, makes no sense.
+	BadQuery Kind = "BadQuery"
 	// TooMany: the answer would be larger than the limit; narrow the query.
 	TooMany Kind = "TooMany"
 	// Failed: anything else.

@@ -21,14 +21,15 @@ const MaxZip = 100_000
 // Export writes what a query selects, in the order of recording, as it goes; memory
 // is bounded. On an error w holds part of it. Query.Limit 0 means all. A zip of more
 // than [MaxZip] tokens is refused before anything is written (TooMany): give a Limit
-// and go on with After, or export a shorter time. Newest is not for exports.
+// and go on with After, or export a shorter time. Newest is not for exports, and a
+// query or format that makes no sense is refused before as well (BadQuery).
 //
 //	csv         seq, unit, serial, gen_time, policy, hash, imprint, nonce, account, lot
 //	accounting  account, lot, month, stamps
 //	zip         index.csv (as csv, and the file), tokens/….tst
 func (l *Ledger) Export(ctx context.Context, w io.Writer, q Query, f Format) (Exported, error) {
 	if q.Newest || q.Limit < 0 {
-		return Exported{}, fail(Failed, nil, "an export goes from the oldest to the newest")
+		return Exported{}, fail(BadQuery, nil, "an export goes from the oldest to the newest")
 	}
 	s := l.search(q)
 	defer s.r.close()
@@ -40,7 +41,7 @@ func (l *Ledger) Export(ctx context.Context, w io.Writer, q Query, f Format) (Ex
 	case Zip:
 		return s.exportZip(ctx, w)
 	}
-	return Exported{}, fail(Failed, nil, "there is no export format %.20q; use csv, accounting or zip", string(f))
+	return Exported{}, fail(BadQuery, nil, "there is no export format %.20q; use csv, accounting or zip", string(f))
 }
 
 func (x *Exported) count(seq int64, limit int) {

@@ -291,7 +291,7 @@ func (s *search) newest(ctx context.Context) ([]Entry, error) {
 // and returns it. Query.Limit 0 means all; Newest is not for Each.
 func (l *Ledger) Each(ctx context.Context, q Query, visit func(e Entry, token func() ([]byte, error)) error) error {
 	if q.Newest || q.Limit < 0 {
-		return fail(Failed, nil, "the ledger is gone through from the oldest to the newest")
+		return fail(BadQuery, nil, "the ledger is gone through from the oldest to the newest")
 	}
 	s := l.search(q)
 	defer s.r.close()
