@@ -83,9 +83,10 @@ type Appliance struct {
 	lock       *os.File    // held by a service while it runs
 	supervisor *supervisor // nil when the vault belongs to another process
 	strangers  strangers
-	index      *store.DB    // of the ledger
-	tokenSize  atomic.Int64 // of the largest token for our own signatures
-	notedHead  int64        // of the ledger, in the journal; for the checkpoint job alone
+	index      *store.DB         // of the ledger
+	tokenSize  atomic.Int64      // of the largest token for our own signatures
+	notedHead  int64             // of the ledger, in the journal; for the checkpoint job alone
+	told       map[string]string // of the time-stamping authority, in the log; for the start and then its job alone
 	opt        Options
 	log        *slog.Logger
 	stop       context.CancelFunc
@@ -176,6 +177,10 @@ func (a *Appliance) start(ctx context.Context) error {
 	}
 	if err := a.noteVaultHead(ctx); err != nil {
 		return fmt.Errorf("appliance: the vault's journal: %w", err)
+	}
+	a.told = map[string]string{}
+	if err := a.tellStamping(ctx); err != nil {
+		return fmt.Errorf("appliance: time-stamping units: %w", err)
 	}
 	n, err := a.Signing.Resolve(ctx)
 	if err != nil {

@@ -29,6 +29,7 @@ func (a *Appliance) startJobs(ctx context.Context) {
 		// What `sigillo tsa account` changed beside us.
 		{"customers' accounts", 2 * time.Second, a.Customers.Refresh},
 		{"time-stamping units", time.Hour, a.rollUnits},
+		{"state of the time-stamping authority", time.Minute, a.tellStamping},
 		{"unfinished signatures", time.Minute, a.settle},
 		{"old page images", time.Hour, a.forgetPages},
 		{"expired sessions", time.Hour, a.forgetSessions},

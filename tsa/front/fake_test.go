@@ -124,6 +124,8 @@ func (l *record) Append(_ context.Context, e ledger.Entry) error {
 	return nil
 }
 
+func (l *record) Err() error { return l.err }
+
 func (l *record) Used(string) int64 { return int64(len(l.entries)) }
 
 func (l *record) Lookup(_ context.Context, q ledger.Query) ([]ledger.Entry, error) {

@@ -26,6 +26,7 @@ type Book interface {
 type Ledger interface {
 	Append(ctx context.Context, e ledger.Entry) error
 	Used(account string) int64
+	Err() error // why it takes nothing in; nil: it does
 	Lookup(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
 	Token(e ledger.Entry) ([]byte, error)
 	Export(ctx context.Context, w io.Writer, q ledger.Query, f ledger.Format) (ledger.Exported, error)

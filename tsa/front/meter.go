@@ -1,8 +1,6 @@
 package front
 
 import (
-	"fmt"
-	"io"
 	"sync/atomic"
 	"time"
 )
@@ -66,31 +64,4 @@ func (m *meter) grant(took time.Duration) {
 		}
 	}
 	m.buckets[len(limits)].Add(1)
-}
-
-// WriteMetrics writes the counts in the Prometheus text format 0.0.4.
-func (f *Front) WriteMetrics(w io.Writer) {
-	m := &f.meter
-	fmt.Fprintf(w, "# HELP sigillo_tsa_granted_total Time-stamps that were given out.\n# TYPE sigillo_tsa_granted_total counter\nsigillo_tsa_granted_total %d\n", m.took.n.Load())
-	fmt.Fprint(w, "# HELP sigillo_tsa_refused_total Requests that got no time-stamp, by reason.\n# TYPE sigillo_tsa_refused_total counter\n")
-	for i, name := range names {
-		fmt.Fprintf(w, "sigillo_tsa_refused_total{reason=%q} %d\n", name, m.refused[i].Load())
-	}
-	fmt.Fprint(w, "# HELP sigillo_tsa_seconds From the request to the answer, of time-stamps that were given out.\n# TYPE sigillo_tsa_seconds histogram\n")
-	var n int64
-	for i, limit := range limits {
-		n += m.buckets[i].Load()
-		fmt.Fprintf(w, "sigillo_tsa_seconds_bucket{le=\"%g\"} %d\n", limit.Seconds(), n)
-	}
-	n += m.buckets[len(limits)].Load()
-	fmt.Fprintf(w, "sigillo_tsa_seconds_bucket{le=\"+Inf\"} %d\nsigillo_tsa_seconds_sum %g\nsigillo_tsa_seconds_count %d\n",
-		n, time.Duration(m.took.nanos.Load()).Seconds(), n)
-	fmt.Fprint(w, "# HELP sigillo_tsa_stage_seconds Time spent waiting for the back end and for the ledger.\n# TYPE sigillo_tsa_stage_seconds summary\n")
-	for _, s := range []struct {
-		name string
-		of   *sum
-	}{{"backend", &m.backend}, {"ledger", &m.ledger}} {
-		fmt.Fprintf(w, "sigillo_tsa_stage_seconds_sum{stage=%q} %g\nsigillo_tsa_stage_seconds_count{stage=%q} %d\n",
-			s.name, time.Duration(s.of.nanos.Load()).Seconds(), s.name, s.of.n.Load())
-	}
 }

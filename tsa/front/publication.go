@@ -22,6 +22,8 @@ type Publication struct {
 	Units    []Unit
 	// Clock is the zero value when it is not known.
 	Clock clock.Status
+	// Told: the back end has told units and clock; else the units are those last known.
+	Told bool
 }
 
 // publicationAge is how old a publication may be: long enough that who reloads
@@ -46,18 +48,20 @@ func (f *Front) Publication(ctx context.Context) Publication {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	s.last.Policies = f.cfg.Policies
+	s.last.Policies, s.last.Told = f.cfg.Policies, f.cfg.Units != nil && f.cfg.Clock != nil
 	if f.cfg.Units != nil {
-		if units, err := f.cfg.Units(ctx); err == nil {
+		units, err := f.cfg.Units(ctx)
+		if err == nil {
 			s.last.Units = units
 		}
+		s.last.Told = s.last.Told && err == nil
 	}
 	if f.cfg.Clock != nil {
 		status, err := f.cfg.Clock(ctx)
 		if err != nil { // the last known state would be a claim about now
 			status = clock.Status{}
 		}
-		s.last.Clock = status
+		s.last.Clock, s.last.Told = status, s.last.Told && err == nil
 	}
 	s.at = time.Now()
 	return s.last
