@@ -31,7 +31,9 @@ func (s *Server) expect(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 func (s *Server) bodyLimitAt(uri []byte) int64 {
 	path, _, _ := bytes.Cut(uri, []byte("?"))
 	switch {
-	case string(path) == "/documents", string(path) == apiBase+"/documents", !bytes.HasPrefix(path, []byte("/")):
+	case string(path) == apiBase+"/documents":
+		return s.cfg.MaxUpload
+	case string(path) == "/documents", !bytes.HasPrefix(path, []byte("/")): // the latter: with scheme and host
 		return s.cfg.MaxUpload + uploadOverhead
 	case string(path) == stampPath, bytes.HasPrefix(path, []byte(stampPath+"/")):
 		return stampLimit

@@ -30,7 +30,7 @@ func TestExpect(t *testing.T) {
 		"status":               {"/ocsp/issuing-ca", "Content-Type: " + mediaOCSPRequest, bodyLimit + 1, 413},
 		"form":                 {"/signin", "Content-Type: application/x-www-form-urlencoded", bodyLimit + 1, 413},
 		"session":              {"/api/v1/session", "Content-Type: application/json", bodyLimit + 1, 413},
-		"upload":               {"/api/v1/documents", "Authorization: Bearer " + token, 7 << 20, 413},
+		"upload":               {"/api/v1/documents", "Authorization: Bearer " + token, 5<<20 + 1, 413},
 		"upload, as it may be": {"/api/v1/documents", "Authorization: Bearer " + token, 4 << 20, 100},
 		"upload by nobody":     {"/api/v1/documents", "Accept: */*", 7 << 20, 401},
 		"nowhere":              {"/nowhere", "Accept: */*", 9_000_000_000, 404},
