@@ -109,8 +109,11 @@ type record struct {
 	steps   *steps
 	mu      sync.Mutex
 	err     error
+	unready error
 	entries []ledger.Entry
 }
+
+func (l *record) Ready() error { return l.unready }
 
 func (l *record) Append(_ context.Context, e ledger.Entry) error {
 	l.steps.note("append")

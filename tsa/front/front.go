@@ -24,6 +24,8 @@ type Book interface {
 
 // Ledger keeps what was issued. *ledger.Ledger is one.
 type Ledger interface {
+	// Ready says why an entry would not be recorded now.
+	Ready() error
 	Append(ctx context.Context, e ledger.Entry) error
 	Used(account string) int64
 	Err() error // why it takes nothing in; nil: it does

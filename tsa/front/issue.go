@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"errors"
 	"time"
 
 	"sigillo/formats/cms"
@@ -107,7 +108,11 @@ func (f *Front) issue(ctx context.Context, a *accounts.Account, name string, r *
 		return tsa.Stamp{}, err
 	}
 	// 2. One stamp of the account is set aside, so that two requests can't use the
-	// last one twice. Durable: nothing; a crash gives it back.
+	// last one twice. Durable: nothing; a crash gives it back. None is made that the
+	// ledger would not take.
+	if err := f.cfg.Ledger.Ready(); err != nil {
+		return tsa.Stamp{}, err
+	}
 	ticket, err := f.cfg.Book.Take(a)
 	if err != nil {
 		return tsa.Stamp{}, err
@@ -212,12 +217,17 @@ func entry(s *tsa.Stamp, r *cms.RequestView, t accounts.Ticket) ledger.Entry {
 	}
 }
 
-// unrecorded says that the ledger certainly does not have the entry. Of anything
+// unrecorded says that the ledger certainly does not have the entry: by its promise
+// that is so after every error but Stopped, also when a write failed. Of anything
 // else a later look at the ledger decides: a stamp that may be in it is not given
 // back.
 func unrecorded(err error) bool {
-	switch ledger.KindOf(err) {
-	case ledger.BadEntry, ledger.Repeated, ledger.Backwards, ledger.Busy, ledger.Full:
+	e, ok := errors.AsType[*ledger.Error](err)
+	if !ok {
+		return false
+	}
+	switch e.Kind {
+	case ledger.BadEntry, ledger.Repeated, ledger.Backwards, ledger.Busy, ledger.Full, ledger.Failed:
 		return true
 	}
 	return false

@@ -67,6 +67,8 @@ func TestRefusals(t *testing.T) {
 		"mixed up":      {func(r *rig) { r.backend.mixed = true }, good, cms.SystemFailure, "another request", "take stamp", "unavailable", true},
 		"ledger full": {func(r *rig) { r.ledger.err = &ledger.Error{Kind: ledger.Full, Msg: "secret", Err: errDisk} }, good,
 			cms.SystemFailure, "could not be recorded", "take stamp append", "not-recorded", true},
+		"ledger not ready": {func(r *rig) { r.ledger.unready = &ledger.Error{Kind: ledger.Full, Msg: "secret", Err: errDisk} }, good,
+			cms.SystemFailure, "could not be recorded", "", "not-recorded", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,7 +195,7 @@ func TestStampForTheHouse(t *testing.T) {
 func TestUnrecorded(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[ledger.Kind]bool{ledger.BadEntry: true, ledger.Repeated: true, ledger.Busy: true, ledger.Full: true,
-		ledger.Stopped: false, ledger.Damaged: false, ledger.Failed: false} {
+		ledger.Failed: true, ledger.Stopped: false, ledger.Damaged: false} {
 		if unrecorded(&ledger.Error{Kind: kind}) != want {
 			t.Errorf("%s", kind)
 		}

@@ -259,6 +259,54 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// refusing is a ledger whose disk fails.
+type refusing struct {
+	*ledger.Ledger
+	kind ledger.Kind
+}
+
+func (l refusing) Append(context.Context, ledger.Entry) error {
+	return &ledger.Error{Kind: l.kind, Msg: "the disk fails"}
+}
+
+// A stamp that could not be recorded costs nothing where it is certain that it was
+// not, and is counted where the ledger has to be looked at first.
+func TestUnrecordedCosts(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.customer(t, 3)
+	account, err := h.book.Account(customer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		kind ledger.Kind
+		left int // of three, as far as they can be taken
+	}{{ledger.Failed, 3}, {ledger.Full, 3}, {ledger.Stopped, 2}} {
+		f, err := New(Config{Backend: h.fail, Book: h.book, Ledger: refusing{h.own, c.kind}, Policies: testPolicies})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := answered(t, f.AnswerFor(t.Context(), customer, randomQuery(t))); r.FailureInfo != cms.SystemFailure {
+			t.Fatalf("%d: %+v", i, r)
+		}
+		var taken []accounts.Ticket
+		for {
+			ticket, err := h.book.Take(account)
+			if err != nil {
+				break
+			}
+			taken = append(taken, ticket)
+		}
+		for _, ticket := range taken {
+			ticket.Return()
+		}
+		if len(taken) != c.left {
+			t.Errorf("%s: %d can be taken, want %d", c.kind, len(taken), c.left)
+		}
+	}
+}
+
 // What an account was given is shown to its owner and to nobody else.
 func TestArchiveIsPrivate(t *testing.T) {
 	t.Parallel()

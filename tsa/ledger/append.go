@@ -36,6 +36,7 @@ type Ledger struct {
 	events  sync.Mutex
 	ahead   *ahead
 	indexer *indexer
+	trouble trouble
 
 	mu      sync.Mutex
 	waiting *group
@@ -190,8 +191,15 @@ func (l *Ledger) gather() (g *group, closed bool) {
 //  5. The sums include it, lookups see it, the callers go on.
 func (l *Ledger) record(g *group) {
 	g.err = l.store(g)
-	if g.err == nil {
+	switch e, _ := g.err.(*Error); {
+	case g.err == nil:
+		wrote := len(l.w.batch()) > 0
 		l.publish(g)
+		if wrote {
+			l.recorded()
+		}
+	case e != nil && e.Kind != Stopped:
+		l.failed(g, e)
 	}
 	close(g.done)
 	entries := g.entries
@@ -226,11 +234,7 @@ func (l *Ledger) store(g *group) error {
 		if cut := w.file.truncate(w.at); cut != nil {
 			return l.stop(cut, "a batch was written in part and could not be cut off")
 		}
-		kind := kindOfDisk(err)
-		if kind == Full {
-			l.tell("full", "the disk of the ledger is full; free some space", err)
-		}
-		return fail(kind, err, "write to %s; nothing was recorded", segmentName(w.segment.first))
+		return fail(kindOfDisk(err), err, "write to %s; nothing was recorded", segmentName(w.segment.first))
 	}
 	if err := w.file.sync(); err != nil {
 		return l.stop(err, "the disk did not confirm a batch")

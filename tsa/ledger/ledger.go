@@ -43,7 +43,11 @@
 // change, and the last only grows (it may end in zeros, written ahead).
 package ledger
 
-import "sigillo/store"
+import (
+	"time"
+
+	"sigillo/store"
+)
 
 // Options of [Open]; the zero value is good.
 type Options struct {
@@ -64,11 +68,13 @@ type Options struct {
 	// OnEvent is told what an operator should know. It is called by one goroutine
 	// at a time and must return soon. May be nil.
 	OnEvent func(Event)
+
+	now func() time.Time // nil: time.Now
 }
 
 // Event is something an operator should know.
 type Event struct {
-	Kind string // "recovered", "stopped", "full", "index-failed"
+	Kind string // "recovered", "stopped", "full", "failed", "recording" (again), "index-failed"
 	Text string // in words
 	Err  error
 }

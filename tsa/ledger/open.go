@@ -29,6 +29,9 @@ func open(dir string, o Options, d disk) (*Ledger, error) {
 	if o.IndexShare <= 0 || o.IndexShare > 1 {
 		o.IndexShare = indexShare
 	}
+	if o.now == nil {
+		o.now = time.Now
+	}
 	l := &Ledger{
 		dir: dir, disk: d, o: o, kick: make(chan struct{}, 1), done: make(chan struct{}),
 		waiting: &group{done: make(chan struct{})}, used: map[string]*account{},
@@ -390,6 +393,9 @@ func (l *Ledger) Close() error {
 	l.mu.Unlock()
 	l.wake()
 	<-l.done
+	if !l.trouble.since.IsZero() {
+		l.calmed("the ledger is closed")
+	}
 	if !l.o.ReadOnly {
 		l.ahead.stop()
 		_ = l.w.file.truncate(l.w.at) // zeros written ahead; if it fails, Open does it
