@@ -56,6 +56,13 @@ func (tx *Tx) JournalOf(subject string, limit int) ([]JournalEntry, error) {
 		`SELECT `+journalColumns+` FROM journal WHERE subject = ? ORDER BY seq DESC LIMIT ?`, subject, limited(limit))
 }
 
+// JournalOfEvent returns the last limit entries of one event about a subject, newest
+// first.
+func (tx *Tx) JournalOfEvent(subject, event string, limit int) ([]JournalEntry, error) {
+	return many(tx, "journal of event", journalRow,
+		`SELECT `+journalColumns+` FROM journal WHERE subject = ? AND event = ? ORDER BY seq DESC LIMIT ?`, subject, event, limited(limit))
+}
+
 // Checkpoint is a signed statement that the journal's head was Hash at Seq.
 type Checkpoint struct {
 	Seq       int64

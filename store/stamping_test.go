@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -110,4 +111,37 @@ func TestStampPlans(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestCutStamps(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Appliance)
+	a, b := StampSegment{1, 3, 5000, 10, 20}, StampSegment{4, 5, 900, 15, 30}
+	write(t, db, func(tx *Tx) error {
+		for n := int64(1); n <= 5; n++ {
+			if err := tx.PutStamps([]Stamp{{n, "tsu", n, 1, "acme", []byte("imprint"), 1, n}}); err != nil {
+				return err
+			}
+		}
+		return errors.Join(tx.PutStampSegment(a), tx.PutStampSegment(b))
+	})
+	left := func(wantRows int64, want ...StampSegment) {
+		t.Helper()
+		read(t, db, func(tx *Tx) error {
+			rows, err := tx.Stamps(StampFilter{}, 10)
+			if err != nil || int64(len(rows)) != wantRows || rows[wantRows-1].Seq != wantRows {
+				t.Errorf("rows %+v, %v", rows, err)
+			}
+			got, err := tx.StampSegments(0, 0)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+			return err
+		})
+	}
+	write(t, db, func(tx *Tx) error { return tx.CutStamps(b, 4, 5) })
+	left(3, a)
+	write(t, db, func(tx *Tx) error { return tx.CutStamps(a, 3, 3) })
+	a.Last = 2
+	left(2, a)
 }

@@ -148,3 +148,17 @@ func (tx *Tx) DropStamps() error {
 	_, err := tx.exec("drop stamps", `DELETE FROM stamp_segments`)
 	return err
 }
+
+// CutStamps removes the places of the entries from first to last of a segment, and
+// the segment with them if those are all from its beginning on.
+func (tx *Tx) CutStamps(s StampSegment, first, last int64) error {
+	if _, err := tx.exec("cut stamps", `DELETE FROM stamps WHERE seq BETWEEN ? AND ?`, first, last); err != nil {
+		return err
+	}
+	if first <= s.Segment {
+		_, err := tx.exec("cut stamps", `DELETE FROM stamp_segments WHERE segment = ?`, s.Segment)
+		return err
+	}
+	s.Last = first - 1
+	return tx.PutStampSegment(s)
+}

@@ -29,6 +29,7 @@ type Ledger struct {
 	dir  string
 	disk disk
 	o    Options
+	id   [16]byte // which ledger
 	lock *os.File
 	kick chan struct{} // room for one: there is something to do
 	done chan struct{} // closed when the writer has ended
@@ -37,6 +38,13 @@ type Ledger struct {
 	ahead   *ahead
 	indexer *indexer
 	trouble trouble
+
+	// While it is opened: up to where somebody knows entries, which ledger the index is
+	// of, what is missing between the segments, and that this is to be accepted.
+	least     int64
+	indexOf   string
+	missing   []Gap
+	accepting bool
 
 	mu      sync.Mutex
 	waiting *group

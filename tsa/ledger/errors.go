@@ -34,6 +34,9 @@ const (
 	Damaged Kind = "Damaged"
 	// BadQuery: the query, or the format of the answer, makes no sense.
 	BadQuery Kind = "BadQuery"
+	// Lost: entries that were recorded are missing. They are to be put back, or their
+	// loss is to be accepted, see [AcceptLoss].
+	Lost Kind = "Lost"
 	// TooMany: the answer would be larger than the limit; narrow the query.
 	TooMany Kind = "TooMany"
 	// Failed: anything else.

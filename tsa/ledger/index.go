@@ -64,14 +64,64 @@ func newIndexer(l *Ledger) (*indexer, error) {
 			x.ranges = x.until(l.durable)
 			return x, nil
 		}
-		return nil, fail(Damaged, nil, "the index knows entry %d, but the ledger in %s ends at %d: the end was cut off or an old copy was put back; find the missing segments", p.Last, l.dir, l.durable.head.Seq)
+		return nil, l.lost(Gap{l.durable.head.Seq + 1, p.Last}, "the end was cut off or an old copy was put back; find the missing segments")
+	}
+	if !l.o.ReadOnly {
+		if err := x.forget(); err != nil {
+			return nil, err
+		}
 	}
 	for _, r := range x.ranges {
-		if _, ok := slices.BinarySearch(l.durable.segments, r.Segment); !ok {
-			return nil, fail(Damaged, nil, "the index knows the segment %s, which is not in %s; put it back", segmentName(r.Segment), l.dir)
+		if _, ok := slices.BinarySearch(l.durable.segments, r.Segment); !ok && !l.accepted(r.Segment, r.Last) {
+			return nil, l.lost(Gap{r.Segment, r.Last}, "put "+segmentName(r.Segment)+" back from the backup")
 		}
 	}
 	return x, nil
+}
+
+// lastIndexed is the last entry that an index knows, 0 for none, and of which ledger.
+func lastIndexed(db *store.DB) (last int64, owner string, err error) {
+	err = db.Read(context.Background(), func(tx *store.Tx) error {
+		s, err := tx.LastStampSegment()
+		if err != nil {
+			return err
+		}
+		id, err := tx.Setting(ownerKey)
+		last, owner = s.Last, string(id)
+		return err
+	})
+	if err != nil && store.KindOf(err) != store.NotFound {
+		return 0, "", fail(Failed, err, "read the index")
+	}
+	return last, owner, nil
+}
+
+func (l *Ledger) foreignIndex() error {
+	return fail(Damaged, nil, "the index in %s is of another ledger than the one in %s; check the paths, or delete the index: it is made anew", l.o.Index.Path(), l.dir)
+}
+
+// forget takes entries whose loss was accepted out of the index, a segment at a time.
+func (x *indexer) forget() error {
+	for _, g := range x.l.o.Lost {
+		kept := x.ranges[:0:0]
+		for _, r := range x.ranges {
+			from, to := max(r.Segment, g.From), min(r.Last, g.To)
+			if from > to {
+				kept = append(kept, r)
+				continue
+			}
+			err := x.l.o.Index.Write(x.ctx, func(tx *store.Tx) error { return tx.CutStamps(r, from, to) })
+			if err != nil {
+				return fail(Failed, err, "take lost entries out of the index")
+			}
+			if from > r.Segment {
+				r.Last = from - 1
+				kept = append(kept, r)
+			}
+		}
+		x.ranges = kept
+	}
+	return nil
 }
 
 // own writes into an empty index whose it is, or compares.
@@ -85,7 +135,7 @@ func (x *indexer) own(id string) error {
 	case err == nil && string(found) == id && !x.l.o.Rebuild:
 		return nil
 	case err == nil && string(found) != id && !x.l.o.Rebuild:
-		return fail(Damaged, nil, "the index in %s is of another ledger than the one in %s; check the paths, or have the index rebuilt", x.l.o.Index.Path(), x.l.dir)
+		return x.l.foreignIndex()
 	case err != nil && store.KindOf(err) != store.NotFound:
 		return fail(Failed, err, "read the index")
 	}
@@ -202,7 +252,7 @@ func (x *indexer) step() (int, error) {
 	}
 	at := position{p.Segment, p.Next, p.Last + 1}
 	next := p
-	if _, later := x.segmentAfter(st, p); p.Segment == 0 || later != 0 && p.Last+1 == later {
+	if _, later := x.segmentAfter(st, p); p.Segment == 0 || later != 0 && (p.Last+1 == later || x.l.accepted(p.Last+1, later-1)) {
 		next = store.StampSegment{Segment: max(later, st.segments[0]), Earliest: 1<<63 - 1, Latest: -1 << 63}
 		at = position{next.Segment, 0, p.Last + 1}
 	}

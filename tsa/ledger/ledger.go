@@ -65,6 +65,11 @@ type Options struct {
 	// ReadOnly opens the ledger beside the process that holds it: as it is at this
 	// moment, changing nothing.
 	ReadOnly bool
+	// Known are states that the ledger was at, as others keep them: a ledger that
+	// has not been there is not opened for writing.
+	Known []Head
+	// Lost are the entries whose loss was accepted. They are not missed any more.
+	Lost []Gap
 	// OnEvent is told what an operator should know. It is called by one goroutine
 	// at a time and must return soon. May be nil.
 	OnEvent func(Event)
@@ -103,7 +108,8 @@ type Used struct {
 
 // Report is what [Ledger.Verify] has looked at.
 type Report struct {
-	Entries  int64
+	Entries  int64 // the number of the last
+	Lost     int64 // of them, whose loss was accepted
 	Segments int
 	Bytes    int64
 	Head     Head

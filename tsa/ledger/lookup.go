@@ -176,7 +176,7 @@ func (s *search) row(row store.Stamp, visit func(*found) error) error {
 		return err
 	}
 	if e.seq != row.Seq || !s.matches(&e, unit) {
-		return fail(Damaged, nil, "the index does not fit the ledger at entry %d; have it rebuilt", row.Seq)
+		return fail(Damaged, nil, "the index does not fit the ledger at entry %d; delete it while the service is stopped, it is made anew", row.Seq)
 	}
 	return visit(&found{&e, unit, row.Segment, row.Place})
 }

@@ -15,32 +15,22 @@ import (
 // Open opens the ledger in the folder dir, making it if need be, and keeps other
 // processes out of it. Only the last segment is read. What a crash has left of a
 // batch nobody was told of is cut off, kept in a file beside it, and told as event
-// "recovered". Everything else that is not as it was written is Damaged: Open then
-// changes nothing.
+// "recovered". Where entries are missing that somebody knows of ([Options].Known, the
+// index, the segment that follows) the Kind is Lost; everything else that is not as
+// it was written is Damaged. Open then changes nothing; it does not look for missing
+// entries when it opens for reading only.
 func Open(dir string, o Options) (*Ledger, error) { return open(dir, o, system{}) }
 
 func open(dir string, o Options, d disk) (*Ledger, error) {
-	if o.SegmentSize == 0 {
-		o.SegmentSize = stdSegment
-	}
-	if o.SegmentSize < minSegment || o.SegmentSize > maxSegment {
-		return nil, fail(Failed, nil, "a segment has %d to %d bytes, not %d", minSegment, maxSegment, o.SegmentSize)
-	}
-	if o.IndexShare <= 0 || o.IndexShare > 1 {
-		o.IndexShare = indexShare
-	}
-	if o.now == nil {
-		o.now = time.Now
-	}
-	l := &Ledger{
-		dir: dir, disk: d, o: o, kick: make(chan struct{}, 1), done: make(chan struct{}),
-		waiting: &group{done: make(chan struct{})}, used: map[string]*account{},
+	l, err := newLedger(dir, o, d)
+	if err != nil {
+		return nil, err
 	}
 	if err := l.load(); err != nil {
 		l.release()
 		return nil, err
 	}
-	if o.ReadOnly {
+	if l.o.ReadOnly {
 		l.stopped = fail(Stopped, nil, "the ledger was opened for reading only")
 		l.release()
 		close(l.done)
@@ -56,7 +46,29 @@ func open(dir string, o Options, d disk) (*Ledger, error) {
 	return l, nil
 }
 
+func newLedger(dir string, o Options, d disk) (*Ledger, error) {
+	if o.SegmentSize == 0 {
+		o.SegmentSize = stdSegment
+	}
+	if o.SegmentSize < minSegment || o.SegmentSize > maxSegment {
+		return nil, fail(Failed, nil, "a segment has %d to %d bytes, not %d", minSegment, maxSegment, o.SegmentSize)
+	}
+	if o.IndexShare <= 0 || o.IndexShare > 1 {
+		o.IndexShare = indexShare
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	return &Ledger{
+		dir: dir, disk: d, o: o, kick: make(chan struct{}, 1), done: make(chan struct{}),
+		waiting: &group{done: make(chan struct{})}, used: map[string]*account{},
+	}, nil
+}
+
 func (l *Ledger) load() (err error) {
+	if err := l.expect(); err != nil {
+		return err
+	}
 	if !l.o.ReadOnly {
 		if err := l.enter(); err != nil {
 			return err
@@ -66,6 +78,9 @@ func (l *Ledger) load() (err error) {
 		return err
 	}
 	if err := l.resume(); err != nil {
+		return err
+	}
+	if err := l.complete(); err != nil {
 		return err
 	}
 	if l.o.Index != nil {
@@ -89,10 +104,37 @@ func (l *Ledger) enter() error {
 	return err
 }
 
-// find lists the segments, and clears away what was to become one.
+// find lists the segments, and begins the first if there is none.
 func (l *Ledger) find() error {
-	names, err := l.disk.list(l.dir)
+	if err := l.listSegments(); err != nil || len(l.durable.segments) > 0 {
+		return err
+	}
+	if l.o.ReadOnly {
+		return fail(NotFound, nil, "there is no ledger in %s", l.dir)
+	}
+	id, err := newID()
 	if err != nil {
+		return err
+	}
+	f, _, _, err := l.begin(&head{ledger: id, first: 1, created: time.Now().UnixNano()})
+	if err != nil {
+		return err
+	}
+	l.durable.segments = []int64{1}
+	return f.Close()
+}
+
+func newID() (id [16]byte, err error) {
+	if _, err := rand.Read(id[:]); err != nil {
+		return id, fail(Failed, err, "no random numbers")
+	}
+	return id, nil
+}
+
+// listSegments finds the segments, and clears away what was to become one.
+func (l *Ledger) listSegments() error {
+	names, err := l.disk.list(l.dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fail(Failed, err, "list %s", l.dir)
 	}
 	for _, name := range names {
@@ -105,22 +147,7 @@ func (l *Ledger) find() error {
 		}
 	}
 	slices.Sort(l.durable.segments)
-	if len(l.durable.segments) > 0 {
-		return nil
-	}
-	if l.o.ReadOnly {
-		return fail(NotFound, nil, "there is no ledger in %s", l.dir)
-	}
-	h := &head{first: 1, created: time.Now().UnixNano()}
-	if _, err := rand.Read(h.ledger[:]); err != nil {
-		return fail(Failed, err, "no random numbers")
-	}
-	f, _, _, err := l.begin(h)
-	if err != nil {
-		return err
-	}
-	l.durable.segments = []int64{1}
-	return f.Close()
+	return nil
 }
 
 // resume reads the last segment and leaves everything as the writer left it.
@@ -149,6 +176,7 @@ func (l *Ledger) resume() error {
 		return l.damaged(err, path)
 	}
 	w.segment, w.at, w.next, w.hash, w.latest = h, at, h.first, hash, h.latest
+	l.id = h.ledger
 	w.units, w.declared = map[string]*window{}, map[string][]declared{}
 	for name, u := range h.units {
 		w.units[name] = newWindow(u)
@@ -197,6 +225,9 @@ func (l *Ledger) replay(path string, size int64) error {
 		}
 		if !errors.Is(err, errTorn) {
 			return fail(Failed, err, "read %s", path)
+		}
+		if err := l.short(); err != nil {
+			return err
 		}
 		err = l.cut(path, w.at, size, w.next-1)
 		if KindOf(err) == Damaged && l.o.ReadOnly && tries < readTries {
@@ -448,46 +479,4 @@ func (l *Ledger) Err() error {
 		return l.stopped
 	}
 	return nil
-}
-
-// Totals returns the durable sums.
-func (l *Ledger) Totals() Totals {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return totalsOf(l.durable.head.Seq, l.used)
-}
-
-func totalsOf(entries int64, used map[string]*account) Totals {
-	t := Totals{Entries: entries, Accounts: make(map[string]Used, len(used))}
-	for name, a := range used {
-		u := Used{Stamps: a.stamps}
-		if len(a.lots) > 0 {
-			u.Lots = make(map[string]int64, len(a.lots))
-			for lot, n := range a.lots {
-				u.Lots[lot] = n
-			}
-		}
-		t.Accounts[name] = u
-	}
-	return t
-}
-
-// Used returns how many stamps of an account are recorded.
-func (l *Ledger) Used(account string) int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if a := l.used[account]; a != nil {
-		return a.stamps
-	}
-	return 0
-}
-
-// UsedOfLot returns how many stamps of a lot are recorded.
-func (l *Ledger) UsedOfLot(account, lot string) int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if a := l.used[account]; a != nil {
-		return a.lots[lot]
-	}
-	return 0
 }

@@ -50,6 +50,7 @@ type verifier struct {
 	r           *reader
 	ledger      [16]byte
 	head        Head
+	lost        int64
 	latest      int64
 	bytes       int64
 	segments    int
@@ -60,7 +61,7 @@ type verifier struct {
 
 func (v *verifier) report() Report {
 	return Report{
-		Entries: v.head.Seq, Segments: v.segments, Bytes: v.bytes, Head: v.head,
+		Entries: v.head.Seq, Lost: v.lost, Segments: v.segments, Bytes: v.bytes, Head: v.head,
 		Totals: totalsOf(v.head.Seq, v.used),
 	}
 }
@@ -74,7 +75,12 @@ func (v *verifier) segment(ctx context.Context, i int, first int64) error {
 	if err != nil {
 		return v.l.damaged(err, path)
 	}
-	if err := v.begins(i, first, h); err != nil {
+	if g := (Gap{v.head.Seq + 1, first - 1}); g.Len() > 0 && h.first == first && v.l.accepted(g.From, g.To) {
+		err = v.skip(i, g, h)
+	} else {
+		err = v.begins(i, first, h)
+	}
+	if err != nil {
 		return v.l.damaged(err, path)
 	}
 	s := readBatches(v.r.f, h, at, v.r.limit, hash)
@@ -129,6 +135,39 @@ func (v *verifier) begins(i int, first int64, h *head) error {
 		return errors.New("its sums are not those of the entries before it")
 	}
 	return nil
+}
+
+// skip takes over what a segment's head says of the entries before it, whose loss was
+// accepted: it must not be less than what is there.
+func (v *verifier) skip(i int, g Gap, h *head) error {
+	if i == 0 {
+		v.ledger = h.ledger
+	}
+	if h.ledger != v.ledger {
+		return errors.New("it is of another ledger")
+	}
+	if h.latest < v.latest {
+		return errors.New("its sums are less than those of the entries before it")
+	}
+	for name, a := range v.used {
+		b := h.used[name]
+		if b == nil || b.stamps < a.stamps {
+			return errors.New("its sums are less than those of the entries before it")
+		}
+		for lot, n := range a.lots {
+			if b.lots[lot] < n {
+				return errors.New("its sums are less than those of the entries before it")
+			}
+		}
+	}
+	v.used, v.latest, v.units = h.used, h.latest, map[string]*order{}
+	for name, u := range h.units { // what was under way may come in after it
+		v.units[name] = &order{window: window{max: u.serial, time: u.time, floor: max(u.serial-windowSize, 0)}}
+	}
+	v.checkpoints = slices.DeleteFunc(v.checkpoints, func(c Head) bool { return c.Seq >= g.From && c.Seq < g.To })
+	v.head = Head{g.To, h.prev}
+	v.lost += g.Len()
+	return v.passed()
 }
 
 // passed compares the checkpoints that the ledger is at or past.
@@ -205,6 +244,13 @@ func (l *Ledger) CheckHead(ctx context.Context, h Head) error {
 	}
 	if h.Seq < 1 || h.Seq > r.st.head.Seq {
 		return notAt(h)
+	}
+	if _, next := slices.BinarySearch(r.st.segments, h.Seq+1); next {
+		e, err := l.ends(h.Seq + 1)
+		if err == nil && e.prev != h.Hash {
+			err = notAt(h)
+		}
+		return err
 	}
 	if err := r.open(r.st.segments[r.st.segmentOf(h.Seq)]); err != nil {
 		return err

@@ -1,0 +1,376 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Files can be lost, or cut, or put back as they were: the ledger that is left is
+// then whole in itself, and what its customers have used is less. Only somebody else
+// can tell: whoever was given a head, the index, the segment that follows. Open asks
+// them all, and goes on without what is missing only where somebody has taken the
+// loss upon himself.
+
+// Gap is a run of entries, From and To included.
+type Gap struct{ From, To int64 }
+
+// Len is how many entries it has.
+func (g Gap) Len() int64 { return g.To - g.From + 1 }
+
+// Loss is what [AcceptLoss] has found missing.
+type Loss struct {
+	Gaps []Gap // in their order
+	// Charged is how many of the lost stamps stay counted for the accounts that had
+	// them, and Unknown how many nobody knows the accounts of: those after the last
+	// state that was kept.
+	Charged, Unknown int64
+}
+
+// accepted says whether the loss of these entries was accepted.
+func (l *Ledger) accepted(from, to int64) bool {
+	return slices.ContainsFunc(l.o.Lost, func(g Gap) bool { return g.From <= from && to <= g.To })
+}
+
+// expect works out up to which entry the ledger must go at least, by those who were
+// told, and refuses where there is no segment at all.
+func (l *Ledger) expect() error {
+	for _, h := range l.o.Known {
+		l.least = max(l.least, h.Seq)
+	}
+	for _, g := range l.o.Lost {
+		l.least = max(l.least, g.To)
+	}
+	if l.o.Index != nil && !l.o.Rebuild {
+		last, owner, err := lastIndexed(l.o.Index)
+		if err != nil {
+			return err
+		}
+		l.least, l.indexOf = max(l.least, last), owner
+	}
+	names, err := l.disk.list(l.dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fail(Failed, err, "list %s", l.dir)
+	}
+	for _, name := range names {
+		if _, ok := firstOf(name); ok {
+			return nil
+		}
+	}
+	if l.least > 0 && !l.accepting {
+		return l.lost(Gap{1, l.least}, "put the whole folder back from the backup")
+	}
+	return nil
+}
+
+func (l *Ledger) lost(g Gap, remedy string) *Error {
+	return fail(Lost, nil, "%d time-stamps that were recorded are missing in %s, the entries %d to %d; nothing was changed: %s",
+		g.Len(), l.dir, g.From, g.To, remedy)
+}
+
+// short says that the ledger ends before an entry that somebody knows.
+func (l *Ledger) short() error {
+	if l.indexOf != "" && l.indexOf != hex.EncodeToString(l.id[:]) {
+		return l.foreignIndex()
+	}
+	end := l.durable.head.Seq
+	if l.accepting || l.o.ReadOnly || end >= l.least {
+		return nil
+	}
+	last := segmentName(l.durable.segments[len(l.durable.segments)-1])
+	return l.lost(Gap{end + 1, l.least}, "put back "+last+", and the segments after it if there were any, from the backup")
+}
+
+// complete compares the ledger with what is known of it, before anything is recorded.
+func (l *Ledger) complete() error {
+	if err := l.short(); err != nil || l.o.ReadOnly {
+		return err
+	}
+	gaps, err := l.gaps()
+	if err != nil {
+		return err
+	}
+	if l.missing = gaps; l.accepting {
+		return nil
+	}
+	if len(gaps) > 0 {
+		g := gaps[0]
+		return l.lost(g, fmt.Sprintf("put back %s, or the segment before it, and all others up to %s from the backup", segmentName(g.From), segmentName(g.To+1)))
+	}
+	for _, h := range l.o.Known {
+		if h.Seq == 0 || l.accepted(h.Seq, h.Seq) {
+			continue
+		}
+		if err := l.CheckHead(context.Background(), h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ends is what the first and the last bytes of a segment say.
+type ends struct {
+	first int64          // as the head says
+	prev  [hashSize]byte // the hash before it
+	last  [hashSize]byte // of its last batch, if nothing was written ahead
+}
+
+const prevPlace = len(magic) + 4 + 16 + 8 // of the hash before, in a segment
+
+func (l *Ledger) ends(segment int64) (e ends, err error) {
+	path := filepath.Join(l.dir, segmentName(segment))
+	f, err := l.disk.open(path, os.O_RDONLY)
+	if err != nil {
+		return e, fail(Failed, err, "open %s", path)
+	}
+	defer f.Close()
+	size, err := f.size()
+	if err != nil {
+		return e, fail(Failed, err, "open %s", path)
+	}
+	var start [prevPlace + hashSize]byte
+	if size < int64(len(start)) {
+		return e, l.damaged(errors.New("the head is cut short"), path)
+	}
+	_, err = f.ReadAt(start[:], 0)
+	if err == nil {
+		_, err = f.ReadAt(e.last[:], size-hashSize)
+	}
+	if err != nil {
+		return e, fail(Failed, err, "read %s", path)
+	}
+	e.first, e.prev = int64(binary.BigEndian.Uint64(start[prevPlace-8:])), [hashSize]byte(start[prevPlace:])
+	if e.first != segment {
+		return e, l.damaged(fmt.Errorf("the head says that it begins with entry %d", e.first), path)
+	}
+	return e, nil
+}
+
+// gaps finds what is missing before and between the segments and is not accepted. Of
+// each segment it reads the two ends; [Ledger.Verify] reads all.
+func (l *Ledger) gaps() (gaps []Gap, err error) {
+	var before ends
+	for i, segment := range l.durable.segments {
+		e, err := l.ends(segment)
+		if err != nil {
+			return nil, err
+		}
+		g := Gap{1, segment - 1}
+		if i > 0 && before.last != e.prev {
+			if g, err = l.gapAfter(before.first, &e); err != nil {
+				return nil, err
+			}
+		}
+		if (i == 0 || before.last != e.prev) && g.Len() > 0 && !l.accepted(g.From, g.To) {
+			gaps = append(gaps, g)
+		}
+		before = e
+	}
+	return gaps, nil
+}
+
+// gapAfter reads a segment to see what is missing between it and the next.
+func (l *Ledger) gapAfter(segment int64, next *ends) (Gap, error) {
+	h, err := l.endOf(segment)
+	if err != nil {
+		return Gap{}, err
+	}
+	path := filepath.Join(l.dir, segmentName(next.first))
+	switch g := (Gap{h.Seq + 1, next.first - 1}); {
+	case g.Len() < 0, g.Len() == 0 && h.Hash != next.prev:
+		return g, l.damaged(fmt.Errorf("it does not follow on %s as that is", segmentName(segment)), path)
+	default:
+		return g, nil
+	}
+}
+
+// endOf reads a segment that is not the last, to its end.
+func (l *Ledger) endOf(segment int64) (Head, error) {
+	r := newReader(l, l.durable)
+	defer r.close()
+	if err := r.open(segment); err != nil {
+		return Head{}, err
+	}
+	h, at, hash, err := readHead(r.f, r.limit)
+	if err != nil {
+		return Head{}, l.damaged(err, r.path())
+	}
+	s := readBatches(r.f, h, at, r.limit, hash)
+	for err == nil {
+		_, err = s.read()
+	}
+	if errors.Is(err, errTorn) {
+		empty, zerr := zeros(r.f, s.place, r.limit)
+		if zerr != nil {
+			return Head{}, fail(Failed, zerr, "read %s", r.path())
+		}
+		if !empty {
+			return Head{}, l.damaged(fmt.Errorf("there is no whole batch at byte %d", s.place), r.path())
+		}
+	} else if !errors.Is(err, io.EOF) {
+		return Head{}, fail(Failed, err, "read %s", r.path())
+	}
+	if s.next == h.first {
+		return Head{h.first - 1, h.prev}, nil
+	}
+	return Head{s.next - 1, s.hash}, nil
+}
+
+// State returns the head and, as [AcceptLoss] takes it, what the ledger knows at it:
+// what each account has used and where each unit is. Whoever keeps heads keeps the
+// latest state beside them.
+func (l *Ledger) State() (Head, []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := l.durable.head
+	return at, (&head{ledger: l.id, first: at.Seq + 1, prev: at.Hash, created: l.o.now().UnixNano(),
+		latest: l.durable.latest, units: l.highest, used: l.used}).marshal()
+}
+
+// AcceptLoss lets the ledger go on without entries that are lost for good:
+//
+//  1. What is missing is found, by o.Known, the index, and the segments themselves;
+//     the Kind is NotFound when nothing is. Of the torn end of the last segment the
+//     pieces are kept beside it.
+//  2. accept is told, and records it where Open will be told of it (Options.Lost). An
+//     error of it is returned, and nothing was changed.
+//  3. If the end is missing, a new segment is begun behind the lost entries, whose
+//     numbers are not given again. It begins with the sums of the ledger or those of
+//     the state that was kept ([Ledger.State], may be nil), whichever are greater:
+//     what was used does not come back.
+//
+// If it is broken off after step 2, Open says that entries are missing, and
+// AcceptLoss is good to be called again. Should the files turn up later, they may be
+// put back: their entries have their numbers and, up to the kept state, their place
+// in the chain.
+func AcceptLoss(dir string, o Options, state []byte, accept func(Loss) error) (Loss, error) {
+	o.ReadOnly = false
+	l, err := newLedger(dir, o, system{})
+	if err != nil {
+		return Loss{}, err
+	}
+	l.accepting = true
+	defer l.release()
+	if err := l.enter(); err != nil {
+		return Loss{}, err
+	}
+	if err := l.expect(); err != nil {
+		return Loss{}, err
+	}
+	if err := l.listSegments(); err != nil {
+		return Loss{}, err
+	}
+	if len(l.durable.segments) > 0 {
+		if err := l.resume(); err != nil {
+			return Loss{}, err
+		}
+		if err := l.complete(); err != nil {
+			return Loss{}, err
+		}
+	}
+	loss, next, err := l.assess(state)
+	if err != nil {
+		return loss, err
+	}
+	if err := accept(loss); err != nil {
+		return loss, err
+	}
+	if next == nil {
+		return loss, nil
+	}
+	f, _, _, err := l.begin(next)
+	if err != nil {
+		return loss, err
+	}
+	return loss, f.Close()
+}
+
+// assess says what is missing, and how the segment begins that is needed.
+func (l *Ledger) assess(state []byte) (loss Loss, next *head, err error) {
+	loss.Gaps = l.missing
+	for _, g := range loss.Gaps {
+		loss.Charged += g.Len() // by the head of the segment that follows
+	}
+	end := l.durable.head
+	if l.least <= end.Seq {
+		if len(loss.Gaps) == 0 {
+			return loss, nil, fail(NotFound, nil, "nothing is missing in %s", l.dir)
+		}
+		return loss, nil, nil
+	}
+	lost := Gap{end.Seq + 1, l.least}
+	next = &head{ledger: l.id, first: lost.To + 1, created: time.Now().UnixNano(), latest: l.w.latest, units: l.highest, used: l.used}
+	for _, h := range l.o.Known {
+		if h.Seq == lost.To {
+			next.prev = h.Hash
+		}
+	}
+	before := stampsOf(next.used)
+	if kept := readState(state); kept != nil && (len(l.durable.segments) == 0 || kept.ledger == l.id) {
+		next.atLeast(kept)
+	}
+	if id, err := hex.DecodeString(l.indexOf); next.ledger == ([16]byte{}) && err == nil {
+		copy(next.ledger[:], id)
+	}
+	if next.ledger == ([16]byte{}) {
+		if next.ledger, err = newID(); err != nil {
+			return loss, nil, err
+		}
+	}
+	charged := min(stampsOf(next.used)-before, lost.Len())
+	loss.Gaps = append(loss.Gaps, lost)
+	loss.Charged += charged
+	loss.Unknown = lost.Len() - charged
+	return loss, next, nil
+}
+
+// readState gives nil for what is no state.
+func readState(state []byte) *head {
+	h, length, _, err := readHead(bytes.NewReader(state), int64(len(state)))
+	if err != nil || length != int64(len(state)) {
+		return nil
+	}
+	return h
+}
+
+// atLeast raises the sums to those of a state that was kept.
+func (h *head) atLeast(kept *head) {
+	h.ledger, h.latest = kept.ledger, max(h.latest, kept.latest)
+	if h.units == nil {
+		h.units = map[string]unitState{}
+	}
+	for name, u := range kept.units {
+		if u.serial > h.units[name].serial {
+			h.units[name] = u
+		}
+	}
+	for name, k := range kept.used {
+		a := h.used[name]
+		if a == nil {
+			h.used[name] = k
+			continue
+		}
+		a.stamps = max(a.stamps, k.stamps)
+		for lot, n := range k.lots {
+			if a.lots == nil {
+				a.lots = map[string]int64{}
+			}
+			a.lots[lot] = max(a.lots[lot], n)
+		}
+	}
+}
+
+func stampsOf(used map[string]*account) (n int64) {
+	for _, a := range used {
+		n += a.stamps
+	}
+	return n
+}
