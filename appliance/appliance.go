@@ -96,6 +96,19 @@ type Appliance struct {
 // Open starts the appliance in dir. When its vault is already running, as it
 // is beside a running service, that one is used.
 func Open(ctx context.Context, dir string, opt Options) (*Appliance, error) {
+	a, err := newAppliance(dir, opt)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.open(ctx); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// newAppliance is one that was provisioned, and does nothing yet.
+func newAppliance(dir string, opt Options) (*Appliance, error) {
 	cfg, err := LoadConfig(dir)
 	if err != nil {
 		return nil, err
@@ -106,12 +119,7 @@ func Open(ctx context.Context, dir string, opt Options) (*Appliance, error) {
 	if err := opt.complete(); err != nil {
 		return nil, err
 	}
-	a := &Appliance{Config: cfg, Layout: Layout{dir}, opt: opt, log: opt.Log}
-	if err := a.open(ctx); err != nil {
-		a.Close()
-		return nil, err
-	}
-	return a, nil
+	return &Appliance{Config: cfg, Layout: Layout{dir}, opt: opt, log: opt.Log}, nil
 }
 
 func (o *Options) complete() (err error) {

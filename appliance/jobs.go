@@ -78,7 +78,7 @@ func (a *Appliance) forgetPages(context.Context) error {
 }
 
 // checkpoint has the head of the journal signed by the token, so that its tail
-// can't be cut off unseen.
+// can't be cut off unseen, and shows the vault how far the record of time-stamps goes.
 func (a *Appliance) checkpoint(ctx context.Context) error {
 	if a.Ledger != nil {
 		if err := a.noteHead(ctx); err != nil {
@@ -92,7 +92,10 @@ func (a *Appliance) checkpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.journal.Checkpoint(ctx, s, journal)
+	if err := a.journal.Checkpoint(ctx, s, journal); err != nil || a.Ledger == nil {
+		return err
+	}
+	return a.witness(ctx)
 }
 
 func (a *Appliance) forgetSessions(ctx context.Context) error {

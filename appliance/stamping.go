@@ -6,13 +6,10 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"time"
 
 	"sigillo/audit"
@@ -23,7 +20,6 @@ import (
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/clock"
 	"sigillo/tsa/front"
-	"sigillo/tsa/ledger"
 	"sigillo/vault"
 )
 
@@ -34,8 +30,12 @@ func (a *Appliance) openStamps(ctx context.Context) (err error) {
 	if a.index, err = store.Open(ctx, a.Layout.StampIndex(), store.Appliance); err != nil {
 		return err
 	}
-	if a.Ledger, err = ledger.Open(a.Layout.Ledger(), ledger.Options{Index: a.index, ReadOnly: a.opt.Unattended, OnEvent: a.ledgerEvent}); err != nil {
-		return fmt.Errorf("appliance: the record of time-stamps: %w", err)
+	t, err := a.Vault.TimeStamping(ctx)
+	if err != nil {
+		return fmt.Errorf("appliance: time-stamping units: %w", err)
+	}
+	if err := a.openLedger(ctx, &t); err != nil {
+		return err
 	}
 	customers, err := a.accountsConfig()
 	if err != nil {
@@ -84,30 +84,6 @@ func (a *Appliance) accountsConfig() (accounts.Config, error) {
 		OnLow: func(account string, left int64) {
 			a.log.Warn("few stamps are left", "account", account, "left", left)
 		}}, nil
-}
-
-// ledgerEvent puts what an operator should know of the ledger into log and
-// journal.
-func (a *Appliance) ledgerEvent(e ledger.Event) {
-	a.log.Warn("record of time-stamps", "event", e.Kind, "text", e.Text, "err", e.Err)
-	a.note(context.Background(), audit.Event{Actor: "appliance", Event: "stamps." + e.Kind, Subject: "stamps",
-		Detail: map[string]string{"text": e.Text}})
-}
-
-// witness tells the vault what the ledger holds of each unit. A vault whose state
-// was set back would give serial numbers a second time; it then stops the unit.
-func (a *Appliance) witness(ctx context.Context) error {
-	t, err := a.Vault.TimeStamping(ctx)
-	if err != nil {
-		return err
-	}
-	greatest := map[string]int64{}
-	for _, u := range t.Units {
-		if serial, _, ok := a.Ledger.Latest(u.Name); ok {
-			greatest[u.Name] = serial
-		}
-	}
-	return a.Vault.Witness(ctx, greatest)
 }
 
 // publicUnits asks the vault for the units, as everybody may see them.
@@ -301,21 +277,6 @@ func (a *Appliance) rollUnits(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// noteHead puts the head of the record of time-stamps into the journal, whose own
-// head the token signs: what lies before can then no longer be rewritten.
-func (a *Appliance) noteHead(ctx context.Context) error {
-	h := a.Ledger.Head()
-	if h.Seq == a.notedHead {
-		return nil
-	}
-	err := a.journal.Append(ctx, audit.Event{Actor: "appliance", Event: "stamps.head", Subject: "stamps",
-		Detail: map[string]string{"seq": strconv.FormatInt(h.Seq, 10), "hash": hex.EncodeToString(h.Hash[:])}})
-	if err == nil {
-		a.notedHead = h.Seq
-	}
-	return err
-}
-
 // ceremonyKeys makes the keys of the ceremony. Those of time-stamping units belong
 // to the time-stamping service of the vault and sign nothing but stamps.
 type ceremonyKeys struct {
@@ -365,48 +326,4 @@ func (a *Appliance) startFirstUnit(ctx context.Context, keys ceremonyKeys) error
 	}
 	_, err := a.Vault.ActivateUnit(ctx, pki.TSU, keys.consent())
 	return err
-}
-
-// VerifyStamps reads the whole record of time-stamps and checks it against the
-// heads that the journal has noted of it.
-func (a *Appliance) VerifyStamps(ctx context.Context) (ledger.Report, error) {
-	var heads []ledger.Head
-	for from := int64(1); ; {
-		var entries []store.JournalEntry
-		err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
-			entries, err = tx.Journal(from, store.MaxRows)
-			return err
-		})
-		if err != nil {
-			return ledger.Report{}, err
-		}
-		for _, e := range entries {
-			if e.Event == "stamps.head" {
-				h, err := notedHead(e.Detail)
-				if err != nil {
-					return ledger.Report{}, fmt.Errorf("appliance: journal entry %d: %w", e.Seq, err)
-				}
-				heads = append(heads, h)
-			}
-		}
-		if len(entries) < store.MaxRows {
-			return a.Ledger.Verify(ctx, heads...)
-		}
-		from = entries[len(entries)-1].Seq + 1
-	}
-}
-
-func notedHead(detail []byte) (h ledger.Head, err error) {
-	var d struct{ Seq, Hash string }
-	if err := json.Unmarshal(detail, &d); err != nil {
-		return h, err
-	}
-	if h.Seq, err = strconv.ParseInt(d.Seq, 10, 64); err != nil {
-		return h, err
-	}
-	b, err := hex.DecodeString(d.Hash)
-	if err != nil || copy(h.Hash[:], b) != len(h.Hash) {
-		return h, errors.New("the head of the record of time-stamps cannot be read")
-	}
-	return h, nil
 }

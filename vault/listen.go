@@ -323,7 +323,7 @@ func (v *server) handleTSA(ctx context.Context, q request) (any, error) {
 	case opTSAInstall:
 		return with(q, func(b *installRequest) (any, error) { return s.install(ctx, b) })
 	case opTSAWitness:
-		return with(q, func(b *witnessRequest) (any, error) { return nil, s.witness(ctx, b.Greatest) })
+		return with(q, func(b *witnessRequest) (any, error) { return nil, s.witness(ctx, b) })
 	}
 	return with(q, func(b *unitRequest) (any, error) {
 		defer clear(b.Consent.Passphrase)

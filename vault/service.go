@@ -360,6 +360,7 @@ func (s *service) report(ctx context.Context) (*TimeStamping, error) {
 		for _, u := range us {
 			t.Units = append(t.Units, s.describe(r, u, live[u.name]))
 		}
+		t.Archive = r.Archive
 		return nil
 	})
 }

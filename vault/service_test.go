@@ -191,10 +191,10 @@ func TestSetBack(t *testing.T) {
 	if s := r.stamp(pki); s.Serial <= given.Serial {
 		t.Errorf("after the root was set back: %x, given before: %x", s.Serial, given.Serial)
 	}
-	if err := r.c.Witness(ctx, map[string]int64{"tsu-1": given.Serial, "tsu-7": 5}); err != nil {
+	if err := r.c.Witness(ctx, map[string]int64{"tsu-1": given.Serial, "tsu-7": 5}, Archive{}); err != nil {
 		t.Errorf("a witness of what is known: %v", err)
 	}
-	want(t, r.c.Witness(ctx, map[string]int64{"tsu-1": given.Serial + 1<<40}), Tampered)
+	want(t, r.c.Witness(ctx, map[string]int64{"tsu-1": given.Serial + 1<<40}, Archive{}), Tampered)
 	if u := r.unit("tsu-1"); u.State != UnitStopped || u.Reason == "" {
 		t.Errorf("%+v", u.State)
 	}

@@ -96,6 +96,16 @@ type Unit struct {
 	Reserved    int64       `json:"reserved"` // greatest count reserved; serial numbers end with it
 }
 
+// Archive is how far the archive of stamps was when the vault was shown it last.
+type Archive struct {
+	Seq  int64  `json:"seq"`            // number of its last entry; 0: it was never shown one
+	Hash []byte `json:"hash,omitempty"` // over all entries up to that
+	// Made is how many stamps the units had made then. Only the vault sets it. A
+	// vault that is killed forgets the stamps of its last minutes, so what it has
+	// made since then is at least the difference to this.
+	Made int64 `json:"made"`
+}
+
 // TimeStamping says how the time-stamping service is.
 type TimeStamping struct {
 	// Fault says why the vault stamps nothing whatever is asked; empty: it does.
@@ -107,6 +117,15 @@ type TimeStamping struct {
 	Unattended  bool         `json:"unattended"` // there is a passphrase file
 	Clock       clock.Status `json:"clock"`
 	Units       []Unit       `json:"units"` // by their numbers
+	Archive     Archive      `json:"archive"`
+}
+
+// Made is how many stamps all units have made, as [Archive] counts.
+func (t *TimeStamping) Made() (n int64) {
+	for _, u := range t.Units {
+		n += u.Stamps
+	}
+	return n
 }
 
 // SetPassphrase sets or replaces the passphrase of the time-stamping service.
@@ -181,12 +200,14 @@ func (c *Client) LiftClock(ctx context.Context, by Consent) error {
 	return c.call(ctx, opTSALift, unitRequest{Consent: by}, nil)
 }
 
-// Witness tells the vault the greatest serial number that the archive holds of each
-// unit. A unit whose state does not know that it has given this number was set back,
-// by an old copy of the vault's state: it is stopped, the journal told, and it goes
-// on above that number if somebody starts it again. Kind Tampered then.
-func (c *Client) Witness(ctx context.Context, greatest map[string]int64) error {
-	return c.call(ctx, opTSAWitness, witnessRequest{Greatest: greatest}, nil)
+// Witness shows the vault the archive: how far it goes, and the greatest serial
+// number that it holds of each unit. A unit whose state does not know that it has
+// given this number was set back, by an old copy of the vault's state: it is stopped,
+// the journal told, and it goes on above that number if somebody starts it again. An
+// archive that ends before, or is another than, what the vault was shown before was
+// set back itself: the vault keeps what it knows. Kind Tampered in both cases.
+func (c *Client) Witness(ctx context.Context, greatest map[string]int64, shown Archive) error {
+	return c.call(ctx, opTSAWitness, witnessRequest{Greatest: greatest, Archive: shown}, nil)
 }
 
 // attach adds the ticket to a consent without a passphrase.

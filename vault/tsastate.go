@@ -31,6 +31,7 @@ type root struct {
 	Boot     string            `json:"boot,omitempty"`     // start of the machine the session belongs to
 	Session  []byte            `json:"session,omitempty"`  // what the ticket is made of
 	Stop     clock.Stop        `json:"stop"`               // the clock's latch
+	Archive  Archive           `json:"archive"`            // as far as it was shown
 
 	version int64 // of the row it was read from
 }

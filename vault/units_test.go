@@ -418,3 +418,50 @@ func TestRollOver(t *testing.T) {
 		t.Errorf("journal: %v", n)
 	}
 }
+
+// The vault keeps how far the archive was when it was shown, over restarts too, and
+// never goes back with it.
+func TestArchiveShown(t *testing.T) {
+	t.Parallel()
+	r := newTSARig(t, nil)
+	ctx, pki := t.Context(), cmstest.New(t)
+	r.newActiveUnit(pki, "p256", time.Time{}, time.Time{})
+	kept := func(seq, made int64, hash byte) {
+		t.Helper()
+		s, err := r.c.TimeStamping(ctx)
+		if err != nil || s.Archive.Seq != seq || s.Archive.Made != made || seq > 0 && s.Archive.Hash[0] != hash {
+			t.Fatalf("%+v, %v; want %d of %d", s.Archive, err, seq, made)
+		}
+	}
+	head := func(seq int64, hash byte) Archive {
+		return Archive{Seq: seq, Hash: bytes.Repeat([]byte{hash}, 32), Made: 1 << 40}
+	}
+	show := func(a Archive) error { return r.c.Witness(ctx, nil, a) }
+	if err := show(head(0, 0)); err != nil {
+		t.Fatal(err)
+	}
+	kept(0, 0, 0)
+	for range 3 {
+		r.stamp(pki)
+	}
+	if err := show(head(2, 1)); err != nil { // one is on its way
+		t.Fatal(err)
+	}
+	kept(2, 3, 1)
+	r.restart()
+	r.stamp(pki)
+	if err := show(head(2, 1)); err != nil { // nothing new
+		t.Fatal(err)
+	}
+	kept(2, 3, 1)
+	want(t, show(head(1, 1)), Tampered)
+	want(t, show(Archive{}), Tampered)
+	want(t, show(head(2, 2)), Tampered)
+	want(t, show(Archive{Seq: 3}), BadRequest)
+	want(t, show(Archive{Seq: -1}), BadRequest)
+	kept(2, 3, 1)
+	if err := show(head(4, 2)); err != nil {
+		t.Fatal(err)
+	}
+	kept(4, 4, 2)
+}

@@ -115,6 +115,7 @@ type activatedAnswer struct {
 
 type witnessRequest struct {
 	Greatest map[string]int64 `json:"greatest"`
+	Archive  Archive          `json:"archive"`
 }
 
 type streamRequest struct {

@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 
 	"sigillo/store"
@@ -30,12 +31,52 @@ func (v *server) witnessJournal(ctx context.Context, known *store.Checkpoint) er
 	return firstError(err, failf(Tampered, "entry %d of the vault's journal is not the one that was noted: the vault's state was set back. The time-stamping units were stopped", known.Seq))
 }
 
-// witness stops the units whose archive knows more than this state does. If somebody
-// starts them again they go on above what is in the archive.
-func (s *service) witness(ctx context.Context, greatest map[string]int64) error {
-	if len(greatest) > lastUnit {
+// witness compares the state with the archive, and keeps how far that goes.
+func (s *service) witness(ctx context.Context, b *witnessRequest) error {
+	if len(b.Greatest) > lastUnit {
 		return fail(BadRequest, "there are not so many units")
 	}
+	if a := b.Archive; a.Seq < 0 || a.Seq > 0 && len(a.Hash) != sha256.Size {
+		return fail(BadRequest, "the archive has no such head")
+	}
+	if err := s.compare(ctx, b.Greatest); err != nil {
+		return err
+	}
+	return s.shown(ctx, b.Archive)
+}
+
+// shown keeps how far the archive goes. It never goes back.
+func (s *service) shown(ctx context.Context, a Archive) error {
+	var known Archive
+	err := s.look(ctx, func(_ *store.Tx, r *root) error {
+		known = r.Archive
+		return nil
+	})
+	same := bytes.Equal(a.Hash, known.Hash)
+	switch {
+	case err != nil || a.Seq == known.Seq && (same || a.Seq == 0):
+		return err
+	case a.Seq < known.Seq:
+		return failf(Tampered, "the archive ends with entry %d, the vault was shown entry %d: entries are missing", a.Seq, known.Seq)
+	case a.Seq == known.Seq:
+		return failf(Tampered, "entry %d of the archive is not the one that the vault was shown", a.Seq)
+	}
+	t, err := s.report(ctx)
+	if err != nil {
+		return err
+	}
+	a.Made = t.Made()
+	return s.change(ctx, func(_ *store.Tx, r *root) error {
+		if a.Seq > r.Archive.Seq {
+			r.Archive = a
+		}
+		return nil
+	})
+}
+
+// compare stops the units whose archive knows more than this state does. If somebody
+// starts them again they go on above what is in the archive.
+func (s *service) compare(ctx context.Context, greatest map[string]int64) error {
 	stopped, err := s.stopSetBack(ctx, "the archive has serial numbers that the vault does not know of: its state was set back",
 		func(u *unit, t *tally) bool {
 			g, ok := greatest[u.name]

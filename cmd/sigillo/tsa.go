@@ -31,6 +31,7 @@ var tsaCommands = []command{
 	{name: "find", args: "[--digest HEX] [--serial N] …", help: "look up tokens in the archive", run: tsaFind},
 	{name: "export", args: "--format csv|accounting|zip …", help: "write tokens or accounts of the archive", run: tsaExport},
 	{name: "verify", help: "check the whole record of time-stamps", run: tsaVerify},
+	{name: "accept-loss", args: "--reason TEXT", help: "go on without time-stamps that are lost for good", run: tsaAcceptLoss},
 }
 
 func runTSA(ctx context.Context, e env, args []string) int {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -190,14 +191,41 @@ func verifyStamps(ctx context.Context, e env, a *appliance.Appliance, asJSON boo
 		if err != nil {
 			text = err.Error()
 		}
-		if err := printJSON(e.out, map[string]any{"journal": "stamps", "state": state, "entries": r.Entries, "segments": r.Segments, "problem": text}); err != nil {
+		if err := printJSON(e.out, map[string]any{"journal": "stamps", "state": state, "entries": r.Entries, "lost": r.Lost, "segments": r.Segments, "problem": text}); err != nil {
 			return failed(e, err)
 		}
 		return code
 	}
-	fmt.Fprintf(e.out, "time-stamps: %s, %d tokens in %d files\n", state, r.Entries, r.Segments)
+	fmt.Fprintf(e.out, "time-stamps: %s, %d tokens in %d files\n", state, r.Entries-r.Lost, r.Segments)
+	if r.Lost > 0 {
+		fmt.Fprintf(e.out, "  %d tokens are lost; the loss was accepted, see the journal\n", r.Lost)
+	}
 	if err != nil {
 		fmt.Fprintln(e.out, " ", err)
 	}
 	return code
+}
+
+// tsaAcceptLoss is for when segments are gone and no backup has them.
+func tsaAcceptLoss(ctx context.Context, e env, args []string) int {
+	f := newTSAFlags(e, "accept-loss")
+	if code, ok := parse(f.FlagSet, args); !ok {
+		return code
+	}
+	dir, err := filepath.Abs(*f.dir)
+	if err != nil {
+		return failed(e, err)
+	}
+	loss, err := appliance.AcceptLoss(ctx, dir, appliance.Options{}, *f.operator, *f.reason)
+	if err != nil {
+		return failed(e, err)
+	}
+	for _, g := range loss.Gaps {
+		fmt.Fprintf(e.out, "lost: %d time-stamps, the entries %d to %d\n", g.Len(), g.From, g.To)
+	}
+	fmt.Fprintf(e.out, "%d of them stay counted for the accounts that had them\n", loss.Charged)
+	if loss.Unknown > 0 {
+		fmt.Fprintf(e.out, "%d were made after the last note: nobody knows whose they were, and they are counted for no account\n", loss.Unknown)
+	}
+	return exitGood
 }

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigillo/appliance"
+	"sigillo/tsa/accounts"
+	"sigillo/tsa/ledger"
+)
+
+// The record of time-stamps is lost with its index: the appliance does not begin a
+// new one, until an operator takes the loss upon himself; and then goes on behind it.
+func TestArchiveLost(t *testing.T) {
+	t.Parallel()
+	dir := newFolder(t)
+	stamp := func(h *house) {
+		t.Helper()
+		if _, err := h.Stamps.Stamp(t.Context(), crypto.SHA256, make([]byte, 32), accounts.House); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type what struct{ good, bad string }
+	run := func(want what, args ...string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		code := dispatch(t.Context(), env{strings.NewReader(""), &out, &errs}, append(args, "--dir", dir))
+		if good := want.good != ""; good != (code == exitGood) || !strings.Contains(out.String(), want.good) || !strings.Contains(errs.String(), want.bad) {
+			t.Fatalf("sigillo %v: exit %d, %s%s", args, code, out.String(), errs.String())
+		}
+	}
+	h := open(t, dir)
+	for range 3 {
+		stamp(h)
+	}
+	h.stop()
+	run(what{bad: "nothing is missing"}, "tsa", "accept-loss", "--reason", "none")
+	for _, path := range []string{h.Layout.Ledger(), h.Layout.StampIndex()} {
+		kept := filepath.Join(t.TempDir(), "kept")
+		if err := errors.Join(os.Rename(path, kept), os.RemoveAll(path+"-wal"), os.RemoveAll(path+"-shm")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		a, err := appliance.Open(t.Context(), dir, appliance.Options{Log: quiet()})
+		if err == nil {
+			a.Close()
+		}
+		if ledger.KindOf(err) != ledger.Lost || !strings.Contains(err.Error(), "the entries 1 to 3") || !strings.Contains(err.Error(), "accept-loss") {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(h.Layout.Ledger()); err == nil {
+		t.Error("a new record was begun")
+	}
+	run(what{bad: "the entries 1 to 3"}, "tsa", "find")
+	run(what{bad: "--reason"}, "tsa", "accept-loss")
+	run(what{good: "lost: 3 time-stamps, the entries 1 to 3\n3 of them stay counted"}, "tsa", "accept-loss", "--operator", "anna", "--reason", "the disk burnt")
+	h = open(t, dir)
+	stamp(h)
+	if used := h.Ledger.Used(accounts.House); used != 4 {
+		t.Errorf("%d are used", used)
+	}
+	if !h.journalled(t, "stamps.loss-accepted", "reason", "the disk burnt") || !h.journalled(t, "stamps.head", "seq", "3") {
+		t.Error("the loss is not in the journal")
+	}
+	h.stop()
+	run(what{good: "intact, 1 tokens in 1 files\n  3 tokens are lost"}, "tsa", "verify")
+}
