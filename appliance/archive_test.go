@@ -130,6 +130,8 @@ func TestRecordLost(t *testing.T) {
 			lost: "the entries 1 to 13", used: 10, unknown: 3},
 		"record and index gone": {gone: func(l Layout) []string { return []string{l.Ledger(), l.StampIndex()} },
 			lost: "the entries 1 to 10", used: 10},
+		"record and index gone, and the vault was never shown it": {gone: func(l Layout) []string { return []string{l.Ledger(), l.StampIndex()} },
+			change: func(a *archive) { a.says.Archive = vault.Archive{} }, lost: "the entries 1 to 10", used: 10},
 		"record, index and journal gone": {gone: func(l Layout) []string { return []string{l.Ledger(), l.StampIndex(), l.Database()} },
 			lost: "the entries 1 to 10", used: 0, unknown: 10},
 		"all gone, and the vault was never shown it": {gone: func(l Layout) []string { return []string{l.Ledger(), l.StampIndex(), l.Database()} },

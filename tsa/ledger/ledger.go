@@ -27,8 +27,11 @@
 //     numbers. A token that would break this is refused and never leaves, whatever
 //     the back end that made it believes.
 //   - The head of a segment holds the sums of all segments before it, so that
-//     starting reads one segment, and what is used of a prepaid lot is what the
-//     ledger holds tokens for, exactly.
+//     starting reads one segment and the ends of the others, and what is used of a
+//     prepaid lot is what the ledger holds tokens for, exactly.
+//   - Files that were lost, cut, or put back as they once were, are missed by Open as
+//     far as somebody knows of them. Nothing is recorded then until they are back or
+//     their loss was accepted, see [AcceptLoss].
 //
 // The certificates of a token, two thirds of its bytes, are the same in all tokens
 // of a unit; they are stored once per segment and put back by [Ledger.Token], which

@@ -105,8 +105,8 @@ func (l *Ledger) complete() error {
 		g := gaps[0]
 		return l.lost(g, fmt.Sprintf("put back %s, or the segment before it, and all others up to %s from the backup", segmentName(g.From), segmentName(g.To+1)))
 	}
-	for _, h := range l.o.Known {
-		if h.Seq == 0 || l.accepted(h.Seq, h.Seq) {
+	for i, h := range l.o.Known {
+		if h.Seq == 0 || h == l.durable.head || slices.Contains(l.o.Known[:i], h) || l.accepted(h.Seq, h.Seq) {
 			continue
 		}
 		if err := l.CheckHead(context.Background(), h); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // Open opens the ledger in the folder dir, making it if need be, and keeps other
-// processes out of it. Only the last segment is read. What a crash has left of a
+// processes out of it. Only the last segment is read whole. What a crash has left of a
 // batch nobody was told of is cut off, kept in a file beside it, and told as event
 // "recovered". Where entries are missing that somebody knows of ([Options].Known, the
 // index, the segment that follows) the Kind is Lost; everything else that is not as
