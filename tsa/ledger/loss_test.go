@@ -172,6 +172,17 @@ func TestLost(t *testing.T) {
 	}{
 		"nothing":    {change: func(*testing.T, *whole, map[string][]byte) {}},
 		"index gone": {change: func(*testing.T, *whole, map[string][]byte) {}},
+		"zeros written ahead of a full segment": {change: func(_ *testing.T, w *whole, f map[string][]byte) {
+			f[w.names[1]] = append(f[w.names[1]], make([]byte, 5000)...)
+		}},
+		"two segments have changed places": {change: func(_ *testing.T, w *whole, f map[string][]byte) {
+			f[w.names[1]], f[w.names[2]] = f[w.names[2]], f[w.names[1]]
+		}, want: Damaged, says: "begins with entry"},
+		"a segment ends in something else": {change: func(_ *testing.T, w *whole, f map[string][]byte) {
+			f[w.names[1]] = append(f[w.names[1]], pattern(100, 1)...)
+		}, want: Damaged, says: "no whole batch"},
+		"a full segment is cut inside of its head": {change: func(_ *testing.T, w *whole, f map[string][]byte) { f[w.names[1]] = f[w.names[1]][:50] },
+			want: Damaged, says: "cut short"},
 		"cut before the noted head": {change: func(t *testing.T, w *whole, f map[string][]byte) {
 			f[w.names[len(w.names)-1]] = endAt(t, f[w.names[len(w.names)-1]], 49, 0)
 		}, want: Lost, says: "the entries 50 to 50", gap: func(*whole) Gap { return Gap{50, 50} }},
@@ -236,6 +247,11 @@ func TestLost(t *testing.T) {
 			}
 			if after := contents(t, dir); !reflect.DeepEqual(after, before) {
 				t.Errorf("files were changed")
+			}
+			if c.gap == nil { // what is damaged is not lost
+				_, err := AcceptLoss(dir, o, state, func(Loss) error { t.Error("accepted"); return nil })
+				wantKind(t, err, c.want)
+				return
 			}
 			acceptLoss(t, w, dir, o, state, c.gap(w), c.unknown)
 		})
