@@ -97,6 +97,8 @@ type declared struct {
 	place int64
 }
 
+var errClosed = fail(Stopped, nil, "the ledger is closed")
+
 // Append records an entry. It is durable when Append returns nil; when it
 // returns an error the token must not go out. The entry's slices are read until
 // Append returns. The end of ctx ends the waiting for a turn (Kind Busy), not the
@@ -113,7 +115,7 @@ func (l *Ledger) Append(ctx context.Context, e Entry) error {
 			err := l.stopped
 			l.mu.Unlock()
 			if err == nil {
-				return fail(Stopped, nil, "the ledger is closed")
+				return errClosed
 			}
 			return err
 		}
@@ -257,6 +259,7 @@ func (l *Ledger) stop(cause error, what string) error {
 	l.mu.Lock()
 	l.stopped = err
 	l.mu.Unlock()
+	l.trouble.forGood(err)
 	l.tell("stopped", err.Msg, cause)
 	return err
 }

@@ -32,6 +32,7 @@ func open(dir string, o Options, d disk) (*Ledger, error) {
 	}
 	if l.o.ReadOnly {
 		l.stopped = fail(Stopped, nil, "the ledger was opened for reading only")
+		l.trouble.forGood(l.stopped)
 		l.release()
 		close(l.done)
 		return l, nil
@@ -427,6 +428,7 @@ func (l *Ledger) Close() error {
 	if !l.trouble.since.IsZero() {
 		l.calmed("the ledger is closed")
 	}
+	l.trouble.forGood(errClosed)
 	if !l.o.ReadOnly {
 		l.ahead.stop()
 		_ = l.w.file.truncate(l.w.at) // zeros written ahead; if it fails, Open does it

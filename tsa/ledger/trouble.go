@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -25,16 +26,21 @@ type trouble struct {
 	batches     int64     // that failed
 	entries     int64     // that were in them
 
-	probe atomic.Int64 // when the next entry may try, unix nanoseconds; 0: any may
+	probe atomic.Int64 // when the next entry may try, unix nanoseconds; 0: any may; never: none
 	err   atomic.Pointer[Error]
+}
+
+const never = math.MaxInt64
+
+// forGood lets no entry try any more.
+func (t *trouble) forGood(err *Error) {
+	t.err.Store(err)
+	t.probe.Store(never)
 }
 
 // Ready says why an entry would not be recorded now; nil when there is nothing
 // against trying. While the disk fails, one caller a second is let through.
 func (l *Ledger) Ready() error {
-	if err := l.Err(); err != nil {
-		return err
-	}
 	next := l.trouble.probe.Load()
 	if next == 0 {
 		return nil

@@ -99,7 +99,30 @@ func TestFullDiskIsToldOnce(t *testing.T) {
 	if len(told) != 4 || !strings.Contains(told[3].Text, "closed; ") || !strings.Contains(told[3].Text, "1 batches") {
 		t.Errorf("told at the close: %+v", told[2:])
 	}
+	clock.Add(int64(calm))
+	ready(Stopped)
+	beside := openTest(t, l.dir, Options{ReadOnly: true})
+	if err := beside.Ready(); KindOf(err) != Stopped {
+		t.Errorf("opened for reading: %v", err)
+	}
 	if got := d.tries.Load(); got != 52 {
 		t.Errorf("%d batches failed", got)
 	}
+}
+
+// A disk that did not confirm stops the ledger: no stamp is made for it any more.
+func TestReadyAfterStop(t *testing.T) {
+	t.Parallel()
+	d := &faulty{how: refused}
+	l, err := open(quickDir(t), Options{}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	put(t, l, made("tsu", 1, "a", ""))
+	d.mu.Lock()
+	d.at = d.calls + 2 // the write, then the sync
+	d.mu.Unlock()
+	wantKind(t, l.Append(t.Context(), made("tsu", 2, "a", "")), Stopped)
+	wantKind(t, l.Ready(), Stopped)
 }
