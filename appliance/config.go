@@ -109,6 +109,9 @@ type TSA struct {
 	// "holders" to holders who have signed in, "public" to everybody (which needs
 	// anonymous).
 	Page string `toml:"page"`
+	// LooseTrue accepts requests whose TRUE is not written as DER wants it, such as
+	// those of LibreOffice.
+	LooseTrue bool `toml:"loose_true,omitempty"`
 	// UnverifiedPolicy is the policy that stamps state whose time nobody vouches
 	// for.
 	UnverifiedPolicy string `toml:"unverified_policy"`

@@ -53,7 +53,7 @@ func (a *Appliance) openStamps(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.Stamps, err = front.New(front.Config{Backend: a.Vault, Book: a.Customers, Ledger: a.Ledger, Policies: policies,
+	a.Stamps, err = front.New(front.Config{Backend: a.Vault, Book: a.Customers, Ledger: a.Ledger, Policies: policies, LooseTrue: a.Config.TSA.LooseTrue,
 		MaxTokenSize: func() int { return int(a.tokenSize.Load()) }, Units: a.publicUnits, Clock: a.clockStatus, Log: a.log})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"bytes"
 	"encoding/asn1"
 
 	"sigillo/formats/cms"
@@ -28,6 +29,19 @@ func withPolicy(r *cms.RequestView, policy []byte) []byte {
 		body = append(body, 1, 1, 0xff)
 	}
 	return append(appendHeader(nil, 0x30, len(body)), body...)
+}
+
+// withTrue gives a request that ends with a BOOLEAN which BER takes for TRUE as DER
+// writes it, if it is a good request then.
+func withTrue(request []byte) (mended []byte, r cms.RequestView, ok bool) {
+	last := len(request) - 1
+	if last < 2 || request[last-2] != 1 || request[last-1] != 1 || request[last] == 0 {
+		return nil, r, false
+	}
+	mended = bytes.Clone(request)
+	mended[last] = 0xff
+	r, refusal := cms.ReadRequest(mended)
+	return mended, r, refusal == nil && r.CertReq
 }
 
 // appendHeader writes a tag and the shortest length, for less than 16 MiB.

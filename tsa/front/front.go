@@ -44,6 +44,11 @@ type Config struct {
 	// A name may be part of an address: letters, digits, dot, hyphen, underscore.
 	Policies []tsa.Policy
 
+	// LooseTrue lets the TRUE of certReq be written in other ways than DER has
+	// (X.690 §11.1): LibreOffice sends 01. What is handed on to the back end has it
+	// right, and neither imprint nor nonce is touched.
+	LooseTrue bool
+
 	// MaxTokenSize is the size in octets that a token for the appliance's own
 	// signatures can have; nil: 16 KiB.
 	MaxTokenSize func() int

@@ -86,6 +86,11 @@ func (f *Front) Stamp(ctx context.Context, h crypto.Hash, digest []byte, account
 
 func (f *Front) answer(ctx context.Context, began time.Time, a *accounts.Account, name string, request []byte) []byte {
 	view, refusal := cms.ReadRequest(request)
+	if refusal != nil && f.cfg.LooseTrue {
+		if mended, v, ok := withTrue(request); ok {
+			request, view, refusal = mended, v, nil
+		}
+	}
 	if refusal != nil {
 		return f.refuse(ctx, a.ID, fail(tsa.BadRequest, refusal, "the request is wrong"))
 	}

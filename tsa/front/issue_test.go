@@ -326,3 +326,46 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 	b.ReportMetric(float64(cpu(b)-began)/float64(b.N), "cpu-ns/op")
 }
+
+// TRUE in another way than DER's is refused, or where the configuration has it so
+// handed on as DER has it; nothing else is mended.
+func TestLooseTrue(t *testing.T) {
+	t.Parallel()
+	good := query(t, nil)
+	end := func(b ...byte) []byte { return append(bytes.Clone(good[:len(good)-len(b)]), b...) }
+	for name, c := range map[string]struct {
+		request []byte
+		granted bool // when it is loose
+	}{
+		"as DER has it": {good, true},
+		"01":            {end(1), true},
+		"fe":            {end(0xfe), true},
+		"FALSE":         {end(0), false},
+		"two octets":    {append(end(1, 2, 1), 1), false},
+		"no BOOLEAN":    {end(2, 1, 1), false},
+		"and more":      {append(end(1), 0), false},
+		"version 2":     {bytes.Replace(end(1), []byte{2, 1, 1, 0x30}, []byte{2, 1, 2, 0x30}, 1), false},
+		"cut":           {good[:4], false},
+		"nothing":       {nil, false},
+		"BOOLEAN alone": {[]byte{1, 1, 1}, false},
+	} {
+		for _, loose := range []bool{false, true} {
+			r := newRig(t)
+			r.Front.cfg.LooseTrue = loose
+			out, err := r.Answer(t.Context(), accounts.Caller{}, bytes.Clone(c.request))
+			if err != nil {
+				t.Fatal(err)
+			}
+			granted := r.backend.n > 0
+			if want := c.granted && (loose || name == "as DER has it"); granted != want {
+				t.Errorf("%s, loose %v: granted %v", name, loose, granted)
+			}
+			if granted && !bytes.Equal(r.backend.last, good) {
+				t.Errorf("%s: handed on %x", name, r.backend.last)
+			}
+			if !granted {
+				answered(t, out)
+			}
+		}
+	}
+}
