@@ -90,7 +90,7 @@ type stampOptions struct {
 	noCert, nonce                 bool
 	query                         bool
 	answer, queryFile             string
-	renew, rehash                 bool
+	renew, rehash, only           bool
 	mediaType, uri                string
 	protect                       bool
 	world                         // whom to trust, for renewals
@@ -124,6 +124,7 @@ func (o *stampOptions) register(fs *flag.FlagSet) {
 	text(&o.queryFile, "query-file", "", "la richiesta (.tsq) a cui risponde --answer", "the request (.tsq) that --answer answers")
 	yes(&o.renew, "renew", false, "rinnova i FILE .ers o .tsd", "renew the FILEs, .ers or .tsd")
 	yes(&o.rehash, "rehash", false, "con --renew di .ers: nuovo albero con --hash, dai documenti", "with --renew of .ers: a new tree of --hash, from the documents")
+	yes(&o.only, "only-these", false, "con --rehash: gli altri documenti del .ers non ci sono più, o non lo sono", "with --rehash: the other documents of the .ers are no more, or are none")
 	text(&o.mediaType, "media-type", "", "tipo del documento, nel .tsd", "media type of the document, in the .tsd")
 	text(&o.uri, "uri", "", "il documento resta a questo indirizzo, fuori dal .tsd", "the document stays at this address, outside of the .tsd")
 	yes(&o.protect, "protect", false, "nel .tsd anche il nome del documento è coperto dalla marca", "in the .tsd the document's name is under the time-stamp too")
@@ -159,8 +160,8 @@ func (o *stampOptions) check(files int) error {
 		return badUsage("--out vale per un solo file", "--out is for one file")
 	case (o.answer == "") != (o.queryFile == "") || o.answer != "" && files > 1:
 		return badUsage("--answer vuole --query-file e al più un FILE", "--answer wants --query-file and at most one FILE")
-	case o.group && !o.ers || o.rehash && !o.renew || !o.tsd && (o.protect || o.uri != "" || o.mediaType != ""):
-		return badUsage("--group vale con --ers, --rehash con --renew, --protect, --uri e --media-type con --tsd", "--group goes with --ers, --rehash with --renew, --protect, --uri and --media-type with --tsd")
+	case o.group && !o.ers || o.rehash && !o.renew || o.only && !o.rehash || !o.tsd && (o.protect || o.uri != "" || o.mediaType != ""):
+		return badUsage("--group vale con --ers, --rehash con --renew, --only-these con --rehash, --protect, --uri e --media-type con --tsd", "--group goes with --ers, --rehash with --renew, --only-these with --rehash, --protect, --uri and --media-type with --tsd")
 	case (o.user == "") != (o.passwordFile == "") || (o.cert == "") != (o.key == "") || o.user != "" && o.tokenFile != "":
 		return badUsage("--user vuole --password-file, --cert vuole --key; --token-file sta al posto di --user", "--user wants --password-file, --cert wants --key; --token-file is instead of --user")
 	case o.noCert && o.tsu == "" && !o.query:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"io"
 	"os"
@@ -35,7 +36,7 @@ func (o *stampOptions) renewFiles(ctx context.Context, e env, a *authority, file
 		return &stampError{exitUsage, "non si può leggere di chi fidarsi", "whom to trust cannot be read", err}
 	}
 	var records []*ers.Record
-	var groups []ers.Group
+	var documents [][]ers.Document
 	for _, path := range files {
 		r, err := o.renewable(ctx, v, path)
 		if err != nil {
@@ -50,16 +51,16 @@ func (o *stampOptions) renewFiles(ctx context.Context, e env, a *authority, file
 		if r.record, err = r.record.WithEvidence(r.evidence); err != nil {
 			return err
 		}
-		records, groups = append(records, r.record), append(groups, r.digests)
+		records, documents = append(records, r.record), append(documents, r.documents)
 	}
 	var p *ers.Prepared
 	if o.rehash {
-		p, err = ers.PrepareHashTreeRenewal(o.algorithm, records, groups)
+		p, err = ers.PrepareHashTreeRenewal(ers.Renewal{Hash: o.algorithm, Only: o.only}, records, documents)
 	} else {
 		p, err = ers.PrepareRenewal(records)
 	}
 	if err != nil {
-		return err
+		return notRenewed(files, documents, err)
 	}
 	outs := files
 	if o.out != "" {
@@ -68,11 +69,28 @@ func (o *stampOptions) renewFiles(ctx context.Context, e env, a *authority, file
 	return o.finishRecords(ctx, e, a, p, outs)
 }
 
+// notRenewed tells which documents of a record are missing: without them it would
+// lose what it proves of them.
+func notRenewed(files []string, documents [][]ers.Document, err error) error {
+	var m *ers.Missing
+	if !errors.As(err, &m) {
+		return err
+	}
+	var given []string
+	for _, d := range documents[m.Record] {
+		given = append(given, clean(d.Name))
+	}
+	name, names := clean(files[m.Record]), strings.Join(given, ", ")
+	return &stampError{exitFailed,
+		name + " è anche di altri documenti oltre a quelli dati (" + names + "): rinnovandolo senza, di loro non proverebbe più nulla. Darli tutti con --content, o, se sono stati cancellati o stavano solo accanto nell'albero di un altro programma, usare --only-these. Mancano quelli con impronta",
+		name + " is of other documents than those given (" + names + ") too: renewed without, it would prove nothing of them any longer. Give all with --content or, if they were deleted or only stood beside in the tree of another program, use --only-these. Missing are those with the digest", m}
+}
+
 // renewing is a file that may be renewed.
 type renewing struct {
-	record   *ers.Record // nil: a .tsd
-	evidence ades.Evidence
-	digests  ers.Group // of the documents of the record, with --rehash
+	record    *ers.Record // nil: a .tsd
+	evidence  ades.Evidence
+	documents []ers.Document // of the record, with --rehash
 }
 
 // renewable validates a file and collects the evidence for its newest time-stamp.
@@ -87,22 +105,18 @@ func (o *stampOptions) renewable(ctx context.Context, v *validate.Validator, pat
 			return r, err
 		}
 	}
-	contents, closing, err := o.documentsOf(path, r.record != nil)
+	paths, contents, closing, err := o.documentsOf(path, r.record != nil)
 	if err != nil {
 		return r, err
 	}
 	defer closing()
-	for _, c := range contents {
-		if o.rehash {
-			d := o.algorithm.New()
-			if _, err := io.Copy(d, io.NewSectionReader(c.Data, 0, c.Size)); err != nil {
-				return r, err
-			}
-			r.digests = append(r.digests, d.Sum(nil))
+	if o.rehash {
+		for i, c := range contents {
+			r.documents = append(r.documents, ers.Document{Name: c.Name, Digest: digestOnce(paths[i])})
 		}
-	}
-	if o.rehash && len(r.digests) == 0 {
-		return r, badUsage("--rehash vuole i documenti: --content, o accanto ai .ers", "--rehash wants the documents: --content, or beside the .ers files")
+		if len(contents) == 0 {
+			return r, badUsage("--rehash vuole i documenti: --content, o accanto ai .ers", "--rehash wants the documents: --content, or beside the .ers files")
+		}
 	}
 	doc := validate.Document{Data: f, Size: size, Name: path, Time: time.Now(), Contents: contents}
 	r.evidence, err = stillGood(ctx, v, doc)
@@ -124,15 +138,33 @@ func readRecord(f *os.File, size int64) (*ers.Record, error) {
 	return record, nil
 }
 
-// documentsOf opens the documents that were given, or the one beside a record.
-func (o *stampOptions) documentsOf(path string, record bool) ([]validate.Content, func(), error) {
+// documentsOf opens the documents that were given, or the one beside a record, and
+// says where they are.
+func (o *stampOptions) documentsOf(path string, record bool) ([]string, []validate.Content, func(), error) {
 	w := o.world
 	if beside := strings.TrimSuffix(path, ".ers"); len(w.detached) == 0 && record && beside != path {
 		if _, err := os.Stat(beside); err == nil {
 			w.detached = list{beside}
 		}
 	}
-	return w.contents()
+	contents, closing, err := w.contents()
+	return w.detached, contents, closing, err
+}
+
+// digestOnce reads a document when its digest is asked for, and once for each
+// algorithm: it may be large, and be opened when the others are closed again.
+func digestOnce(path string) func(crypto.Hash) ([]byte, error) {
+	known := map[crypto.Hash][]byte{}
+	return func(h crypto.Hash) ([]byte, error) {
+		if known[h] == nil {
+			v, err := fileDigest(path, h)
+			if err != nil {
+				return nil, err
+			}
+			known[h] = v
+		}
+		return known[h], nil
+	}
 }
 
 // stillGood validates what is to be renewed, and gives all that shows that its

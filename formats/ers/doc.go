@@ -22,7 +22,8 @@
 //     tree begins a new chain. The RFC contradicts itself about how the two
 //     digests are put together: its step 4 writes H(document) ‖ H(record), its
 //     figure sorts them. Written is what step 4 says, as all other programs do;
-//     read are both, for both bind the same two values.
+//     read are both, for both bind the same two values. It is of all documents of
+//     a group or refused: what is left out is lost when the old algorithm is.
 //
 // Before a renewal the evidence that the last time-stamp is good (certificates,
 // lists, answers) goes into its token: [Record.WithEvidence]. Nothing that is not
@@ -37,9 +38,11 @@
 // Whether the time-stamps are good, each at the time of the next, is asked
 // elsewhere (formats/validate).
 //
-// What a record does not prove: that nothing was left out. And in a tree two
-// documents that share a father look like a group of two (§4.3 note): only the
-// records of groups of three or more say that their documents belong together.
+// What a record does not prove: that nothing was left out. And that its documents
+// belong together is said by the first list of its tree, if that has no other hashes
+// (§4.3). Here nothing else is written into it; the figures of §4.2 have the
+// neighbours of a single document there, so the two hashes of another program's first
+// list may be a group, or neighbours.
 package ers
 
 import (

@@ -30,6 +30,13 @@ func document(texts ...string) (out []ers.Document) {
 	return out
 }
 
+func documentsOf(groups ...[]string) (out [][]ers.Document) {
+	for _, g := range groups {
+		out = append(out, document(g...))
+	}
+	return out
+}
+
 func groupsOf(h crypto.Hash, texts ...[]string) (out []ers.Group) {
 	for _, g := range texts {
 		var group ers.Group
@@ -154,7 +161,7 @@ func TestRenewal(t *testing.T) {
 		if kind == "stamp" {
 			p, err = ers.PrepareRenewal(records)
 		} else {
-			p, err = ers.PrepareHashTreeRenewal(crypto.SHA512, records, groupsOf(crypto.SHA512, groups...))
+			p, err = ers.PrepareHashTreeRenewal(ers.Renewal{Hash: crypto.SHA512}, records, documentsOf(groups...))
 		}
 		records = assemble(t, p, err, tsu, at)
 		for i, g := range groups {
@@ -239,7 +246,7 @@ func TestSortedConcatenation(t *testing.T) {
 		text := fmt.Sprintf("testo %d", i)
 		p, err := ers.Prepare(crypto.SHA256, groupsOf(crypto.SHA256, []string{text}))
 		r := assemble(t, p, err, tsu, start)[0]
-		p, err = ers.PrepareHashTreeRenewal(crypto.SHA256, []*ers.Record{r}, groupsOf(crypto.SHA256, []string{text}))
+		p, err = ers.PrepareHashTreeRenewal(ers.Renewal{Hash: crypto.SHA256}, []*ers.Record{r}, documentsOf([]string{text}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +294,7 @@ func TestRefused(t *testing.T) {
 		"no documents": func() error {
 			p, err := ers.Prepare(crypto.SHA256, one)
 			r := assemble(t, p, err, tsu, start)
-			_, err = ers.PrepareHashTreeRenewal(crypto.SHA256, r, nil)
+			_, err = ers.PrepareHashTreeRenewal(ers.Renewal{Hash: crypto.SHA256}, r, [][]ers.Document{nil})
 			return err
 		},
 	} {
@@ -314,14 +321,14 @@ func TestRefused(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	pki := cmstest.New(f)
 	tsu := pki.TSU(f, "p256")
-	groups := groupsOf(crypto.SHA256, []string{"uno"}, []string{"due", "tre", "quattro"}, []string{"cinque"})
-	p, err := ers.Prepare(crypto.SHA256, groups)
+	groups := [][]string{{"uno"}, {"due", "tre", "quattro"}, {"cinque"}}
+	p, err := ers.Prepare(crypto.SHA256, groupsOf(crypto.SHA256, groups...))
 	records := assemble(f, p, err, tsu, start)
 	f.Add(records[1].Marshal())
 	p, err = ers.PrepareRenewal(records)
 	records = assemble(f, p, err, tsu, start)
 	f.Add(records[0].Marshal())
-	p, err = ers.PrepareHashTreeRenewal(crypto.SHA256, records, groups)
+	p, err = ers.PrepareHashTreeRenewal(ers.Renewal{Hash: crypto.SHA256}, records, documentsOf(groups...))
 	f.Add(assemble(f, p, err, tsu, start)[1].Marshal())
 	f.Add([]byte{0x30, 0x80, 2, 1, 1, 0x30, 0, 0x30, 0x80, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {

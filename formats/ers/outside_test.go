@@ -133,7 +133,7 @@ func TestBouncyCastle(t *testing.T) {
 	p, err = ers.PrepareRenewal(records)
 	records = assemble(t, p, err, b.tsu, start.Add(time.Second))
 	check("stamp", records)
-	p, err = ers.PrepareHashTreeRenewal(crypto.SHA512, records, groupsOf(crypto.SHA512, groups...))
+	p, err = ers.PrepareHashTreeRenewal(ers.Renewal{Hash: crypto.SHA512}, records, documentsOf(groups...))
 	check("tree", assemble(t, p, err, b.tsu, start.Add(2*time.Second)))
 
 	together := apart(t, b.tsu, "uno", "due", "nove")

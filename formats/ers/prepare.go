@@ -113,34 +113,6 @@ func PrepareRenewal(records []*Record) (*Prepared, error) {
 	return p, p.grow()
 }
 
-// PrepareHashTreeRenewal makes the hash-tree renewal of records with a digest
-// algorithm (§5.2): a new chain over the documents, digested anew, and the whole
-// record before. groups are the documents of each record by their digests of h;
-// those left out are not proven any longer.
-func PrepareHashTreeRenewal(h crypto.Hash, records []*Record, groups []Group) (*Prepared, error) {
-	if len(records) != len(groups) {
-		return nil, fail(cms.BadOptions, "each record needs its documents")
-	}
-	p := &Prepared{Hash: h.String(), NewChain: true}
-	for i, r := range records {
-		if len(r.Chains) >= maxChains || len(r.Tokens()) >= maxStamps {
-			return nil, fail(cms.Limit, "the record has %d chains already", len(r.Chains))
-		}
-		list, err := firstList(h, groups[i])
-		if err != nil {
-			return nil, err
-		}
-		before := sum(h, r.sequence(len(r.Chains)))
-		for k, v := range list {
-			list[k] = sum(h, v, before)
-		}
-		slices.SortFunc(list, bytes.Compare)
-		p.Groups = append(p.Groups, list)
-		p.Records = append(p.Records, r.Marshal())
-	}
-	return p, p.grow()
-}
-
 // sequence is the ArchiveTimeStampSequence of the first n chains in DER: atsc(i)
 // of §5.2 step 3, with its own tag and length.
 func (r *Record) sequence(n int) []byte {

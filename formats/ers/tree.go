@@ -61,23 +61,20 @@ func newTree(h crypto.Hash, leaves [][]byte) *tree {
 func (t *tree) root() []byte { return t.levels[len(t.levels)-1][0] }
 
 // reduced gives the reduced hash tree of a group of hashes (§4.2): the list of the
-// group, if it has several, then at each level what is beside the way up. The
-// first list has the hash itself, all others have only what cannot be computed.
+// group, then at each level what is beside the way up. The first list has the hashes
+// of the group alone, also if it is one. §5.2 step 5 wants it so of a renewed tree;
+// the figures of §4.2 put the neighbour of a single hash beside it, and then nobody
+// can tell the two from a group. A tree of one hash has no lists.
 func (t *tree) reduced(group [][]byte) (lists [][][]byte) {
 	leaf := node(t.h, group...)
-	if len(group) > 1 {
+	if len(group) > 1 || len(t.levels) > 1 {
 		lists = append(lists, group)
 	}
 	at, _ := slices.BinarySearchFunc(t.levels[0], leaf, bytes.Compare)
 	for _, level := range t.levels[:len(t.levels)-1] {
 		beside := at ^ 1
 		if beside < len(level) {
-			list := [][]byte{level[beside]}
-			if len(lists) == 0 {
-				list = append(list, leaf)
-				slices.SortFunc(list, bytes.Compare)
-			}
-			lists = append(lists, list)
+			lists = append(lists, [][]byte{level[beside]})
 		}
 		at /= 2
 	}

@@ -101,27 +101,29 @@ func (s Stamp) over(readings [][][]byte) ([]byte, error) {
 // before there are two ways to put the digests together, see the package comment.
 func (r *Record) overDocuments(i int, documents []Document) ([]byte, error) {
 	s := r.Chains[i].Stamps[0]
-	digests := make([][]byte, len(documents))
-	for k, d := range documents {
-		v, err := d.Digest(s.Hash)
-		if err != nil {
-			return nil, err
-		}
-		digests[k] = v
+	digests, err := digestsOf(s.Hash, documents)
+	if err != nil {
+		return nil, err
 	}
+	return s.over(r.readings(i, digests))
+}
+
+// readings gives the hashes that documents have in the first list of chain i, in
+// each way in which they can be put together.
+func (r *Record) readings(i int, digests [][]byte) (out [][][]byte) {
 	if i == 0 {
-		return s.over([][][]byte{digests})
+		return [][][]byte{digests}
 	}
-	var readings [][][]byte
+	h := r.Chains[i].Stamps[0].Hash
 	for _, all := range r.sequences(i) {
-		before := sum(s.Hash, all)
+		before := sum(h, all)
 		plain, sorted := make([][]byte, len(digests)), make([][]byte, len(digests))
 		for k, v := range digests {
-			plain[k], sorted[k] = sum(s.Hash, v, before), node(s.Hash, v, before)
+			plain[k], sorted[k] = sum(h, v, before), node(h, v, before)
 		}
-		readings = append(readings, plain, sorted)
+		out = append(out, plain, sorted)
 	}
-	return s.over(readings)
+	return out
 }
 
 // Verify checks the whole record but the trust in the time-stamps: that each is
@@ -149,8 +151,9 @@ func (r *Record) Verify(documents []Document) error {
 }
 
 // Group says how many documents the record says belong together: the hashes in the
-// first list of the first tree, 1 without a tree. In a tree of single documents it is
-// 2 for each, see the package comment.
+// first list of the first tree, 1 without a tree. Where another program put the
+// neighbours of a single document beside it they are counted too, see the package
+// comment.
 func (r *Record) Group() int {
 	s := r.Chains[0].Stamps[0]
 	if len(s.Tree) == 0 {
