@@ -18,8 +18,8 @@ import (
 
 // The exit codes of `sigillo stamp`: exitGood when everything was written,
 // exitFailed when the time-stamp was refused or could not be got or written,
-// exitBad when the answer is not right, exitUnreadable when a file to be renewed or
-// taken apart cannot be read, exitUsage. Nothing is written but with exitGood; of
+// exitBad when the answer is not right, exitUnreadable when one of the files cannot
+// be read, exitUsage also when one that an option names cannot. Nothing is written but with exitGood; of
 // several files with stamps of their own, those before the first that fails are.
 
 // stampUsage is the beginning of the help, in Italian and English.

@@ -234,16 +234,22 @@ func checkResponse(req, resp []byte, tsu []*x509.Certificate) (*cms.Token, error
 	return token, nil
 }
 
+// unreadableFile is about a file that was named and cannot be read; the cause names
+// it. `sigillo verify` ends in the same way.
+func unreadableFile(err error) error {
+	return &stampError{exitUnreadable, "il file non si può leggere", "the file cannot be read", err}
+}
+
 // fileDigest reads a file of any size.
 func fileDigest(path string, h crypto.Hash) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.Open(path) // also a pipe: it is read once
 	if err != nil {
-		return nil, err
+		return nil, unreadableFile(err)
 	}
 	defer f.Close()
 	d := h.New()
 	if _, err := io.Copy(d, f); err != nil {
-		return nil, err
+		return nil, unreadableFile(err)
 	}
 	return d.Sum(nil), nil
 }

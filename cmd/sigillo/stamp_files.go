@@ -59,7 +59,7 @@ func (o *stampOptions) stampEnvelope(ctx context.Context, e env, a *authority, p
 	}
 	f, _, err := openFile(path)
 	if err != nil {
-		return err
+		return unreadableFile(err)
 	}
 	defer f.Close()
 	p, err := tsd.Prepare(f, tsd.Options{Hash: o.algorithm, URI: o.uri, Outside: o.uri != "",
@@ -188,7 +188,7 @@ func (o *stampOptions) checkAnswer(e env, a *authority, files []string) error {
 func readSmall(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, &stampError{exitUnreadable, "il file non si può leggere", "the file cannot be read", err}
+		return nil, unreadableFile(err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
@@ -196,7 +196,7 @@ func readSmall(path string, limit int64) ([]byte, error) {
 		err = fmt.Errorf("%s: more than %d octets", path, limit)
 	}
 	if err != nil {
-		return nil, &stampError{exitUnreadable, "il file non si può leggere", "the file cannot be read", err}
+		return nil, unreadableFile(err)
 	}
 	return b, nil
 }
@@ -224,7 +224,7 @@ func runStampFiles(e env, action string, args []string) int {
 func (o *stampOptions) split(e env, path string, stamp bool) error {
 	f, size, err := openFile(path)
 	if err != nil {
-		return &stampError{exitUnreadable, "il file non si può leggere", "the file cannot be read", err}
+		return unreadableFile(err)
 	}
 	defer f.Close()
 	token, document, err := o.takeApart(f, size, stamp)
@@ -306,7 +306,7 @@ func (o *stampOptions) join(e env, path string, token *cms.Token) error {
 	}
 	f, _, err := openFile(path)
 	if err != nil {
-		return err
+		return unreadableFile(err)
 	}
 	defer f.Close()
 	p, err := tsd.Prepare(f, tsd.Options{Hash: token.Info.Hash, Meta: &tsd.Metadata{FileName: filepath.Base(path)}})

@@ -97,7 +97,7 @@ type renewing struct {
 func (o *stampOptions) renewable(ctx context.Context, v *validate.Validator, path string) (r renewing, err error) {
 	f, size, err := openFile(path)
 	if err != nil {
-		return r, &stampError{exitUnreadable, "il file non si può leggere", "the file cannot be read", err}
+		return r, unreadableFile(err)
 	}
 	defer f.Close()
 	if _, err := tsd.Parse(f, size); tsd.KindOf(err) == cms.NotCMS {
@@ -129,7 +129,7 @@ func readRecord(f *os.File, size int64) (*ers.Record, error) {
 	}
 	b := make([]byte, size)
 	if _, err := io.ReadFull(f, b); err != nil {
-		return nil, &stampError{exitUnreadable, "il file non si può leggere", "the file cannot be read", err}
+		return nil, unreadableFile(err)
 	}
 	record, err := ers.Parse(b)
 	if err != nil {
@@ -148,6 +148,11 @@ func (o *stampOptions) documentsOf(path string, record bool) ([]string, []valida
 		}
 	}
 	contents, closing, err := w.contents()
+	if err != nil && len(o.detached) > 0 { // of an option, as in `sigillo verify`
+		err = &stampError{exitUsage, "--content non si può leggere", "--content cannot be read", err}
+	} else if err != nil {
+		err = unreadableFile(err)
+	}
 	return w.detached, contents, closing, err
 }
 
@@ -210,7 +215,7 @@ func (o *stampOptions) renewEnvelope(ctx context.Context, e env, a *authority, p
 	}
 	f, size, err := openFile(path)
 	if err != nil {
-		return err
+		return unreadableFile(err)
 	}
 	defer f.Close()
 	d, err := tsd.Parse(f, size)
