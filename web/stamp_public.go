@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"sigillo/formats/cms"
 	"sigillo/tsa/front"
 )
 
@@ -94,7 +95,7 @@ func newStampAbout(p front.Publication) stampAbout {
 		u := aboutUnit{Name: unit.Name, Series: unit.Series, State: string(unit.State), Current: unit.Current, From: unit.From, To: unit.To}
 		if cert, err := x509.ParseCertificate(unit.Certificate); err == nil {
 			sum := sha256.Sum256(cert.Raw)
-			u.Subject, u.SHA256 = cert.Subject.String(), hex.EncodeToString(sum[:])
+			u.Subject, u.SHA256 = cms.ReadableName(cert.RawSubject), hex.EncodeToString(sum[:])
 			u.Path = stampPath + "/units/" + url.PathEscape(unit.Name) + ".crt"
 		}
 		out.Units = append(out.Units, u)

@@ -62,7 +62,7 @@ func runInspect(ctx context.Context, e env, args []string) int {
 				inspect.Report
 			}{path, r})
 		} else {
-			printInspection(e.out, path, r)
+			printInspection(e.text(), path, r)
 		}
 		if err != nil {
 			return failed(e, err)

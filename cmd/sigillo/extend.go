@@ -34,7 +34,7 @@ func runExtend(ctx context.Context, e env, args []string) int {
 	if err := extendFile(ctx, &o, ades.Level(*level), *tsa, fs.Arg(0), *out); err != nil {
 		return failed(e, err)
 	}
-	fmt.Fprintln(e.out, *out)
+	fmt.Fprintln(e.text(), *out)
 	return exitGood
 }
 

@@ -86,6 +86,7 @@ func dispatch(ctx context.Context, e env, args []string) int {
 		usage(e.out)
 		return exitGood
 	}
+	e.err = plain{e.err} // errors quote names of files and answers of others
 	for _, c := range commands {
 		if c.name == args[0] {
 			return c.run(ctx, e, args[1:])

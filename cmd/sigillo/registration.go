@@ -141,7 +141,7 @@ func changeStatus(ctx context.Context, a *appliance.Appliance, verb, serial stri
 }
 
 func listCertificates(ctx context.Context, e env, a *appliance.Appliance) error {
-	w := tabwriter.NewWriter(e.out, 0, 4, 2, ' ', 0)
+	w := tabwriter.NewWriter(e.text(), 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "SERIAL\tSTATE\tPROFILE\tNOT AFTER\tSUBJECT")
 	err := a.DB.Read(ctx, func(tx *store.Tx) error {
 		for _, state := range []store.CertState{store.CertValid, store.CertSuspended, store.CertRevoked, store.CertPresumedIssued} {

@@ -223,7 +223,7 @@ func (s *signFlags) prepare(paths []string) (p signature, dtbs []byte, err error
 
 // signs reports why nobody would accept a signature with this certificate.
 func signs(c *x509.Certificate, at time.Time) error {
-	name := c.Subject.String()
+	name := cms.ReadableName(c.RawSubject)
 	if c.KeyUsage&(x509.KeyUsageDigitalSignature|x509.KeyUsageContentCommitment) == 0 {
 		return fmt.Errorf("the certificate of %s is not for signing documents: its keyUsage has neither digitalSignature nor nonRepudiation", name)
 	}

@@ -32,7 +32,7 @@ func runSignAssemble(ctx context.Context, e env, args []string) int {
 	if err := assemble(ctx, *state, *value, *tsa, *out, fs.Args()); err != nil {
 		return failed(e, err)
 	}
-	fmt.Fprintln(e.out, *out)
+	fmt.Fprintln(e.text(), *out)
 	return exitGood
 }
 

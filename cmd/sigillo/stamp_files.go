@@ -142,7 +142,7 @@ func (o *stampOptions) writeQueries(e env, a *authority, files []string) error {
 		if err := o.write(out, req); err != nil {
 			return err
 		}
-		fmt.Fprintln(e.out, out)
+		fmt.Fprintln(e.text(), out)
 	}
 	return nil
 }
@@ -245,14 +245,14 @@ func (o *stampOptions) split(e env, path string, stamp bool) error {
 	if err := writeWhole(out, func(w io.Writer) error { _, err := io.Copy(w, document); return err }); err != nil {
 		return err
 	}
-	fmt.Fprintln(e.out, out)
+	fmt.Fprintln(e.text(), out)
 	if !stamp {
 		return nil
 	}
 	if err := o.write(out+".tst", token); err != nil {
 		return err
 	}
-	fmt.Fprintln(e.out, out+".tst")
+	fmt.Fprintln(e.text(), out+".tst")
 	return nil
 }
 

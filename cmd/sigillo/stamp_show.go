@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"sigillo/formats/cms"
@@ -64,7 +63,7 @@ func runStampShow(e env, args []string) int {
 		if *asJSON {
 			err = printJSON(e.out, s)
 		} else {
-			_, err = fmt.Fprint(e.out, s.text())
+			_, err = fmt.Fprint(e.text(), s.text())
 		}
 		if err != nil {
 			return failed(e, err)
@@ -176,23 +175,13 @@ func (s *shown) add(token []byte) error {
 		one.Accuracy = t.Info.Accuracy.String()
 	}
 	if t.Certificate != nil {
-		one.TSA = clean(t.Certificate.Subject.String())
+		one.TSA = clean(cms.ReadableName(t.Certificate.RawSubject))
 	}
 	if t.Info.Nonce != nil {
 		one.Nonce = t.Info.Nonce.String()
 	}
 	s.Stamps = append(s.Stamps, one)
 	return nil
-}
-
-// clean takes out of text that comes from a file what could drive a terminal.
-func clean(text string) string {
-	return strings.Map(func(c rune) rune {
-		if c < 0x20 || c == 0x7f || c >= 0x80 && c < 0xa0 {
-			return ' '
-		}
-		return c
-	}, text)
 }
 
 // text is for a person to read.

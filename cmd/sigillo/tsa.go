@@ -136,7 +136,7 @@ func printTimeStamping(e env, t vault.TimeStamping) error {
 	for _, s := range t.Clock.Sources {
 		fmt.Fprintf(e.out, "  %-8s %s, within %.6f s, %.0f s old (%s)\n", s.Name, s.State, s.Bound, s.Age, s.Address)
 	}
-	w := tabwriter.NewWriter(e.out, 0, 4, 2, ' ', 0)
+	w := tabwriter.NewWriter(e.text(), 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "UNIT\tSERIES\tKEY\tSTATE\tFROM\tTO\tSTAMPS\tNOTE")
 	for _, u := range t.Units {
 		note := u.Reason

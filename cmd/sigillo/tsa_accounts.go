@@ -82,7 +82,7 @@ func accountList(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 		if *asCSV {
 			return w.book.Summary(w.e.out)
 		}
-		t := tabwriter.NewWriter(w.e.out, 0, 4, 2, ' ', 0)
+		t := tabwriter.NewWriter(w.e.text(), 0, 4, 2, ' ', 0)
 		fmt.Fprintln(t, "ACCOUNT\tNAME\tSTATE\tUSED\tLEFT")
 		for _, a := range w.book.Accounts() {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", a.ID, a.Name, a.State, a.Used(), left(a))
@@ -111,7 +111,7 @@ func accountShow(*flag.FlagSet) func(context.Context, *accountWork) error {
 		if err != nil {
 			return err
 		}
-		return printAccount(w.e.out, a, credentials)
+		return printAccount(w.e.text(), a, credentials)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"sigillo/formats/ades"
 	"sigillo/formats/certpath"
+	"sigillo/formats/cms"
 )
 
 // objects collects what the report refers to, each once.
@@ -167,14 +168,14 @@ func name(c *x509.Certificate) string {
 	if c.Subject.CommonName != "" {
 		return printable(c.Subject.CommonName)
 	}
-	return printable(c.Subject.String())
+	return printable(cms.ReadableName(c.RawSubject))
 }
 
 func issuerName(c *x509.Certificate) string {
 	if c.Issuer.CommonName != "" {
 		return printable(c.Issuer.CommonName)
 	}
-	return printable(c.Issuer.String())
+	return printable(cms.ReadableName(c.RawIssuer))
 }
 
 func serial(c *x509.Certificate) string { return fmt.Sprintf("%x", c.SerialNumber) }

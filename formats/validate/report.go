@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -202,17 +203,26 @@ func (r Report) Exit() int { return r.Indication.rank() }
 
 func stamped(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// printable takes control characters out of text that comes from a file, so
-// that it cannot forge lines of a report or drive a terminal.
+// printable makes text that comes from a file fit for a report: what is not seen, or
+// turns the direction of reading, stands there by its number, so that it cannot forge
+// lines or names nor drive a terminal.
 func printable(s string) string {
-	out := strings.Map(func(c rune) rune {
-		if unicode.IsPrint(c) {
-			return c
-		}
-		return '?'
-	}, s)
-	if len(out) > 300 {
-		out = strings.ToValidUTF8(out[:300], "") + "…"
+	if len(s) > 300 {
+		s = strings.ToValidUTF8(s[:300], "") + "…"
 	}
-	return out
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if !strings.ContainsFunc(s, unseen) {
+		return s
+	}
+	var b strings.Builder
+	for _, c := range s {
+		if unseen(c) {
+			fmt.Fprintf(&b, "[U+%04X]", c)
+		} else {
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
 }
+
+func unseen(c rune) bool { return !unicode.IsGraphic(c) }

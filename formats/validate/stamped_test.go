@@ -90,9 +90,11 @@ func renewRecord(t testing.TB, file, _ []byte, e ades.Evidence, tsu *party, at t
 func rehashRecord(t testing.TB, file, doc []byte, e ades.Evidence, tsu *party, at time.Time) []byte {
 	r := must(must(ers.Parse(file)).WithEvidence(e))
 	return first(t, must(ers.PrepareHashTreeRenewal(ers.Renewal{Hash: crypto.SHA256}, []*ers.Record{r},
-		[][]ers.Document{{{Digest: func(h crypto.Hash) ([]byte, error) { d := h.New()
+		[][]ers.Document{{{Digest: func(h crypto.Hash) ([]byte, error) {
+			d := h.New()
 			d.Write(doc)
-			return d.Sum(nil), nil }}}})), tsu, at)
+			return d.Sum(nil), nil
+		}}}})), tsu, at)
 }
 
 // recordInTSD is an envelope whose evidence is a record.
