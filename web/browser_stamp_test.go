@@ -114,9 +114,22 @@ func TestStampInBrowser(t *testing.T) {
 	if !eval[bool](s, `performance.getEntriesByType("resource").every(e => e.name.startsWith(location.origin) || e.name.startsWith("data:"))`) {
 		t.Error("something was loaded from elsewhere")
 	}
+	s.turned(dir)
 	s.cancel(file)
 	if size := os.Getenv("SIGILLO_LARGE_FILE"); size != "" {
 		s.large(filepath.Join(dir, "large.bin"), size)
+	}
+}
+
+// turned stamps a file whose name hides what it is: the page shows how.
+func (s *stroll) turned(dir string) {
+	file := filepath.Join(dir, "fattura\u202efdp.exe")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.run("turned name", chromedp.SetUploadFiles("#stamp-file", []string{file}), chromedp.Click("#stamp button[type=submit]"), chromedp.WaitVisible("#stamp-result"))
+	if got := eval[string](s, `document.getElementById("result-file").textContent`); got != "fattura[U+202E]fdp.exe" {
+		s.t.Errorf("the file is shown as %q", got)
 	}
 }
 

@@ -57,6 +57,7 @@ type stampPageData struct {
 	Counts bool  // how many are left is known and told
 	Left   int64 // -1: they are not counted
 	Policy string
+	Base   string // of this server's addresses
 	State  string // of the clock
 }
 
@@ -69,7 +70,7 @@ var pageHashes = map[string]crypto.Hash{"sha256": crypto.SHA256, "sha384": crypt
 func (s *Server) newStampPage(c *fiber.Ctx) view {
 	s.ensureFormCookie(c)
 	p := s.cfg.Stamps.Publication(c.UserContext())
-	data := stampPageData{State: clockState(p),
+	data := stampPageData{State: clockState(p), Base: s.address(c),
 		Hashes: []stampHash{{"sha256", "SHA-256"}, {"sha384", "SHA-384"}, {"sha512", "SHA-512"}}}
 	data.Left, data.Counts = s.stampsLeft()
 	if len(p.Policies) > 0 {

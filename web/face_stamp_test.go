@@ -28,6 +28,13 @@ func TestStampPage(t *testing.T) {
 	if page := b.get("/stamp"); !strings.Contains(page.body, `id="stamp-left-count">7<`) || !strings.Contains(page.body, "static/stamp.js") {
 		t.Errorf("%s", page.body)
 	}
+	for lang, want := range map[string]string{"it": "JavaScript è spento", "en": "JavaScript is off"} {
+		page := b.get("/stamp", "Accept-Language", lang)
+		_, rest, _ := strings.Cut(page.body, "<noscript>")
+		if text, _, ok := strings.Cut(rest, "</noscript>"); !ok || !strings.Contains(text, want) || !strings.Contains(text, "sigillo stamp --url http://") || !strings.Contains(text, "openssl ts -query") {
+			t.Errorf("%s: without a script the page says %q", lang, text)
+		}
+	}
 	file := b.stampForm("sha256", pageDigest)
 	token, err := tokenOf(file.body)
 	if err != nil || file.Header.Get("Content-Type") != mediaStampReply || !strings.Contains(file.Header.Get("Content-Disposition"), ".tsr") {

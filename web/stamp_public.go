@@ -56,13 +56,18 @@ func (s *Server) hasPolicy(c *fiber.Ctx, name string) bool {
 func (s *Server) stampAbout(c *fiber.Ctx) error {
 	s.speakAsChosen(c)
 	data := newStampAbout(s.cfg.Stamps.Publication(c.UserContext()))
+	data.Base = s.address(c)
+	data.Page = s.cfg.StampPage != StampPageOff
+	return s.render(c, s.newView(c, "tsa", current(c).locale.T("tsa.title"), data))
+}
+
+// address is how the caller addresses this server.
+func (s *Server) address(c *fiber.Ctx) string {
 	scheme := "http"
 	if s.cfg.Secure || s.peerOf(c.Context()).tls {
 		scheme = "https"
 	}
-	data.Base = scheme + "://" + string(c.Request().Host())
-	data.Page = s.cfg.StampPage != StampPageOff
-	return s.render(c, s.newView(c, "tsa", current(c).locale.T("tsa.title"), data))
+	return scheme + "://" + string(c.Request().Host())
 }
 
 type stampAbout struct {

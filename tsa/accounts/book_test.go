@@ -414,6 +414,7 @@ func TestBadChanges(t *testing.T) {
 		"tiny rate":       {Rate: 1e-9},
 		"negative burst":  {Burst: -1},
 		"control":         {Name: "a\nb"},
+		"turned":          {Name: "a\u202eb"},
 		"long":            {Note: strings.Repeat("x", maxText+1)},
 		"policy":          {Policies: []asn1.ObjectIdentifier{{1}}},
 	} {

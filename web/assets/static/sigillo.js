@@ -1,6 +1,12 @@
 // What a form can't do by itself. Without this file every page still works.
 "use strict";
 
+// seen makes the name of a file fit to be shown: it may hold characters that are not
+// seen, or turn the direction of reading.
+function seen(name) {
+  return name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => "[U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0") + "]");
+}
+
 // The problem, when there is one, is the first thing to be read.
 (function () {
   const summary = document.querySelector("main > .summary");
@@ -43,7 +49,7 @@
     e.preventDefault();
     const limit = Number(form.dataset.limit);
     for (const file of input.files) {
-      if (file.size > limit) return stop(form.dataset.large.replace("{name}", file.name));
+      if (file.size > limit) return stop(form.dataset.large.replace("{name}", seen(file.name)));
     }
     problem.hidden = true;
     box.hidden = false;

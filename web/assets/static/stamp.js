@@ -78,7 +78,7 @@
   function show(answer, name, hash) {
     quiet();
     links.splice(0).forEach((url) => URL.revokeObjectURL(url));
-    $("result-file").textContent = name;
+    $("result-file").textContent = seen(name); // of sigillo.js
     $("result-time").textContent = answer.time;
     $("result-time").dateTime = answer.moment;
     $("result-serial").textContent = answer.serial;
