@@ -87,7 +87,9 @@ func (w *witnesses) beyond(end int64) int64 {
 }
 
 func (w *witnesses) options(a *Appliance) ledger.Options {
-	return ledger.Options{Index: a.index, ReadOnly: a.opt.Unattended, OnEvent: a.ledgerEvent, Known: w.known(), Lost: w.lost}
+	unverified, _ := ParseOID(a.Config.TSA.UnverifiedPolicy) // it was looked at when the configuration was read
+	return ledger.Options{Index: a.index, ReadOnly: a.opt.Unattended, OnEvent: a.ledgerEvent, Known: w.known(), Lost: w.lost,
+		Unverified: unverified}
 }
 
 // openLedger opens the record of time-stamps, unless entries are missing that others

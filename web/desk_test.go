@@ -26,24 +26,25 @@ type desk struct {
 	pki       *cmstest.PKI
 	tsu       *cmstest.Identity
 
-	mu        sync.Mutex
-	anonymous bool  // callers without credentials are served
-	err       error // of everything about the account
-	panics    bool
-	refusal   *cms.Refusal // instead of a stamp
-	before    error        // of an export that has not begun
-	within    error        // of one in its midst; with panics, a panic there
-	unlimited bool
-	left      int64
-	state     clock.State
-	verified  bool
-	caller    accounts.Caller // the last one, its password copied
-	under     string          // policy of the last address
-	account   string          // of the last AnswerFor
-	entries   []ledger.Entry
-	tokens    map[int64][]byte
-	query     ledger.Query
-	until     context.Context // that the last request was answered in
+	mu         sync.Mutex
+	anonymous  bool  // callers without credentials are served
+	err        error // of everything about the account
+	panics     bool
+	refusal    *cms.Refusal // instead of a stamp
+	before     error        // of an export that has not begun
+	within     error        // of one in its midst; with panics, a panic there
+	unlimited  bool
+	unverified int // which token is marked; 0: none
+	left       int64
+	state      clock.State
+	verified   bool
+	caller     accounts.Caller // the last one, its password copied
+	under      string          // policy of the last address
+	account    string          // of the last AnswerFor
+	entries    []ledger.Entry
+	tokens     map[int64][]byte
+	query      ledger.Query
+	until      context.Context // that the last request was answered in
 }
 
 const (
@@ -141,7 +142,7 @@ func (d *desk) stamp(ctx context.Context, request []byte) []byte {
 	d.left--
 	d.tokens[s.Serial] = s.Token
 	d.entries = append(d.entries, ledger.Entry{Seq: int64(len(d.entries) + 1), Unit: s.Unit, Serial: s.Serial, GenTime: s.GenTime,
-		Policy: s.Policy, Hash: r.Hash, Imprint: r.Imprint, Account: deskUser})
+		Policy: s.Policy, Hash: r.Hash, Imprint: r.Imprint, Account: deskUser, Unverified: len(d.entries) == d.unverified-1})
 	return front.Response(s.Token)
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -121,20 +122,21 @@ func wantsPage(c *fiber.Ctx) bool {
 
 // StampToken is one token of an account.
 type StampToken struct {
-	Seq    int64     `json:"seq" doc:"Place in the archive; pass the last one as after to go on"`
-	Unit   string    `json:"unit" doc:"Time-stamping unit that signed it"`
-	Serial string    `json:"serial" doc:"Serial number, decimal: it may have more digits than a JSON number holds"`
-	Time   time.Time `json:"time" doc:"As the token states it (genTime)"`
-	Policy string    `json:"policy" doc:"Object identifier of the policy"`
-	Hash   string    `json:"hash" doc:"Digest algorithm of the imprint"`
-	Digest string    `json:"digest" doc:"The imprint, in hexadecimal"`
-	Lot    string    `json:"lot,omitempty" doc:"Prepaid lot it was taken from"`
-	Token  string    `json:"token" doc:"Address of the token (.tst); .tsr for the answer it came in"`
+	Seq        int64     `json:"seq" doc:"Place in the archive; pass the last one as after to go on"`
+	Unit       string    `json:"unit" doc:"Time-stamping unit that signed it"`
+	Serial     string    `json:"serial" doc:"Serial number, decimal: it may have more digits than a JSON number holds"`
+	Time       time.Time `json:"time" doc:"As the token states it (genTime)"`
+	Policy     string    `json:"policy" doc:"Object identifier of the policy"`
+	Hash       string    `json:"hash" doc:"Digest algorithm of the imprint"`
+	Digest     string    `json:"digest" doc:"The imprint, in hexadecimal"`
+	Lot        string    `json:"lot,omitempty" doc:"Prepaid lot it was taken from"`
+	Unverified bool      `json:"unverified_clock,omitempty" doc:"By its policy nobody vouched for the time: for demonstration only"`
+	Token      string    `json:"token" doc:"Address of the token (.tst); .tsr for the answer it came in"`
 }
 
 // StampTokens is one page of a list of tokens.
 type StampTokens struct {
-	Unverified bool         `json:"unverified_clock" doc:"Nobody vouches for the time: for demonstration only"`
+	Unverified bool         `json:"unverified_clock" doc:"Nobody vouched for the time of one of them at least: for demonstration only"`
 	Tokens     []StampToken `json:"tokens"`
 	More       bool         `json:"more" doc:"There may be more: ask again with after"`
 }
@@ -144,7 +146,7 @@ func (s *Server) stampTokensOf(entries []ledger.Entry) []StampToken {
 	for _, e := range entries {
 		serial := strconv.FormatInt(e.Serial, 10)
 		out = append(out, StampToken{Seq: e.Seq, Unit: e.Unit, Serial: serial, Time: e.GenTime.UTC(), Policy: e.Policy.String(),
-			Hash: e.Hash.String(), Digest: hex.EncodeToString(e.Imprint), Lot: e.Lot,
+			Hash: e.Hash.String(), Digest: hex.EncodeToString(e.Imprint), Lot: e.Lot, Unverified: e.Unverified,
 			Token: tokensPath + "/" + url.PathEscape(e.Unit) + "/" + serial + ".tst"})
 	}
 	return out
@@ -167,7 +169,8 @@ func (s *Server) stampTokens(c *fiber.Ctx, caller accounts.Caller) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(StampTokens{Unverified: s.cfg.UnverifiedClock, Tokens: s.stampTokensOf(found), More: len(found) == q.Limit})
+	unverified := slices.ContainsFunc(found, func(e ledger.Entry) bool { return e.Unverified })
+	return c.JSON(StampTokens{Unverified: unverified, Tokens: s.stampTokensOf(found), More: len(found) == q.Limit})
 }
 
 // tokenQuery reads what is searched for.
@@ -196,7 +199,11 @@ func number(text string, limit int64) (int64, error) {
 	if text == "" {
 		return 0, nil
 	}
-	n, err := strconv.ParseInt(text, 0, 64)
+	digits, base := text, 10
+	if rest, ok := strings.CutPrefix(strings.ToLower(text), "0x"); ok {
+		digits, base = rest, 16
+	}
+	n, err := strconv.ParseInt(digits, base, 64)
 	if err == nil && (n < 1 || n > limit) {
 		err = strconv.ErrRange
 	}
@@ -244,9 +251,6 @@ func (s *Server) stampExport(c *fiber.Ctx, caller accounts.Caller, q ledger.Quer
 		}
 	}
 	name, media := "tokens", "text/csv; charset=utf-8; header=present"
-	if s.cfg.UnverifiedClock {
-		name += "-unverified-clock"
-	}
 	if format == ledger.Zip {
 		media = "application/zip"
 	}

@@ -95,12 +95,15 @@ func TestStampTokens(t *testing.T) {
 		q.Unit != "u" || !q.Newest || q.Limit != 100 {
 		t.Errorf("asked for %+v", q)
 	}
+	if decode[StampTokens](t, b.get("/tsa/account/tokens?serial=010", me...)); d.query.Serial != 10 {
+		t.Errorf("the serial number 010 is taken for %d", d.query.Serial)
+	}
 	decode[StampTokens](t, b.get("/tsa/account/tokens?from=2026-11-01T10:00:00%2B01:00", me...))
 	if got := d.query.From.UTC().Format(time.RFC3339); got != "2026-11-01T09:00:00Z" {
 		t.Errorf("from %s", got)
 	}
 	for _, bad := range []string{"digest=xyz", "digest=1", "serial=-1", "serial=x", "after=99999999999999999999", "limit=1001", "limit=0x", "from=yesterday",
-		"to=2026-13-01", "format=xml"} {
+		"to=2026-13-01", "format=xml", "serial=1_0", "serial=0b1"} {
 		if r := b.get("/tsa/account/tokens?"+bad, me...); r.StatusCode != 400 {
 			t.Errorf("%s: %d", bad, r.StatusCode)
 		}
@@ -119,8 +122,34 @@ func TestStampTokens(t *testing.T) {
 	}
 }
 
-// Exports are streamed; nobody gets one without credentials, and their name says
-// when nobody vouches for the time.
+// A token is marked by what the record says of its policy, not by the clock of today.
+func TestUnverifiedTokens(t *testing.T) {
+	t.Parallel()
+	for unverified, verified := range map[int]bool{0: false, 2: true} { // which token, and the clock now
+		d := newDesk(t)
+		d.unverified = unverified
+		b := build(t, withDesk(d, StampPageOff), func(c *Config) { c.UnverifiedClock = !verified }).browser()
+		me := basic(deskUser, deskPassword)
+		for i := range byte(3) {
+			b.stamp("/tsa", stampQuery(t, i), me...)
+		}
+		list := decode[StampTokens](t, b.get("/tsa/account/tokens", me...))
+		if list.Unverified != (unverified > 0) {
+			t.Errorf("token %d unverified: the list says %t", unverified, list.Unverified)
+		}
+		for i, token := range list.Tokens {
+			if token.Unverified != (i == unverified-1) {
+				t.Errorf("token %d unverified: %d is marked %t", unverified, i+1, token.Unverified)
+			}
+		}
+		page := b.get("/tsa/account", append(me, "Accept", "text/html")...)
+		if n := strings.Count(page.body, `tag warn">Unverified clock`); n != min(unverified, 1) {
+			t.Errorf("token %d unverified: %d marks on the page", unverified, n)
+		}
+	}
+}
+
+// Exports are streamed; nobody gets one without credentials.
 func TestStampExport(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -129,7 +158,7 @@ func TestStampExport(t *testing.T) {
 	me := basic(deskUser, deskPassword)
 	r := b.get("/tsa/account/tokens?format=csv", me...)
 	if r.StatusCode != 200 || strings.Count(r.body, "csv line\n") != 10_000 || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/csv") ||
-		!strings.Contains(r.Header.Get("Content-Disposition"), "tokens-unverified-clock.csv") {
+		!strings.Contains(r.Header.Get("Content-Disposition"), "tokens.csv") {
 		t.Errorf("%d %v, %d octets", r.StatusCode, r.Header, len(r.body))
 	}
 	if r := b.get("/tsa/account/tokens?format=zip", me...); r.Header.Get("Content-Type") != "application/zip" {

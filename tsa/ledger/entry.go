@@ -33,6 +33,9 @@ type Entry struct {
 	Token []byte
 	Certs [2]int
 
+	// Unverified says that Policy is [Options.Unverified], on what Lookup returns.
+	Unverified bool
+
 	segment int64 // first sequence number of the segment it is in
 	place   int64 // of its frame in the segment
 }

@@ -24,7 +24,8 @@ const MaxZip = 100_000
 // and go on with After, or export a shorter time. Newest is not for exports, and a
 // query or format that makes no sense is refused before as well (BadQuery).
 //
-//	csv         seq, unit, serial, gen_time, policy, hash, imprint, nonce, account, lot
+//	csv         seq, unit, serial, gen_time, policy, hash, imprint, nonce, account, lot,
+//	            unverified ("yes": nobody vouched for the time)
 //	accounting  account, lot, month, stamps
 //	zip         index.csv (as csv, and the file), tokens/….tst
 func (l *Ledger) Export(ctx context.Context, w io.Writer, q Query, f Format) (Exported, error) {
@@ -50,7 +51,7 @@ func (x *Exported) count(seq int64, limit int) {
 	x.More = limit > 0 && x.Entries == int64(limit)
 }
 
-var csvHead = []string{"seq", "unit", "serial", "gen_time", "policy", "hash", "imprint", "nonce", "account", "lot"}
+var csvHead = []string{"seq", "unit", "serial", "gen_time", "policy", "hash", "imprint", "nonce", "account", "lot", "unverified"}
 
 func (s *search) exportCSV(ctx context.Context, w io.Writer, files bool) (x Exported, err error) {
 	out := csv.NewWriter(w)
@@ -61,9 +62,13 @@ func (s *search) exportCSV(ctx context.Context, w io.Writer, files bool) (x Expo
 	_ = out.Write(head) // the error comes with Flush
 	line := make([]string, 0, len(head))
 	err = s.each(ctx, s.q.Limit, func(f *found) error {
+		policy, unverified := parseOID(f.policy), ""
+		if s.l.isUnverified(policy) {
+			unverified = "yes"
+		}
 		line = append(line[:0], strconv.FormatInt(f.seq, 10), plain(f.unit), strconv.FormatInt(f.serial, 10),
-			nanoTime(f.time).Format(time.RFC3339Nano), parseOID(f.policy).String(), f.hash.String(),
-			hex.EncodeToString(f.imprint), hex.EncodeToString(f.nonce), plain(string(f.account)), plain(string(f.lot)))
+			nanoTime(f.time).Format(time.RFC3339Nano), policy.String(), f.hash.String(),
+			hex.EncodeToString(f.imprint), hex.EncodeToString(f.nonce), plain(string(f.account)), plain(string(f.lot)), unverified)
 		if files {
 			line = append(line, tokenName(f))
 		}

@@ -47,6 +47,7 @@
 package ledger
 
 import (
+	"encoding/asn1"
 	"time"
 
 	"sigillo/store"
@@ -73,6 +74,9 @@ type Options struct {
 	Known []Head
 	// Lost are the entries whose loss was accepted. They are not missed any more.
 	Lost []Gap
+	// Unverified is the policy of tokens whose time nobody vouched for: what states it
+	// is marked in answers and exports; nil: nothing is.
+	Unverified asn1.ObjectIdentifier
 	// OnEvent is told what an operator should know. It is called by one goroutine
 	// at a time and must return soon. May be nil.
 	OnEvent func(Event)

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"encoding/asn1"
 	"errors"
 	"slices"
 	"sort"
@@ -42,7 +43,15 @@ type found struct {
 	segment, place int64
 }
 
-func (f *found) entry() Entry { return f.stored.entry(f.unit, f.segment, f.place) }
+func (s *search) entry(f *found) Entry {
+	e := f.stored.entry(f.unit, f.segment, f.place)
+	e.Unverified = s.l.isUnverified(e.Policy)
+	return e
+}
+
+func (l *Ledger) isUnverified(policy asn1.ObjectIdentifier) bool {
+	return len(l.o.Unverified) > 0 && l.o.Unverified.Equal(policy)
+}
 
 func (s *search) matches(e *stored, unit string) bool {
 	q := &s.q
@@ -67,7 +76,7 @@ func (l *Ledger) Lookup(ctx context.Context, q Query) ([]Entry, error) {
 	}
 	var list []Entry
 	err := s.each(ctx, q.Limit, func(f *found) error {
-		list = append(list, f.entry())
+		list = append(list, s.entry(f))
 		return nil
 	})
 	return list, err
@@ -258,7 +267,7 @@ func (s *search) newest(ctx context.Context) ([]Entry, error) {
 				if f.seq > upper {
 					return errEnough
 				}
-				if part = append(part, f.entry()); len(part) > 2*s.q.Limit {
+				if part = append(part, s.entry(f)); len(part) > 2*s.q.Limit {
 					part = append(part[:0], part[len(part)-s.q.Limit:]...)
 				}
 				return nil
@@ -277,7 +286,7 @@ func (s *search) newest(ctx context.Context) ([]Entry, error) {
 		return list, nil
 	}
 	err := s.rows(ctx, true, func(f *found) error {
-		if list = append(list, f.entry()); len(list) == s.q.Limit {
+		if list = append(list, s.entry(f)); len(list) == s.q.Limit {
 			return errEnough
 		}
 		return nil
@@ -296,7 +305,7 @@ func (l *Ledger) Each(ctx context.Context, q Query, visit func(e Entry, token fu
 	s := l.search(q)
 	defer s.r.close()
 	return s.each(ctx, q.Limit, func(f *found) error {
-		return visit(f.entry(), func() ([]byte, error) { return s.r.whole(f.stored) })
+		return visit(s.entry(f), func() ([]byte, error) { return s.r.whole(f.stored) })
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/asn1"
 	"encoding/csv"
 	"io"
 	"path/filepath"
@@ -292,6 +293,39 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// Tokens are marked by the policy that they state, whatever the clock is now.
+func TestUnverified(t *testing.T) {
+	t.Parallel()
+	none := asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 99999, 99}
+	l := openTest(t, filepath.Join(quickDir(t), "ledger"), Options{Unverified: none})
+	for n := range int64(4) {
+		e := mixed(n + 1)
+		if n%2 == 1 {
+			e.Policy = none
+		}
+		put(t, l, e)
+	}
+	for _, q := range []Query{{}, {Newest: true}} {
+		list, err := l.Lookup(t.Context(), q)
+		if err != nil || len(list) != 4 {
+			t.Fatal(list, err)
+		}
+		for _, e := range list {
+			if e.Unverified != (e.Seq%2 == 0) {
+				t.Errorf("entry %d under %v: %t", e.Seq, e.Policy, e.Unverified)
+			}
+		}
+	}
+	var out bytes.Buffer
+	if _, err := l.Export(t.Context(), &out, Query{}, CSV); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(&out).ReadAll()
+	if err != nil || len(lines) != 5 || lines[0][10] != "unverified" || lines[1][10] != "" || lines[2][10] != "yes" {
+		t.Error(lines, err)
+	}
+}
+
 func checkZip(t *testing.T, data []byte, want []int64) {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
@@ -307,7 +341,7 @@ func checkZip(t *testing.T, data []byte, want []int64) {
 		t.Fatal(lines, err)
 	}
 	for i, n := range want {
-		f, err := z.Open(lines[i+1][10])
+		f, err := z.Open(lines[i+1][11])
 		if err != nil {
 			t.Fatal(err)
 		}
