@@ -84,13 +84,13 @@ func verifyJournals(ctx context.Context, e env, a *appliance.Appliance, keys map
 }
 
 func printJournal(e env, name string, r audit.Report) {
-	state := "intact"
+	state := say("intatto", "intact")
 	if len(r.Problems) > 0 {
-		state = "BROKEN"
+		state = say("ROTTO", "BROKEN")
 	}
-	fmt.Fprintf(e.out, "%s journal: %s, %d entries, %d checkpoints\n", name, state, r.Entries, r.Checkpoints)
+	fmt.Fprintf(e.text(), say("giornale %s: %s, %d voci, %d testate firmate\n", "%s journal: %s, %d entries, %d checkpoints\n"), name, state, r.Entries, r.Checkpoints)
 	for _, p := range r.Problems {
-		fmt.Fprintf(e.out, "  entry %d: %s: %s\n", p.Seq, p.Kind, p.Text)
+		fmt.Fprintf(e.text(), say("  voce", "  entry")+" %d: %s: %s\n", p.Seq, p.Kind, p.Text)
 	}
 }
 

@@ -163,6 +163,6 @@ func optionsFirst(fs *flag.FlagSet, args []string) []string {
 
 // failed tells the user and gives the exit code.
 func failed(e env, err error) int {
-	fmt.Fprintln(e.err, "sigillo:", err)
+	fmt.Fprintln(e.err, "sigillo:", reason(err))
 	return exitFailed
 }

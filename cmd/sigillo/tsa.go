@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os/user"
@@ -19,31 +18,33 @@ import (
 )
 
 // tsaCommands are the words after `sigillo tsa`.
-var tsaCommands = []command{
-	{name: "status", args: "[--json]", help: "the clock, the units and what they did", run: tsaStatus},
-	{name: "start", args: "[UNIT…]", help: "start units, with the passphrase; all that are ready if none is named", run: tsaStart},
-	{name: "stop", args: "UNIT --reason TEXT", help: "stop a unit", run: tsaStop},
-	{name: "new-unit", args: "[--series S] [--key p256]", help: "make a unit's key and certificate and start it", run: tsaNewUnit},
-	{name: "retire", args: "UNIT --reason TEXT", help: "end a unit for good and destroy its key", run: tsaRetire},
-	{name: "lift", help: "lift the stop of the clock", run: tsaLift},
-	{name: "passphrase", help: "replace the passphrase of the time-stamping service", run: tsaPassphrase},
-	{name: "account", args: "list|add|buy|password …", help: "customers, their credentials and lots", run: tsaAccount},
-	{name: "find", args: "[--digest HEX] [--serial N] …", help: "look up tokens in the archive", run: tsaFind},
-	{name: "export", args: "--format csv|accounting|zip …", help: "write tokens or accounts of the archive", run: tsaExport},
-	{name: "verify", help: "check the whole record of time-stamps", run: tsaVerify},
-	{name: "accept-loss", args: "--reason TEXT", help: "go on without time-stamps that are lost for good", run: tsaAcceptLoss},
+func tsaCommands() []command {
+	return []command{
+		{name: "status", args: "[--json]", help: say("l'orologio, le unità e che cosa hanno fatto", "the clock, the units and what they did"), run: tsaStatus},
+		{name: "start", args: say("[UNITÀ…]", "[UNIT…]"), help: say("avvia le unità, con la passphrase; tutte quelle pronte se non se ne nomina", "start units, with the passphrase; all that are ready if none is named"), run: tsaStart},
+		{name: "stop", args: say("UNITÀ --reason TESTO", "UNIT --reason TEXT"), help: say("ferma un'unità", "stop a unit"), run: tsaStop},
+		{name: "new-unit", args: "[--series S] [--key p256]", help: say("crea chiave e certificato di un'unità e la avvia", "make a unit's key and certificate and start it"), run: tsaNewUnit},
+		{name: "retire", args: say("UNITÀ --reason TESTO", "UNIT --reason TEXT"), help: say("chiude un'unità per sempre e ne distrugge la chiave", "end a unit for good and destroy its key"), run: tsaRetire},
+		{name: "lift", help: say("toglie il fermo dell'orologio", "lift the stop of the clock"), run: tsaLift},
+		{name: "passphrase", help: say("cambia la passphrase del servizio di marcatura", "replace the passphrase of the time-stamping service"), run: tsaPassphrase},
+		{name: "account", args: "list|add|buy|password …", help: say("clienti, credenziali e lotti", "customers, their credentials and lots"), run: tsaAccount},
+		{name: "find", args: "[--digest HEX] [--serial N] …", help: say("cerca marche nell'archivio", "look up tokens in the archive"), run: tsaFind},
+		{name: "export", args: "--format csv|accounting|zip …", help: say("scrive marche o consumi dall'archivio", "write tokens or accounts of the archive"), run: tsaExport},
+		{name: "verify", help: say("controlla tutto il registro delle marche", "check the whole record of time-stamps"), run: tsaVerify},
+		{name: "accept-loss", args: say("--reason TESTO", "--reason TEXT"), help: say("prosegue senza le marche perdute per sempre", "go on without time-stamps that are lost for good"), run: tsaAcceptLoss},
+	}
 }
 
 func runTSA(ctx context.Context, e env, args []string) int {
 	if len(args) > 0 {
-		for _, c := range tsaCommands {
+		for _, c := range tsaCommands() {
 			if c.name == args[0] {
 				return c.run(ctx, e, args[1:])
 			}
 		}
 	}
-	fmt.Fprint(e.err, "usage: sigillo tsa COMMAND [--dir DIR] [--operator NAME] …\n\n")
-	for _, c := range tsaCommands {
+	fmt.Fprint(e.err, say("uso: sigillo tsa COMANDO [--dir CARTELLA] [--operator NOME] …\n\n", "usage: sigillo tsa COMMAND [--dir DIR] [--operator NAME] …\n\n"))
+	for _, c := range tsaCommands() {
 		fmt.Fprintf(e.err, "  %-42s %s\n", c.name+" "+c.args, c.help)
 	}
 	return exitUsage
@@ -57,8 +58,8 @@ type tsaFlags struct {
 
 func newTSAFlags(e env, name string) tsaFlags {
 	fs := flags(e, "tsa "+name)
-	return tsaFlags{FlagSet: fs, dir: dirFlag(fs), operator: fs.String("operator", operator(), "who acts, for the journal"),
-		reason: fs.String("reason", "", "why, for the journal")}
+	return tsaFlags{FlagSet: fs, dir: dirFlag(fs), operator: fs.String("operator", operator(), say("chi agisce, per il giornale", "who acts, for the journal")),
+		reason: fs.String("reason", "", say("perché, per il giornale", "why, for the journal"))}
 }
 
 // operator is the user of the machine who typed the command.
@@ -88,21 +89,21 @@ func (f tsaFlags) beside(ctx context.Context, e env, args []string, do func(*app
 
 // consent asks for the passphrase of the time-stamping service.
 func (f tsaFlags) consent(e env) (vault.Consent, error) {
-	p, err := askPassword(e, bufio.NewReader(e.in), "Passphrase of the time-stamping service: ")
+	p, err := askPassword(e, bufio.NewReader(e.in), say("Passphrase del servizio di marcatura: ", "Passphrase of the time-stamping service: "))
 	return vault.Consent{Operator: *f.operator, Passphrase: p}, err
 }
 
 // unit is the one unit that is named on the command line.
 func (f tsaFlags) unit() (string, error) {
 	if f.NArg() != 1 {
-		return "", errors.New("name one unit, such as tsu-1; `sigillo tsa status` lists them")
+		return "", tell("indicare un'unità, come tsu-1; `sigillo tsa status` le elenca", "name one unit, such as tsu-1; `sigillo tsa status` lists them")
 	}
 	return f.Arg(0), nil
 }
 
 func tsaStatus(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "status")
-	asJSON := f.Bool("json", false, "as JSON")
+	asJSON := f.Bool("json", false, say("in JSON", "as JSON"))
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		t, err := a.Vault.TimeStamping(ctx)
 		if err != nil {
@@ -116,35 +117,36 @@ func tsaStatus(ctx context.Context, e env, args []string) int {
 }
 
 func printTimeStamping(e env, t vault.TimeStamping) error {
+	out := e.text()
 	if t.Fault != "" {
-		fmt.Fprintln(e.out, "FAULT     ", t.Fault)
+		fmt.Fprintln(out, say("GUASTO    ", "FAULT     "), t.Fault)
 		return nil // the vault has neither clock nor units then
 	}
 	if !t.LockedUntil.IsZero() {
-		fmt.Fprintf(e.out, "passphrase locked until %s after wrong ones; a service that is running is not touched by that\n", t.LockedUntil.Local().Format(time.DateTime))
+		fmt.Fprintf(out, say("passphrase bloccata fino alle %s dopo tentativi sbagliati; un servizio in funzione non ne risente\n", "passphrase locked until %s after wrong ones; a service that is running is not touched by that\n"), t.LockedUntil.Local().Format(time.DateTime))
 	}
-	fmt.Fprintf(e.out, "clock      %s", t.Clock.State)
+	fmt.Fprintf(out, say("orologio   %s", "clock      %s"), t.Clock.State)
 	if t.Clock.Mode == clock.Unverified {
-		fmt.Fprint(e.out, " (UNVERIFIED: for demonstration only)")
+		fmt.Fprint(out, say(" (NON VERIFICATO: solo a dimostrazione)", " (UNVERIFIED: for demonstration only)"))
 	} else {
-		fmt.Fprintf(e.out, ", within %.6f s of UTC, %.3f s declared", t.Clock.Bound, t.Clock.Budget)
+		fmt.Fprintf(out, say(", entro %.6f s da UTC, dichiarati %.3f s", ", within %.6f s of UTC, %.3f s declared"), t.Clock.Bound, t.Clock.Budget)
 	}
 	if t.Clock.Reason != "" {
-		fmt.Fprint(e.out, ": ", t.Clock.Reason)
+		fmt.Fprint(out, ": ", t.Clock.Reason)
 	}
-	fmt.Fprintln(e.out)
+	fmt.Fprintln(out)
 	for _, s := range t.Clock.Sources {
-		fmt.Fprintf(e.out, "  %-8s %s, within %.6f s, %.0f s old (%s)\n", s.Name, s.State, s.Bound, s.Age, s.Address)
+		fmt.Fprintf(out, say("  %-8s %s, entro %.6f s, di %.0f s fa (%s)\n", "  %-8s %s, within %.6f s, %.0f s old (%s)\n"), s.Name, s.State, s.Bound, s.Age, s.Address)
 	}
-	w := tabwriter.NewWriter(e.text(), 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "UNIT\tSERIES\tKEY\tSTATE\tFROM\tTO\tSTAMPS\tNOTE")
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, say("UNITÀ\tSERIE\tCHIAVE\tSTATO\tDAL\tAL\tMARCHE\tNOTE", "UNIT\tSERIES\tKEY\tSTATE\tFROM\tTO\tSTAMPS\tNOTE"))
 	for _, u := range t.Units {
 		note := u.Reason
 		switch {
 		case u.Current:
-			note = "stamps now"
+			note = say("marca adesso", "stamps now")
 		case u.State == vault.UnitActive && !u.Serving:
-			note = "waits for the passphrase: sigillo tsa start"
+			note = say("attende la passphrase: sigillo tsa start", "waits for the passphrase: sigillo tsa start")
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", u.Name, u.Series, u.Type, u.State, day(u.From), day(u.To), u.Stamps, note)
 	}
@@ -173,7 +175,7 @@ func tsaStart(ctx context.Context, e env, args []string) int {
 				}
 			}
 			if len(names) == 0 {
-				return errors.New("no unit waits to be started")
+				return tell("nessuna unità attende l'avvio", "no unit waits to be started")
 			}
 		}
 		consent, err := f.consent(e)
@@ -188,7 +190,7 @@ func tsaStart(ctx context.Context, e env, args []string) int {
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-			fmt.Fprintf(e.out, "%s is %s until %s\n", u.Name, u.State, day(u.To))
+			fmt.Fprintf(e.text(), say("%s: %s fino al %s\n", "%s is %s until %s\n"), u.Name, u.State, day(u.To))
 		}
 		return nil
 	})
@@ -203,7 +205,7 @@ func tsaStop(ctx context.Context, e env, args []string) int {
 		}
 		u, err := a.Vault.StopUnit(ctx, name, *f.operator, *f.reason)
 		if err == nil {
-			fmt.Fprintf(e.out, "%s is %s\n", u.Name, u.State)
+			fmt.Fprintf(e.text(), say("%s: %s\n", "%s is %s\n"), u.Name, u.State)
 		}
 		return err
 	})
@@ -211,8 +213,8 @@ func tsaStop(ctx context.Context, e env, args []string) int {
 
 func tsaNewUnit(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "new-unit")
-	series := f.String("series", "", "row of units it belongs to, as the policies name it (default: the first policy's)")
-	key := f.String("key", "", "p256, p384, rsa2048, rsa3072, rsa4096 or ed25519 (default: as configured)")
+	series := f.String("series", "", say("serie a cui appartiene, come la chiamano le politiche (altrimenti quella della prima)", "row of units it belongs to, as the policies name it (default: the first policy's)"))
+	key := f.String("key", "", say("p256, p384, rsa2048, rsa3072, rsa4096 o ed25519 (altrimenti come configurato)", "p256, p384, rsa2048, rsa3072, rsa4096 or ed25519 (default: as configured)"))
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		consent, err := f.consent(e)
 		if err != nil {
@@ -220,7 +222,7 @@ func tsaNewUnit(ctx context.Context, e env, args []string) int {
 		}
 		u, err := a.NewStampUnit(ctx, *series, hsm.KeyType(*key), consent)
 		if err == nil {
-			fmt.Fprintf(e.out, "%s is %s from %s to %s\n", u.Name, u.State, day(u.From), day(u.To))
+			fmt.Fprintf(e.text(), say("%s: %s dal %s al %s\n", "%s is %s from %s to %s\n"), u.Name, u.State, day(u.From), day(u.To))
 		}
 		return err
 	})
@@ -239,7 +241,7 @@ func tsaRetire(ctx context.Context, e env, args []string) int {
 		}
 		u, err := a.Vault.RetireUnit(ctx, name, *f.reason, consent)
 		if err == nil {
-			fmt.Fprintf(e.out, "%s is %s; its key is destroyed\n", u.Name, u.State)
+			fmt.Fprintf(e.text(), say("%s: %s; la sua chiave è distrutta\n", "%s is %s; its key is destroyed\n"), u.Name, u.State)
 		}
 		return err
 	})
@@ -255,7 +257,7 @@ func tsaLift(ctx context.Context, e env, args []string) int {
 		if err := a.Vault.LiftClock(ctx, consent); err != nil {
 			return err
 		}
-		fmt.Fprintln(e.out, "the stop of the clock is lifted")
+		fmt.Fprintln(e.out, say("il fermo dell'orologio è tolto", "the stop of the clock is lifted"))
 		return nil
 	})
 }
@@ -264,32 +266,32 @@ func tsaPassphrase(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "passphrase")
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		in := bufio.NewReader(e.in)
-		old, err := askPassword(e, in, "Present passphrase: ")
+		old, err := askPassword(e, in, say("Passphrase attuale: ", "Present passphrase: "))
 		if err != nil {
 			return err
 		}
-		fresh, err := askPassword(e, in, "New passphrase: ")
+		fresh, err := askPassword(e, in, say("Nuova passphrase: ", "New passphrase: "))
 		if err != nil {
 			return err
 		}
-		again, err := askPassword(e, in, "New passphrase again: ")
+		again, err := askPassword(e, in, say("Di nuovo la nuova passphrase: ", "New passphrase again: "))
 		if err != nil {
 			return err
 		}
 		defer clear(again)
 		if !bytes.Equal(fresh, again) {
-			return errors.New("the two are not the same; nothing was changed")
+			return tell("le due non sono uguali; nulla è cambiato", "the two are not the same; nothing was changed")
 		}
 		file, err := a.ReplacePassphrase(ctx, *f.operator, old, fresh)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(e.out, "the passphrase is replaced")
+		fmt.Fprintln(e.out, say("la passphrase è cambiata", "the passphrase is replaced"))
 		switch kept := a.Config.TSA.PassphraseFile; {
 		case file != "":
-			fmt.Fprintln(e.out, "and so is the file that starts the units by itself:", file)
+			fmt.Fprintln(e.out, say("e anche il file che avvia da sé le unità:", "and so is the file that starts the units by itself:"), file)
 		case kept != "":
-			fmt.Fprintf(e.out, "%s is not there and was not written: units are started with `sigillo tsa start`\n", kept)
+			fmt.Fprintf(e.out, say("%s non c'è e non è stato scritto: le unità si avviano con `sigillo tsa start`\n", "%s is not there and was not written: units are started with `sigillo tsa start`\n"), kept)
 		}
 		return nil
 	})

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/asn1"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,25 +32,29 @@ type accountWork struct {
 	args  []string
 }
 
-var accountCommands = []accountCommand{
-	{"list", "[--csv]", "all accounts and what they have left", accountList},
-	{"show", "ID", "terms, credentials and lots of an account", accountShow},
-	{"add", "ID --name NAME [--unlimited] …", "make an account", accountAdd},
-	{"terms", "ID --rate 50 …", "change terms of an account; what is not named stays", accountTerms},
-	{"buy", "ID QUANTITY [--expires DAY] [--note TEXT]", "book a prepaid lot", accountBuy},
-	{"cancel", "ID LOT --reason TEXT", "void what is left of a lot", accountCancel},
-	{"password", "ID USERNAME", "make a user name and password for HTTP Basic", accountPassword},
-	{"token", "ID NAME", "make a bearer token", accountToken},
-	{"certificate", "ID FILE.pem [--key]", "know an account by its TLS client certificate, or key", accountCertificate},
-	{"revoke", "ID CREDENTIAL", "end a credential", accountRevoke},
-	{"suspend", "ID --reason TEXT", "refuse all requests of an account", reasoned((*accounts.Book).Suspend)},
-	{"resume", "ID --reason TEXT", "end a suspension", reasoned((*accounts.Book).Resume)},
-	{"close", "ID --reason TEXT", "end an account for good", reasoned((*accounts.Book).CloseAccount)},
-	{"report", "[--from DAY] [--to DAY]", "what was used, by account, month and lot, as CSV", accountReport},
+// accountCommands are the words after `sigillo tsa account`.
+func accountCommands() []accountCommand {
+	why := say("ID --reason TESTO", "ID --reason TEXT")
+	return []accountCommand{
+		{"list", "[--csv]", say("tutti gli account e che cosa hanno ancora", "all accounts and what they have left"), accountList},
+		{"show", "ID", say("condizioni, credenziali e lotti di un account", "terms, credentials and lots of an account"), accountShow},
+		{"add", say("ID --name NOME [--unlimited] …", "ID --name NAME [--unlimited] …"), say("crea un account", "make an account"), accountAdd},
+		{"terms", "ID --rate 50 …", say("cambia le condizioni; quel che non si nomina resta", "change terms of an account; what is not named stays"), accountTerms},
+		{"buy", say("ID QUANTITÀ [--expires GIORNO] [--note TESTO]", "ID QUANTITY [--expires DAY] [--note TEXT]"), say("registra un lotto prepagato", "book a prepaid lot"), accountBuy},
+		{"cancel", say("ID LOTTO --reason TESTO", "ID LOT --reason TEXT"), say("annulla quel che resta di un lotto", "void what is left of a lot"), accountCancel},
+		{"password", say("ID UTENTE", "ID USERNAME"), say("crea nome utente e password (HTTP Basic)", "make a user name and password for HTTP Basic"), accountPassword},
+		{"token", say("ID NOME", "ID NAME"), say("crea un token di accesso (Bearer)", "make a bearer token"), accountToken},
+		{"certificate", "ID FILE.pem [--key]", say("riconosce un account dal certificato client TLS, o dalla chiave", "know an account by its TLS client certificate, or key"), accountCertificate},
+		{"revoke", say("ID CREDENZIALE", "ID CREDENTIAL"), say("chiude una credenziale", "end a credential"), accountRevoke},
+		{"suspend", why, say("rifiuta tutte le richieste di un account", "refuse all requests of an account"), reasoned((*accounts.Book).Suspend)},
+		{"resume", why, say("toglie una sospensione", "end a suspension"), reasoned((*accounts.Book).Resume)},
+		{"close", why, say("chiude un account per sempre", "end an account for good"), reasoned((*accounts.Book).CloseAccount)},
+		{"report", say("[--from GIORNO] [--to GIORNO]", "[--from DAY] [--to DAY]"), say("che cosa si è usato, per account, mese e lotto, in CSV", "what was used, by account, month and lot, as CSV"), accountReport},
+	}
 }
 
 func tsaAccount(ctx context.Context, e env, args []string) int {
-	for _, c := range accountCommands {
+	for _, c := range accountCommands() {
 		if len(args) == 0 || c.name != args[0] {
 			continue
 		}
@@ -61,8 +64,8 @@ func tsaAccount(ctx context.Context, e env, args []string) int {
 			return do(ctx, &accountWork{e: e, a: a, book: a.Customers, actor: *f.operator, args: f.Args()})
 		})
 	}
-	fmt.Fprint(e.err, "usage: sigillo tsa account COMMAND [--dir DIR] [--operator NAME] …\n\n")
-	for _, c := range accountCommands {
+	fmt.Fprint(e.err, say("uso: sigillo tsa account COMANDO [--dir CARTELLA] [--operator NOME] …\n\n", "usage: sigillo tsa account COMMAND [--dir DIR] [--operator NAME] …\n\n"))
+	for _, c := range accountCommands() {
 		fmt.Fprintf(e.err, "  %-52s %s\n", c.name+" "+c.args, c.help)
 	}
 	return exitUsage
@@ -71,19 +74,19 @@ func tsaAccount(ctx context.Context, e env, args []string) int {
 // need checks the number of arguments and says which they are.
 func (w *accountWork) need(what ...string) error {
 	if len(w.args) != len(what) {
-		return fmt.Errorf("give %s", strings.Join(what, " and "))
+		return tell("indicare "+strings.Join(what, " e "), "give "+strings.Join(what, " and "))
 	}
 	return nil
 }
 
 func accountList(fs *flag.FlagSet) func(context.Context, *accountWork) error {
-	asCSV := fs.Bool("csv", false, "as CSV")
+	asCSV := fs.Bool("csv", false, say("in CSV", "as CSV"))
 	return func(_ context.Context, w *accountWork) error {
 		if *asCSV {
 			return w.book.Summary(w.e.out)
 		}
 		t := tabwriter.NewWriter(w.e.text(), 0, 4, 2, ' ', 0)
-		fmt.Fprintln(t, "ACCOUNT\tNAME\tSTATE\tUSED\tLEFT")
+		fmt.Fprintln(t, say("ACCOUNT\tNOME\tSTATO\tUSATE\tRIMASTE", "ACCOUNT\tNAME\tSTATE\tUSED\tLEFT"))
 		for _, a := range w.book.Accounts() {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", a.ID, a.Name, a.State, a.Used(), left(a))
 		}
@@ -95,12 +98,12 @@ func left(a *accounts.Account) string {
 	if n := a.Left(); n != accounts.Unlimited {
 		return strconv.FormatInt(n, 10)
 	}
-	return "unlimited"
+	return say("illimitate", "unlimited")
 }
 
 func accountShow(*flag.FlagSet) func(context.Context, *accountWork) error {
 	return func(ctx context.Context, w *accountWork) error {
-		if err := w.need("the account's ID"); err != nil {
+		if err := w.need(say("l'ID dell'account", "the account's ID")); err != nil {
 			return err
 		}
 		a, err := w.book.Account(w.args[0])
@@ -117,48 +120,57 @@ func accountShow(*flag.FlagSet) func(context.Context, *accountWork) error {
 
 func printAccount(out io.Writer, a *accounts.Account, credentials []accounts.Credential) error {
 	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(t, "account\t%s (%s)\nname\t%s\nused\t%d\nleft\t%s\n", a.ID, a.State, a.Name, a.Used(), left(a))
+	fmt.Fprintf(t, say("account\t%s (%s)\nnome\t%s\nusate\t%d\nrimaste\t%s\n", "account\t%s (%s)\nname\t%s\nused\t%d\nleft\t%s\n"), a.ID, a.State, a.Name, a.Used(), left(a))
 	if a.Rate > 0 {
-		fmt.Fprintf(t, "rate\t%g a second, %g at once\n", a.Rate, a.AtOnce())
+		fmt.Fprintf(t, say("ritmo\t%g al secondo, %g insieme\n", "rate\t%g a second, %g at once\n"), a.Rate, a.AtOnce())
 	}
 	for _, n := range a.Networks {
-		fmt.Fprintf(t, "network\t%v\n", n)
+		fmt.Fprintf(t, say("rete\t%v\n", "network\t%v\n"), n)
 	}
 	for _, p := range a.Policies {
-		fmt.Fprintf(t, "policy\t%v\n", p)
+		fmt.Fprintf(t, say("politica\t%v\n", "policy\t%v\n"), p)
 	}
 	if a.Note != "" {
-		fmt.Fprintf(t, "note\t%s\n", a.Note)
+		fmt.Fprintf(t, say("nota\t%s\n", "note\t%s\n"), a.Note)
 	}
 	for _, c := range credentials {
-		fmt.Fprintf(t, "credential\t%s\t%s %s%s%s\n", c.ID, c.Kind, c.Name, until(", good until ", c.Expires), until(", revoked ", c.Revoked))
+		fmt.Fprintf(t, say("credenziale", "credential")+"\t%s\t%s %s%s%s\n", c.ID, c.Kind, c.Name, lastDay(say(", vale fino al ", ", good until "), c.Expires), on(say(", revocata il ", ", revoked "), c.Revoked))
 	}
 	for _, l := range a.Lots() {
-		fmt.Fprintf(t, "lot\t%s\t%d of %d used%s%s %s\n", l.ID, l.Used, l.Quantity, until(", lapses ", l.Expires), until(", cancelled ", l.Cancelled), l.Note)
+		fmt.Fprintf(t, say("lotto\t%s\t%d di %d usate%s%s %s\n", "lot\t%s\t%d of %d used%s%s %s\n"), l.ID, l.Used, l.Quantity, lastDay(say(", usabile fino al ", ", good until "), l.Expires), on(say(", annullato il ", ", cancelled "), l.Cancelled), l.Note)
 	}
 	return t.Flush()
 }
 
-func until(words string, t time.Time) string {
+func on(words string, t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return words + t.Format(time.DateOnly)
+	return words + t.UTC().Format(time.DateOnly)
+}
+
+// lastDay is the last day (UTC) in which there is a moment before t, when something
+// ends: the day that was given for it.
+func lastDay(words string, t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return on(words, t.Add(-1))
 }
 
 // termFlags are the flags for the terms of an account. What is not named on the
 // command line stays as it is in before.
 func termFlags(fs *flag.FlagSet) func(before accounts.Terms) (accounts.Terms, error) {
 	var t accounts.Terms
-	fs.StringVar(&t.Name, "name", "", "name of the customer")
-	fs.BoolVar(&t.Unlimited, "unlimited", false, "stamps are not counted against lots")
-	fs.Float64Var(&t.Rate, "rate", 0, "stamps a second in the long run; 0: no limit")
-	fs.Int64Var(&t.Burst, "burst", 0, "stamps at once; 0: one second's worth")
-	fs.Int64Var(&t.Low, "low", 0, "tell the operator when so many are left")
-	fs.StringVar(&t.Note, "note", "", "for people")
-	fs.BoolVar(&t.ByNetwork, "by-network", false, "coming from one of the networks is enough")
-	networks := fs.String("networks", "", "networks it may come from, such as 192.0.2.0/24,2001:db8::/32; empty: all")
-	policies := fs.String("policies", "", "object identifiers of the policies it may ask for; empty: all")
+	fs.StringVar(&t.Name, "name", "", say("nome del cliente", "name of the customer"))
+	fs.BoolVar(&t.Unlimited, "unlimited", false, say("le marche non si contano sui lotti", "stamps are not counted against lots"))
+	fs.Float64Var(&t.Rate, "rate", 0, say("marche al secondo, alla lunga; 0: senza limite", "stamps a second in the long run; 0: no limit"))
+	fs.Int64Var(&t.Burst, "burst", 0, say("marche insieme; 0: quelle di un secondo", "stamps at once; 0: one second's worth"))
+	fs.Int64Var(&t.Low, "low", 0, say("avvisa l'operatore quando ne restano tante", "tell the operator when so many are left"))
+	fs.StringVar(&t.Note, "note", "", say("per le persone", "for people"))
+	fs.BoolVar(&t.ByNetwork, "by-network", false, say("basta venire da una delle reti", "coming from one of the networks is enough"))
+	networks := fs.String("networks", "", say("reti da cui può venire, come 192.0.2.0/24,2001:db8::/32; vuoto: tutte", "networks it may come from, such as 192.0.2.0/24,2001:db8::/32; empty: all"))
+	policies := fs.String("policies", "", say("OID delle politiche che può chiedere; vuoto: tutte", "object identifiers of the policies it may ask for; empty: all"))
 	return func(before accounts.Terms) (out accounts.Terms, err error) {
 		out = before
 		take := map[string]func(){
@@ -199,7 +211,7 @@ func identifiers(list []string) (out []asn1.ObjectIdentifier, err error) {
 func accountAdd(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 	terms := termFlags(fs)
 	return func(ctx context.Context, w *accountWork) error {
-		if err := w.need("the account's ID"); err != nil {
+		if err := w.need(say("l'ID dell'account", "the account's ID")); err != nil {
 			return err
 		}
 		t, err := terms(accounts.Terms{})
@@ -213,7 +225,7 @@ func accountAdd(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 func accountTerms(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 	terms := termFlags(fs)
 	return func(ctx context.Context, w *accountWork) error {
-		if err := w.need("the account's ID"); err != nil {
+		if err := w.need(say("l'ID dell'account", "the account's ID")); err != nil {
 			return err
 		}
 		a, err := w.book.Account(w.args[0])
@@ -228,23 +240,27 @@ func accountTerms(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 	}
 }
 
+func lastDayHelp() string {
+	return say("ultimo giorno in cui vale, fino alla sua fine (UTC), o un'ora (2028-01-31T12:00:00Z) da cui non vale più", "last day on which it is good, to its end (UTC), or a time (2028-01-31T12:00:00Z) from which it is not")
+}
+
 func accountBuy(fs *flag.FlagSet) func(context.Context, *accountWork) error {
-	expires := fs.String("expires", "", "day on which it lapses")
-	note := fs.String("note", "", "such as the number of the invoice")
+	expires := fs.String("expires", "", lastDayHelp())
+	note := fs.String("note", "", say("per esempio il numero della fattura", "such as the number of the invoice"))
 	return func(ctx context.Context, w *accountWork) error {
-		if err := w.need("the account's ID", "the number of stamps"); err != nil {
+		if err := w.need(say("l'ID dell'account", "the account's ID"), say("il numero di marche", "the number of stamps")); err != nil {
 			return err
 		}
 		n, err := strconv.ParseInt(w.args[1], 10, 64)
 		if err != nil {
-			return errors.New("the number of stamps is no number")
+			return tell("il numero di marche non è un numero", "the number of stamps is no number")
 		}
 		l := accounts.Lot{Quantity: n, Note: *note}
-		if l.Expires, err = parseTime(*expires); err != nil {
+		if l.Expires, err = end(*expires); err != nil {
 			return err
 		}
 		if l, err = w.book.Buy(ctx, w.actor, w.args[0], l); err == nil {
-			fmt.Fprintf(w.e.out, "lot %s: %d stamps\n", l.ID, l.Quantity)
+			fmt.Fprintf(w.e.out, say("lotto %s: %d marche\n", "lot %s: %d stamps\n"), l.ID, l.Quantity)
 		}
 		return err
 	}
@@ -252,7 +268,7 @@ func accountBuy(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 
 func accountCancel(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 	return func(ctx context.Context, w *accountWork) error {
-		if err := w.need("the account's ID", "the lot"); err != nil {
+		if err := w.need(say("l'ID dell'account", "the account's ID"), say("il lotto", "the lot")); err != nil {
 			return err
 		}
 		return w.book.Cancel(ctx, w.actor, w.args[0], w.args[1], fs.Lookup("reason").Value.String())
@@ -260,13 +276,13 @@ func accountCancel(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 }
 
 func accountPassword(fs *flag.FlagSet) func(context.Context, *accountWork) error {
-	expires := fs.String("expires", "", "day after which it is refused")
-	own := fs.Bool("own", false, "ask for the password instead of making one")
+	expires := fs.String("expires", "", lastDayHelp())
+	own := fs.Bool("own", false, say("chiede la password invece di crearla", "ask for the password instead of making one"))
 	return func(ctx context.Context, w *accountWork) error {
-		if err := w.need("the account's ID", "the user name"); err != nil {
+		if err := w.need(say("l'ID dell'account", "the account's ID"), say("il nome utente", "the user name")); err != nil {
 			return err
 		}
-		at, err := parseTime(*expires)
+		at, err := end(*expires)
 		if err != nil {
 			return err
 		}
@@ -279,9 +295,9 @@ func accountPassword(fs *flag.FlagSet) func(context.Context, *accountWork) error
 		}
 		c, made, err := w.book.SetPassword(ctx, w.actor, w.args[0], w.args[1], password, at)
 		if err == nil {
-			fmt.Fprintf(w.e.out, "credential  %s\nuser name   %s\n", c.ID, c.Name)
+			fmt.Fprintf(w.e.out, say("credenziale  %s\nutente       %s\n", "credential  %s\nuser name   %s\n"), c.ID, c.Name)
 			if made != "" {
-				fmt.Fprintf(w.e.out, "password    %s  (shown this once)\n", made)
+				fmt.Fprintf(w.e.out, say("password     %s  (mostrata solo ora)\n", "password    %s  (shown this once)\n"), made)
 			}
 		}
 		return err
@@ -289,28 +305,28 @@ func accountPassword(fs *flag.FlagSet) func(context.Context, *accountWork) error
 }
 
 func accountToken(fs *flag.FlagSet) func(context.Context, *accountWork) error {
-	expires := fs.String("expires", "", "day after which it is refused")
+	expires := fs.String("expires", "", lastDayHelp())
 	return func(ctx context.Context, w *accountWork) error {
-		if err := w.need("the account's ID", "a name for the token"); err != nil {
+		if err := w.need(say("l'ID dell'account", "the account's ID"), say("un nome per il token", "a name for the token")); err != nil {
 			return err
 		}
-		at, err := parseTime(*expires)
+		at, err := end(*expires)
 		if err != nil {
 			return err
 		}
 		c, token, err := w.book.IssueBearer(ctx, w.actor, w.args[0], w.args[1], at)
 		if err == nil {
-			fmt.Fprintf(w.e.out, "credential  %s\ntoken       %s  (shown this once)\n", c.ID, token)
+			fmt.Fprintf(w.e.out, say("credenziale  %s\ntoken        %s  (mostrato solo ora)\n", "credential  %s\ntoken       %s  (shown this once)\n"), c.ID, token)
 		}
 		return err
 	}
 }
 
 func accountCertificate(fs *flag.FlagSet) func(context.Context, *accountWork) error {
-	key := fs.Bool("key", false, "any certificate with this public key, so that a renewal goes unnoticed")
-	name := fs.String("name", "", "for people (default: the certificate's subject)")
+	key := fs.Bool("key", false, say("ogni certificato con questa chiave pubblica: un rinnovo non si nota", "any certificate with this public key, so that a renewal goes unnoticed"))
+	name := fs.String("name", "", say("per le persone (altrimenti il soggetto del certificato)", "for people (default: the certificate's subject)"))
 	return func(ctx context.Context, w *accountWork) error {
-		if err := w.need("the account's ID", "the certificate's file"); err != nil {
+		if err := w.need(say("l'ID dell'account", "the account's ID"), say("il file del certificato", "the certificate's file")); err != nil {
 			return err
 		}
 		certs, err := readCertificates(w.args[1])
@@ -322,7 +338,7 @@ func accountCertificate(fs *flag.FlagSet) func(context.Context, *accountWork) er
 		}
 		c, err := w.book.AddCertificate(ctx, w.actor, w.args[0], *name, certs[0], *key, time.Time{})
 		if err == nil {
-			fmt.Fprintf(w.e.out, "credential  %s\n", c.ID)
+			fmt.Fprintf(w.e.out, say("credenziale  %s\n", "credential  %s\n"), c.ID)
 		}
 		return err
 	}
@@ -330,7 +346,7 @@ func accountCertificate(fs *flag.FlagSet) func(context.Context, *accountWork) er
 
 func accountRevoke(*flag.FlagSet) func(context.Context, *accountWork) error {
 	return func(ctx context.Context, w *accountWork) error {
-		if err := w.need("the account's ID", "the credential"); err != nil {
+		if err := w.need(say("l'ID dell'account", "the account's ID"), say("la credenziale", "the credential")); err != nil {
 			return err
 		}
 		return w.book.Revoke(ctx, w.actor, w.args[0], w.args[1])
@@ -340,7 +356,7 @@ func accountRevoke(*flag.FlagSet) func(context.Context, *accountWork) error {
 func reasoned(do func(*accounts.Book, context.Context, string, string, string) error) func(*flag.FlagSet) func(context.Context, *accountWork) error {
 	return func(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 		return func(ctx context.Context, w *accountWork) error {
-			if err := w.need("the account's ID"); err != nil {
+			if err := w.need(say("l'ID dell'account", "the account's ID")); err != nil {
 				return err
 			}
 			return do(w.book, ctx, w.actor, w.args[0], fs.Lookup("reason").Value.String())
@@ -349,17 +365,17 @@ func reasoned(do func(*accounts.Book, context.Context, string, string, string) e
 }
 
 func accountReport(fs *flag.FlagSet) func(context.Context, *accountWork) error {
-	from, to := fs.String("from", "", "not before this day"), fs.String("to", "", "before this day")
+	from, to := fs.String("from", "", say("dall'inizio di questo giorno (UTC)", "from the beginning of this day (UTC)")), fs.String("to", "", say("fino alla fine di questo giorno (UTC)", "to the end of this day (UTC)"))
 	return func(ctx context.Context, w *accountWork) error {
-		begin, err := parseTime(*from)
+		first, err := beginning(*from)
 		if err != nil {
 			return err
 		}
-		end, err := parseTime(*to)
+		last, err := end(*to)
 		if err != nil {
 			return err
 		}
-		months, err := w.a.Ledger.Months(ctx, begin, end)
+		months, err := w.a.Ledger.Months(ctx, first, last)
 		if err != nil {
 			return err
 		}

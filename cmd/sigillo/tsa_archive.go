@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -27,48 +26,81 @@ type archiveFlags struct {
 func newArchiveFlags(e env, name string) archiveFlags {
 	f := newTSAFlags(e, name)
 	return archiveFlags{tsaFlags: f,
-		digest:  f.String("digest", "", "digest that was stamped, in hex"),
-		serial:  f.String("serial", "", "serial number, decimal or 0x…"),
-		unit:    f.String("unit", "", "name of the unit"),
-		account: f.String("account", "", "who asked"),
-		from:    f.String("from", "", "not before this day or time (2026-11-22, 2026-11-22T10:00:00Z)"),
-		to:      f.String("to", "", "before this day or time"),
-		limit:   f.Int("limit", 0, "at most so many"),
+		digest:  f.String("digest", "", say("impronta marcata, in esadecimale", "digest that was stamped, in hex")),
+		serial:  f.String("serial", "", say("numero di serie, decimale o 0x…", "serial number, decimal or 0x…")),
+		unit:    f.String("unit", "", say("nome dell'unità", "name of the unit")),
+		account: f.String("account", "", say("chi ha chiesto", "who asked")),
+		from:    f.String("from", "", say("dall'inizio di questo giorno (UTC), o da quest'ora: 2026-11-22, 2026-11-22T10:00:00Z", "from the beginning of this day (UTC), or from this time: 2026-11-22, 2026-11-22T10:00:00Z")),
+		to:      f.String("to", "", say("fino alla fine di questo giorno (UTC), o prima di quest'ora", "to the end of this day (UTC), or before this time")),
+		limit:   f.Int("limit", 0, say("al più tante", "at most so many")),
 	}
 }
 
 func (f archiveFlags) query() (q ledger.Query, err error) {
 	q = ledger.Query{Unit: *f.unit, Account: *f.account, Limit: *f.limit}
 	if q.Digest, err = hex.DecodeString(strings.ReplaceAll(*f.digest, ":", "")); err != nil {
-		return q, errors.New("--digest must be in hex")
+		return q, tell("--digest va in esadecimale", "--digest must be in hex")
 	}
 	if *f.serial != "" {
-		if q.Serial, err = strconv.ParseInt(*f.serial, 0, 64); err != nil {
-			return q, errors.New("--serial must be a number, decimal or 0x…")
+		if q.Serial, err = parseSerial(*f.serial); err != nil {
+			return q, err
 		}
 	}
-	if q.From, err = parseTime(*f.from); err == nil {
-		q.To, err = parseTime(*f.to)
+	if q.From, err = beginning(*f.from); err == nil {
+		q.To, err = end(*f.to)
 	}
 	return q, err
 }
 
-func parseTime(s string) (time.Time, error) {
+// parseSerial reads a serial number. A leading 0 is no more than that: the number is
+// decimal unless it has 0x in front.
+func parseSerial(s string) (int64, error) {
+	digits, base := s, 10
+	if rest, ok := strings.CutPrefix(strings.ToLower(s), "0x"); ok {
+		digits, base = rest, 16
+	}
+	n, err := strconv.ParseInt(digits, base, 64)
+	if err != nil || n < 1 {
+		return 0, tell("--serial è un numero positivo, decimale o 0x…", "--serial is a positive number, decimal or 0x…")
+	}
+	return n, nil
+}
+
+// beginning reads a time, or a day, which is its first moment in UTC.
+func beginning(s string) (time.Time, error) {
+	t, _, err := parseTime(s)
+	return t, err
+}
+
+// end reads what is not reached any more: a time, or a day, which is counted in, so
+// it is the first moment of the next in UTC.
+func end(s string) (time.Time, error) {
+	t, day, err := parseTime(s)
+	if day {
+		t = t.AddDate(0, 0, 1)
+	}
+	return t, err
+}
+
+// parseTime reads a time, or a day; nothing is the zero time.
+func parseTime(s string) (t time.Time, day bool, err error) {
 	if s == "" {
-		return time.Time{}, nil
+		return t, false, nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t, nil
-		}
+	if t, err = time.Parse(time.DateOnly, s); err == nil {
+		return t, true, nil
 	}
-	return time.Time{}, fmt.Errorf("%q is neither a day (2026-11-22) nor a time (2026-11-22T10:00:00Z)", s)
+	if t, err = time.Parse(time.RFC3339Nano, s); err == nil {
+		return t, false, nil
+	}
+	return time.Time{}, false, tell(fmt.Sprintf("%q non è né un giorno (2026-11-22) né un'ora (2026-11-22T10:00:00Z)", s),
+		fmt.Sprintf("%q is neither a day (2026-11-22) nor a time (2026-11-22T10:00:00Z)", s))
 }
 
 func tsaFind(ctx context.Context, e env, args []string) int {
 	f := newArchiveFlags(e, "find")
-	asJSON := f.Bool("json", false, "one JSON object a line")
-	out := f.String("out", "", "folder for the tokens found, as UNIT-SERIAL.tst")
+	asJSON := f.Bool("json", false, say("un oggetto JSON per riga", "one JSON object a line"))
+	out := f.String("out", "", say("cartella per le marche trovate, come UNITÀ-SERIALE.tst", "folder for the tokens found, as UNIT-SERIAL.tst"))
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		q, err := f.query()
 		if err != nil {
@@ -80,7 +112,7 @@ func tsaFind(ctx context.Context, e env, args []string) int {
 			return err
 		}
 		if len(entries) == 0 {
-			return errors.New("there is no such token in the archive")
+			return tell("nell'archivio non c'è una marca così", "there is no such token in the archive")
 		}
 		if *out != "" {
 			if err := writeTokens(a, entries, *out); err != nil {
@@ -92,18 +124,22 @@ func tsaFind(ctx context.Context, e env, args []string) int {
 }
 
 func printEntries(w io.Writer, entries []ledger.Entry, asJSON bool) error {
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	table := tabwriter.NewWriter(plain{w}, 0, 4, 2, ' ', 0)
 	if !asJSON {
-		fmt.Fprintln(table, "TIME\tUNIT\tSERIAL\tACCOUNT\tPOLICY\tDIGEST")
+		fmt.Fprintln(table, say("DATA\tUNITÀ\tSERIALE\tACCOUNT\tPOLITICA\tIMPRONTA", "TIME\tUNIT\tSERIAL\tACCOUNT\tPOLICY\tDIGEST"))
 	}
 	for _, n := range entries {
 		digest := hex.EncodeToString(n.Imprint)
 		if !asJSON {
-			fmt.Fprintf(table, "%s\t%s\t%#x\t%s\t%v\t%v %s\n", n.GenTime.Format(time.RFC3339Nano), n.Unit, n.Serial, n.Account, n.Policy, n.Hash, digest)
+			policy := n.Policy.String()
+			if n.Unverified {
+				policy += say(" (NON VERIFICATA)", " (UNVERIFIED)")
+			}
+			fmt.Fprintf(table, "%s\t%s\t%#x\t%s\t%s\t%v %s\n", n.GenTime.Format(time.RFC3339Nano), n.Unit, n.Serial, n.Account, policy, n.Hash, digest)
 			continue
 		}
 		err := printJSON(w, map[string]any{"seq": n.Seq, "time": n.GenTime, "unit": n.Unit, "serial": fmt.Sprintf("%#x", n.Serial),
-			"account": n.Account, "lot": n.Lot, "policy": n.Policy.String(), "hash": n.Hash.String(), "digest": digest})
+			"account": n.Account, "lot": n.Lot, "policy": n.Policy.String(), "unverified": n.Unverified, "hash": n.Hash.String(), "digest": digest})
 		if err != nil {
 			return err
 		}
@@ -134,8 +170,8 @@ func writeTokens(a *appliance.Appliance, entries []ledger.Entry, dir string) err
 
 func tsaExport(ctx context.Context, e env, args []string) int {
 	f := newArchiveFlags(e, "export")
-	format := f.String("format", string(ledger.CSV), "csv: a line per token; accounting: a line per account, lot and month; zip: the tokens")
-	out := f.String("out", "-", "file to write, - for standard output")
+	format := f.String("format", string(ledger.CSV), say("csv: una riga per marca; accounting: una per account, lotto e mese; zip: le marche", "csv: a line per token; accounting: a line per account, lot and month; zip: the tokens"))
+	out := f.String("out", "-", say("file da scrivere, - per l'uscita standard", "file to write, - for standard output"))
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		q, err := f.query()
 		if err != nil {
@@ -155,7 +191,7 @@ func tsaExport(ctx context.Context, e env, args []string) int {
 			return err
 		}
 		if *out != "-" {
-			fmt.Fprintf(e.out, "%s: %d tokens\n", *out, done.Entries)
+			fmt.Fprintf(e.text(), say("%s: %d marche\n", "%s: %d tokens\n"), *out, done.Entries)
 		}
 		return nil
 	})
@@ -168,7 +204,7 @@ func tsaVerify(ctx context.Context, e env, args []string) int {
 	}
 	a, err := openBeside(ctx, *f.dir)
 	if err != nil {
-		fmt.Fprintln(e.err, "sigillo:", err)
+		failed(e, err)
 		return exitUnreadable
 	}
 	defer a.Close()
@@ -189,19 +225,20 @@ func verifyStamps(ctx context.Context, e env, a *appliance.Appliance, asJSON boo
 	if asJSON {
 		text := ""
 		if err != nil {
-			text = err.Error()
+			text = reason(err)
 		}
 		if err := printJSON(e.out, map[string]any{"journal": "stamps", "state": state, "entries": r.Entries, "lost": r.Lost, "segments": r.Segments, "problem": text}); err != nil {
 			return failed(e, err)
 		}
 		return code
 	}
-	fmt.Fprintf(e.out, "time-stamps: %s, %d tokens in %d files\n", state, r.Entries-r.Lost, r.Segments)
+	words := map[string]string{"intact": "integre", "BROKEN": "ROTTE", "unreadable": "illeggibili"}
+	fmt.Fprintf(e.text(), say("marche temporali: %s, %d in %d file\n", "time-stamps: %s, %d tokens in %d files\n"), say(words[state], state), r.Entries-r.Lost, r.Segments)
 	if r.Lost > 0 {
-		fmt.Fprintf(e.out, "  %d tokens are lost; the loss was accepted, see the journal\n", r.Lost)
+		fmt.Fprintf(e.text(), say("  %d marche sono perdute; la perdita fu accettata, si veda il giornale\n", "  %d tokens are lost; the loss was accepted, see the journal\n"), r.Lost)
 	}
 	if err != nil {
-		fmt.Fprintln(e.out, " ", err)
+		fmt.Fprintln(e.text(), " ", reason(err))
 	}
 	return code
 }
@@ -221,11 +258,11 @@ func tsaAcceptLoss(ctx context.Context, e env, args []string) int {
 		return failed(e, err)
 	}
 	for _, g := range loss.Gaps {
-		fmt.Fprintf(e.out, "lost: %d time-stamps, the entries %d to %d\n", g.Len(), g.From, g.To)
+		fmt.Fprintf(e.out, say("perdute: %d marche temporali, le registrazioni da %d a %d\n", "lost: %d time-stamps, the entries %d to %d\n"), g.Len(), g.From, g.To)
 	}
-	fmt.Fprintf(e.out, "%d of them stay counted for the accounts that had them\n", loss.Charged)
+	fmt.Fprintf(e.out, say("%d restano a carico degli account che le ebbero\n", "%d of them stay counted for the accounts that had them\n"), loss.Charged)
 	if loss.Unknown > 0 {
-		fmt.Fprintf(e.out, "%d were made after the last note: nobody knows whose they were, and they are counted for no account\n", loss.Unknown)
+		fmt.Fprintf(e.out, say("%d furono fatte dopo l'ultima annotazione: non si sa di chi, e non sono a carico di nessun account\n", "%d were made after the last note: nobody knows whose they were, and they are counted for no account\n"), loss.Unknown)
 	}
 	return exitGood
 }

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"sigillo/store"
+	"sigillo/tsa/accounts"
+	"sigillo/tsa/ledger"
+)
+
+// tell makes an error in the user's language.
+func tell(it, en string) error { return errors.New(say(it, en)) }
+
+// accountReasons and ledgerReasons say in Italian what sort of failure it is; what is
+// about the case itself follows in the words of the room, as in the journal.
+var accountReasons = map[accounts.Kind]string{
+	accounts.NotFound:     "non c'è",
+	accounts.Conflict:     "il nome o la credenziale è già in uso, o intanto è stato cambiato da altri",
+	accounts.BadChange:    "non si può registrare così",
+	accounts.NotPermitted: "non è permesso",
+	accounts.Unknown:      "credenziali sconosciute",
+	accounts.RateLimited:  "troppe richieste al secondo",
+}
+
+var ledgerReasons = map[ledger.Kind]string{
+	ledger.NotFound: "non c'è",
+	ledger.TooMany:  "sono troppe: restringere la ricerca",
+	ledger.Busy:     "il registro delle marche è in uso, riprovare",
+	ledger.Full:     "il disco è pieno: liberare spazio e riprovare",
+	ledger.Stopped:  "il registro delle marche è fermo",
+	ledger.Damaged:  "il registro delle marche è danneggiato",
+}
+
+// reason is an error for people. What the database says of a row that is there, is
+// not, or is held by another is known by then and helps nobody; what it says of any
+// other failure is kept.
+func reason(err error) string {
+	text := err.Error()
+	var row *store.Error
+	if errors.As(err, &row) && row.Kind != store.Failed {
+		if row.Err != nil {
+			text = strings.TrimSuffix(text, ": "+row.Err.Error())
+		}
+		if row.Kind == store.Conflict || row.Kind == store.NotFound {
+			text = strings.TrimSuffix(text, ": "+row.Msg)
+		}
+	}
+	if language() != "it" {
+		return text
+	}
+	var account *accounts.Error
+	var record *ledger.Error
+	it := ""
+	switch {
+	case errors.As(err, &account):
+		it = accountReasons[account.Kind]
+	case errors.As(err, &record):
+		it = ledgerReasons[record.Kind]
+	}
+	if it != "" {
+		return it + " (" + text + ")"
+	}
+	return text
+}
