@@ -78,6 +78,7 @@ type Container struct {
 	work       int64 // octets of documents that XAdES signatures may still read
 	signatures []*Signature
 	stamps     []*ContainerStamp
+	records    []*Record
 }
 
 type digested struct {
@@ -121,8 +122,12 @@ func Open(r io.ReaderAt, size int64) (*Container, error) {
 	if err := c.findSignatures(); err != nil {
 		return nil, err
 	}
-	if c.findStamps(); len(c.signatures)+len(c.stamps) == 0 {
-		return nil, fail(NotASiC, "the ZIP file holds no signatures and no time-stamps")
+	c.findStamps()
+	if c.findRecords(); len(c.signatures)+len(c.stamps)+len(c.records) == 0 {
+		if i := slices.IndexFunc(a.entries, func(e *entry) bool { return IsXMLRecord(e.name) }); i >= 0 {
+			return nil, fail(cms.Unsupported, "the container holds only %s, an evidence record in XML (RFC 6283), which is not read", a.entries[i].name)
+		}
+		return nil, fail(NotASiC, "the ZIP file holds no signatures, time-stamps and evidence records")
 	}
 	return c, nil
 }
@@ -172,7 +177,7 @@ func (c *Container) findType() error {
 func (c *Container) guessType() Type {
 	documents := 0
 	for _, e := range c.archive.entries {
-		if isManifest(e.name) || e.name == odfManifest {
+		if isManifest(e.name) || isRecordManifest(e.name) || e.name == odfManifest {
 			return Extended
 		}
 		if isDocument(e.name) {
@@ -189,7 +194,7 @@ func (c *Container) guessType() Type {
 // that needs it invalid and no other.
 func (c *Container) readManifests() error {
 	for _, e := range c.archive.entries {
-		if !isManifest(e.name) && !isArchiveManifest(e.name) {
+		if !isManifest(e.name) && !isArchiveManifest(e.name) && !isRecordManifest(e.name) {
 			continue
 		}
 		if len(c.manifests)+len(c.broken) >= maxSignatureFiles {
@@ -295,7 +300,7 @@ func (c *Container) Signatures() []*Signature { return c.signatures }
 func (c *Container) Stamps() []*ContainerStamp { return c.stamps }
 
 // Uncovered gives the names of documents that no signature names, nor a time-stamp
-// of documents alone, and of files in META-INF that mean nothing here. What it does not name is
+// or evidence record of documents alone, and of files in META-INF that mean nothing here. What it does not name is
 // not verified thereby.
 func (c *Container) Uncovered() []string {
 	covered := map[string]bool{mimetypeName: true, odfManifest: true}
@@ -312,6 +317,12 @@ func (c *Container) Uncovered() []string {
 			// A time-stamp over a signature speaks for that; a document that came with
 			// the time-stamp would be taken for one of the signer's.
 			covered[d.Name] = covered[d.Name] || !over || !isDocument(d.Name)
+		}
+	}
+	for _, r := range c.records {
+		covered[r.File], covered[r.Manifest] = true, true
+		for _, d := range r.Documents { // as with time-stamps: beside signatures it speaks for no document
+			covered[d.Name] = covered[d.Name] || len(c.signatures) == 0 || !isDocument(d.Name)
 		}
 	}
 	var out []string

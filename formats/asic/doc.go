@@ -12,7 +12,8 @@
 //
 //	META-INF/signature.p7s     CAdES signatures of the document, or
 //	META-INF/signatures.xml    XAdES signatures of it, or
-//	META-INF/timestamp.tst     a time-stamp token over it
+//	META-INF/timestamp.tst     a time-stamp token over it, or
+//	META-INF/evidencerecord.ers  an evidence record over it
 //
 // ASiC-E ("extended") has any documents in any folders and
 //
@@ -21,6 +22,8 @@
 //	META-INF/signatures001.xml XAdES signatures, which name the documents themselves
 //	META-INF/manifest.xml      beside these: the list of OpenDocument
 //	META-INF/timestamp001.tst  a time-stamp token over a manifest
+//	META-INF/evidencerecord001.ers  an evidence record over the files that
+//	META-INF/ASiCEvidenceRecordManifest001.xml  names
 //
 // The signatures inside are those of packages cades and xades, detached, at any of
 // their levels. One thing is the container's own: an archive time-stamp in a CAdES
@@ -49,8 +52,8 @@
 // covers; what no signature or time-stamp covers is told by Uncovered, and what is
 // against the rules of the standard by Irregular.
 //
-// Limits: evidence records and ASiC-S around an inner archive are not made; their
-// files are reported as uncovered.
+// Limits: evidence records are found and not made; those in XML (RFC 6283) are not
+// read and reported as uncovered. ASiC-S around an inner archive is not made.
 package asic
 
 import (
@@ -68,7 +71,7 @@ type Kind = cms.Kind
 
 // The kinds that are added to those of package cms.
 const (
-	// NotASiC: the input is not a ZIP file, or one without signatures and time-stamps.
+	// NotASiC: the input is not a ZIP file, or one without signatures, time-stamps and evidence records.
 	NotASiC Kind = "not-asic"
 	// Ambiguous: a ZIP file that programs could unpack in different ways.
 	Ambiguous Kind = "ambiguous"

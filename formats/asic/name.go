@@ -97,6 +97,13 @@ func isManifest(name string) bool {
 	return inMetaInf(name, "ASiCManifest", ".xml")
 }
 func isArchiveManifest(name string) bool { return inMetaInf(name, "ASiCArchiveManifest", ".xml") }
+func isRecord(name string) bool          { return inMetaInf(name, "evidencerecord", ".ers") }
+func isRecordManifest(name string) bool  { return inMetaInf(name, "ASiCEvidenceRecordManifest", ".xml") }
+
+// IsXMLRecord reports whether a file of a container is an evidence record in XML (RFC
+// 6283), by its name.
+func IsXMLRecord(name string) bool { return inMetaInf(name, "evidencerecord", ".xml") }
+
 func isDocument(name string) bool {
 	return name != mimetypeName && !strings.HasPrefix(name, metaInf) && !strings.HasSuffix(name, "/")
 }

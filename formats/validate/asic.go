@@ -1,12 +1,15 @@
 package validate
 
 import (
+	"crypto"
 	"io"
+	"slices"
 	"strings"
 
 	"sigillo/formats/ades"
 	"sigillo/formats/asic"
 	"sigillo/formats/cms"
+	"sigillo/formats/ers"
 	"sigillo/formats/xades"
 )
 
@@ -45,6 +48,14 @@ func (v *validation) readASiC(r io.ReaderAt, size int64) error {
 			v.addContainerStamp(t, remarks)
 		}
 	}
+	for _, r := range c.Records() {
+		if len(v.subjects) > maxSubjects {
+			break
+		}
+		if err := v.addContainerRecord(r, remarks); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -52,7 +63,9 @@ func (v *validation) readASiC(r io.ReaderAt, size int64) error {
 // that nobody signed would be taken for a signed one.
 func containerFindings(c *asic.Container) (out []finding) {
 	for _, name := range c.Uncovered() {
-		if strings.HasPrefix(name, "META-INF/") {
+		if asic.IsXMLRecord(name) {
+			out = append(out, remark("record-unread", name))
+		} else if strings.HasPrefix(name, "META-INF/") {
 			out = append(out, remark("uncovered-meta", name))
 		} else {
 			out = append(out, doubt(SigConstraintsFailure, "uncovered", name))
@@ -99,6 +112,32 @@ func containedFinding(err error) finding {
 		return xmlFinding(err)
 	}
 	return kindFinding(asic.KindOf(err), err)
+}
+
+// addContainerRecord reads an evidence record over documents of a container (EN 319
+// 162-1 §4.3.3.2, §4.4.3.2). As with its time-stamps the documents themselves are not
+// looked into; for the signatures of the container it is no proof of existence.
+func (v *validation) addContainerRecord(r *asic.Record, remarks []finding) error {
+	err := r.Err
+	if err == nil {
+		_, err = ers.Parse(r.Raw)
+	}
+	if err != nil {
+		f := failed(FormatFailure, "format", err)
+		if r.Err != nil {
+			f = containedFinding(err)
+		}
+		v.subjects = append(v.subjects, &subject{form: "RFC4998", findings: append([]finding{f}, remarks...)})
+		v.number()
+		return nil
+	}
+	e := envelope{form: "RFC4998", closed: true, findings: slices.Clone(remarks)}
+	var documents []ers.Document
+	for _, d := range r.Documents {
+		documents = append(documents, ers.Document{Name: d.Name, Digest: func(h crypto.Hash) ([]byte, error) { return r.Digest(d, h) }})
+		e.names = append(e.names, d.Name)
+	}
+	return v.addRecord(r.Raw, e, documents)
 }
 
 // addContainerStamp reads a time-stamp over documents alone.

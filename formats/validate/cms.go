@@ -95,6 +95,9 @@ func cmsSubject(form string, sd *cms.SignedData, si *cms.SignerInfo, digest impr
 		over = func(crypto.Hash) ([]byte, error) { return nil, errNoContent }
 	}
 	s.stamps = si.Stamps(over)
+	if slices.ContainsFunc(si.UnsignedAttributes, isEvidenceRecord) {
+		s.findings = append(s.findings, remark("record-attribute"))
+	}
 	s.verifyCMS(sd, si, over, digest == nil && !si.IsCounterSignature())
 	s.missing = func(l ades.Level) []string { return cmsMissing(sd, si, l) }
 	s.whole = passed(s.findings) && !si.IsCounterSignature()
@@ -132,6 +135,12 @@ func (s *subject) verifyCMS(sd *cms.SignedData, si *cms.SignerInfo, digest impri
 // signed.
 func mustBeSigned(a cms.Attribute) bool {
 	return slices.ContainsFunc([]asn1.ObjectIdentifier{cms.OIDContentType, cms.OIDMessageDigest, cms.OIDSigningTime, cms.OIDSigningCertificate, cms.OIDSigningCertificateV2}, a.Type.Equal)
+}
+
+// isEvidenceRecord tells the attributes of RFC 4998 Appendix A: evidence records over
+// the message, with its content inside or outside.
+func isEvidenceRecord(a cms.Attribute) bool {
+	return slices.ContainsFunc([]asn1.ObjectIdentifier{{1, 2, 840, 113549, 1, 9, 16, 2, 49}, {1, 2, 840, 113549, 1, 9, 16, 2, 50}}, a.Type.Equal)
 }
 
 // retired are digests, by identifier, so weak that nothing is verified with them,

@@ -46,6 +46,8 @@ var sentences = map[string][2]string{
 	"not-named":                 {"il documento %s non è tra quelli firmati", "the document %s is not among those that are signed"},
 	"beside":                    {"il file contiene anche dati non firmati (%s)", "the file also holds data that are not signed (%s)"},
 	"uncovered-meta":            {"il file %s del contenitore non viene considerato", "the file %s of the container is not taken into account"},
+	"record-unread":             {"il contenitore ha anche un evidence record in XML (%s), che non viene verificato", "the container also holds an evidence record in XML (%s), which is not verified"},
+	"record-attribute":          {"la firma porta un evidence record, che non viene verificato: ciò che prova non è considerato", "the signature carries an evidence record, which is not verified: what it proves is not taken into account"},
 	"irregular":                 {"il contenitore si scosta dalla norma: %s", "the container departs from the standard: %s"},
 	"unknown-policy":            {"la firma segue la politica di firma %s, che qui non è disponibile", "the signature follows the signature policy %s, which is not available here"},
 	"policy-not-evaluated":      {"la firma segue la politica di firma %s, che non viene valutata", "the signature follows the signature policy %s, which is not evaluated"},

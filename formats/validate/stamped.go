@@ -24,7 +24,8 @@ const maxEnvelopes = 4
 type envelope struct {
 	form      string
 	stamps    []ades.Stamp // the oldest first; each covers those before
-	documents []Content    // none: they are missing
+	documents []Content    // none: they are missing, unless closed
+	closed    bool         // the documents are there, and not looked into
 	names     []string     // of the documents, where they have some
 	findings  []finding
 	evidence  ades.Evidence // beside the tokens
@@ -45,7 +46,7 @@ func (v *validation) addEnvelope(e envelope) error {
 	}
 	s := tokenSubject(token, e.stamps[0].DER)
 	s.form, s.renewed, s.covers = e.form, true, e.names
-	if len(e.documents) == 0 {
+	if len(e.documents) == 0 && !e.closed {
 		s.findings = append(checkToken(token, nil), doubt(SignedDataNotFound, "content-missing"))
 	} else {
 		s.findings = v.tokenFindings(token, e.stamps[0].Imprint)

@@ -77,6 +77,9 @@ func (v *validation) addXML(x *xades.Signature, parent string) *subject {
 		s.findings = append(s.findings, xmlFinding(err))
 		s.whole = false
 	}
+	if x.HasEvidenceRecord() {
+		s.findings = append(s.findings, remark("record-attribute"))
+	}
 	s.missing = x.Missing
 	v.subjects = append(v.subjects, s)
 	v.number()

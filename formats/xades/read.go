@@ -86,6 +86,12 @@ type Signature struct {
 	formats    map[string]string
 }
 
+// HasEvidenceRecord reports whether the signature carries evidence records (ETSI TS 119
+// 132-3, SealingEvidenceRecords). They are not read.
+func (s *Signature) HasEvidenceRecord() bool {
+	return s.unsigned != nil && slices.ContainsFunc(s.unsigned.Elements(), func(n *c14n.Node) bool { return n.Local == "SealingEvidenceRecords" })
+}
+
 // Signatures reads all signatures of a document that are not inside another
 // one; counter-signatures are in the signatures they are of. A document without
 // any gives none and no error. The error is about the document; faults of one
