@@ -115,7 +115,7 @@ func TestWrite(t *testing.T) {
 		d.check(t)
 		want := map[string][]string{
 			"MainIndication": {"urn:etsi:019102:mainindication:total-passed", "urn:etsi:019102:mainindication:passed"},
-			"Role":           {"Sindaca ? & <x>"}, "Signer": {"Ada Test", "Test TSU"},
+			"Role":           {"Sindaca [U+0001] & <x>"}, "Signer": {"Ada Test", "Test TSU"},
 		}
 		if revoked {
 			want["MainIndication"][0] = "urn:etsi:019102:mainindication:indeterminate"
