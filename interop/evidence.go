@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"sigillo/formats/ers"
 )
@@ -81,7 +80,7 @@ func (k recordKind) sample(c *craft, dir string) (sample, error) {
 		}
 	}
 	s.document = s.contents[0]
-	groups, err := groupsOf(crypto.SHA256, documents, k.documents)
+	groups, err := groupsOf(documents, k.documents)
 	if err != nil {
 		return s, err
 	}
@@ -100,10 +99,10 @@ func (k recordKind) sample(c *craft, dir string) (sample, error) {
 }
 
 // groupsOf makes a group of the first n documents, and one of each other.
-func groupsOf(h crypto.Hash, documents []ers.Document, n int) ([]ers.Group, error) {
+func groupsOf(documents []ers.Document, n int) ([]ers.Group, error) {
 	var groups []ers.Group
 	for i, d := range documents {
-		sum, err := d.Digest(h)
+		sum, err := d.Digest(crypto.SHA256)
 		if err != nil {
 			return nil, err
 		}
@@ -149,11 +148,7 @@ func renewStamp(c *craft, records []*ers.Record, _ []ers.Document) ([]*ers.Recor
 
 // renewTree renews the first record alone, for whoever has its documents.
 func renewTree(c *craft, records []*ers.Record, documents []ers.Document) ([]*ers.Record, error) {
-	groups, err := groupsOf(crypto.SHA512, documents, len(documents))
-	if err != nil {
-		return nil, err
-	}
-	p, err := ers.PrepareHashTreeRenewal(crypto.SHA512, slices.Clone(records[:1]), groups)
+	p, err := ers.PrepareHashTreeRenewal(ers.Renewal{Hash: crypto.SHA512}, records[:1], [][]ers.Document{documents})
 	if err != nil {
 		return nil, err
 	}
