@@ -88,10 +88,6 @@ func (r *run) stamping(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, time.Minute)
 			defer cancel()
 			err := f(ctx)
-			if known := limitation(""); errors.As(err, &known) {
-				r.matrix.note(row, column, c.name+" "+string(known))
-				return
-			}
 			r.matrix.add(row, column, err)
 		}
 		ask(stampsColumn, func(ctx context.Context) error { return c.stamps(ctx, a, "") })
@@ -143,6 +139,10 @@ func (r *run) authority(ctx context.Context) (*authority, error) {
 		return nil, err
 	}
 	const user = "cliente"
+	// LibreOffice writes TRUE as no other program does.
+	if err := appliance.Configure("anonymous", "anonymous = true\nloose_true = true"); err != nil {
+		return nil, err
+	}
 	password, err := appliance.Customer(ctx, user, bought)
 	if err == nil {
 		err = appliance.Serve(ctx)

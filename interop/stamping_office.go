@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"encoding/asn1"
 	"encoding/hex"
 	"errors"
@@ -15,14 +14,7 @@ import (
 
 	"github.com/digitorus/timestamp"
 	"github.com/smallstep/pkcs7"
-
-	"sigillo/interop/load"
 )
-
-// limitation is an error that a client is known for; it becomes a note.
-type limitation string
-
-func (l limitation) Error() string { return string(l) }
 
 // libreOffice exports a PDF with a signature that has a stamp over it. It has no
 // way to check one without its windows, so OpenSSL does.
@@ -54,7 +46,7 @@ func libreOffice() client {
 		stamps: func(ctx context.Context, a *authority, _ string) error {
 			pdf, err := export(ctx, a, a.url())
 			if err != nil {
-				return errors.Join(a.refusesLoose(ctx), err)
+				return err
 			}
 			return stampInPDF(ctx, a, pdf)
 		},
@@ -67,24 +59,6 @@ func libreOffice() client {
 			return nil
 		},
 	}
-}
-
-// refusesLoose gives the limitation that LibreOffice has where its way to write the
-// TRUE of certReq is refused.
-func (a *authority) refusesLoose(ctx context.Context) error {
-	der, err := load.Request(crypto.SHA256, make([]byte, 32), 1<<62)
-	if err != nil {
-		return err
-	}
-	der[len(der)-1] = 1
-	answer, err := a.post(ctx, der)
-	if err != nil {
-		return err
-	}
-	if _, err := parseResponse(answer); err != nil {
-		return limitation("writes the TRUE of certReq as 01, which is not DER (X.690 §11.1), and is refused for that")
-	}
-	return nil
 }
 
 // officeKey makes a key in a database of NSS, where LibreOffice looks for them.
