@@ -71,8 +71,11 @@ func (v *p256) matches(digest *[sha256.Size]byte, signature []byte) bool {
 	u.Mod(u, p256Order).FillBytes(u1[:])
 	u.Mul(r, w)
 	u.Mod(u, p256Order).FillBytes(u2[:])
-	var sum jacobian
-	if !p256Generator().addTo(&sum, &u1) || !v.key.addTo(&sum, &u2) || sum.z == (fe{}) {
+	var t terms
+	t.of(p256Generator(), &u1)
+	t.of(v.key, &u2)
+	sum, ok := t.sum()
+	if !ok || sum.z == (fe{}) {
 		return false
 	}
 	// x/z² = r modulo the order, without the division.

@@ -214,28 +214,49 @@ func normalise(out []affine, points []jacobian) {
 	}
 }
 
-// addTo adds k times the point to sum, k in big-endian octets, or reports false as
-// [jacobian.add] does. A digit above half of its range is written as what lacks to
-// the next one.
-func (m multiples) addTo(sum *jacobian, k *[32]byte) bool {
-	carry, ok := 0, true
-	for i := 0; i < p256Windows && ok; i++ {
+// terms are the multiples that make up a sum.
+type terms struct {
+	points [2 * p256Windows]affine
+	minus  uint64 // bit i: the point i is to be subtracted
+	n      int
+}
+
+// of adds the terms of k times the point, k in big-endian octets. A digit above half
+// of its range is written as what lacks to the next one. The points are fetched before
+// anything is computed with them: they lie all over the table, and the processor waits
+// for many at once instead of for one after the other.
+func (t *terms) of(m multiples, k *[32]byte) {
+	carry := 0
+	for i := range p256Windows {
 		d := carry + digit(k, i*p256Window)
 		if carry = 0; d > p256Half {
 			d -= 2 * p256Half
 			carry = 1
 		}
-		row := m[i*p256Half : (i+1)*p256Half]
-		switch {
-		case d > 0:
-			ok = sum.add(&row[d-1])
-		case d < 0:
-			negative := row[-d-1]
-			negative.y.sub(&fe{}, &negative.y)
-			ok = sum.add(&negative)
+		if d == 0 {
+			continue
+		}
+		if d < 0 {
+			t.minus |= 1 << t.n
+			d = -d
+		}
+		t.points[t.n] = m[i*p256Half+d-1]
+		t.n++
+	}
+}
+
+// sum adds the terms up, or reports false as [jacobian.add] does.
+func (t *terms) sum() (sum jacobian, ok bool) {
+	for i := range t.points[:t.n] {
+		p := &t.points[i]
+		if t.minus>>i&1 != 0 {
+			p.y.sub(&fe{}, &p.y)
+		}
+		if !sum.add(p) {
+			return sum, false
 		}
 	}
-	return ok
+	return sum, true
 }
 
 // digit gives p256Window bits of k from the given one, counted from the lowest.
