@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,9 @@ func TestArchiveLost(t *testing.T) {
 	for range 3 {
 		stamp(h)
 	}
+	had := h.Ledger.Used(accounts.House) // the revocation lists are stamped too
 	h.stop()
+	all := fmt.Sprintf("the entries 1 to %d", had)
 	run(what{bad: "nothing is missing"}, "tsa", "accept-loss", "--reason", "none")
 	for _, path := range []string{h.Layout.Ledger(), h.Layout.StampIndex()} {
 		kept := filepath.Join(t.TempDir(), "kept")
@@ -51,24 +54,25 @@ func TestArchiveLost(t *testing.T) {
 		if err == nil {
 			a.Close()
 		}
-		if ledger.KindOf(err) != ledger.Lost || !strings.Contains(err.Error(), "the entries 1 to 3") || !strings.Contains(err.Error(), "accept-loss") {
+		if ledger.KindOf(err) != ledger.Lost || !strings.Contains(err.Error(), all) || !strings.Contains(err.Error(), "accept-loss") {
 			t.Fatal(err)
 		}
 	}
 	if _, err := os.Stat(h.Layout.Ledger()); err == nil {
 		t.Error("a new record was begun")
 	}
-	run(what{bad: "the entries 1 to 3"}, "tsa", "find")
+	run(what{bad: all}, "tsa", "find")
 	run(what{bad: "--reason"}, "tsa", "accept-loss")
-	run(what{good: "lost: 3 time-stamps, the entries 1 to 3\n3 of them stay counted"}, "tsa", "accept-loss", "--operator", "anna", "--reason", "the disk burnt")
+	run(what{good: fmt.Sprintf("lost: %d time-stamps, %s\n%d of them stay counted", had, all, had)}, "tsa", "accept-loss", "--operator", "anna", "--reason", "the disk burnt")
 	h = open(t, dir)
 	stamp(h)
-	if used := h.Ledger.Used(accounts.House); used != 4 {
-		t.Errorf("%d are used", used)
+	now := h.Ledger.Used(accounts.House)
+	if now <= had {
+		t.Errorf("%d are used, %d were", now, had)
 	}
-	if !h.journalled(t, "stamps.loss-accepted", "reason", "the disk burnt") || !h.journalled(t, "stamps.head", "seq", "3") {
+	if !h.journalled(t, "stamps.loss-accepted", "reason", "the disk burnt") || !h.journalled(t, "stamps.head", "seq", fmt.Sprint(had)) {
 		t.Error("the loss is not in the journal")
 	}
 	h.stop()
-	run(what{good: "intact, 1 tokens in 1 files\n  3 tokens are lost"}, "tsa", "verify")
+	run(what{good: fmt.Sprintf("intact, %d tokens in 1 files\n  %d tokens are lost", now-had, had)}, "tsa", "verify")
 }

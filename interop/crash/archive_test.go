@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
 )
 
@@ -14,8 +15,9 @@ type ledgerArchive struct {
 	seen map[string]int64 // entries by account
 }
 
-// since visits what was archived since the last call.
-func (l *ledgerArchive) since(ctx context.Context, visit func([]byte, uint64, []byte) error) error {
+// since visits what was archived since the last call; own says that the appliance
+// stamped for itself, as it does its revocation lists.
+func (l *ledgerArchive) since(ctx context.Context, visit func(own bool, imprint []byte, serial uint64, token []byte) error) error {
 	book, err := ledger.Open(l.dir, ledger.Options{ReadOnly: true})
 	if err != nil {
 		return err
@@ -39,7 +41,7 @@ func (l *ledgerArchive) since(ctx context.Context, visit func([]byte, uint64, []
 			if err != nil {
 				return err
 			}
-			if err := visit(e.Imprint, uint64(e.Serial), token); err != nil {
+			if err := visit(e.Account == accounts.House, e.Imprint, uint64(e.Serial), token); err != nil {
 				return err
 			}
 		}

@@ -189,12 +189,15 @@ func (r *run) moreThan(n int64) {
 func (r *run) compare(n int) {
 	r.t.Helper()
 	missing := len(r.answered)
-	err := r.archive.since(r.t.Context(), func(imprint []byte, serial uint64, token []byte) error {
-		r.archived++
+	err := r.archive.since(r.t.Context(), func(own bool, imprint []byte, serial uint64, token []byte) error {
 		if r.serials[serial] {
 			return fmt.Errorf("serial number %d was given twice", serial)
 		}
 		r.serials[serial] = true
+		if own {
+			return nil
+		}
+		r.archived++
 		was, ok := r.answered[[32]byte(imprint)]
 		if !ok {
 			r.unheard++
