@@ -22,7 +22,8 @@
 // time-stamping authority goes the usual way; so does the page that stamps a
 // file which stays on its owner's computer.
 //
-// Three things hold for every door. A request's body is a stream with a limit
+// Four things hold for every door. A request whose head leaves a doubt where it
+// ends is refused (framing.go). A body is a stream with a limit
 // and a deadline (body.go), never a buffer. An error has a kind, and one table
 // (errors.go) turns the kind into an HTTP status, a text in the reader's
 // language and a hint when to try again. And what a browser does in a holder's

@@ -18,7 +18,7 @@ const announced = "X-Sigillo-Announced"
 // with 413 at once. fasthttp itself knows two answers only, to ask for the body
 // before any handler runs, or 417.
 func (s *Server) expect(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if string(h.Peek("Expect")) == "100-continue" && int64(h.ContentLength()) > s.bodyLimitAt(h.RequestURI()) {
+	if judge(h) && string(h.Peek("Expect")) == "100-continue" && int64(h.ContentLength()) > s.bodyLimitAt(h.RequestURI()) {
 		h.Set(announced, strconv.Itoa(h.ContentLength()))
 		h.Del("Expect")
 		h.SetContentLength(0)

@@ -83,7 +83,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.routeFace()
 	fast := s.app.Server()
-	fast.Handler, fast.HeaderReceived = s.stampDoor(fast.Handler), s.expect
+	fast.Handler, fast.HeaderReceived = s.wellFormedDoor(s.stampDoor(fast.Handler)), s.expect
 	return s, nil
 }
 
