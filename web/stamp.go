@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"runtime/debug"
@@ -120,7 +121,7 @@ func (s *Server) stampGuarded(ctx *fasthttp.RequestCtx, call *stampCall, policy 
 		response, err = s.cfg.Stamps.AnswerUnder(s.patience.context(), string(policy), caller, request)
 	}
 	if !known || err != nil {
-		stampChallenge(ctx)
+		stampChallenge(ctx, reasonOf(err))
 		return
 	}
 	ctx.SetContentType(mediaStampReply)
@@ -251,14 +252,24 @@ func (c *stampCall) credentials(caller *accounts.Caller, header []byte) bool {
 	return ok && len(name) > 0 // nobody's name is not nobody's account
 }
 
+// reasonOf is why credentials were refused, as the accounts tell it to customers;
+// "" for none.
+func reasonOf(err error) string {
+	var account *accounts.Error
+	if !errors.As(err, &account) {
+		return ""
+	}
+	return account.Msg + "\n"
+}
+
 // stampChallenge asks who it is, in the ways that a program can answer
-// (RFC 9110 §11.6.1).
-func stampChallenge(ctx *fasthttp.RequestCtx) {
+// (RFC 9110 §11.6.1), and says what was wrong with what it has sent.
+func stampChallenge(ctx *fasthttp.RequestCtx, reason string) {
 	ctx.SetStatusCode(http.StatusUnauthorized)
 	ctx.Response.Header.Add("WWW-Authenticate", `Basic realm="time-stamps", charset="UTF-8"`)
 	ctx.Response.Header.Add("WWW-Authenticate", `Bearer realm="time-stamps"`)
 	ctx.SetContentType("text/plain; charset=utf-8")
-	ctx.Response.SetBodyString("Time-stamps are given to accounts: send user name and password (HTTP Basic), a bearer token or a client certificate.\n")
+	ctx.Response.SetBodyString("Time-stamps are given to accounts: send user name and password (HTTP Basic), a bearer token or a client certificate.\n" + reason)
 }
 
 // patience gives contexts with a deadline without making one for each request:

@@ -59,7 +59,7 @@ func (s *Server) asCustomer(next customerHandler) fiber.Handler {
 		r := current(c)
 		r.fault = err
 		p := s.problem(r.locale, fail(StampCredentials, "no account is known by these credentials", err))
-		stampChallenge(c.Context())
+		stampChallenge(c.Context(), "")
 		s.writeProblem(c, p)
 		return nil
 	}

@@ -144,6 +144,10 @@ func TestStampCallers(t *testing.T) {
 		if r.StatusCode != c.status {
 			t.Errorf("%s: %d %q", name, r.StatusCode, r.body)
 		}
+		if told := strings.Contains(r.body, "nobody is known"); c.status == 401 && told != d.caller.Addr.IsValid() {
+			t.Errorf("%s: reason told %t: %q", name, told, r.body)
+		}
+		d.caller = accounts.Caller{}
 		ways := strings.Join(r.Header.Values("WWW-Authenticate"), "; ")
 		if asked := strings.Contains(ways, "Basic realm=") && strings.Contains(ways, "Bearer realm="); asked != (c.status == 401) {
 			t.Errorf("%s: asked for %q", name, ways)

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"strings"
@@ -81,8 +82,90 @@ func TestAnonymous(t *testing.T) {
 	wantKind(t, err, RateLimited)
 	must(t, b.Admit(ctx, "configuration", false))
 	_, err = b.Identify(ctx, Caller{Addr: addr("127.0.0.1")})
+	wantKind(t, err, Unknown) // he may still say who he is
+	_, err = b.Take(a)        // of the version before
 	wantKind(t, err, NotPermitted)
-	_, err = b.Take(a) // of the version before
+}
+
+// A certificate that was registered is a credential for good, and refused once it is
+// revoked or out of its time; one that never was says nothing. So it is with
+// everybody let in, with nobody, and by network.
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{Unlimited: true}))
+	must(t, b.Create(ctx, "op", "office", Terms{Networks: nets(t, "10.0.0.0/8"), ByNetwork: true, Unlimited: true}))
+	certificate := func(raw, key string) *x509.Certificate {
+		return &x509.Certificate{Raw: []byte(raw), RawSubjectPublicKeyInfo: []byte(key), NotBefore: t0.Add(-time.Hour), NotAfter: t0.Add(time.Hour)}
+	}
+	add := func(c *x509.Certificate, key bool) string {
+		t.Helper()
+		made, err := b.AddCertificate(ctx, "op", "acme", "card", c, key, time.Time{})
+		must(t, err)
+		return made.ID
+	}
+	revoke := func(id string) { t.Helper(); must(t, b.Revoke(ctx, "op", "acme", id)) }
+	revoked, keyRevoked := certificate("1", "k1"), certificate("2", "k2")
+	revoke(add(revoked, false))
+	revoke(add(keyRevoked, true))
+	again := certificate("3", "k3")
+	revoke(add(again, false))
+	add(again, false)
+	byKey := certificate("4", "k4") // revoked as a certificate, good by its key
+	revoke(add(byKey, false))
+	add(byKey, true)
+	pinned := certificate("5", "k5") // the other way round
+	revoke(add(pinned, true))
+	add(pinned, false)
+	ended := certificate("6", "k6")
+	ended.NotAfter = t0.Add(time.Minute)
+	add(ended, false)
+	early := certificate("7", "k7")
+	early.NotBefore = t0.Add(30 * time.Minute)
+	add(early, false)
+	never := certificate("8", "k8")
+	b.clock.forward(2 * time.Minute)
+	b.reopen(t) // whatever the order in which they are read
+
+	for _, anonymous := range []bool{true, false} {
+		must(t, b.Admit(ctx, "configuration", true))
+		must(t, b.Admit(ctx, "configuration", anonymous))
+		nobody := map[bool]string{true: Anonymous, false: errNobody.Msg}[anonymous]
+		for name, c := range map[string]struct {
+			caller *x509.Certificate
+			from   string
+			want   string // account, or why there is none
+		}{
+			"never registered":     {never, "192.0.2.1", nobody},
+			"none":                 {nil, "192.0.2.1", nobody},
+			"never, by network":    {never, "10.1.1.1", "office"},
+			"revoked":              {revoked, "192.0.2.1", errRevoked.Msg},
+			"revoked, by network":  {revoked, "10.1.1.1", errRevoked.Msg},
+			"key revoked":          {keyRevoked, "192.0.2.1", errRevoked.Msg},
+			"registered again":     {again, "192.0.2.1", "acme"},
+			"good by its key":      {byKey, "192.0.2.1", "acme"},
+			"good by itself":       {pinned, "192.0.2.1", "acme"},
+			"expired":              {ended, "192.0.2.1", errPeriod.Msg},
+			"not valid yet":        {early, "192.0.2.1", errPeriod.Msg},
+			"expired, but network": {ended, "10.1.1.1", errPeriod.Msg},
+		} {
+			a, err := b.Identify(ctx, Caller{Certificate: c.caller, Addr: addr(c.from)})
+			got := ""
+			var e *Error
+			if errors.As(err, &e) {
+				wantKind(t, err, Unknown)
+				got = e.Msg
+			} else {
+				got = a.ID
+			}
+			if got != c.want {
+				t.Errorf("%s, anonymous %t: %q, want %q", name, anonymous, got, c.want)
+			}
+		}
+	}
+	// An account that may not keeps saying so to who has shown that it is his.
+	must(t, b.Suspend(ctx, "op", "acme", "not paid"))
+	_, err := b.Identify(ctx, Caller{Certificate: again, Addr: addr("192.0.2.1")})
 	wantKind(t, err, NotPermitted)
 }
 

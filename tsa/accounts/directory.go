@@ -14,8 +14,8 @@ import (
 	"sigillo/store"
 )
 
-// directory is all accounts and credentials that are in force, by what a request
-// may bring. It is never changed: a new one takes its place.
+// directory is all accounts, and all credentials that are in force, by what a request
+// may bring, with the certificates that were. It is never changed: a new one takes its place.
 type directory struct {
 	revision  int64
 	accounts  map[string]*Account
@@ -33,6 +33,7 @@ type credential struct {
 	id      string
 	account *Account
 	expires time.Time
+	revoked bool      // of a certificate or key: it is refused, not nobody's
 	secret  *password // of kind password
 }
 
@@ -199,10 +200,11 @@ func (d *directory) add(a *Account) {
 
 func (d *directory) addCredential(row store.StampCredential) error {
 	a := d.accounts[row.Account]
-	if a == nil || !row.Revoked.IsZero() {
+	revoked := !row.Revoked.IsZero()
+	if kind := CredentialKind(row.Kind); a == nil || revoked && kind != Certificate && kind != Key {
 		return nil
 	}
-	c := &credential{id: row.ID, account: a, expires: row.Expires}
+	c := &credential{id: row.ID, account: a, expires: row.Expires, revoked: revoked}
 	if row.Kind == string(Password) {
 		c.secret = new(password)
 		if err := json.Unmarshal(row.Verifier, c.secret); err != nil {
@@ -217,15 +219,12 @@ func (d *directory) addCredential(row store.StampCredential) error {
 	if len(row.Verifier) != 32 {
 		return errors.New("its verifier is no SHA-256")
 	}
-	switch sum := [32]byte(row.Verifier); CredentialKind(row.Kind) {
-	case Bearer:
-		d.bearers[sum] = c
-	case Certificate:
-		d.certs[sum] = c
-	case Key:
-		d.keys[sum] = c
-	default:
+	known := map[CredentialKind]map[[32]byte]*credential{Bearer: d.bearers, Certificate: d.certs, Key: d.keys}[CredentialKind(row.Kind)]
+	if known == nil {
 		return fmt.Errorf("it is of the unknown kind %q", row.Kind)
+	}
+	if sum := [32]byte(row.Verifier); known[sum] == nil || !revoked { // it may have been registered again
+		known[sum] = c
 	}
 	return nil
 }

@@ -28,13 +28,19 @@ var (
 	errUnknown = fail(Unknown, nil, "nobody is known by these credentials")
 	errNobody  = fail(Unknown, nil, "credentials are needed: a user name and password, a token, or a certificate")
 	errExpired = fail(Unknown, nil, "the credentials have expired")
+	errPeriod  = fail(Unknown, nil, "the client certificate has expired, or is not valid yet")
+	errRevoked = fail(Unknown, nil, "the client certificate is no longer accepted: its registration was revoked")
 )
 
 // Identify says whose request it is. Credentials that are sent must be right:
 // nobody with a wrong password is anonymous instead. A certificate that no account
-// has says nothing, because browsers and smart cards send theirs everywhere.
+// ever had says nothing, because browsers and smart cards send theirs everywhere;
+// one that was registered is a credential, and when that was revoked or is out of its
+// time it is refused.
 //
-// Kinds: Unknown; NotPermitted (the account is not active, or not from there);
+// Kinds: Unknown (also for who says nothing where the account of everybody, or that
+// of his network, is not active: programs send their credentials only when they are
+// asked); NotPermitted (the account is not active, or not from there);
 // LockedOut (too many wrong passwords from the address), RateLimited (too many
 // passwords to be checked at once).
 func (b *Book) Identify(ctx context.Context, c Caller) (*Account, error) {
@@ -63,23 +69,35 @@ func (b *Book) Identify(ctx context.Context, c Caller) (*Account, error) {
 	if c.Certificate != nil && len(d.certs)+len(d.keys) > 0 {
 		sums := b.certs.sums(c.Certificate)
 		cred := d.certs[sums.whole]
-		if cred == nil {
-			cred = d.keys[sums.key]
+		if key := d.keys[sums.key]; cred == nil || cred.revoked && key != nil {
+			cred = key
 		}
-		if cred != nil && b.outside(c.Certificate) {
-			return nil, errExpired
-		}
-		if cred != nil {
+		switch {
+		case cred == nil: // nobody's
+		case cred.revoked:
+			return nil, errRevoked
+		case b.outside(c.Certificate):
+			return nil, errPeriod
+		default:
 			return b.admit(cred, addr)
 		}
 	}
-	if a := d.networks.find(addr); a != nil {
-		return active(a)
+	return d.silent(addr)
+}
+
+// silent is who says nothing: known by the network, or anybody.
+func (d *directory) silent(addr netip.Addr) (*Account, error) {
+	a := d.networks.find(addr)
+	if a == nil && d.anonymous != nil && d.anonymous.from(addr) {
+		a = d.anonymous
 	}
-	if a := d.anonymous; a != nil && a.from(addr) {
-		return active(a)
+	if a == nil {
+		return nil, errNobody
 	}
-	return nil, errNobody
+	if a.State != Active {
+		return nil, fail(Unknown, notActive(a.ID, a.State), "%s", errNobody.Msg)
+	}
+	return a, nil
 }
 
 // outside says that it is not the time of a certificate.
@@ -96,14 +114,10 @@ func (b *Book) admit(c *credential, addr netip.Addr) (*Account, error) {
 	if !c.account.from(addr) {
 		return nil, fail(NotPermitted, nil, "the account %s may not be used from %v", c.account.ID, addr)
 	}
-	return active(c.account)
-}
-
-func active(a *Account) (*Account, error) {
-	if a.State != Active {
-		return nil, notActive(a.ID, a.State)
+	if c.account.State != Active {
+		return nil, notActive(c.account.ID, c.account.State)
 	}
-	return a, nil
+	return c.account, nil
 }
 
 // from says whether the account may be used from an address.

@@ -56,7 +56,7 @@ func (f *Front) statement(a *accounts.Account) Statement {
 // anonymous account: what one of its callers had stamped is no business of the
 // others.
 func (f *Front) owner(ctx context.Context, caller accounts.Caller) (*accounts.Account, error) {
-	a, err := f.identify(ctx, caller)
+	a, err := f.cfg.Book.Identify(ctx, caller)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (f *Front) Answer(ctx context.Context, caller accounts.Caller, request []by
 // refused. The name "" stands for no policy in particular.
 func (f *Front) AnswerUnder(ctx context.Context, name string, caller accounts.Caller, request []byte) ([]byte, error) {
 	began := time.Now()
-	account, err := f.identify(ctx, caller)
+	account, err := f.cfg.Book.Identify(ctx, caller)
 	if accounts.KindOf(err) == accounts.Unknown {
 		f.meter.refuse(nobody)
 		return nil, err
@@ -35,17 +35,6 @@ func (f *Front) AnswerUnder(ctx context.Context, name string, caller accounts.Ca
 		return f.refuse(ctx, "", err), nil
 	}
 	return f.answer(ctx, began, account, name, request), nil
-}
-
-// identify asks the book who the caller is. Who has said nothing and may not as he
-// comes (the anonymous account, or that of his network, is suspended) is asked to
-// say more: programs send their credentials only when they are asked.
-func (f *Front) identify(ctx context.Context, c accounts.Caller) (*accounts.Account, error) {
-	a, err := f.cfg.Book.Identify(ctx, c)
-	if accounts.KindOf(err) == accounts.NotPermitted && c.Username == "" && c.Bearer == "" && c.Certificate == nil {
-		return nil, &accounts.Error{Kind: accounts.Unknown, Msg: "credentials are needed", Err: err}
-	}
-	return a, err
 }
 
 // AnswerFor answers a request that another room makes on an account in
