@@ -119,7 +119,7 @@ func (o *stampOptions) renewable(ctx context.Context, v *validate.Validator, pat
 		}
 	}
 	doc := validate.Document{Data: f, Size: size, Name: path, Time: time.Now(), Contents: contents}
-	r.evidence, err = stillGood(ctx, v, doc)
+	r.evidence, err = o.stillGood(ctx, v, doc)
 	return r, err
 }
 
@@ -176,7 +176,7 @@ func digestOnce(path string) func(crypto.Hash) ([]byte, error) {
 // newest time-stamp is good now, and the signatures in the document as far as it can
 // be had: under the next time-stamp it will last as long as they must. Missing
 // documents are no hindrance: the renewal is over the time-stamp.
-func stillGood(ctx context.Context, v *validate.Validator, doc validate.Document) (ades.Evidence, error) {
+func (o *stampOptions) stillGood(ctx context.Context, v *validate.Validator, doc validate.Document) (ades.Evidence, error) {
 	var none ades.Evidence
 	ctx, cancel := context.WithTimeout(ctx, fetchAltogether)
 	defer cancel()
@@ -186,10 +186,7 @@ func stillGood(ctx context.Context, v *validate.Validator, doc validate.Document
 	}
 	s := report.Signatures[0]
 	if s.Indication != validate.TotalPassed && s.SubIndication != validate.SignedDataNotFound {
-		reason := errors.New(say(s.Reasons[0].It, s.Reasons[0].En))
-		name := filepath.Base(doc.Name)
-		return none, &stampError{exitBad, name + ": la marca non è valida (" + string(s.SubIndication) + "), rinnovarla non servirebbe",
-			name + ": the time-stamp is not valid (" + string(s.SubIndication) + "), renewing it would be of no use", reason}
+		return none, notGood(filepath.Base(doc.Name), &s, !o.offline)
 	}
 	needs, err := v.Collect(ctx, doc)
 	if err != nil {
@@ -206,6 +203,24 @@ func stillGood(ctx context.Context, v *validate.Validator, doc validate.Document
 		}
 	}
 	return evidence, nil
+}
+
+// notGood says why a file is not renewed. That what was revoked could not be learned
+// speaks against nothing but the moment.
+func notGood(name string, s *validate.SignatureReport, fetches bool) error {
+	d := s.Decisive()
+	reason, sub := errors.New(say(d.It, d.En)), string(s.SubIndication)
+	switch d.Code {
+	case "no-revocation", "stale-revocation", "late-revocation", "early-revocation":
+		it, en := "non è stato possibile scaricare le informazioni sulla revoca; riprovare più avanti", "the revocation information could not be fetched; try again later"
+		if !fetches {
+			it, en = "mancano le informazioni sulla revoca, e con --offline non si scaricano", "the revocation information is missing, and with --offline none is fetched"
+		}
+		return &stampError{exitBad, name + ": ora non si può dire se la marca è valida (" + sub + "): " + it + ", o darle con --crl o --ocsp",
+			name + ": it cannot be told now whether the time-stamp is valid (" + sub + "): " + en + ", or give it with --crl or --ocsp", reason}
+	}
+	return &stampError{exitBad, name + ": la marca non è valida (" + sub + "), rinnovarla non servirebbe",
+		name + ": the time-stamp is not valid (" + sub + "), renewing it would be of no use", reason}
 }
 
 // renewEnvelope renews a .tsd, in its place unless there is --out.

@@ -75,17 +75,21 @@ func (v *validation) signatureReport(s *subject, o *objects) SignatureReport {
 
 // settle takes the worst indication, and the first sub-indication of it.
 func (r *SignatureReport) settle(d verdict, v *validation) {
-	r.Indication, r.Reasons = TotalPassed, []Reason{}
+	r.Indication, r.Reasons, r.decisive = TotalPassed, []Reason{}, because("valid", stamped(d.best))
 	for _, f := range d.findings {
 		if f.indication.rank() > r.Indication.rank() {
-			r.Indication, r.SubIndication = f.indication, f.sub
+			r.Indication, r.SubIndication, r.decisive = f.indication, f.sub, f.reason
 		}
 		r.Reasons = append(r.Reasons, f.reason)
 	}
 	if r.Indication == TotalPassed {
-		r.Reasons = append([]Reason{because("valid", stamped(d.best))}, r.Reasons...)
+		r.Reasons = append([]Reason{r.decisive}, r.Reasons...)
 	}
 }
+
+// Decisive is the reason for the indication and sub-indication. The others, before
+// and behind it among Reasons, are remarks, or count less.
+func (r *SignatureReport) Decisive() Reason { return r.decisive }
 
 func (v *validation) timestampReport(t *stamp, st ades.Stamp, o *objects) TimestampReport {
 	var s SignatureReport

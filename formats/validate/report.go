@@ -98,6 +98,8 @@ type SignatureReport struct {
 	Evidence            []EvidenceReport    `json:"evidence,omitempty"`
 
 	value []byte // the signature value
+
+	decisive Reason
 }
 
 // TimestampReport is the result for a time-stamp in or over a signature.
