@@ -317,7 +317,8 @@ func (b *Book) Admit(ctx context.Context, actor string, anonymous bool) error {
 	return b.become(ctx, actor, Anonymous, "tsa.anonymous is false", "stamp-account.suspended", Suspended, Active)
 }
 
-// Buy books a lot and returns it with its ID.
+// Buy books a lot and returns it with its ID. A lot without one gets the next that is
+// free in the database: other processes may be selling at the same time.
 func (b *Book) Buy(ctx context.Context, actor, account string, l Lot) (Lot, error) {
 	b.change.Lock()
 	defer b.change.Unlock()
@@ -329,13 +330,11 @@ func (b *Book) Buy(ctx context.Context, actor, account string, l Lot) (Lot, erro
 		l.Bought = b.cfg.Now()
 	}
 	l.Bought, l.Expires = l.Bought.UTC().Truncate(time.Millisecond), l.Expires.UTC().Truncate(time.Millisecond)
-	if l.ID == "" {
-		l.ID = b.freeLot(a, l.Bought)
-	}
+	given := l.ID != ""
 	switch {
 	case a.State == Closed:
 		return l, bad("the account %s is closed", account)
-	case !goodID.MatchString(l.ID):
+	case given && !goodID.MatchString(l.ID):
 		return l, bad("the ID of a lot is 1 to 63 of a-z, 0-9, dot, hyphen and underscore")
 	case l.Quantity < 1 || l.Quantity > maxQuantity:
 		return l, bad("a lot has 1 to %.0f stamps", maxQuantity)
@@ -346,22 +345,32 @@ func (b *Book) Buy(ctx context.Context, actor, account string, l Lot) (Lot, erro
 		return l, err
 	}
 	c := Change{actor, "stamp-lot.bought", account, map[string]string{
-		"lot": l.ID, "quantity": strconv.FormatInt(l.Quantity, 10), "bought": day(l.Bought), "expires": day(l.Expires), "note": l.Note,
+		"quantity": strconv.FormatInt(l.Quantity, 10), "bought": day(l.Bought), "expires": day(l.Expires), "note": l.Note,
 	}}
-	return l, b.edit(ctx, c, func(tx *store.Tx, _ time.Time) error {
-		return tx.PutStampLot(store.StampLot{
-			Account: account, ID: l.ID, Quantity: l.Quantity, Bought: l.Bought, Expires: l.Expires, Note: l.Note,
-		})
+	err = b.edit(ctx, c, func(tx *store.Tx, _ time.Time) error {
+		row := store.StampLot{Account: account, ID: l.ID, Quantity: l.Quantity, Bought: l.Bought, Expires: l.Expires, Note: l.Note}
+		if given {
+			c.Detail["lot"] = l.ID
+			return tx.PutStampLot(row)
+		}
+		var err error
+		l.ID, err = putNextLot(tx, row, a.Lots())
+		c.Detail["lot"] = l.ID // for the journal, which comes behind
+		return err
 	})
+	return l, err
 }
 
-// freeLot makes an ID of the day and a number.
-func (b *Book) freeLot(a *Account, bought time.Time) string {
-	lots := a.Lots()
-	for n := 1; ; n++ {
-		id := fmt.Sprintf("%s.%d", bought.UTC().Format("2006-01-02"), n)
-		if !slices.ContainsFunc(lots, func(l Lot) bool { return l.ID == id }) {
-			return id
+// putNextLot stores a lot under an ID of its day and a number: the first one that is
+// neither known nor, since the accounts were read, taken by another process.
+func putNextLot(tx *store.Tx, row store.StampLot, known []Lot) (string, error) {
+	for n := 1; ; n++ { // each turn but the last meets a lot that is there
+		row.ID = fmt.Sprintf("%s.%d", row.Bought.Format(time.DateOnly), n)
+		if slices.ContainsFunc(known, func(l Lot) bool { return l.ID == row.ID }) {
+			continue
+		}
+		if err := tx.PutStampLot(row); store.KindOf(err) != store.Conflict {
+			return row.ID, err
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -167,6 +169,57 @@ func TestCertificates(t *testing.T) {
 	must(t, b.Suspend(ctx, "op", "acme", "not paid"))
 	_, err := b.Identify(ctx, Caller{Certificate: again, Addr: addr("192.0.2.1")})
 	wantKind(t, err, NotPermitted)
+}
+
+// Sellers that do not know of each other get a lot each, numbered without a gap, and
+// each is in the journal under its own.
+func TestBuyTogether(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{Name: "ACME"}))
+	var sellers []*Book
+	for range 8 { // all have read the accounts before one sells
+		other, err := Open(ctx, b.config())
+		must(t, err)
+		sellers = append(sellers, other)
+	}
+	var group sync.WaitGroup
+	for _, s := range sellers {
+		group.Go(func() {
+			if _, err := s.Buy(ctx, "op", "acme", Lot{Quantity: 10}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	must(t, b.Refresh(ctx))
+	var got []string
+	for _, l := range b.account(t, "acme").Lots() {
+		got = append(got, l.ID)
+	}
+	slices.Sort(got)
+	want := []string{"2026-11-22.1", "2026-11-22.2", "2026-11-22.3", "2026-11-22.4", "2026-11-22.5", "2026-11-22.6", "2026-11-22.7", "2026-11-22.8"}
+	if !slices.Equal(got, want) || b.account(t, "acme").Left() != 80 {
+		t.Errorf("%q", got)
+	}
+	var told []string
+	must(t, b.db.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.JournalOfEvent("acme", "stamp-lot.bought", 0)
+		for _, r := range rows {
+			_, lot, _ := strings.Cut(string(r.Detail), `"lot":"`)
+			told = append(told, lot[:min(len(lot), len(want[0]))])
+		}
+		return err
+	}))
+	slices.Sort(told)
+	if !slices.Equal(told, want) {
+		t.Errorf("in the journal: %q", told)
+	}
+	// One that has a name of its own is not sold twice.
+	_, err := sellers[0].Buy(ctx, "op", "acme", Lot{ID: "gift", Quantity: 1})
+	must(t, err)
+	_, err = sellers[1].Buy(ctx, "op", "acme", Lot{ID: "gift", Quantity: 1})
+	wantKind(t, err, Conflict)
 }
 
 // Nothing is suspended, resumed, closed or cancelled without a word about it.
