@@ -95,6 +95,9 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 		if b, data = pem.Decode(data); b == nil {
 			break
 		}
+		if !strings.HasSuffix(b.Type, "CERTIFICATE") { // such as a key beside it
+			continue
+		}
 		c, err := x509.ParseCertificate(b.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -102,7 +105,7 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 		out = append(out, c)
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("%s holds no PEM certificate", path)
+		return nil, tell(path+" non contiene alcun certificato in formato PEM", path+" holds no PEM certificate")
 	}
 	return out, nil
 }

@@ -149,11 +149,14 @@ func on(words string, t time.Time) string {
 	return words + t.UTC().Format(time.DateOnly)
 }
 
-// lastDay is the last day (UTC) in which there is a moment before t, when something
-// ends: the day that was given for it.
+// lastDay is the last day of something that ends at t, as it was given: a day, when
+// that is the end of one (UTC), else the time.
 func lastDay(words string, t time.Time) string {
-	if t.IsZero() {
+	switch {
+	case t.IsZero():
 		return ""
+	case !t.UTC().Equal(t.UTC().Truncate(24 * time.Hour)):
+		return words + t.UTC().Format(time.RFC3339)
 	}
 	return on(words, t.Add(-1))
 }
@@ -218,8 +221,20 @@ func accountAdd(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 		if err != nil {
 			return err
 		}
+		if err := customerNamed(t.Name); err != nil {
+			return err
+		}
 		return w.book.Create(ctx, w.actor, w.args[0], t)
 	}
+}
+
+// customerNamed refuses an account whose customer has no name: in lists and invoices it
+// would be nobody's.
+func customerNamed(name string) error {
+	if strings.TrimSpace(name) == "" {
+		return tell("indicare il nome del cliente con --name", "give the customer's name with --name")
+	}
+	return nil
 }
 
 func accountTerms(fs *flag.FlagSet) func(context.Context, *accountWork) error {
@@ -235,6 +250,11 @@ func accountTerms(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 		t, err := terms(a.Terms)
 		if err != nil {
 			return err
+		}
+		if a.Name != "" { // one of an older version may have none
+			if err := customerNamed(t.Name); err != nil {
+				return err
+			}
 		}
 		return w.book.SetTerms(ctx, w.actor, w.args[0], t)
 	}
@@ -309,6 +329,9 @@ func accountToken(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 	return func(ctx context.Context, w *accountWork) error {
 		if err := w.need(say("l'ID dell'account", "the account's ID"), say("un nome per il token", "a name for the token")); err != nil {
 			return err
+		}
+		if strings.TrimSpace(w.args[1]) == "" {
+			return tell("dare un nome al token: con quello lo si riconosce per revocarlo", "give the token a name: it is known by that when it is to be revoked")
 		}
 		at, err := end(*expires)
 		if err != nil {

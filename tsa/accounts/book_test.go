@@ -450,7 +450,7 @@ func TestReport(t *testing.T) {
 	must(t, b.Report(&out, []MonthUse{{"acme", "l1", "2026-11", 4}, {"gone", "", "2026-10", 1}}))
 	got, err := csv.NewReader(&out).ReadAll()
 	must(t, err)
-	if len(got) != 3 || strings.Join(got[1], "|") != "acme|'=ACME, \"Srl\"|2026-11|l1|4|10|2026-11-22T09:00:00Z|2026-11-22T10:00:00Z|4|6" {
+	if len(got) != 3 || strings.Join(got[1], "|") != "acme|'=ACME, \"Srl\"|2026-11|l1|4|10|2026-11-22T09:00:00Z|2026-11-22T10:00:00Z|4|6|usable" || len(got[2]) != len(got[0]) {
 		t.Fatalf("%q", got)
 	}
 	out.Reset()
@@ -458,6 +458,28 @@ func TestReport(t *testing.T) {
 	if got, err := csv.NewReader(&out).ReadAll(); err != nil || len(got) != 3 || strings.Join(got[1][2:], "|") != "active|4|6|1|2026-11-22T10:00:00Z" {
 		t.Fatalf("%q %v", got, err)
 	}
+	// What cannot be had any more is not left.
+	for _, id := range []string{"void", "empty"} {
+		_, err = b.Buy(ctx, "op", "acme", Lot{ID: id, Quantity: 10})
+		must(t, err)
+		b.usage.lots["acme/"+id] = 10
+	}
+	b.usage.lots["acme/void"] = 3
+	b.Resync(b.usage)
+	must(t, b.Cancel(ctx, "op", "acme", "void", "by mistake"))
+	b.clock.forward(time.Hour)
+	out.Reset()
+	must(t, b.Report(&out, []MonthUse{{"acme", "l1", "2026-11", 4}, {"acme", "void", "2026-11", 3}, {"acme", "empty", "2026-11", 10}}))
+	if got, err = csv.NewReader(&out).ReadAll(); err != nil || len(got) != 4 {
+		t.Fatalf("%q %v", got, err)
+	}
+	for i, want := range []string{"4|0|lapsed", "3|0|cancelled", "10|0|used up"} {
+		if got := strings.Join(got[i+1][8:], "|"); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	delete(b.usage.lots, "acme/void")
+	delete(b.usage.lots, "acme/empty")
 	if a := b.account(t, "acme"); a.Used() != 4 || !a.MayUse(asn1.ObjectIdentifier{1, 2}) {
 		t.Error(a.Used())
 	}

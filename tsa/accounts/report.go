@@ -19,14 +19,18 @@ type MonthUse struct {
 // and lot with what was used, and what that lot is. Accounts that the book does not
 // know (a ledger that is older than its database) are there with their ID.
 //
-//	account, name, month, lot, stamps, lot_quantity, lot_bought, lot_expires, lot_used, lot_left
+//	account, name, month, lot, stamps, lot_quantity, lot_bought, lot_expires, lot_used, lot_left, lot_state
+//
+// lot_left is how many stamps can still be had of the lot now: none, once it has lapsed
+// or was cancelled, as lot_state says (usable, used up, lapsed, cancelled).
 func (b *Book) Report(w io.Writer, uses []MonthUse) error {
 	d := b.current.Load()
 	lots := map[string][]Lot{}
 	out := csv.NewWriter(w)
-	_ = out.Write([]string{"account", "name", "month", "lot", "stamps", "lot_quantity", "lot_bought", "lot_expires", "lot_used", "lot_left"})
+	_ = out.Write([]string{"account", "name", "month", "lot", "stamps", "lot_quantity", "lot_bought", "lot_expires", "lot_used", "lot_left", "lot_state"})
+	now := b.cfg.Now()
 	for _, u := range uses {
-		line := []string{plain(u.Account), "", u.Month, plain(u.Lot), strconv.FormatInt(u.Stamps, 10), "", "", "", "", ""}
+		line := []string{plain(u.Account), "", u.Month, plain(u.Lot), strconv.FormatInt(u.Stamps, 10), "", "", "", "", "", ""}
 		if a := d.accounts[u.Account]; a != nil {
 			line[1] = plain(a.Name)
 			if _, ok := lots[a.ID]; !ok {
@@ -35,9 +39,10 @@ func (b *Book) Report(w io.Writer, uses []MonthUse) error {
 		}
 		for _, l := range lots[u.Account] {
 			if l.ID == u.Lot {
+				left, state := l.standing(now)
 				copy(line[5:], []string{
 					strconv.FormatInt(l.Quantity, 10), date(l.Bought), date(l.Expires),
-					strconv.FormatInt(l.Used, 10), strconv.FormatInt(max(l.Quantity-l.Used, 0), 10),
+					strconv.FormatInt(l.Used, 10), strconv.FormatInt(left, 10), state,
 				})
 			}
 		}
@@ -48,6 +53,19 @@ func (b *Book) Report(w io.Writer, uses []MonthUse) error {
 		return fail(Failed, err, "write the report")
 	}
 	return nil
+}
+
+// standing is how many stamps can be had of a lot, and why there are none.
+func (l *Lot) standing(now time.Time) (left int64, state string) {
+	switch {
+	case !l.Cancelled.IsZero():
+		return 0, "cancelled"
+	case !l.Expires.IsZero() && !now.Before(l.Expires):
+		return 0, "lapsed"
+	case l.Used >= l.Quantity:
+		return 0, "used up"
+	}
+	return l.Quantity - l.Used, "usable"
 }
 
 // Summary writes how all accounts stand now as CSV.
