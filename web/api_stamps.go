@@ -20,7 +20,7 @@ func (s *Server) apiStamps(api huma.API) {
 	describeResponse(api, &account, "The account", fiber.MIMEApplicationJSON, huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeOf(StampAccount{})))
 
 	list := customerOperation("listStampTokens", tokensPath, "Time-stamps that an account was given", http.StatusBadRequest)
-	list.Description = "Conditions are all to be met. With format=csv the whole list comes as CSV, with format=zip the tokens themselves."
+	list.Description = "Conditions are all to be met; one that is not known is refused. With format=csv the whole list comes as CSV, with format=zip the tokens themselves."
 	text := func(name, doc string) *huma.Param {
 		return &huma.Param{Name: name, In: "query", Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}
 	}

@@ -173,14 +173,29 @@ func (s *Server) stampTokens(c *fiber.Ctx, caller accounts.Caller) error {
 	return c.JSON(StampTokens{Unverified: unverified, Tokens: s.stampTokensOf(found), More: len(found) == q.Limit})
 }
 
-// tokenQuery reads what is searched for.
+// tokenParameters are what a list of tokens can be asked for.
+var tokenParameters = []string{"digest", "serial", "unit", "from", "to", "after", "newest", "limit", "format"}
+
+// tokenQuery reads what is searched for. A condition that is not known is refused, and
+// so is one that is there twice: who has mistyped it would get what he did not ask for.
 func tokenQuery(c *fiber.Ctx) (ledger.Query, error) {
+	seen := map[string]bool{}
+	for key := range c.Context().QueryArgs().All() {
+		name := string(key)
+		if !slices.Contains(tokenParameters, name) || seen[name] {
+			return ledger.Query{}, fail(BadQuery, "the query has a parameter that is not known, or one twice", nil)
+		}
+		seen[name] = true
+	}
 	q := ledger.Query{Unit: c.Query("unit"), Newest: c.Query("newest") == "1"}
 	most := map[string]int64{"": ledger.MaxLimit, "json": ledger.MaxLimit, string(ledger.CSV): math.MaxInt32, string(ledger.Zip): ledger.MaxZip}[c.Query("format")]
 	if most == 0 {
 		return q, fail(BadQuery, "format is json, csv or zip", nil)
 	}
-	var errs [6]error
+	var errs [7]error
+	if newest := c.Query("newest"); newest != "" && newest != "0" && newest != "1" {
+		errs[6] = strconv.ErrSyntax
+	}
 	q.Digest, errs[0] = hex.DecodeString(strings.NewReplacer(" ", "", ":", "").Replace(c.Query("digest")))
 	q.Serial, errs[1] = number(c.Query("serial"), 1<<63-1)
 	q.After, errs[2] = number(c.Query("after"), 1<<63-1)

@@ -103,7 +103,8 @@ func TestStampTokens(t *testing.T) {
 		t.Errorf("from %s", got)
 	}
 	for _, bad := range []string{"digest=xyz", "digest=1", "serial=-1", "serial=x", "after=99999999999999999999", "limit=1001", "limit=0x", "from=yesterday",
-		"to=2026-13-01", "format=xml", "serial=1_0", "serial=0b1"} {
+		"to=2026-13-01", "format=xml", "serial=1_0", "serial=0b1",
+		"digset=00", "Digest=00", "format=csv&form=2026-11-01", "serial=1&serial=2", "newest=yes", "x"} {
 		if r := b.get("/tsa/account/tokens?"+bad, me...); r.StatusCode != 400 {
 			t.Errorf("%s: %d", bad, r.StatusCode)
 		}

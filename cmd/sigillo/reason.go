@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"sigillo/formats/validate"
 	"sigillo/store"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
@@ -57,6 +58,8 @@ func reason(err error) string {
 		it = accountReasons[account.Kind]
 	case errors.As(err, &record):
 		it = ledgerReasons[record.Kind]
+	case validate.KindOf(err) == validate.Unreadable:
+		it = "il file non è di un tipo che si sappia verificare, o è danneggiato"
 	}
 	if it != "" {
 		return it + " (" + text + ")"

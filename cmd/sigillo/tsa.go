@@ -131,8 +131,8 @@ func printTimeStamping(e env, t vault.TimeStamping) error {
 	} else {
 		fmt.Fprintf(out, say(", entro %.6f s da UTC, dichiarati %.3f s", ", within %.6f s of UTC, %.3f s declared"), t.Clock.Bound, t.Clock.Budget)
 	}
-	if t.Clock.Reason != "" {
-		fmt.Fprint(out, ": ", t.Clock.Reason)
+	if why := clockReason(t.Clock.Cause, t.Clock.Reason); why != "" {
+		fmt.Fprint(out, ": ", why)
 	}
 	fmt.Fprintln(out)
 	for _, s := range t.Clock.Sources {
@@ -151,6 +151,18 @@ func printTimeStamping(e env, t vault.TimeStamping) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", u.Name, u.Series, u.Type, u.State, day(u.From), day(u.To), u.Stamps, note)
 	}
 	return w.Flush()
+}
+
+// clockReason is why the clock is as it is. The reason with its figures is in English,
+// as in the journal; in Italian the sentence about its cause comes first.
+func clockReason(c clock.Cause, reason string) string {
+	switch {
+	case reason == "" || language() != "it":
+		return reason
+	case c == clock.CauseUnverified:
+		return c.Text("it")
+	}
+	return c.Text("it") + " (" + reason + ")"
 }
 
 func day(t time.Time) string {

@@ -167,7 +167,7 @@ func runVerify(ctx context.Context, e env, args []string) int {
 	for _, path := range fs.Args() {
 		r, err := verifyFile(ctx, v, path, validate.Document{Time: now, Contents: contents, Password: password})
 		if err != nil {
-			fmt.Fprintf(e.err, "sigillo: %s: %v\n", path, err)
+			fmt.Fprintf(e.err, "sigillo: %s: %s\n", path, reason(err))
 			worst = exitUnreadable
 			if *asJSON {
 				err = printJSON(e.out, unreadable(path, now, err))
