@@ -1,8 +1,11 @@
 package web
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +127,31 @@ func TestHeaders(t *testing.T) {
 		if r := b.get(path); r.Header.Get("Cache-Control") != "no-store" || r.StatusCode != 200 {
 			t.Errorf("%s: %d, %q", path, r.StatusCode, r.Header.Get("Cache-Control"))
 		}
+	}
+}
+
+// What our own style sheets ask for the content policy allows: fonts from our files,
+// images from there or from the sheet itself.
+func TestStyleSheetsKeepThePolicy(t *testing.T) {
+	t.Parallel()
+	a, err := loadAssets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sheets := 0
+	for name, file := range a.files {
+		if path.Ext(name) != ".css" {
+			continue
+		}
+		sheets++
+		for _, m := range regexp.MustCompile(`url\(["']?([a-z]+:[^)]{0,24})`).FindAllSubmatch(file.plain, -1) {
+			if !bytes.HasPrefix(m[1], []byte("data:image/")) {
+				t.Errorf("%s asks for %s", name, m[1])
+			}
+		}
+	}
+	if sheets == 0 {
+		t.Error("no style sheet")
 	}
 }
 
