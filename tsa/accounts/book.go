@@ -21,7 +21,10 @@
 // the pair is known by its HMAC under a key that this process made for itself, for
 // an hour or until the account changes. Whoever guesses passwords is slowed down by
 // address, cannot make the machine stretch more than one at a time, and gets the
-// same guess answered from memory.
+// same guess answered from memory. An address that is locked out is refused even the
+// right password, except one that was right from there within the hour: behind one
+// address there may be many customers, and those at work are not stopped by a neighbour
+// whose program has the wrong password.
 //
 // Whatever an operator changes is in the journal, in the transaction that changes
 // it, and never holds a secret.

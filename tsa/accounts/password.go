@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,6 +58,7 @@ const (
 	maxKnown     = 16384            // pairs remembered
 	maxWaiting   = 64               // callers waiting to be stretched for
 	maxAddresses = 16384            // addresses remembered
+	maxFrom      = 16               // of them, those that a pair was right from
 	forgetAfter  = 2 * time.Hour    // failures of an address
 	strangers    = 4.0              // per second
 	strangeBurst = 20.0             // at once
@@ -129,6 +131,7 @@ type verdict struct {
 	credential string // ID; "": there was no such user
 	changed    time.Time
 	until      time.Time
+	from       []netip.Prefix // where it was right, at most maxFrom; not written to
 }
 
 func newVerifier(key [32]byte, cost auth.Argon2) *verifier {
@@ -155,22 +158,37 @@ func (v *verifier) name(user string, pw []byte) [32]byte {
 }
 
 // recall says what is known of a pair; ok is false when nothing is, or no longer.
-func (v *verifier) recall(name [32]byte, c *credential, now time.Time) (right, ok bool) {
+func (v *verifier) recall(name [32]byte, c *credential, now time.Time) (known verdict, ok bool) {
 	v.mu.RLock()
-	known, ok := v.known[name]
+	known, ok = v.known[name]
 	v.mu.RUnlock()
 	if !ok || !now.Before(known.until) {
-		return false, false
+		return verdict{}, false
 	}
 	if c == nil {
-		return false, known.credential == ""
+		return verdict{}, known.credential == ""
 	}
-	return known.right, known.credential == c.id && sameVersion(c.account, known.changed)
+	return known, known.credential == c.id && sameVersion(c.account, known.changed)
 }
 
-func (v *verifier) remember(name [32]byte, c *credential, right bool, now time.Time) {
+// alsoFrom notes that a pair which is right came from another address. Of many the
+// first is forgotten.
+func (v *verifier) alsoFrom(name [32]byte, p netip.Prefix) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	known, ok := v.known[name]
+	if !ok || !known.right || slices.Contains(known.from, p) {
+		return
+	}
+	from := known.from[max(len(known.from)+1-maxFrom, 0):]
+	known.from = append(slices.Clip(from), p) // readers have the one before
+	v.known[name] = known
+}
+
+func (v *verifier) remember(name [32]byte, c *credential, right bool, from netip.Prefix, now time.Time) {
 	known := verdict{right: right, until: now.Add(wrongFor)}
 	if right {
+		known.from = []netip.Prefix{from}
 		known.until = now.Add(knownFor)
 	}
 	if c != nil {
@@ -202,7 +220,10 @@ func (v *verifier) makeRoom(now time.Time) {
 	}
 }
 
-// password returns the credential whose user name and password these are.
+// password returns the credential whose user name and password these are. From an
+// address that is locked out a pair is right only if it was right from there before:
+// else whoever guesses would be told at once, from memory, when he has hit upon that of
+// a customer who is at work.
 func (v *verifier) password(ctx context.Context, b *Book, d *directory, user string, pw []byte, addr netip.Addr) (*credential, error) {
 	if len(pw) > auth.MaxPassword {
 		return nil, errUnknown
@@ -210,11 +231,18 @@ func (v *verifier) password(ctx context.Context, b *Book, d *directory, user str
 	now := b.cfg.Now()
 	c := d.users[user]
 	name := v.name(user, pw)
-	if right, ok := v.recall(name, c, now); ok {
-		if right {
-			return c, nil
+	p := network(addr)
+	if known, ok := v.recall(name, c, now); ok {
+		if !known.right {
+			return nil, errUnknown
 		}
-		return nil, errUnknown
+		if !slices.Contains(known.from, p) {
+			if err := v.guard.locked(p, now); err != nil {
+				return nil, err
+			}
+			v.alsoFrom(name, p)
+		}
+		return c, nil
 	}
 	if err := v.guard.ask(addr, now); err != nil {
 		return nil, err
@@ -233,14 +261,15 @@ func (v *verifier) password(ctx context.Context, b *Book, d *directory, user str
 	case <-ctx.Done():
 		return nil, errCrowd
 	}
-	right, ok := v.recall(name, c, now) // another request of the same client was first
+	known, ok := v.recall(name, c, now) // another request of the same client was first
+	right := known.right
 	if !ok {
 		if c != nil {
 			right = c.secret.matches(pw)
 		} else {
 			_ = v.dummy.matches(pw) // who there is must not show in the time
 		}
-		v.remember(name, c, right, now)
+		v.remember(name, c, right, p, now)
 		v.guard.learn(addr, right, now)
 	}
 	if !right {
@@ -273,6 +302,16 @@ func network(addr netip.Addr) netip.Prefix {
 	}
 	p, _ := addr.Prefix(bits) // the zero prefix stands for "no address"
 	return p
+}
+
+// locked says that an address has to wait.
+func (g *guard) locked(p netip.Prefix, now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if a := g.addresses[p]; a != nil && now.Before(a.until) {
+		return lockedOut(a.until.Sub(now))
+	}
+	return nil
 }
 
 // ask says whether a password from there is stretched now.

@@ -17,7 +17,7 @@ import (
 )
 
 // Guesses from one address soon wait; the same guess is not stretched again; who
-// was right before goes on; a stranger elsewhere too.
+// was right there before goes on; a stranger elsewhere too.
 func TestGuessing(t *testing.T) {
 	t.Parallel()
 	b, ctx := open(t), t.Context()
@@ -47,10 +47,31 @@ func TestGuessing(t *testing.T) {
 	}
 	wantKind(t, guess("the same", "acme", from), Unknown) // from memory
 	must(t, guess(secret, "acme", addr("192.0.2.1")))
-	must(t, guess(secret, "acme", from)) // from memory: the right one was seen
+	// That it is right is known from elsewhere, and nothing that is told here: who
+	// guesses would learn it at once.
+	wantKind(t, guess(secret, "acme", from), LockedOut)
 	b.clock.forward(auth.Delay(5))
 	wantKind(t, guess("6", "acme", from), Unknown)
 	wantKind(t, guess("7", "acme", from), LockedOut)
+
+	// A customer who was at work goes on when another one behind his address guesses.
+	office := addr("203.0.113.1")
+	must(t, guess(secret, "acme", office)) // known by then, not from there
+	for i := range 5 {
+		wantKind(t, guess(fmt.Sprint("office", i), "acme", office), Unknown)
+	}
+	wantKind(t, guess("office", "acme", office), LockedOut)
+	must(t, guess(secret, "acme", office))
+	// He is remembered at a number of places, the last ones.
+	for i := range 3 * maxFrom {
+		must(t, guess(secret, "acme", netip.AddrFrom4([4]byte{203, 0, 114, byte(i)})))
+	}
+	for name, known := range b.verify.known {
+		if len(known.from) > maxFrom || known.right != (len(known.from) > 0) {
+			t.Errorf("%x is known from %d", name[:4], len(known.from))
+		}
+	}
+	wantKind(t, guess(secret, "acme", office), LockedOut)
 
 	// A crowd of strangers, each with one guess, gets a few of them checked.
 	limited := 0
@@ -83,7 +104,7 @@ func TestMemory(t *testing.T) {
 	t.Parallel()
 	v := newVerifier([32]byte{1}, cheap)
 	for i := range 3 * maxKnown {
-		v.remember(v.name("u", []byte{byte(i), byte(i >> 8), byte(i >> 16)}), nil, i%2 == 0, t0)
+		v.remember(v.name("u", []byte{byte(i), byte(i >> 8), byte(i >> 16)}), nil, i%2 == 0, netip.Prefix{}, t0)
 		v.guard.learn(netip.AddrFrom4([4]byte{byte(i >> 16), byte(i >> 8), byte(i), 1}), false, t0)
 	}
 	if len(v.known) > maxKnown || len(v.guard.addresses) > maxAddresses {
