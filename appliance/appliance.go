@@ -171,6 +171,11 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 
 // start settles what a crash left unfinished, then starts the jobs.
 func (a *Appliance) start(ctx context.Context) error {
+	// Before anything is stamped, revocation lists too: the greatest number in the
+	// record is then one of before this start.
+	if err := a.firstWitness(ctx); err != nil {
+		return err
+	}
 	if _, err := a.PKI.Resolve(ctx); err != nil {
 		return fmt.Errorf("appliance: unfinished certificates: %w", err)
 	}
@@ -178,14 +183,6 @@ func (a *Appliance) start(ctx context.Context) error {
 		return fmt.Errorf("appliance: revocation lists: %w", err)
 	}
 	a.Vault.Attend() // holds what brings the units back should the vault die before the first stamp
-	if err := a.witness(ctx); vault.KindOf(err) == vault.Tampered {
-		a.log.Error("no time-stamps are made before this is looked into", "err", err)
-	} else if err != nil {
-		return fmt.Errorf("appliance: time-stamping units: %w", err)
-	}
-	if err := a.noteVaultHead(ctx); err != nil {
-		return fmt.Errorf("appliance: the vault's journal: %w", err)
-	}
 	a.told = map[string]string{}
 	if err := a.tellStamping(ctx); err != nil {
 		return fmt.Errorf("appliance: time-stamping units: %w", err)

@@ -152,7 +152,8 @@ func TestServiceTampered(t *testing.T) {
 
 // TestSetBack: all rows are put back as they once were, as when an old copy of the
 // file is restored. Under a running vault it is noticed; before a start the numbers go on
-// above all that were given, and the archive's witness retires the unit.
+// above all that were given, and the archive's witness stops the unit, even after it
+// has jumped over them.
 func TestSetBack(t *testing.T) {
 	t.Parallel()
 	r := newTSARig(t, nil)
@@ -191,8 +192,15 @@ func TestSetBack(t *testing.T) {
 	if s := r.stamp(pki); s.Serial <= given.Serial {
 		t.Errorf("after the root was set back: %x, given before: %x", s.Serial, given.Serial)
 	}
-	if err := r.c.Witness(ctx, map[string]int64{"tsu-1": given.Serial, "tsu-7": 5}, Archive{}); err != nil {
-		t.Errorf("a witness of what is known: %v", err)
+	known := r.stamp(pki).Serial
+	want(t, r.c.Witness(ctx, map[string]int64{"tsu-1": given.Serial, "tsu-7": 5}, Archive{}), Tampered)
+	if _, err := r.c.ActivateUnit(ctx, "tsu-1", consent()); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int64{known, given.Serial, r.stamp(pki).Serial} { // it was told once
+		if err := r.c.Witness(ctx, map[string]int64{"tsu-1": n, "tsu-7": 5}, Archive{}); err != nil {
+			t.Errorf("a witness of what is known: %v", err)
+		}
 	}
 	want(t, r.c.Witness(ctx, map[string]int64{"tsu-1": given.Serial + 1<<40}, Archive{}), Tampered)
 	if u := r.unit("tsu-1"); u.State != UnitStopped || u.Reason == "" {

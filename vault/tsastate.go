@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"encoding/json"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,7 +44,20 @@ type tally struct {
 	Last     int64 `json:"last"`     // greatest number reserved
 	Until    int64 `json:"until"`    // promise about its times, ms; 0: none
 	Stamps   int64 `json:"stamps"`   // made and told to the journal
+
+	// Jumps are what processes have left out at their start, see floor, since the
+	// archive was compared last: the last maxJumps. No vault that knows its state has
+	// given a number in one of them.
+	Jumps []jump `json:"jumps,omitempty"`
 }
+
+// jump is the greatest number reserved before and the first one after it.
+type jump struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
+}
+
+const maxJumps = 16
 
 // verifier recognises the passphrase of the responsible.
 type verifier struct {
@@ -301,6 +315,11 @@ func (t *tally) floor(now time.Time) int64 {
 	return min(max(now.UnixMilli()-t.Since, 0), maxFloor) * perMilli
 }
 
+// gave says whether this state, or one that it came from, can have given a number.
+func (t *tally) gave(count int64) bool {
+	return count <= t.Last && !slices.ContainsFunc(t.Jumps, func(j jump) bool { return j.From < count && count < j.To })
+}
+
 // Reserve implements [tsa.Counter] on the root row. Durable: the numbers and the
 // promise.
 func (s *service) Reserve(ctx context.Context, name string, n int64, until time.Time) (first int64, before time.Time, err error) {
@@ -321,6 +340,9 @@ func (s *service) Reserve(ctx context.Context, name string, n int64, until time.
 		}
 		if t.Until != 0 {
 			before = time.UnixMilli(t.Until).UTC()
+		}
+		if first > t.Last+1 {
+			t.Jumps = append(t.Jumps[max(len(t.Jumps)+1-maxJumps, 0):], jump{t.Last, first})
 		}
 		t.Last, t.Until = first+n-1, max(t.Until, millis(until.Add(time.Millisecond-1)))
 		return nil

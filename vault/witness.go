@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 
 	"sigillo/store"
 )
@@ -75,18 +76,45 @@ func (s *service) shown(ctx context.Context, a Archive) error {
 }
 
 // compare stops the units whose archive knows more than this state does. If somebody
-// starts them again they go on above what is in the archive.
+// starts them again they go on above what is in the archive. A number below those that
+// this process gave is proof as well, when it lies above those known before: what a
+// vault jumps over at its start was given by another state.
 func (s *service) compare(ctx context.Context, greatest map[string]int64) error {
+	jumps := map[string][]jump{}
 	stopped, err := s.stopSetBack(ctx, "the archive has serial numbers that the vault does not know of: its state was set back",
 		func(u *unit, t *tally) bool {
 			g, ok := greatest[u.name]
-			return ok && u.State != UnitRetired && g>>46 == int64(u.number) && g&maxCount > t.Last
+			if len(t.Jumps) > 0 {
+				jumps[u.name] = t.Jumps
+			}
+			return ok && u.State != UnitRetired && g>>46 == int64(u.number) && !t.gave(g&maxCount)
 		},
-		func(name string, t *tally) { t.Last = max(t.Last, greatest[name]&maxCount) })
-	if err != nil || stopped == 0 {
+		func(name string, t *tally) {
+			t.Last, t.Jumps = max(t.Last, greatest[name]&maxCount), nil
+		})
+	if err != nil {
 		return err
 	}
+	if stopped == 0 {
+		return s.compared(ctx, jumps)
+	}
 	return failf(Tampered, "the vault's state is older than the archive: %d units were stopped. Check what else was set back before you start them again", stopped)
+}
+
+// compared forgets the jumps that the archive was compared with: from now on its
+// greatest number may be one that was given after them.
+func (s *service) compared(ctx context.Context, jumps map[string][]jump) error {
+	if len(jumps) == 0 {
+		return nil
+	}
+	return s.change(ctx, func(_ *store.Tx, r *root) error {
+		for name, old := range jumps {
+			if t := r.Units[name]; t != nil {
+				t.Jumps = slices.DeleteFunc(t.Jumps, func(j jump) bool { return slices.Contains(old, j) })
+			}
+		}
+		return nil
+	})
 }
 
 // stopSetBack stops the units that are meant, durably and then at once, and mends

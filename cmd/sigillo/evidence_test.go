@@ -26,19 +26,7 @@ func TestVaultSetBack(t *testing.T) {
 	h := open(t, dir)
 	h.stop()
 	state, old := filepath.Join(dir, "vault", "vault.db"), filepath.Join(t.TempDir(), "old.db")
-	move := func(from, to string) {
-		t.Helper()
-		for _, rest := range []string{"-wal", "-shm"} {
-			_ = os.Remove(to + rest)
-			if _, err := os.Stat(from + rest); err == nil {
-				t.Fatalf("%s was left", from+rest)
-			}
-		}
-		if out, err := exec.Command("cp", from, to).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	move(state, old)
+	putBack(t, state, old)
 	stamp := func() error {
 		digest := sha256.Sum256([]byte("a document"))
 		_, err := h.Stamps.Stamp(t.Context(), crypto.SHA256, digest[:], accounts.House)
@@ -59,7 +47,7 @@ func TestVaultSetBack(t *testing.T) {
 	if code, out := verify(); code != 0 {
 		t.Fatalf("before: %s", out)
 	}
-	move(old, state)
+	putBack(t, old, state)
 	for range 4 { // until the vault's journal is longer than it was
 		h = open(t, dir)
 		if err := stamp(); err == nil {
@@ -87,6 +75,80 @@ func TestVaultSetBack(t *testing.T) {
 	h.stop()
 	h = open(t, dir) // it was told once
 	if err := stamp(); err != nil {
+		t.Errorf("after somebody looked: %v", err)
+	}
+}
+
+// putBack copies a database that is closed.
+func putBack(t *testing.T, from, to string) {
+	t.Helper()
+	for _, rest := range []string{"-wal", "-shm"} {
+		_ = os.Remove(to + rest)
+		if _, err := os.Stat(from + rest); err == nil {
+			t.Fatalf("%s was left", from+rest)
+		}
+	}
+	if out, err := exec.Command("cp", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// count is how often an event is in the journal.
+func (h *house) count(t *testing.T, event string) (n int) {
+	t.Helper()
+	for _, e := range h.events(t, "") {
+		if e.Event == event {
+			n++
+		}
+	}
+	return n
+}
+
+// Old copies of the vault's state and of the appliance's are put in their place
+// together, so that neither knows more than the other. The units are started by their
+// passphrase file, but nothing is stamped: the record of time-stamps knows more.
+func TestBothSetBack(t *testing.T) {
+	t.Parallel()
+	dir, old := newFolder(t), t.TempDir()
+	h := open(t, dir)
+	h.stop()
+	states := []string{filepath.Join("vault", "vault.db"), "appliance.db"}
+	for _, s := range states {
+		putBack(t, filepath.Join(dir, s), filepath.Join(old, filepath.Base(s)))
+	}
+	h = open(t, dir) // stamps the revocation lists
+	h.stop()
+	for _, s := range states {
+		putBack(t, filepath.Join(old, filepath.Base(s)), filepath.Join(dir, s))
+	}
+	for range 2 {
+		h = open(t, dir)
+		digest := sha256.Sum256([]byte("a document"))
+		if _, err := h.Stamps.Stamp(t.Context(), crypto.SHA256, digest[:], accounts.House); err == nil {
+			t.Error("stamped")
+		}
+		s, err := h.Vault.TimeStamping(t.Context())
+		if err != nil || s.Units[0].State != vault.UnitStopped || !strings.Contains(s.Units[0].Reason, "set back") {
+			t.Errorf("%s %q, %v", s.Units[0].State, s.Units[0].Reason, err)
+		}
+		for _, event := range []string{"vault.disagrees", "journal.set-back"} {
+			if h.count(t, event) != 1 {
+				t.Errorf("%s is in the journal %d times", event, h.count(t, event))
+			}
+		}
+		h.stop()
+	}
+	phrase, err := os.ReadFile(filepath.Join(dir, "vault", "tsa-passphrase"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h = open(t, dir)
+	if _, err := h.Vault.ActivateUnit(t.Context(), "tsu-1", vault.Consent{Operator: "anna", Passphrase: phrase}); err != nil {
+		t.Fatal(err)
+	}
+	h.stop()
+	h = open(t, dir)
+	if err := h.Health(t.Context()); err != nil {
 		t.Errorf("after somebody looked: %v", err)
 	}
 }
