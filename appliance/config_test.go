@@ -1,6 +1,7 @@
 package appliance
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sigillo/tsa"
 )
 
 func TestConfigCheck(t *testing.T) {
@@ -76,6 +79,44 @@ func TestLoadConfig(t *testing.T) {
 	}
 	if _, err := LoadConfig(dir); err == nil || !strings.Contains(err.Error(), "listn") {
 		t.Errorf("a mistyped key is taken: %v", err)
+	}
+}
+
+// With a clock that nobody vouches for one policy is served, which must be one that
+// the authority takes whatever the first of the configuration is; and its series has
+// the only units that are made.
+func TestUnverifiedPolicy(t *testing.T) {
+	t.Parallel()
+	three := []StampPolicy{{Name: "p", OID: "1.2.3", Hashes: []string{"SHA3-256"}}, {Name: "q", OID: "1.2.4", Profile: "2013"}, {Name: "r", OID: "1.2.5", Series: "rsa"}}
+	for _, tc := range []struct {
+		first  int
+		series string
+		hash   []crypto.Hash // of the policy served
+	}{{0, "tsu", []crypto.Hash{crypto.SHA3_256}}, {1, "tsu", nil}, {2, "rsa", nil}} {
+		c := DefaultConfig().TSA
+		c.Policies = []StampPolicy{three[tc.first], three[(tc.first+1)%3], three[(tc.first+2)%3]}
+		got, err := c.policies()
+		if err != nil || len(got) != 1 || got[0].Series != tc.series || !slices.Equal(got[0].Hashes, tc.hash) {
+			t.Errorf("%s first: %+v, %v", three[tc.first].Name, got, err)
+		}
+		if _, err := tsa.NewAuthority(tsa.Config{Policies: got, Clock: noStamps{}, Counter: noStamps{}}); err != nil {
+			t.Errorf("%s first: %v", three[tc.first].Name, err)
+		}
+		for _, series := range []string{"", "tsu", "rsa", "nobody"} {
+			name, err := c.seriesFor(series)
+			switch {
+			case series == "nobody":
+				if err == nil || !strings.Contains(err.Error(), `no policy names the series "nobody"`) {
+					t.Errorf("%q: %v", series, err)
+				}
+			case series == "" || series == tc.series:
+				if err != nil || name != tc.series {
+					t.Errorf("%q: %s, %v", series, name, err)
+				}
+			case err == nil || !strings.Contains(err.Error(), "unverified"):
+				t.Errorf("%q: %s, %v", series, name, err)
+			}
+		}
 	}
 }
 

@@ -213,12 +213,9 @@ func (a *Appliance) NewStampUnit(ctx context.Context, series string, kt hsm.KeyT
 		return c
 	}
 	defer clear(by.Passphrase)
-	if series == "" {
-		policies, err := a.Config.TSA.policies()
-		if err != nil {
-			return vault.Unit{}, err
-		}
-		series = policies[0].Series
+	series, err := a.Config.TSA.seriesFor(series)
+	if err != nil {
+		return vault.Unit{}, err
 	}
 	if kt == "" {
 		kt = hsm.KeyType(a.Config.TSA.Key)

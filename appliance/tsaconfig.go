@@ -58,15 +58,41 @@ var unitKeys = []hsm.KeyType{hsm.P256, hsm.P384, hsm.RSA2048, hsm.RSA3072, hsm.R
 
 func (c TSA) accuracy() time.Duration { return time.Duration(c.AccuracyMS) * time.Millisecond }
 
-// policies are those the authority stamps under: with a clock that nobody
-// vouches for, the one that says so and no other.
+// policies are those the authority stamps under: with a clock that nobody vouches
+// for, the one that says so and no other. It takes the digests of the first; those of
+// 2013 are for a policy of their own, and today's stand in for them.
 func (c TSA) policies() ([]tsa.Policy, error) {
 	all, err := c.configured()
 	if err != nil || c.Clock == string(clock.System) {
 		return all, err
 	}
 	oid, err := ParseOID(c.UnverifiedPolicy)
-	return []tsa.Policy{{Name: "unverified", OID: oid, Hashes: all[0].Hashes, Accuracy: c.accuracy(), Series: all[0].Series}}, err
+	hashes := all[0].Hashes
+	if slices.Contains(hashes, crypto.SHA1) {
+		hashes = nil
+	}
+	return []tsa.Policy{{Name: "unverified", OID: oid, Hashes: hashes, Accuracy: c.accuracy(), Series: all[0].Series}}, err
+}
+
+// seriesFor is the series of a new unit: the first policy's for none. One that no
+// policy in service names is refused, with the reason.
+func (c TSA) seriesFor(name string) (string, error) {
+	served, err := c.policies()
+	if err != nil {
+		return "", err
+	}
+	if name == "" {
+		return served[0].Series, nil
+	}
+	names := func(p tsa.Policy) bool { return p.Series == name }
+	if slices.ContainsFunc(served, names) {
+		return name, nil
+	}
+	configured, err := c.configured()
+	if err == nil && slices.ContainsFunc(configured, names) {
+		return "", fmt.Errorf(`appliance: with tsa.clock = "unverified" stamps are made under tsa.unverified_policy alone, by units of the series %s; the policies of the series %s are served with tsa.clock = "system", make its units then`, served[0].Series, name)
+	}
+	return "", fmt.Errorf("appliance: no policy names the series %.40q; name one in [[tsa.policies]] with series", name)
 }
 
 func (c TSA) configured() ([]tsa.Policy, error) {
