@@ -145,11 +145,11 @@ func (a *Appliance) goOn(ctx context.Context) string {
 			}
 		}
 	}
-	if names == "" {
-		names = " UNIT"
+	do := "look with `sigillo journal verify` and `sigillo tsa verify`; restore the state of vault and appliance from the newest backup"
+	if names == "" { // it has none that could be started
+		return do
 	}
-	return "look with `sigillo journal verify` and `sigillo tsa verify`; restore the state of vault and appliance from the newest backup, or go on from here with `sigillo tsa start" +
-		names + " --dir " + quoted(a.Layout.Dir) + "`"
+	return do + ", or go on from here with `sigillo tsa start" + names + " --dir " + quoted(a.Layout.Dir) + "`"
 }
 
 // NotedVaultHeads are the checkpoints of the vault's journal that the appliance's

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -76,7 +77,9 @@ type server struct {
 //     from processes of the same user.)
 //  2. The state file is locked: one vault for each.
 //  3. The token is opened with the PIN, which is wiped.
-//  4. The keys of this process are derived from the token.
+//  4. The keys of this process are derived from the token. A vault that has its keys
+//     and not its state does not begin a new one, but in provisioning: it would know
+//     neither which OTPs were used nor which serial numbers were given.
 //  5. Durable: "vault.started" and the unfinished intents, in the journal. The
 //     time-stamping service is set up; its units are started, if they can be
 //     without anybody.
@@ -137,11 +140,15 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	if v.tok, err = openToken(cfg); err != nil { // 3
 		return nil, nil, err
 	}
-	if v.db, err = store.Open(ctx, cfg.StateDB, "vault"); err != nil {
-		return nil, nil, because(err, "the vault's state cannot be opened")
-	}
 	if err = v.deriveKeys(ctx); err != nil { // 4
 		return nil, nil, err
+	}
+	if st, missing := os.Stat(cfg.StateDB); !cfg.Provision && (errors.Is(missing, fs.ErrNotExist) || missing == nil && st.Size() == 0) {
+		err = v.lost()
+		return nil, nil, err
+	}
+	if v.db, err = store.Open(ctx, cfg.StateDB, "vault"); err != nil {
+		return nil, nil, because(err, "the vault's state cannot be opened")
 	}
 	if err = v.begin(ctx); err != nil { // 5
 		return nil, nil, because(err, "the vault's journal cannot be written")
@@ -202,9 +209,16 @@ func (v *server) deriveKeys(ctx context.Context) error {
 	return err
 }
 
+func (v *server) lost() error {
+	return failf(Lost, "the vault's state is missing: put %s back from the backup, without any -wal and -shm beside it. No other is begun: it would know neither which one-time passwords were used nor which serial numbers were given", v.cfg.StateDB)
+}
+
 // begin is step 5 of Serve.
 func (v *server) begin(ctx context.Context) error {
 	err := v.db.Write(ctx, func(tx *store.Tx) error {
+		if _, err := tx.JournalHead(); store.KindOf(err) == store.NotFound && !v.cfg.Provision {
+			return v.lost()
+		}
 		for _, label := range v.made {
 			if err := audit.Append(tx, v.now(), audit.Event{Actor: "vault", Event: "key.created", Subject: label}); err != nil {
 				return err

@@ -90,7 +90,7 @@ type unit struct {
 
 const aboutService = "time-stamping" // subject of entries about the service as a whole
 
-var errServiceTampered = fail(Tampered, "the vault's record of the time-stamping service was changed or put back; nothing is stamped. Restore the vault's state from a backup, or make new units with a fresh state")
+var errServiceTampered = fail(Tampered, "the vault's record of the time-stamping service was changed or put back; nothing is stamped. Restore the vault's state from a backup")
 
 func (v *server) rootMAC(r store.TSARoot) []byte {
 	return newMessage("sigillo tsa root v1").num(r.Version).bytes(r.Record).mac(&v.rowKey)

@@ -86,6 +86,8 @@ const (
 	Busy Kind = "Busy"
 	// Full: there is no space left for the vault's state. Nothing was done.
 	Full Kind = "Full"
+	// Lost: the vault's state is missing. The vault does not start.
+	Lost Kind = "Lost"
 	// Unavailable: the vault does not answer on its socket.
 	Unavailable Kind = "Unavailable"
 	// BadRequest: the request makes no sense.
@@ -97,7 +99,7 @@ const (
 var kinds = map[Kind]bool{
 	WrongPassword: true, WrongOTP: true, ReusedOTP: true, Locked: true, BadSAD: true, SpentSAD: true,
 	ExpiredSAD: true, Tampered: true, NotAllowed: true, TokenGone: true, Busy: true, Full: true,
-	Unavailable: true, BadRequest: true, Failed: true,
+	Lost: true, Unavailable: true, BadRequest: true, Failed: true,
 }
 
 // Error is the error of this package. Msg tells the user what to do and holds

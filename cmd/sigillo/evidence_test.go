@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"sigillo/appliance"
 	"sigillo/pki"
 	"sigillo/store"
 	"sigillo/tsa/accounts"
@@ -150,6 +151,35 @@ func TestBothSetBack(t *testing.T) {
 	h = open(t, dir)
 	if err := h.Health(t.Context()); err != nil {
 		t.Errorf("after somebody looked: %v", err)
+	}
+}
+
+// The vault's state is lost: the appliance says which file to put back, begins no
+// other, and goes on once it is there.
+func TestVaultStateLost(t *testing.T) {
+	t.Parallel()
+	dir := newFolder(t)
+	state := filepath.Join(dir, "vault", "vault.db")
+	if err := os.Rename(state, state+".kept"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		a, err := appliance.Open(t.Context(), dir, appliance.Options{Log: quiet()})
+		if err == nil {
+			a.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "put "+state+" back from the backup") {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := os.Stat(state); err == nil {
+		t.Error("a new state was begun")
+	}
+	if err := os.Rename(state+".kept", state); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, dir).Health(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
