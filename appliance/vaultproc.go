@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"sigillo/hsm"
 	"sigillo/vault"
@@ -23,9 +25,27 @@ func RunVault(ctx context.Context, dir string, provision bool, ready func()) err
 	if err != nil {
 		return err
 	}
+	if err := cfg.HSM.environment(); err != nil {
+		return err
+	}
 	l := Layout{dir}
 	return vault.Serve(ctx, vault.Config{Socket: l.Socket(), StateDB: l.VaultDB(), Module: cfg.HSM.Module,
 		Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.HSM.Node, Provision: provision, TSA: backend}, ready)
+}
+
+// environment gives the module what it reads from there, also when somebody starts
+// the vault by hand. The module is loaded after this.
+func (h HSM) environment() error {
+	for _, e := range h.Environment {
+		name, value, ok := strings.Cut(e, "=")
+		if !ok {
+			return fmt.Errorf("appliance: hsm.environment: %q is not NAME=VALUE", e)
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return fmt.Errorf("appliance: hsm.environment: %q: %w", e, err)
+		}
+	}
+	return nil
 }
 
 // InitToken is the body of `sigillo vault --init-token`: it makes a token with
@@ -33,6 +53,9 @@ func RunVault(ctx context.Context, dir string, provision bool, ready func()) err
 func InitToken(dir string, r io.Reader) error {
 	cfg, err := LoadConfig(dir)
 	if err != nil {
+		return err
+	}
+	if err := cfg.HSM.environment(); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(io.LimitReader(r, 1024))

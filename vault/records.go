@@ -135,9 +135,9 @@ type Config struct {
 	// Socket is the path of the Unix socket. Its directory must exist. The
 	// socket is made with mode 0600 and answers only processes of the same user.
 	Socket string
-	// StateDB is the path of the vault's own database. Losing it means that
-	// every holder must be enrolled again: without it the vault cannot know
-	// which OTPs were used, so it refuses.
+	// StateDB is the path of the vault's own database. Without it the vault cannot
+	// know which OTPs were used and which serial numbers were given, so it refuses
+	// to start, with Kind Lost, but in provisioning: put it back from a backup.
 	StateDB string
 	// Module is the path of the PKCS#11 library, Token the label of the token.
 	Module, Token string

@@ -21,7 +21,7 @@ import (
 func tsaCommands() []command {
 	return []command{
 		{name: "status", args: "[--json]", help: say("l'orologio, le unità e che cosa hanno fatto", "the clock, the units and what they did"), run: tsaStatus},
-		{name: "start", args: say("[UNITÀ…]", "[UNIT…]"), help: say("avvia le unità, con la passphrase; tutte quelle pronte se non se ne nomina", "start units, with the passphrase; all that are ready if none is named"), run: tsaStart},
+		{name: "start", args: say("[UNITÀ…]", "[UNIT…]"), help: say("avvia le unità, con la passphrase; tutte quelle pronte se non se ne nomina, quelle fermate solo per nome", "start units, with the passphrase; all that are ready if none is named, stopped ones by name only"), run: tsaStart},
 		{name: "stop", args: say("UNITÀ --reason TESTO", "UNIT --reason TEXT"), help: say("ferma un'unità", "stop a unit"), run: tsaStop},
 		{name: "new-unit", args: "[--series S] [--key p256]", help: say("crea chiave e certificato di un'unità e la avvia", "make a unit's key and certificate and start it"), run: tsaNewUnit},
 		{name: "retire", args: say("UNITÀ --reason TESTO", "UNIT --reason TEXT"), help: say("chiude un'unità per sempre e ne distrugge la chiave", "end a unit for good and destroy its key"), run: tsaRetire},
@@ -181,13 +181,8 @@ func tsaStart(ctx context.Context, e env, args []string) int {
 			if err != nil {
 				return err
 			}
-			for _, u := range t.Units {
-				if u.State == vault.UnitReady || u.State == vault.UnitActive && !u.Serving {
-					names = append(names, u.Name)
-				}
-			}
-			if len(names) == 0 {
-				return tell("nessuna unità attende l'avvio", "no unit waits to be started")
+			if names, err = waiting(t.Units); err != nil {
+				return err
 			}
 		}
 		consent, err := f.consent(e)
@@ -206,6 +201,28 @@ func tsaStart(ctx context.Context, e env, args []string) int {
 		}
 		return nil
 	})
+}
+
+// waiting are the units that wait for the passphrase. Those that somebody or the vault
+// has stopped are started by their names only, after a look at the cause.
+func waiting(units []vault.Unit) (names []string, err error) {
+	stopped := ""
+	for _, u := range units {
+		switch {
+		case u.State == vault.UnitReady || u.State == vault.UnitActive && !u.Serving:
+			names = append(names, u.Name)
+		case u.State == vault.UnitStopped:
+			stopped += " " + u.Name
+		}
+	}
+	if len(names) > 0 {
+		return names, nil
+	}
+	if stopped != "" {
+		return nil, tell("nessuna unità attende l'avvio; sono ferme:"+stopped+". `sigillo tsa status` dice perché; `sigillo tsa start"+stopped+"` le avvia",
+			"no unit waits to be started; stopped are:"+stopped+". `sigillo tsa status` says why; `sigillo tsa start"+stopped+"` starts them")
+	}
+	return nil, tell("nessuna unità attende l'avvio", "no unit waits to be started")
 }
 
 func tsaStop(ctx context.Context, e env, args []string) int {

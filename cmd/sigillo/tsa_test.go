@@ -13,6 +13,7 @@ import (
 	"sigillo/store"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
+	"sigillo/vault"
 )
 
 // A day counts in as a whole, in UTC: a search from it to it finds what was stamped on
@@ -69,6 +70,35 @@ func TestEntriesAreMarked(t *testing.T) {
 	}
 	if s := strings.Split(lines.String(), "\n"); !strings.Contains(s[0], `"unverified":false`) || !strings.Contains(s[1], `"unverified":true`) {
 		t.Error(s)
+	}
+}
+
+// Units that are stopped are not started with those that wait, and are not passed over
+// in silence either.
+func TestWaiting(t *testing.T) {
+	t.Parallel()
+	unit := func(name string, state vault.UnitState, serving bool) vault.Unit {
+		return vault.Unit{Name: name, State: state, Serving: serving}
+	}
+	ready, stopped := unit("tsu-1", vault.UnitReady, false), unit("tsu-2", vault.UnitStopped, false)
+	back, serves, over := unit("tsu-3", vault.UnitActive, false), unit("tsu-4", vault.UnitActive, true), unit("tsu-5", vault.UnitRetired, false)
+	for _, c := range []struct {
+		units []vault.Unit
+		want  string
+		says  string
+	}{
+		{[]vault.Unit{ready, stopped, back, serves, over}, "tsu-1 tsu-3", ""},
+		{[]vault.Unit{stopped, serves, over, unit("tsu-6", vault.UnitStopped, false)}, "", "`sigillo tsa start tsu-2 tsu-6`"},
+		{[]vault.Unit{serves, over}, "", "wait"},
+		{nil, "", "wait"},
+	} {
+		got, err := waiting(c.units)
+		if strings.Join(got, " ") != c.want || (err == nil) != (c.says == "") {
+			t.Errorf("%v, %v; want %q", got, err, c.want)
+		}
+		if err != nil && language() != "it" && !strings.Contains(err.Error(), c.says) {
+			t.Error(err)
+		}
 	}
 }
 
