@@ -61,6 +61,10 @@ type Options struct {
 	// Unattended leaves out the jobs that run by the clock (for one-shot
 	// commands beside a running service).
 	Unattended bool
+	// Patience is how long a vault may live without answering before it is killed and
+	// started again; 0: 30 s. Those who ask for the appliance's health wait for a sixth
+	// of it, commands beside a service for a third.
+	Patience time.Duration
 }
 
 // Appliance is a running Sigillo.
@@ -129,6 +133,9 @@ func (o *Options) complete() (err error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Patience == 0 {
+		o.Patience = patience
+	}
 	if o.Executable == "" {
 		o.Executable, err = os.Executable()
 	}
@@ -171,6 +178,9 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 
 // start settles what a crash left unfinished, then starts the jobs.
 func (a *Appliance) start(ctx context.Context) error {
+	a.supervisor.onSilent(func() {
+		a.note(ctx, audit.Event{Actor: "appliance", Event: "vault.silent", Subject: "vault"})
+	})
 	// Before anything is stamped, revocation lists too: the greatest number in the
 	// record is then one of before this start.
 	if err := a.firstWitness(ctx); err != nil {
@@ -232,9 +242,12 @@ func unlock(f *os.File) {
 func (a *Appliance) startVault(provision bool) error {
 	a.Vault = vault.Dial(a.Layout.Socket())
 	if a.opt.Unattended && answers(a.Layout.Socket()) {
+		if unanswered(context.Background(), asking(a.Vault), a.opt.Patience/asks) {
+			return errSilent
+		}
 		return nil
 	}
-	sup, err := startVault(a.opt.Executable, a.Layout.Dir, a.Config, provision, a.log)
+	sup, err := startVault(a.opt.Executable, a.Layout.Dir, a.Config, provision, a.opt.Patience, a.log)
 	if err != nil {
 		return err
 	}
@@ -317,8 +330,10 @@ func (a *Appliance) VaultPID() int {
 }
 
 // Health fails when the appliance can't sign: the database or the vault does
-// not answer, or no time-stamp can be made.
+// not answer in time, or no time-stamp can be made.
 func (a *Appliance) Health(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.opt.Patience/6)
+	defer cancel()
 	if err := a.DB.Read(ctx, func(*store.Tx) error { return nil }); err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"sigillo/vault"
 )
 
 // loopback says whether addr can be reached from this machine only.
@@ -28,13 +30,15 @@ func loopback(addr string) bool {
 
 // supervisor keeps the vault's process alive: when it dies it is started
 // again, at once the first time and then at growing intervals, so that a crash
-// of the token's library costs a moment and not the service.
+// of the token's library costs a moment and not the service. One that lives and does
+// not answer is killed.
 type supervisor struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu  sync.Mutex
-	pid int
+	mu   sync.Mutex
+	pid  int
+	told func() // guarded by mu; called when a silent vault was killed
 }
 
 // vaultCommand starts this same program as `sigillo vault`. The child leads a
@@ -54,7 +58,7 @@ func vaultCommand(ctx context.Context, exe, dir string, cfg Config, provision bo
 
 // startVault runs the vault until stop is called. It returns once the vault
 // has said that it is ready, or with its first error.
-func startVault(exe, dir string, cfg Config, provision bool, log *slog.Logger) (*supervisor, error) {
+func startVault(exe, dir string, cfg Config, provision bool, patience time.Duration, log *slog.Logger) (*supervisor, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &supervisor{cancel: cancel, done: make(chan struct{})}
 	first := make(chan error, 1)
@@ -66,7 +70,7 @@ func startVault(exe, dir string, cfg Config, provision bool, log *slog.Logger) (
 		wait := time.Duration(0)
 		for n := 0; ctx.Err() == nil; n++ {
 			started := time.Now()
-			err := s.once(ctx, exe, dir, cfg, provision, log, func() { offer(first, nil) })
+			err := s.once(ctx, vaultCommand(ctx, exe, dir, cfg, provision), Layout{dir}.Socket(), patience, log, func() { offer(first, nil) })
 			if ctx.Err() != nil {
 				return
 			}
@@ -111,8 +115,7 @@ func offer(ch chan error, err error) {
 
 // once runs the vault's process once. The process says "ready" on its
 // standard output when its socket answers; its standard error is our log.
-func (s *supervisor) once(ctx context.Context, exe, dir string, cfg Config, provision bool, log *slog.Logger, ready func()) error {
-	cmd := vaultCommand(ctx, exe, dir, cfg, provision)
+func (s *supervisor) once(ctx context.Context, cmd *exec.Cmd, socket string, patience time.Duration, log *slog.Logger, ready func()) error {
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -124,11 +127,16 @@ func (s *supervisor) once(ctx context.Context, exe, dir string, cfg Config, prov
 	}
 	s.setPID(cmd.Process.Pid)
 	defer s.setPID(0)
+	var watch sync.WaitGroup
+	defer watch.Wait()
+	alive, ended := context.WithCancel(ctx)
+	defer ended()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if lines.Text() == "ready" {
 			log.Info("vault is ready", "pid", cmd.Process.Pid)
 			ready()
+			watch.Go(func() { s.watch(alive, cmd.Process, socket, patience, log) })
 		}
 	}
 	err = cmd.Wait()
@@ -136,6 +144,32 @@ func (s *supervisor) once(ctx context.Context, exe, dir string, cfg Config, prov
 		return fmt.Errorf("appliance: the vault stopped: %s", text)
 	}
 	return fmt.Errorf("appliance: the vault stopped: %w", err)
+}
+
+// watch kills a vault that has become ready and does not answer any more.
+func (s *supervisor) watch(ctx context.Context, p *os.Process, socket string, patience time.Duration, log *slog.Logger) {
+	c := vault.Dial(socket)
+	defer c.Close()
+	if !silent(ctx, asking(c), patience) {
+		return
+	}
+	log.Error("the vault lives but does not answer; it is killed and started again", "pid", p.Pid, "after", patience)
+	if err := p.Kill(); err != nil {
+		log.Error("the vault could not be killed", "pid", p.Pid, "err", err)
+	}
+	s.mu.Lock()
+	told := s.told
+	s.mu.Unlock()
+	if told != nil {
+		told()
+	}
+}
+
+// onSilent has told called whenever a silent vault was killed.
+func (s *supervisor) onSilent(told func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = told
 }
 
 func (s *supervisor) setPID(pid int) {
