@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 
 	"sigillo/audit"
@@ -139,7 +140,11 @@ func (a *Appliance) noteMissing(ctx context.Context, cause error) {
 // ledgerEvent puts what an operator should know of the ledger into log and
 // journal.
 func (a *Appliance) ledgerEvent(e ledger.Event) {
-	a.log.Warn("record of time-stamps", "event", e.Kind, "text", e.Text, "err", e.Err)
+	level := slog.LevelWarn
+	if e.Kind == "stopped" {
+		level = slog.LevelError
+	}
+	a.log.Log(context.Background(), level, "record of time-stamps", "event", e.Kind, "text", e.Text, "err", e.Err)
 	a.note(context.Background(), audit.Event{Actor: "appliance", Event: "stamps." + e.Kind, Subject: aboutStamps,
 		Detail: map[string]string{"text": e.Text}})
 }

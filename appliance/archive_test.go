@@ -272,3 +272,30 @@ func TestHeadNeverGoesBack(t *testing.T) {
 		t.Errorf("%d heads were noted", n)
 	}
 }
+
+// A record whose file is taken away while it is written to is no health, and the
+// journal says so; what it had reached is still noted.
+func TestRecordTakenAway(t *testing.T) {
+	t.Parallel()
+	a := newArchive(t)
+	a.stamp(3)
+	a.remove(a.Layout.Ledger())
+	if err := a.stampsHealth(t.Context()); ledger.KindOf(err) != ledger.Stopped {
+		t.Errorf("health: %v", err)
+	}
+	for a.Ledger.Err() == nil { // the writer has been told to look
+		time.Sleep(time.Millisecond)
+	}
+	for deadline := time.Now().Add(10 * time.Second); len(a.entries("stamps.stopped")) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the journal says nothing")
+		}
+	}
+	if text := string(a.entries("stamps.stopped")[0].Detail); !strings.Contains(text, "/proc/") || !strings.Contains(text, "entry 3") {
+		t.Error(text)
+	}
+	a.note()
+	if len(a.entries(headEvent)) != 1 {
+		t.Error("what it had reached was not noted")
+	}
+}

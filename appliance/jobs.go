@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"net"
 	"os"
@@ -79,8 +80,11 @@ func (a *Appliance) forgetPages(context.Context) error {
 
 // checkpoint has the head of the journal signed by the token, so that its tail
 // can't be cut off unseen, and shows the vault how far the record of time-stamps goes.
-func (a *Appliance) checkpoint(ctx context.Context) error {
+// That is done for a record whose file has gone, too: others then know what it held.
+func (a *Appliance) checkpoint(ctx context.Context) (err error) {
 	if a.Ledger != nil {
+		gone := a.Ledger.Look()
+		defer func() { err = errors.Join(err, gone) }()
 		if err := a.noteHead(ctx); err != nil {
 			return err
 		}

@@ -125,6 +125,11 @@ func stateOf(u vault.Unit) tsa.UnitState {
 
 // stampsHealth fails when no time-stamp can be made: signatures need them.
 func (a *Appliance) stampsHealth(ctx context.Context) error {
+	if a.Ledger != nil && !a.opt.Unattended {
+		if err := a.Ledger.Look(); err != nil {
+			return fmt.Errorf("appliance: the record of time-stamps takes none: %w", err)
+		}
+	}
 	t, err := a.Vault.TimeStamping(ctx)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -27,6 +28,7 @@ type ahead struct {
 	// mu orders the writes of the two: zeros go only where no batch is.
 	mu      sync.Mutex
 	path    string // of the segment
+	is      inode  // which file that is
 	written int64  // end of the batches, the one being written included
 	zeroed  int64  // end of the zeros
 	limit   int64
@@ -40,10 +42,10 @@ func newAhead(l *Ledger) *ahead {
 }
 
 // follow tells of a segment that batches go to from now on.
-func (a *ahead) follow(first, at int64) {
+func (a *ahead) follow(first, at int64, is inode) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.path = filepath.Join(a.l.dir, segmentName(first))
+	a.path, a.is = filepath.Join(a.l.dir, segmentName(first)), is
 	a.written, a.zeroed, a.limit = at, at, a.l.o.SegmentSize
 	a.since = at
 	if a.busy {
@@ -108,6 +110,10 @@ func (a *ahead) run() {
 				// and the writer must hear of it too.
 				err = f.sync()
 			}
+			if errors.Is(err, errMoved) {
+				a.l.wake() // the writer looks, and tells
+				break
+			}
 			if err != nil {
 				a.mu.Lock()
 				a.off = true // without zeros it is slower, that is all
@@ -130,6 +136,10 @@ func (a *ahead) fill(f *file, open *string) error {
 			*f, *open = nil, ""
 			return err
 		}
+	}
+	// Zeros would hide that the file was cut, and spoil one that was put in its place.
+	if is, err := (*f).stat(); err != nil || !is.same(a.is) || is.size < a.written {
+		return errMoved
 	}
 	from := max(a.zeroed, a.written)
 	n := min(int64(len(nothing)), a.limit-from)

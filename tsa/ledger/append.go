@@ -62,7 +62,9 @@ type state struct {
 	segments []int64 // their first sequence numbers; grows, never changed in place
 	end      int64   // of the last segment
 	head     Head
-	latest   int64 // the latest GenTime
+	latest   int64  // the latest GenTime
+	path     string // of the last segment
+	file     inode  // which file that is; its size says nothing
 }
 
 // group is the entries of one batch and what becomes of them. The entries point
@@ -87,6 +89,7 @@ type writer struct {
 	declared map[string][]declared // by unit, in this segment
 	count    int                   // of them
 	buf      []byte                // the hash before, then the batch
+	gone     bool                  // the file is not the one at its place any more
 }
 
 // batch is what build made, empty when no entry was accepted.
@@ -159,12 +162,21 @@ func (l *Ledger) wake() {
 // run is the writer.
 func (l *Ledger) run() {
 	defer close(l.done)
-	for range l.kick {
-		for {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.kick:
+		case <-tick.C:
+		}
+		for idle := true; ; idle = false {
 			g, closed := l.gather()
 			if g == nil {
 				if closed {
 					return
+				}
+				if idle {
+					_ = l.inPlace() // it stops the ledger, and says why
 				}
 				break
 			}
@@ -193,6 +205,7 @@ func (l *Ledger) gather() (g *group, closed bool) {
 // record makes a group durable and tells its callers.
 //
 //  1. A new segment is begun if this one is full. Durable: its head and its name.
+//     Before that the file is looked at: it must still be the one at its place.
 //  2. The batch is built: each entry is looked at again, beside the ones before.
 //  3. It is written where the last one ended. If that fails the file is cut back,
 //     and the disk is as it was before.
@@ -228,6 +241,9 @@ func (l *Ledger) store(g *group) error {
 	if l.stopped != nil { // only written by this goroutine
 		return l.stopped
 	}
+	if err := l.inPlace(); err != nil {
+		return err
+	}
 	full := w.at+int64(g.bytes) > l.o.SegmentSize || w.count >= maxDeclared
 	if full && w.next > w.segment.first {
 		if err := l.roll(); err != nil {
@@ -255,12 +271,15 @@ func (l *Ledger) store(g *group) error {
 // stop ends all recording. What was under way is in the ledger or not; opening it
 // again shows.
 func (l *Ledger) stop(cause error, what string) error {
-	err := fail(Stopped, cause, "%s in %s; look at the disk, then open the ledger again", what, l.dir)
+	return l.stopWith(fail(Stopped, cause, "%s in %s; look at the disk, then open the ledger again", what, l.dir))
+}
+
+func (l *Ledger) stopWith(err *Error) error {
 	l.mu.Lock()
 	l.stopped = err
 	l.mu.Unlock()
 	l.trouble.forGood(err)
-	l.tell("stopped", err.Msg, cause)
+	l.tell("stopped", err.Msg, err.Err)
 	return err
 }
 
@@ -398,16 +417,21 @@ func (l *Ledger) roll() error {
 	if err != nil {
 		return err
 	}
+	is, err := f.stat()
+	if err != nil {
+		_ = f.Close()
+		return l.stop(err, "the new segment cannot be looked at")
+	}
 	l.ahead.leave()
 	_ = w.file.truncate(w.at) // gives back what was set aside
 	_ = w.file.Close()        // synced, every byte
 	h.units, h.used = nil, nil
 	w.file, w.segment, w.at, w.hash = f, h, at, hash
 	w.declared, w.count = map[string][]declared{}, 0
-	l.ahead.follow(h.first, at)
+	l.ahead.follow(h.first, at, is)
 	l.mu.Lock()
 	l.durable.segments = append(l.durable.segments, h.first)
-	l.durable.end = at
+	l.durable.end, l.durable.file, l.durable.path = at, is, filepath.Join(l.dir, segmentName(h.first))
 	l.mu.Unlock()
 	return nil
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,12 +18,15 @@ type disk interface {
 	rename(from, to string) error
 	remove(path string) error
 	syncDir(path string) error // makes the names in it durable
+	stat(path string) (inode, error)
 }
 
 type file interface {
 	io.ReaderAt
 	io.WriterAt
 	size() (int64, error)
+	stat() (inode, error)
+	where() string // how an operator gets at it, whatever its name is now
 	truncate(size int64) error
 	reserve(size int64) error // sets blocks aside without making the file longer
 	sync() error              // fdatasync
@@ -73,6 +77,34 @@ func (f systemFile) size() (int64, error) {
 	}
 	return st.Size(), nil
 }
+
+// inode says which file one is, under whatever name, and how long.
+type inode struct {
+	device, number uint64
+	size           int64
+}
+
+func (i inode) same(o inode) bool { return i.device == o.device && i.number == o.number }
+
+// stat does without os.Stat: it is asked for each batch, and this needs no memory.
+func (system) stat(path string) (inode, error) {
+	return inodeBy(func(st *unix.Stat_t) error { return unix.Stat(path, st) })
+}
+
+func (f systemFile) stat() (inode, error) {
+	return inodeBy(func(st *unix.Stat_t) error { return unix.Fstat(int(f.Fd()), st) })
+}
+
+func inodeBy(call func(*unix.Stat_t) error) (inode, error) {
+	var st unix.Stat_t
+	for {
+		if err := call(&st); !errors.Is(err, unix.EINTR) {
+			return inode{uint64(st.Dev), st.Ino, st.Size}, err
+		}
+	}
+}
+
+func (f systemFile) where() string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()) }
 
 func (f systemFile) truncate(size int64) error { return f.Truncate(size) }
 

@@ -38,7 +38,7 @@ func open(dir string, o Options, d disk) (*Ledger, error) {
 		return l, nil
 	}
 	l.ahead = newAhead(l)
-	l.ahead.follow(l.w.segment.first, l.w.at)
+	l.ahead.follow(l.w.segment.first, l.w.at, l.durable.file)
 	go l.ahead.run()
 	go l.run()
 	if l.indexer != nil {
@@ -165,10 +165,12 @@ func (l *Ledger) resume() error {
 	}
 	w := &l.w
 	w.file = f
-	size, err := f.size()
+	l.durable.file, err = f.stat()
 	if err != nil {
 		return fail(Failed, err, "open %s", path)
 	}
+	l.durable.path = path
+	size := l.durable.file.size
 	h, at, hash, err := readHead(f, size)
 	if err == nil && h.first != first {
 		err = fmt.Errorf("the head says that it begins with entry %d", h.first)
@@ -391,6 +393,7 @@ func zeros(f file, from, to int64) (bool, error) {
 	return true, nil
 }
 
+// keep copies a part of the last segment into a new file, and makes that durable.
 func (l *Ledger) keep(path string, from, to int64) error {
 	f, err := l.disk.open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
@@ -431,7 +434,9 @@ func (l *Ledger) Close() error {
 	l.trouble.forGood(errClosed)
 	if !l.o.ReadOnly {
 		l.ahead.stop()
-		_ = l.w.file.truncate(l.w.at) // zeros written ahead; if it fails, Open does it
+		if !l.w.gone {
+			_ = l.w.file.truncate(l.w.at) // zeros written ahead; if it fails, Open does it
+		}
 		if l.indexer != nil {
 			l.indexer.stop()
 		}
