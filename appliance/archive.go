@@ -44,6 +44,9 @@ type witnesses struct {
 	counted int64
 	lost    []ledger.Gap // accepted
 	state   []byte       // at noted
+	// id is which record it is, by the state, by the journal or by the vault; zero:
+	// nobody knows.
+	id [16]byte
 }
 
 // witnesses asks the journal and what the vault has said.
@@ -55,11 +58,17 @@ func (a *Appliance) witnesses(ctx context.Context, t *vault.TimeStamping) (w wit
 		w.counted = t.Archive.Seq + t.Made() - t.Archive.Made
 	}
 	err = a.DB.Read(ctx, func(tx *store.Tx) error {
-		if w.noted, err = lastNoted(tx); err != nil {
+		if w.noted, w.id, err = lastNoted(tx); err != nil {
 			return err
 		}
 		if w.state, err = tx.Setting(stateKey); err != nil && store.KindOf(err) != store.NotFound {
 			return err
+		}
+		if w.id == ([16]byte{}) && len(t.Archive.Ledger) == len(w.id) {
+			copy(w.id[:], t.Archive.Ledger)
+		}
+		if id, ok := ledger.StateOf(w.state); ok {
+			w.id = id
 		}
 		entries, err := tx.JournalOfEvent(aboutStamps, lossEvent, store.MaxRows)
 		for _, e := range entries {
@@ -89,7 +98,7 @@ func (w *witnesses) beyond(end int64) int64 {
 
 func (w *witnesses) options(a *Appliance) ledger.Options {
 	unverified, _ := ParseOID(a.Config.TSA.UnverifiedPolicy) // it was looked at when the configuration was read
-	return ledger.Options{Index: a.index, ReadOnly: a.opt.Unattended, OnEvent: a.ledgerEvent, Known: w.known(), Lost: w.lost,
+	return ledger.Options{Index: a.index, ReadOnly: a.opt.Unattended, OnEvent: a.ledgerEvent, ID: w.id, Known: w.known(), Lost: w.lost,
 		Unverified: unverified}
 }
 
@@ -231,7 +240,8 @@ func (a *Appliance) witness(ctx context.Context) error {
 			greatest[u.Name] = serial
 		}
 	}
-	return a.Vault.Witness(ctx, greatest, vault.Archive{Seq: head.Seq, Hash: head.Hash[:]})
+	id := a.Ledger.ID()
+	return a.Vault.Witness(ctx, greatest, vault.Archive{Seq: head.Seq, Hash: head.Hash[:], Ledger: id[:]})
 }
 
 // noteHead puts the head of the record of time-stamps into the journal, whose own
@@ -243,8 +253,9 @@ func (a *Appliance) noteHead(ctx context.Context) error {
 		return nil
 	}
 	h, state := a.Ledger.State()
+	id := a.Ledger.ID()
 	err := a.DB.Write(ctx, func(tx *store.Tx) error {
-		noted, err := lastNoted(tx)
+		noted, _, err := lastNoted(tx)
 		if err != nil || h == noted {
 			return err
 		}
@@ -252,7 +263,7 @@ func (a *Appliance) noteHead(ctx context.Context) error {
 			return &ledger.Error{Kind: ledger.Lost, Msg: fmt.Sprintf("the record ends with entry %d, but entry %d was noted in the journal: it was set back; stop the service, look at %s, and start it again", h.Seq, noted.Seq, a.Layout.Ledger())}
 		}
 		err = audit.Append(tx, a.opt.Now(), audit.Event{Actor: "appliance", Event: headEvent, Subject: aboutStamps,
-			Detail: map[string]string{"seq": strconv.FormatInt(h.Seq, 10), "hash": hex.EncodeToString(h.Hash[:])}})
+			Detail: map[string]string{"seq": strconv.FormatInt(h.Seq, 10), "hash": hex.EncodeToString(h.Hash[:]), "ledger": hex.EncodeToString(id[:])}})
 		if err != nil {
 			return err
 		}
@@ -287,7 +298,7 @@ func (a *Appliance) VerifyStamps(ctx context.Context) (ledger.Report, error) {
 		}
 		for _, e := range entries {
 			if e.Event == headEvent {
-				h, err := notedHead(e.Detail)
+				h, _, err := notedHead(e.Detail)
 				if err != nil {
 					return ledger.Report{}, fmt.Errorf("appliance: journal entry %d: %w", e.Seq, err)
 				}
@@ -301,32 +312,35 @@ func (a *Appliance) VerifyStamps(ctx context.Context) (ledger.Report, error) {
 	}
 }
 
-// lastNoted is the head in the last entry about one; zero: there is none.
-func lastNoted(tx *store.Tx) (ledger.Head, error) {
+// lastNoted is the head in the last entry about one, and of which record; zero: there
+// is none, or it does not say.
+func lastNoted(tx *store.Tx) (h ledger.Head, id [16]byte, err error) {
 	entries, err := tx.JournalOfEvent(aboutStamps, headEvent, 1)
 	if err != nil || len(entries) == 0 {
-		return ledger.Head{}, err
+		return h, id, err
 	}
-	h, err := notedHead(entries[0].Detail)
-	if err != nil {
-		return h, fmt.Errorf("appliance: journal entry %d: %w", entries[0].Seq, err)
+	if h, id, err = notedHead(entries[0].Detail); err != nil {
+		return h, id, fmt.Errorf("appliance: journal entry %d: %w", entries[0].Seq, err)
 	}
-	return h, nil
+	return h, id, nil
 }
 
-func notedHead(detail []byte) (h ledger.Head, err error) {
-	var d struct{ Seq, Hash string }
+func notedHead(detail []byte) (h ledger.Head, id [16]byte, err error) {
+	var d struct{ Seq, Hash, Ledger string }
 	if err := json.Unmarshal(detail, &d); err != nil {
-		return h, err
+		return h, id, err
 	}
 	if h.Seq, err = strconv.ParseInt(d.Seq, 10, 64); err != nil {
-		return h, err
+		return h, id, err
 	}
 	b, err := hex.DecodeString(d.Hash)
 	if err != nil || copy(h.Hash[:], b) != len(h.Hash) {
-		return h, errors.New("the head of the record of time-stamps cannot be read")
+		return h, id, errors.New("the head of the record of time-stamps cannot be read")
 	}
-	return h, nil
+	if b, err := hex.DecodeString(d.Ledger); err == nil && len(b) == len(id) {
+		copy(id[:], b)
+	}
+	return h, id, nil
 }
 
 func acceptedGap(detail []byte) (g ledger.Gap, err error) {

@@ -71,8 +71,8 @@ func (a *archive) note() {
 	if err := a.noteHead(a.t.Context()); err != nil {
 		a.t.Fatal(err)
 	}
-	h := a.Ledger.Head()
-	a.says.Archive = vault.Archive{Seq: h.Seq, Hash: h.Hash[:], Made: a.says.Made()}
+	h, id := a.Ledger.Head(), a.Ledger.ID()
+	a.says.Archive = vault.Archive{Seq: h.Seq, Hash: h.Hash[:], Ledger: id[:], Made: a.says.Made()}
 }
 
 func (a *archive) stop() {
@@ -297,5 +297,60 @@ func TestRecordTakenAway(t *testing.T) {
 	a.note()
 	if len(a.entries(headEvent)) != 1 {
 		t.Error("what it had reached was not noted")
+	}
+}
+
+// The record of another appliance in the place of this one's is neither opened nor
+// taken for what is left of it, whichever of those who know the difference is left.
+func TestRecordOfAnother(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		gone func(l Layout) []string
+		long int // entries of the other
+	}{
+		"shorter":              {long: 3},
+		"longer":               {long: 20},
+		"the index gone":       {gone: func(l Layout) []string { return []string{l.StampIndex()} }, long: 20},
+		"only the vault knows": {gone: func(l Layout) []string { return []string{l.StampIndex(), l.Database()} }, long: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, other := newArchive(t), newArchive(t)
+			a.stamp(10)
+			a.note()
+			a.stop()
+			other.stamp(c.long)
+			other.stop()
+			defer other.databases() // closed once more at the end
+			own := a.Layout.Ledger() + ".own"
+			if err := os.Rename(a.Layout.Ledger(), own); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.CopyFS(a.Layout.Ledger(), os.DirFS(other.Layout.Ledger())); err != nil {
+				t.Fatal(err)
+			}
+			if c.gone != nil {
+				a.remove(c.gone(a.Layout)...)
+			}
+			a.databases()
+			err := a.openLedger(t.Context(), &a.says)
+			if ledger.KindOf(err) != ledger.Damaged || !strings.Contains(err.Error(), "another ledger") || strings.Contains(err.Error(), "accept-loss") {
+				t.Errorf("opened: %v", err)
+			}
+			_, err = a.acceptLoss(t.Context(), &a.says, "anna", "it is gone")
+			if ledger.KindOf(err) != ledger.Damaged || !strings.Contains(err.Error(), "another ledger") || len(a.entries(lossEvent)) != 0 {
+				t.Errorf("accepted: %v", err)
+			}
+			a.remove(a.Layout.Ledger())
+			if err := os.Rename(own, a.Layout.Ledger()); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.openLedger(t.Context(), &a.says); err != nil {
+				t.Fatal(err)
+			}
+			if got := a.Ledger.UsedOfLot("acme", "l"); got != 10 {
+				t.Errorf("%d are used", got)
+			}
+		})
 	}
 }

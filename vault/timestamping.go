@@ -100,6 +100,8 @@ type Unit struct {
 type Archive struct {
 	Seq  int64  `json:"seq"`            // number of its last entry; 0: it was never shown one
 	Hash []byte `json:"hash,omitempty"` // over all entries up to that
+	// Ledger is which archive it is; empty: whoever showed it did not say.
+	Ledger []byte `json:"ledger,omitempty"`
 	// Made is how many stamps the units had made then. Only the vault sets it. A
 	// vault that is killed forgets the stamps of its last minutes, so what it has
 	// made since then is at least the difference to this.

@@ -464,4 +464,16 @@ func TestArchiveShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept(4, 4, 2)
+	named := func(seq int64, id byte) Archive {
+		a := head(seq, 3)
+		a.Ledger = bytes.Repeat([]byte{id}, 16)
+		return a
+	}
+	if err := show(named(5, 1)); err != nil { // a program that says which one it is
+		t.Fatal(err)
+	}
+	want(t, show(named(6, 2)), Tampered)
+	if err := show(named(6, 1)); err != nil {
+		t.Fatal(err)
+	}
 }

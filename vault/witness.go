@@ -37,7 +37,7 @@ func (s *service) witness(ctx context.Context, b *witnessRequest) error {
 	if len(b.Greatest) > lastUnit {
 		return fail(BadRequest, "there are not so many units")
 	}
-	if a := b.Archive; a.Seq < 0 || a.Seq > 0 && len(a.Hash) != sha256.Size {
+	if a := b.Archive; a.Seq < 0 || a.Seq > 0 && len(a.Hash) != sha256.Size || len(a.Ledger) > sha256.Size {
 		return fail(BadRequest, "the archive has no such head")
 	}
 	if err := s.compare(ctx, b.Greatest); err != nil {
@@ -55,6 +55,8 @@ func (s *service) shown(ctx context.Context, a Archive) error {
 	})
 	same := bytes.Equal(a.Hash, known.Hash)
 	switch {
+	case err == nil && len(known.Ledger) > 0 && len(a.Ledger) > 0 && !bytes.Equal(a.Ledger, known.Ledger):
+		return failf(Tampered, "the archive is %x, the vault was shown %x: another one was put in its place", a.Ledger, known.Ledger)
 	case err != nil || a.Seq == known.Seq && (same || a.Seq == 0):
 		return err
 	case a.Seq < known.Seq:

@@ -69,6 +69,9 @@ type Options struct {
 	// ReadOnly opens the ledger beside the process that holds it: as it is at this
 	// moment, changing nothing.
 	ReadOnly bool
+	// ID is which ledger it is, as others keep it; zero: nobody knows. The files of
+	// another are not taken for this one's.
+	ID [16]byte
 	// Known are states that the ledger was at, as others keep them: a ledger that
 	// has not been there is not opened for writing.
 	Known []Head

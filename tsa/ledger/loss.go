@@ -78,7 +78,7 @@ func (l *Ledger) lost(g Gap, remedy string) *Error {
 
 // short says that the ledger ends before an entry that somebody knows.
 func (l *Ledger) short() error {
-	if l.indexOf != "" && l.indexOf != hex.EncodeToString(l.id[:]) {
+	if l.indexOf != "" && l.o.ID == ([16]byte{}) && l.indexOf != hex.EncodeToString(l.id[:]) {
 		return l.foreignIndex()
 	}
 	end := l.durable.head.Seq
@@ -116,6 +116,15 @@ func (l *Ledger) complete() error {
 	return nil
 }
 
+// own refuses a file that is of another ledger.
+func (l *Ledger) own(path string, id [16]byte) error {
+	if l.o.ID == ([16]byte{}) || id == l.o.ID {
+		return nil
+	}
+	return fail(Damaged, nil, "%s is a file of another ledger (%x): the one that is kept here is %x. Nothing was changed. Take the file away and put the right one back, from where it was moved to or from the backup",
+		path, id, l.o.ID)
+}
+
 // ends is what the first and the last bytes of a segment say.
 type ends struct {
 	first int64          // as the head says
@@ -148,6 +157,9 @@ func (l *Ledger) ends(segment int64) (e ends, err error) {
 		return e, fail(Failed, err, "read %s", path)
 	}
 	e.first, e.prev = int64(binary.BigEndian.Uint64(start[prevPlace-8:])), [hashSize]byte(start[prevPlace:])
+	if id := [16]byte(start[prevPlace-8-16:]); id != l.id {
+		return e, l.damaged(fmt.Errorf("it is of another ledger (%x) than the last segment (%x)", id, l.id), path)
+	}
 	if e.first != segment {
 		return e, l.damaged(fmt.Errorf("the head says that it begins with entry %d", e.first), path)
 	}
@@ -224,6 +236,9 @@ func (l *Ledger) endOf(segment int64) (Head, error) {
 	return Head{s.next - 1, s.hash}, nil
 }
 
+// ID is which ledger it is: a random number, the same in all of its segments.
+func (l *Ledger) ID() [16]byte { return l.id }
+
 // State returns the head and, as [AcceptLoss] takes it, what the ledger knows at it:
 // what each account has used and where each unit is. Whoever keeps heads keeps the
 // latest state beside them.
@@ -259,6 +274,9 @@ func AcceptLoss(dir string, o Options, state []byte, accept func(Loss) error) (L
 	}
 	l.accepting = true
 	defer l.release()
+	if id, ok := StateOf(state); ok && l.o.ID == ([16]byte{}) {
+		l.o.ID = id
+	}
 	if err := l.enter(); err != nil {
 		return Loss{}, err
 	}
@@ -314,14 +332,11 @@ func (l *Ledger) assess(state []byte) (loss Loss, next *head, err error) {
 		}
 	}
 	before := stampsOf(next.used)
-	if kept := readState(state); kept != nil && (len(l.durable.segments) == 0 || kept.ledger == l.id) {
+	if kept := readState(state); kept != nil {
 		next.atLeast(kept)
 	}
-	if id, err := hex.DecodeString(l.indexOf); next.ledger == ([16]byte{}) && err == nil {
-		copy(next.ledger[:], id)
-	}
 	if next.ledger == ([16]byte{}) {
-		if next.ledger, err = newID(); err != nil {
+		if next.ledger, err = l.whose(); err != nil {
 			return loss, nil, err
 		}
 	}
@@ -330,6 +345,14 @@ func (l *Ledger) assess(state []byte) (loss Loss, next *head, err error) {
 	loss.Charged += charged
 	loss.Unknown = lost.Len() - charged
 	return loss, next, nil
+}
+
+// StateOf says which ledger a state is of ([Ledger.State]); ok is false for what is none.
+func StateOf(state []byte) (id [16]byte, ok bool) {
+	if h := readState(state); h != nil {
+		return h.ledger, true
+	}
+	return id, false
 }
 
 // readState gives nil for what is no state.
@@ -343,7 +366,7 @@ func readState(state []byte) *head {
 
 // atLeast raises the sums to those of a state that was kept.
 func (h *head) atLeast(kept *head) {
-	h.ledger, h.latest = kept.ledger, max(h.latest, kept.latest)
+	h.latest = max(h.latest, kept.latest)
 	if h.units == nil {
 		h.units = map[string]unitState{}
 	}

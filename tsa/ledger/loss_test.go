@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -362,5 +363,47 @@ func TestKnownHeadOfAnother(t *testing.T) {
 	l = openTest(t, l.dir, Options{Known: []Head{head, {}}})
 	if fmt.Sprint(l.Head()) != fmt.Sprint(head) {
 		t.Error("the head has changed")
+	}
+}
+
+// Files of another ledger are refused by their number, all of them or one in between.
+func TestFilesOfAnother(t *testing.T) {
+	t.Parallel()
+	w, other := newWhole(t), newWhole(t)
+	id, ok := StateOf(w.state)
+	if !ok {
+		t.Fatal("the state does not say which ledger it is of")
+	}
+	for name, c := range map[string]struct {
+		change func(f map[string][]byte)
+		o      Options
+		state  []byte
+		loss   bool // AcceptLoss only, which knows by the state
+	}{
+		"all":      {change: func(f map[string][]byte) { clear(f); maps.Copy(f, other.files) }, o: Options{ID: id}},
+		"the last": {change: func(f map[string][]byte) { f[w.names[len(w.names)-1]] = other.files[w.names[len(w.names)-1]] }, o: Options{ID: id}},
+		"all, by the state": {change: func(f map[string][]byte) { clear(f); maps.Copy(f, other.files) },
+			o: Options{Known: []Head{{Seq: 60}}}, state: w.state, loss: true},
+		"one in between": {change: func(f map[string][]byte) { f[w.names[1]] = other.files[w.names[1]] }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := w.at(t, c.change)
+			before := contents(t, dir)
+			c.o.SegmentSize = lostSegment
+			if !c.loss {
+				_, err := Open(dir, c.o)
+				if wantKind(t, err, Damaged); !strings.Contains(err.Error(), "another ledger") {
+					t.Error(err)
+				}
+			}
+			_, err := AcceptLoss(dir, c.o, c.state, func(Loss) error { t.Error("accepted"); return nil })
+			if wantKind(t, err, Damaged); !strings.Contains(err.Error(), "another ledger") {
+				t.Error(err)
+			}
+			if after := contents(t, dir); !reflect.DeepEqual(after, before) {
+				t.Error("files were changed")
+			}
+		})
 	}
 }

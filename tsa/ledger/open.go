@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -113,7 +114,7 @@ func (l *Ledger) find() error {
 	if l.o.ReadOnly {
 		return fail(NotFound, nil, "there is no ledger in %s", l.dir)
 	}
-	id, err := newID()
+	id, err := l.whose()
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,14 @@ func (l *Ledger) find() error {
 	return f.Close()
 }
 
-func newID() (id [16]byte, err error) {
+// whose is which ledger a first segment is of: the one that others know, or a new one.
+func (l *Ledger) whose() (id [16]byte, err error) {
+	if l.o.ID != id {
+		return l.o.ID, nil
+	}
+	if b, err := hex.DecodeString(l.indexOf); err == nil && len(b) == len(id) {
+		return [16]byte(b), nil
+	}
 	if _, err := rand.Read(id[:]); err != nil {
 		return id, fail(Failed, err, "no random numbers")
 	}
@@ -180,6 +188,9 @@ func (l *Ledger) resume() error {
 	}
 	w.segment, w.at, w.next, w.hash, w.latest = h, at, h.first, hash, h.latest
 	l.id = h.ledger
+	if err := l.own(path, l.id); err != nil {
+		return err
+	}
 	w.units, w.declared = map[string]*window{}, map[string][]declared{}
 	for name, u := range h.units {
 		w.units[name] = newWindow(u)
