@@ -225,7 +225,8 @@ func (l *Ledger) endOf(segment int64) (Head, error) {
 			return Head{}, fail(Failed, zerr, "read %s", r.path())
 		}
 		if !empty {
-			return Head{}, l.damaged(fmt.Errorf("there is no whole batch at byte %d", s.place), r.path())
+			place, entry := firstWrong(r.f, h.mark, s.place, r.limit, s.next-1)
+			return Head{}, l.damaged(fmt.Errorf("there is no whole batch at byte %d: it is damaged at byte %d, in entry %d", s.place, place, entry), r.path())
 		}
 	} else if !errors.Is(err, io.EOF) {
 		return Head{}, fail(Failed, err, "read %s", r.path())

@@ -212,10 +212,6 @@ func (l *Ledger) resume() error {
 	return nil
 }
 
-func (l *Ledger) damaged(err error, path string) error {
-	return fail(Damaged, err, "%s is not as it was written; keep it as it is, put back the file from the backup and compare", path)
-}
-
 // replay reads the batches of the last segment and ends it where they end.
 func (l *Ledger) replay(path string, size int64) error {
 	w := &l.w
@@ -240,10 +236,12 @@ func (l *Ledger) replay(path string, size int64) error {
 		if !errors.Is(err, errTorn) {
 			return fail(Failed, err, "read %s", path)
 		}
-		if err := l.short(); err != nil {
-			return err
+		if err = l.looked(path, w.at, size, w.next-1); err == nil {
+			if err := l.short(); err != nil {
+				return err
+			}
+			err = l.cut(path, w.at, size)
 		}
-		err = l.cut(path, w.at, size, w.next-1)
 		if KindOf(err) == Damaged && l.o.ReadOnly && tries < readTries {
 			// Or the process that holds the ledger was writing where we read.
 			time.Sleep(readPause)
@@ -346,15 +344,8 @@ func (l *Ledger) countEntry(unit string, e *stored) {
 // cut ends the last segment where the last whole batch ends, if what follows is
 // what a crash leaves: part of the one batch that was under way, of which nobody
 // was told. What is cut off is kept in a file beside it.
-func (l *Ledger) cut(path string, at, size, seq int64) error {
+func (l *Ledger) cut(path string, at, size int64) error {
 	w := &l.w
-	later, err := startsBatch(w.file, w.segment.mark, seq, at+1, size)
-	if err != nil {
-		return fail(Failed, err, "read %s", path)
-	}
-	if later {
-		return l.damaged(fmt.Errorf("a batch at byte %d is damaged, and there are good ones after it", at), path)
-	}
 	if l.o.ReadOnly {
 		return nil // the process that holds it is writing, or will cut it
 	}
@@ -381,27 +372,6 @@ func (l *Ledger) cut(path string, at, size, seq int64) error {
 	}
 	l.tell("recovered", fmt.Sprintf("%s ended in %d bytes of a batch that was never confirmed; they are in %s now", path, size-at, kept), nil)
 	return nil
-}
-
-// zeros says whether a part of a file is nothing but zeros.
-func zeros(f file, from, to int64) (bool, error) {
-	buf := make([]byte, 64<<10)
-	for from < to {
-		n, err := f.ReadAt(buf[:min(int64(len(buf)), to-from)], from)
-		if errors.Is(err, io.EOF) && n == 0 {
-			return true, nil // cut off meanwhile by the process that writes
-		}
-		if n == 0 {
-			return false, err
-		}
-		for _, c := range buf[:n] {
-			if c != 0 {
-				return false, nil
-			}
-		}
-		from += int64(n)
-	}
-	return true, nil
 }
 
 // keep copies a part of the last segment into a new file, and makes that durable.

@@ -96,7 +96,8 @@ func (v *verifier) segment(ctx context.Context, i int, first int64) error {
 			if empty, zerr := zeros(v.r.f, s.place, v.r.limit); zerr == nil && empty && i < len(v.r.st.segments)-1 {
 				break // written ahead, left there by a crash
 			}
-			return v.l.damaged(fmt.Errorf("the batch at byte %d, after entry %d, does not follow on the one before it", s.place, v.head.Seq), path)
+			place, entry := firstWrong(v.r.f, h.mark, s.place, v.r.limit, v.head.Seq)
+			return v.l.damaged(fmt.Errorf("the batch at byte %d, after entry %d, does not follow on the one before it: it is damaged at byte %d, in entry %d", s.place, v.head.Seq, place, entry), path)
 		}
 		if err != nil {
 			return fail(Failed, err, "read %s", path)
