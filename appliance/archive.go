@@ -214,7 +214,7 @@ func (a *Appliance) acceptLoss(ctx context.Context, t *vault.TimeStamping, opera
 		return a.DB.Write(ctx, func(tx *store.Tx) error {
 			for _, g := range l.Gaps {
 				err := audit.Append(tx, a.opt.Now(), audit.Event{Actor: operator, Event: lossEvent, Subject: aboutStamps, Detail: map[string]string{
-					"from": strconv.FormatInt(g.From, 10), "to": strconv.FormatInt(g.To, 10), "reason": reason,
+					"from": strconv.FormatInt(g.From, 10), "to": strconv.FormatInt(g.To, 10), "free": strconv.FormatInt(g.Free, 10), "reason": reason,
 					"charged": strconv.FormatInt(l.Charged, 10), "unknown": strconv.FormatInt(l.Unknown, 10)}})
 				if err != nil {
 					return err
@@ -344,12 +344,15 @@ func notedHead(detail []byte) (h ledger.Head, id [16]byte, err error) {
 }
 
 func acceptedGap(detail []byte) (g ledger.Gap, err error) {
-	var d struct{ From, To string }
+	var d struct{ From, To, Free string }
 	if err := json.Unmarshal(detail, &d); err != nil {
 		return g, err
 	}
 	if g.From, err = strconv.ParseInt(d.From, 10, 64); err == nil {
 		g.To, err = strconv.ParseInt(d.To, 10, 64)
+	}
+	if err == nil && d.Free != "" { // older entries leave no number free
+		g.Free, err = strconv.ParseInt(d.Free, 10, 64)
 	}
 	return g, err
 }

@@ -39,9 +39,11 @@ type Ledger struct {
 	indexer *indexer
 	trouble trouble
 
-	// While it is opened: up to where somebody knows entries, which ledger the index is
-	// of, what is missing between the segments, and that this is to be accepted.
+	// While it is opened: up to where somebody knows entries, behind which accepted loss
+	// a segment must have been begun, which ledger the index is of, what is missing
+	// between the segments, and that this is to be accepted.
 	least     int64
+	begun     int64
 	indexOf   string
 	missing   []Gap
 	accepting bool

@@ -64,7 +64,7 @@ func newIndexer(l *Ledger) (*indexer, error) {
 			x.ranges = x.until(l.durable)
 			return x, nil
 		}
-		return nil, l.lost(Gap{l.durable.head.Seq + 1, p.Last}, "the end was cut off or an old copy was put back; find the missing segments")
+		return nil, l.lost(Gap{From: l.durable.head.Seq + 1, To: p.Last}, "the end was cut off or an old copy was put back; find the missing segments")
 	}
 	if !l.o.ReadOnly {
 		if err := x.forget(); err != nil {
@@ -73,7 +73,7 @@ func newIndexer(l *Ledger) (*indexer, error) {
 	}
 	for _, r := range x.ranges {
 		if _, ok := slices.BinarySearch(l.durable.segments, r.Segment); !ok && !l.accepted(r.Segment, r.Last) {
-			return nil, l.lost(Gap{r.Segment, r.Last}, "put "+segmentName(r.Segment)+" back from the backup")
+			return nil, l.lost(Gap{From: r.Segment, To: r.Last}, "put "+segmentName(r.Segment)+" back from the backup")
 		}
 	}
 	return x, nil

@@ -120,6 +120,7 @@ type Used struct {
 type Report struct {
 	Entries  int64 // the number of the last
 	Lost     int64 // of them, whose loss was accepted
+	Free     int64 // numbers left free behind a loss, which nobody knows to have been given
 	Segments int
 	Bytes    int64
 	Head     Head

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -20,11 +21,17 @@ import (
 // them all, and goes on without what is missing only where somebody has taken the
 // loss upon himself.
 
-// Gap is a run of entries, From and To included.
-type Gap struct{ From, To int64 }
+// Gap is a run of entries, From and To included. Of the last Free of them nobody knows
+// whether there were any: see [Spare].
+type Gap struct{ From, To, Free int64 }
 
-// Len is how many entries it has.
-func (g Gap) Len() int64 { return g.To - g.From + 1 }
+// Len is how many entries are known to have been in it.
+func (g Gap) Len() int64 { return g.To - g.From + 1 - g.Free }
+
+// Spare is how many entry numbers are left free behind the last that somebody knows,
+// where the end of the ledger was lost: entries that were recorded after that have their
+// numbers there, should they turn up. The heads are kept every ten minutes.
+const Spare = 1 << 16
 
 // Loss is what [AcceptLoss] has found missing.
 type Loss struct {
@@ -37,7 +44,33 @@ type Loss struct {
 
 // accepted says whether the loss of these entries was accepted.
 func (l *Ledger) accepted(from, to int64) bool {
-	return slices.ContainsFunc(l.o.Lost, func(g Gap) bool { return g.From <= from && to <= g.To })
+	return len(l.remaining(from, to)) == 0
+}
+
+// remaining is what is left of a run of entries without those whose loss was accepted.
+func (l *Ledger) remaining(from, to int64) (left []Gap) {
+	gaps := slices.SortedFunc(slices.Values(l.o.Lost), func(a, b Gap) int { return cmp.Compare(a.From, b.From) })
+	for _, g := range gaps {
+		if g.To < from || g.From > to {
+			continue
+		}
+		if g.From > from {
+			left = append(left, Gap{From: from, To: g.From - 1})
+		}
+		from = g.To + 1
+	}
+	if from <= to {
+		left = append(left, Gap{From: from, To: to})
+	}
+	return left
+}
+
+// given is how many entries of a run whose loss was accepted are known to have been.
+func (l *Ledger) given(from, to int64) (n int64) {
+	for _, g := range l.o.Lost {
+		n += max(min(to, g.To-g.Free)-max(from, g.From)+1, 0)
+	}
+	return n
 }
 
 // expect works out up to which entry the ledger must go at least, by those who were
@@ -47,7 +80,7 @@ func (l *Ledger) expect() error {
 		l.least = max(l.least, h.Seq)
 	}
 	for _, g := range l.o.Lost {
-		l.least = max(l.least, g.To)
+		l.least, l.begun = max(l.least, g.To-g.Free), max(l.begun, g.To)
 	}
 	if l.o.Index != nil && !l.o.Rebuild {
 		last, owner, err := lastIndexed(l.o.Index)
@@ -66,7 +99,7 @@ func (l *Ledger) expect() error {
 		}
 	}
 	if l.least > 0 && !l.accepting {
-		return l.lost(Gap{1, l.least}, "put the whole folder back from the backup")
+		return l.lost(Gap{From: 1, To: l.least}, "put the whole folder back from the backup")
 	}
 	return nil
 }
@@ -82,11 +115,14 @@ func (l *Ledger) short() error {
 		return l.foreignIndex()
 	}
 	end := l.durable.head.Seq
-	if l.accepting || l.o.ReadOnly || end >= l.least {
+	if l.accepting || l.o.ReadOnly || end >= max(l.least, l.begun) {
 		return nil
 	}
+	if end >= l.least {
+		return fail(Lost, nil, "the loss of the entries up to %d in %s was accepted, but that was broken off: accept it once more", l.begun, l.dir)
+	}
 	last := segmentName(l.durable.segments[len(l.durable.segments)-1])
-	return l.lost(Gap{end + 1, l.least}, "put back "+last+", and the segments after it if there were any, from the backup")
+	return l.lost(Gap{From: end + 1, To: l.least}, "put back "+last+", and the segments after it if there were any, from the backup")
 }
 
 // complete compares the ledger with what is known of it, before anything is recorded.
@@ -175,14 +211,15 @@ func (l *Ledger) gaps() (gaps []Gap, err error) {
 		if err != nil {
 			return nil, err
 		}
-		g := Gap{1, segment - 1}
-		if i > 0 && before.last != e.prev {
+		g := Gap{From: 1, To: segment - 1}
+		follows := i > 0 && before.last == e.prev && e.prev != [hashSize]byte{} // zeros: what was before it was lost
+		if i > 0 && !follows {
 			if g, err = l.gapAfter(before.first, &e); err != nil {
 				return nil, err
 			}
 		}
-		if (i == 0 || before.last != e.prev) && g.Len() > 0 && !l.accepted(g.From, g.To) {
-			gaps = append(gaps, g)
+		if !follows && g.Len() > 0 {
+			gaps = append(gaps, l.remaining(g.From, g.To)...)
 		}
 		before = e
 	}
@@ -196,7 +233,7 @@ func (l *Ledger) gapAfter(segment int64, next *ends) (Gap, error) {
 		return Gap{}, err
 	}
 	path := filepath.Join(l.dir, segmentName(next.first))
-	switch g := (Gap{h.Seq + 1, next.first - 1}); {
+	switch g := (Gap{From: h.Seq + 1, To: next.first - 1}); {
 	case g.Len() < 0, g.Len() == 0 && h.Hash != next.prev:
 		return g, l.damaged(fmt.Errorf("it does not follow on %s as that is", segmentName(segment)), path)
 	default:
@@ -259,14 +296,14 @@ func (l *Ledger) State() (Head, []byte) {
 //  2. accept is told, and records it where Open will be told of it (Options.Lost). An
 //     error of it is returned, and nothing was changed.
 //  3. If the end is missing, a new segment is begun behind the lost entries, whose
-//     numbers are not given again. It begins with the sums of the ledger or those of
+//     numbers are not given again, nor are the [Spare] after them. It begins with the sums of the ledger or those of
 //     the state that was kept ([Ledger.State], may be nil), whichever are greater:
 //     what was used does not come back.
 //
 // If it is broken off after step 2, Open says that entries are missing, and
 // AcceptLoss is good to be called again. Should the files turn up later, they may be
-// put back: their entries have their numbers and, up to the kept state, their place
-// in the chain.
+// put back: their entries have their numbers, and Open and Verify take them as they
+// are. What entries after the kept state have used is not counted then.
 func AcceptLoss(dir string, o Options, state []byte, accept func(Loss) error) (Loss, error) {
 	o.ReadOnly = false
 	l, err := newLedger(dir, o, system{})
@@ -318,20 +355,21 @@ func (l *Ledger) assess(state []byte) (loss Loss, next *head, err error) {
 	for _, g := range loss.Gaps {
 		loss.Charged += g.Len() // by the head of the segment that follows
 	}
-	end := l.durable.head
-	if l.least <= end.Seq {
+	end := l.durable.head.Seq
+	if end >= max(l.least, l.begun) {
 		if len(loss.Gaps) == 0 {
 			return loss, nil, fail(NotFound, nil, "nothing is missing in %s", l.dir)
 		}
 		return loss, nil, nil
 	}
-	lost := Gap{end.Seq + 1, l.least}
-	next = &head{ledger: l.id, first: lost.To + 1, created: time.Now().UnixNano(), latest: l.w.latest, units: l.highest, used: l.used}
-	for _, h := range l.o.Known {
-		if h.Seq == lost.To {
-			next.prev = h.Hash
-		}
+	// What was accepted before and broken off is begun where that says.
+	last := l.begun
+	lost := l.remaining(end+1, l.least)
+	if n := len(lost); l.least > l.begun {
+		last = l.least + Spare
+		lost[n-1].To, lost[n-1].Free = last, Spare
 	}
+	next = &head{ledger: l.id, first: last + 1, created: time.Now().UnixNano(), latest: l.w.latest, units: l.highest, used: l.used}
 	before := stampsOf(next.used)
 	if kept := readState(state); kept != nil {
 		next.atLeast(kept)
@@ -341,10 +379,14 @@ func (l *Ledger) assess(state []byte) (loss Loss, next *head, err error) {
 			return loss, nil, err
 		}
 	}
-	charged := min(stampsOf(next.used)-before, lost.Len())
-	loss.Gaps = append(loss.Gaps, lost)
+	missed := int64(0)
+	for _, g := range lost {
+		missed += g.Len()
+	}
+	charged := min(stampsOf(next.used)-before, missed)
+	loss.Gaps = append(loss.Gaps, lost...)
 	loss.Charged += charged
-	loss.Unknown = lost.Len() - charged
+	loss.Unknown = missed - charged
 	return loss, next, nil
 }
 

@@ -186,33 +186,33 @@ func TestLost(t *testing.T) {
 			want: Damaged, says: "cut short"},
 		"cut before the noted head": {change: func(t *testing.T, w *whole, f map[string][]byte) {
 			f[w.names[len(w.names)-1]] = endAt(t, f[w.names[len(w.names)-1]], 49, 0)
-		}, want: Lost, says: "the entries 50 to 50", gap: func(*whole) Gap { return Gap{50, 50} }},
+		}, want: Lost, says: "the entries 50 to 50", gap: func(*whole) Gap { return Gap{From: 50, To: 50} }},
 		"cut inside of a batch before it": {change: func(t *testing.T, w *whole, f map[string][]byte) {
 			f[w.names[len(w.names)-1]] = endAt(t, f[w.names[len(w.names)-1]], 49, 100)
-		}, want: Lost, says: "the entries 50 to 50", gap: func(*whole) Gap { return Gap{50, 50} }},
+		}, want: Lost, says: "the entries 50 to 50", gap: func(*whole) Gap { return Gap{From: 50, To: 50} }},
 		"a batch after it was not finished": {change: func(t *testing.T, w *whole, f map[string][]byte) {
 			f[w.names[len(w.names)-1]] = endAt(t, f[w.names[len(w.names)-1]], 50, 100)
 		}},
 		"cut before what is indexed": {change: func(t *testing.T, w *whole, f map[string][]byte) {
 			f[w.names[len(w.names)-1]] = endAt(t, f[w.names[len(w.names)-1]], 50, 100)
-		}, indexed: true, want: Lost, says: "the entries 51 to 52", gap: func(*whole) Gap { return Gap{51, 52} }, unknown: 2},
+		}, indexed: true, want: Lost, says: "the entries 51 to 52", gap: func(*whole) Gap { return Gap{From: 51, To: 52} }, unknown: 2},
 		"all gone": {change: func(_ *testing.T, _ *whole, f map[string][]byte) { clear(f) }, indexed: true,
-			want: Lost, says: "whole folder", gap: func(*whole) Gap { return Gap{1, 52} }, unknown: 2},
+			want: Lost, says: "whole folder", gap: func(*whole) Gap { return Gap{From: 1, To: 52} }, unknown: 2},
 		"all gone, the index knows": {change: func(_ *testing.T, _ *whole, f map[string][]byte) { clear(f) }, indexed: true, unnoted: true,
-			want: Lost, says: "the entries 1 to 52", gap: func(*whole) Gap { return Gap{1, 52} }, unknown: 52},
+			want: Lost, says: "the entries 1 to 52", gap: func(*whole) Gap { return Gap{From: 1, To: 52} }, unknown: 52},
 		"all gone with the index": {change: func(_ *testing.T, _ *whole, f map[string][]byte) { clear(f) },
-			want: Lost, says: "the entries 1 to 50", gap: func(*whole) Gap { return Gap{1, 50} }},
+			want: Lost, says: "the entries 1 to 50", gap: func(*whole) Gap { return Gap{From: 1, To: 50} }},
 		"last segment gone": {change: func(_ *testing.T, w *whole, f map[string][]byte) { delete(f, w.names[len(w.names)-1]) },
-			want: Lost, says: "back", gap: func(w *whole) Gap { return Gap{w.last(), 50} }},
+			want: Lost, says: "back", gap: func(w *whole) Gap { return Gap{From: w.last(), To: 50} }},
 		"last segment as it once was": {change: func(_ *testing.T, w *whole, f map[string][]byte) {
 			f[w.names[len(w.names)-1]] = w.older[w.names[len(w.names)-1]]
-		}, want: Lost, says: "put back", gap: func(w *whole) Gap { return Gap{w.last() + 4, 50} }},
+		}, want: Lost, says: "put back", gap: func(w *whole) Gap { return Gap{From: w.last() + 4, To: 50} }},
 		"first segment gone": {change: func(_ *testing.T, w *whole, f map[string][]byte) { delete(f, w.names[0]) }, unnoted: true, indexed: true,
-			want: Lost, says: segmentName(1), gap: func(w *whole) Gap { n, _ := firstOf(w.names[1]); return Gap{1, n - 1} }},
+			want: Lost, says: segmentName(1), gap: func(w *whole) Gap { n, _ := firstOf(w.names[1]); return Gap{From: 1, To: n - 1} }},
 		"a segment gone": {change: func(_ *testing.T, w *whole, f map[string][]byte) { delete(f, w.names[1]) }, indexed: true,
-			want: Lost, gap: func(w *whole) Gap { a, _ := firstOf(w.names[1]); b, _ := firstOf(w.names[2]); return Gap{a, b - 1} }},
+			want: Lost, gap: func(w *whole) Gap { a, _ := firstOf(w.names[1]); b, _ := firstOf(w.names[2]); return Gap{From: a, To: b - 1} }},
 		"a segment as it once was": {change: func(_ *testing.T, w *whole, f map[string][]byte) { f[w.names[1]] = w.older[w.names[1]] }, indexed: true, unnoted: true,
-			want: Lost, gap: func(w *whole) Gap { a, _ := firstOf(w.names[1]); b, _ := firstOf(w.names[2]); return Gap{a + 4, b - 1} }},
+			want: Lost, gap: func(w *whole) Gap { a, _ := firstOf(w.names[1]); b, _ := firstOf(w.names[2]); return Gap{From: a + 4, To: b - 1} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -270,6 +270,9 @@ func acceptLoss(t *testing.T, w *whole, dir string, o Options, state []byte, wan
 	if after := contents(t, dir); len(after) < len(before) || len(after) > len(before)+1 {
 		t.Errorf("refused, and there are %d files where %d were", len(after), len(before))
 	}
+	if want.To >= w.noted.Seq { // the end: nobody knows how much there was
+		want.To, want.Free = want.To+Spare, Spare
+	}
 	var told Loss
 	loss, err := AcceptLoss(dir, o, state, func(l Loss) error { told = l; return nil })
 	if err != nil {
@@ -288,10 +291,10 @@ func acceptLoss(t *testing.T, w *whole, dir string, o Options, state []byte, wan
 	if got := l.Head().Seq; got <= want.To {
 		t.Errorf("it goes on with entry %d, %d is given", got, want.To)
 	}
-	if used := l.UsedOfLot("acme", "l"); used != l.Head().Seq-unknown || used > w.end+1 {
+	if used := l.UsedOfLot("acme", "l"); used != l.Head().Seq-unknown-want.Free || used > w.end+1 {
 		t.Errorf("%d are used of %d", used, l.Head().Seq)
 	}
-	if r := verify(t, l, o.Known...); r.Lost != want.Len() {
+	if r := verify(t, l, o.Known...); r.Lost != want.Len() || r.Free != want.Free {
 		t.Errorf("verify: %+v", r)
 	}
 	head := l.Head()
@@ -300,7 +303,7 @@ func acceptLoss(t *testing.T, w *whole, dir string, o Options, state []byte, wan
 	l = openTest(t, dir, o)
 	<-indexed(l, head.Seq)
 	found, err := l.Lookup(t.Context(), Query{Account: "acme"})
-	if err != nil || int64(len(found)) != l.Head().Seq-want.Len() {
+	if err != nil || int64(len(found)) != l.Head().Seq-want.Len()-want.Free {
 		t.Errorf("%d found, %v", len(found), err)
 	}
 	_ = l.Close()
@@ -323,7 +326,7 @@ func TestLossBrokenOffAndUndone(t *testing.T) {
 	w := newWhole(t)
 	last := w.names[len(w.names)-1]
 	dir := w.at(t, func(f map[string][]byte) { delete(f, last) })
-	o := Options{SegmentSize: lostSegment, Lost: []Gap{{w.last(), 50}}}
+	o := Options{SegmentSize: lostSegment, Lost: []Gap{{From: w.last(), To: 50}}}
 	_, err := Open(dir, o)
 	wantKind(t, err, Lost)
 	o.Known = []Head{w.noted}
@@ -335,14 +338,50 @@ func TestLossBrokenOffAndUndone(t *testing.T) {
 	l := openTest(t, dir, o)
 	put(t, l, made("tsu", 1000, "acme", "l"))
 	_ = l.Close()
-	// Entries 51 and 52 of the file that turns up again were not noted: their
-	// numbers were given to others, and they stay out.
-	if err := os.WriteFile(filepath.Join(dir, last), endAt(t, w.files[last], 50, 0), 0o600); err != nil {
-		t.Fatal(err)
+	if head := l.Head(); head.Seq != 51 {
+		t.Errorf("it goes on with %d", head.Seq)
 	}
-	l = openTest(t, dir, Options{SegmentSize: lostSegment, Known: []Head{w.noted}})
-	if r := verify(t, l, w.noted, l.Head()); r.Lost != 0 || r.Entries != 51 {
-		t.Errorf("%+v", r)
+}
+
+// A file that turns up after its loss was accepted fits, with the entries of which
+// nobody knew when it was: no number of theirs was given again.
+func TestLostFileTurnsUp(t *testing.T) {
+	t.Parallel()
+	w := newWhole(t)
+	last := w.names[len(w.names)-1]
+	for name, ends := range map[string]int64{"as it was": 52, "as far as was known": 50, "shorter": 49, "it does not": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := w.at(t, func(f map[string][]byte) { delete(f, last) })
+			o := Options{SegmentSize: lostSegment, Known: []Head{w.noted}, IndexShare: 1,
+				Index: openIndex(t, filepath.Join(t.TempDir(), "index.db"))}
+			loss, err := AcceptLoss(dir, o, w.state, func(Loss) error { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Lost = loss.Gaps
+			again := func(serial int64, lost, found int64) {
+				t.Helper()
+				l := openTest(t, dir, o)
+				put(t, l, made("tsu", serial, "acme", "l"))
+				<-indexed(l, l.Head().Seq)
+				if r := verify(t, l, w.noted, l.Head()); r.Lost != lost || r.Entries-r.Lost-r.Free != found {
+					t.Errorf("%+v; want %d lost and %d there", r, lost, found)
+				}
+				_ = l.Close()
+			}
+			there := w.last() - 1
+			again(1000, 50-there, there+1)
+			if ends > 0 {
+				if err := os.WriteFile(filepath.Join(dir, last), endAt(t, w.files[last], ends, 0), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				there = ends
+			}
+			for n := range int64(2) {
+				again(1001+n, max(50-there, 0), there+2+n)
+			}
+		})
 	}
 }
 

@@ -50,7 +50,7 @@ type verifier struct {
 	r           *reader
 	ledger      [16]byte
 	head        Head
-	lost        int64
+	lost, free  int64
 	latest      int64
 	bytes       int64
 	segments    int
@@ -61,7 +61,7 @@ type verifier struct {
 
 func (v *verifier) report() Report {
 	return Report{
-		Entries: v.head.Seq, Lost: v.lost, Segments: v.segments, Bytes: v.bytes, Head: v.head,
+		Entries: v.head.Seq, Lost: v.lost, Free: v.free, Segments: v.segments, Bytes: v.bytes, Head: v.head,
 		Totals: totalsOf(v.head.Seq, v.used),
 	}
 }
@@ -75,7 +75,7 @@ func (v *verifier) segment(ctx context.Context, i int, first int64) error {
 	if err != nil {
 		return v.l.damaged(err, path)
 	}
-	if g := (Gap{v.head.Seq + 1, first - 1}); g.Len() > 0 && h.first == first && v.l.accepted(g.From, g.To) {
+	if g := (Gap{From: v.head.Seq + 1, To: first - 1}); g.Len() > 0 && h.first == first && v.l.accepted(g.From, g.To) {
 		err = v.skip(i, g, h)
 	} else {
 		err = v.begins(i, first, h)
@@ -147,19 +147,9 @@ func (v *verifier) skip(i int, g Gap, h *head) error {
 	if h.ledger != v.ledger {
 		return errors.New("it is of another ledger")
 	}
-	if h.latest < v.latest {
+	// Entries that were given up and are there again may not be in its sums.
+	if again := v.l.accepted(v.head.Seq, v.head.Seq); v.head.Seq > 0 && !again && !h.covers(v.used, v.latest) {
 		return errors.New("its sums are less than those of the entries before it")
-	}
-	for name, a := range v.used {
-		b := h.used[name]
-		if b == nil || b.stamps < a.stamps {
-			return errors.New("its sums are less than those of the entries before it")
-		}
-		for lot, n := range a.lots {
-			if b.lots[lot] < n {
-				return errors.New("its sums are less than those of the entries before it")
-			}
-		}
 	}
 	v.used, v.latest, v.units = h.used, h.latest, map[string]*order{}
 	for name, u := range h.units { // what was under way may come in after it
@@ -167,8 +157,29 @@ func (v *verifier) skip(i int, g Gap, h *head) error {
 	}
 	v.checkpoints = slices.DeleteFunc(v.checkpoints, func(c Head) bool { return c.Seq >= g.From && c.Seq < g.To })
 	v.head = Head{g.To, h.prev}
-	v.lost += g.Len()
+	known := v.l.given(g.From, g.To)
+	v.lost += known
+	v.free += g.Len() - known
 	return v.passed()
+}
+
+// covers says whether the sums of a head are not less than others.
+func (h *head) covers(used map[string]*account, latest int64) bool {
+	if h.latest < latest {
+		return false
+	}
+	for name, a := range used {
+		b := h.used[name]
+		if b == nil || b.stamps < a.stamps {
+			return false
+		}
+		for lot, n := range a.lots {
+			if b.lots[lot] < n {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // passed compares the checkpoints that the ledger is at or past.
