@@ -140,6 +140,12 @@ func (f StampFilter) query(limit int) (query string, args []any) {
 	return `SELECT ` + stampColumns + ` FROM stamps WHERE ` + strings.Join(where, ` AND `) + order, append(args, limited(limit))
 }
 
+// CountStamps returns how many places of entries from first to last there are. It reads
+// them all.
+func (tx *Tx) CountStamps(first, last int64) (n int64, err error) {
+	return one(tx, "count stamps", func(n *int64) []any { return []any{n} }, `SELECT COUNT(*) FROM stamps WHERE seq BETWEEN ? AND ?`, first, last)
+}
+
 // DropStamps removes all places, so that they are filled in anew.
 func (tx *Tx) DropStamps() error {
 	if _, err := tx.exec("drop stamps", `DELETE FROM stamps`); err != nil {

@@ -63,7 +63,7 @@ func TestArchiveLost(t *testing.T) {
 	}
 	run(what{bad: all}, "tsa", "find")
 	run(what{bad: "--reason"}, "tsa", "accept-loss")
-	run(what{good: fmt.Sprintf("lost: %d time-stamps, %s\n%d of them stay counted", had, all, had)}, "tsa", "accept-loss", "--operator", "anna", "--reason", "the disk burnt")
+	run(what{good: fmt.Sprintf("lost: %d time-stamps, %s\n%d of them stay counted for the accounts that had them\nof what was stamped after those", had, all, had)}, "tsa", "accept-loss", "--operator", "anna", "--reason", "the disk burnt")
 	h = open(t, dir)
 	stamp(h)
 	now := h.Ledger.Used(accounts.House)

@@ -221,13 +221,19 @@ func verifyStamps(ctx context.Context, e env, a *appliance.Appliance, asJSON boo
 		code, state = exitBad, "BROKEN"
 	case err != nil:
 		code, state = exitUnreadable, "unreadable"
+	case r.Index != nil: // what is searched is not complete
+		code = exitBad
+	}
+	index := ""
+	if r.Index != nil {
+		index = r.Index.Error()
 	}
 	if asJSON {
 		text := ""
 		if err != nil {
 			text = reason(err)
 		}
-		if err := printJSON(e.out, map[string]any{"journal": "stamps", "state": state, "entries": r.Entries, "lost": r.Lost, "free": r.Free, "segments": r.Segments, "problem": text}); err != nil {
+		if err := printJSON(e.out, map[string]any{"journal": "stamps", "state": state, "entries": r.Entries, "lost": r.Lost, "free": r.Free, "segments": r.Segments, "problem": text, "index": index}); err != nil {
 			return failed(e, err)
 		}
 		return code
@@ -236,6 +242,10 @@ func verifyStamps(ctx context.Context, e env, a *appliance.Appliance, asJSON boo
 	fmt.Fprintf(e.text(), say("marche temporali: %s, %d in %d file\n", "time-stamps: %s, %d tokens in %d files\n"), say(words[state], state), r.Entries-r.Lost-r.Free, r.Segments)
 	if r.Lost > 0 {
 		fmt.Fprintf(e.text(), say("  %d marche sono perdute; la perdita fu accettata, si veda il giornale\n", "  %d tokens are lost; the loss was accepted, see the journal\n"), r.Lost)
+	}
+	if index != "" {
+		fmt.Fprintf(e.text(), say("  l'indice delle ricerche (stamps.db) non corrisponde: %s. Fermare il servizio e cancellarlo: all'avvio si rifà da sé\n",
+			"  the index for lookups (stamps.db) does not fit: %s. Stop the service and delete it: at the start it is made anew by itself\n"), index)
 	}
 	if err != nil {
 		fmt.Fprintln(e.text(), " ", reason(err))
@@ -259,14 +269,16 @@ func tsaAcceptLoss(ctx context.Context, e env, args []string) int {
 	}
 	for _, g := range loss.Gaps {
 		fmt.Fprintf(e.out, say("perdute: %d marche temporali, le registrazioni da %d a %d\n", "lost: %d time-stamps, the entries %d to %d\n"), g.Len(), g.From, g.To-g.Free)
-		if g.Free > 0 {
-			fmt.Fprintf(e.out, say("di ciò che fu marcato dopo, al massimo per dieci minuti, nessuno sa: può essere perduto anche quello; i numeri da %d a %d restano liberi per esso\n",
-				"of what was stamped after those, for ten minutes at most, nobody knows: that may be lost, too; the numbers %d to %d are left free for it\n"), g.To-g.Free+1, g.To)
-		}
 	}
 	fmt.Fprintf(e.out, say("%d restano a carico degli account che le ebbero\n", "%d of them stay counted for the accounts that had them\n"), loss.Charged)
 	if loss.Unknown > 0 {
 		fmt.Fprintf(e.out, say("%d furono fatte dopo l'ultima annotazione: non si sa di chi, e non sono a carico di nessun account\n", "%d were made after the last note: nobody knows whose they were, and they are counted for no account\n"), loss.Unknown)
+	}
+	for _, g := range loss.Gaps {
+		if g.Free > 0 {
+			fmt.Fprintf(e.out, say("di ciò che fu marcato dopo, al massimo per dieci minuti, nessuno sa: può essere perduto anche quello; i numeri da %d a %d restano liberi per esso\n",
+				"of what was stamped after those, for ten minutes at most, nobody knows: that may be lost, too; the numbers %d to %d are left free for it\n"), g.To-g.Free+1, g.To)
+		}
 	}
 	return exitGood
 }

@@ -36,6 +36,8 @@ type indexer struct {
 
 	mu     sync.Mutex
 	ranges []store.StampSegment // by segment; the last is not finished
+
+	misfit error // why the index is not used; only where it may not be made anew
 }
 
 // newIndexer opens the index and sees that it belongs to this ledger.
@@ -71,12 +73,7 @@ func newIndexer(l *Ledger) (*indexer, error) {
 			return nil, err
 		}
 	}
-	for _, r := range x.ranges {
-		if _, ok := slices.BinarySearch(l.durable.segments, r.Segment); !ok && !l.accepted(r.Segment, r.Last) {
-			return nil, l.lost(Gap{From: r.Segment, To: r.Last}, "put "+segmentName(r.Segment)+" back from the backup")
-		}
-	}
-	return x, nil
+	return x, x.fit(id)
 }
 
 // lastIndexed is the last entry that an index knows, 0 for none, and of which ledger.
@@ -100,27 +97,33 @@ func (l *Ledger) foreignIndex() error {
 	return fail(Damaged, nil, "the index in %s is not of the ledger in %s. If the files in there were put there from elsewhere, take them away and put the right ones back from the backup; if they are the right ones, delete the index: it is made anew", l.o.Index.Path(), l.dir)
 }
 
-// forget takes entries whose loss was accepted out of the index, a segment at a time.
+// forget takes entries whose loss was accepted, and which are not there, out of the index.
 func (x *indexer) forget() error {
-	for _, g := range x.l.o.Lost {
-		kept := x.ranges[:0:0]
-		for _, r := range x.ranges {
-			from, to := max(r.Segment, g.From), min(r.Last, g.To)
-			if from > to {
-				kept = append(kept, r)
-				continue
+	l := x.l
+	kept := x.ranges[:0:0]
+	for _, r := range x.ranges {
+		end := r.Segment - 1
+		if i, ok := slices.BinarySearch(l.durable.segments, r.Segment); ok {
+			var err error
+			if end, err = l.endOfSegment(i); err != nil {
+				return err
 			}
-			err := x.l.o.Index.Write(x.ctx, func(tx *store.Tx) error { return tx.CutStamps(r, from, to) })
+		}
+		if r.Last > end {
+			if !l.accepted(end+1, r.Last) {
+				return l.lost(Gap{From: end + 1, To: r.Last}, "put "+segmentName(r.Segment)+" back from the backup")
+			}
+			err := l.o.Index.Write(x.ctx, func(tx *store.Tx) error { return tx.CutStamps(r, end+1, r.Last) })
 			if err != nil {
 				return fail(Failed, err, "take lost entries out of the index")
 			}
-			if from > r.Segment {
-				r.Last = from - 1
-				kept = append(kept, r)
-			}
+			r.Last = end
 		}
-		x.ranges = kept
+		if r.Last >= r.Segment {
+			kept = append(kept, r)
+		}
 	}
+	x.ranges = kept
 	return nil
 }
 
@@ -142,7 +145,12 @@ func (x *indexer) own(id string) error {
 	if x.l.o.ReadOnly {
 		return nil // nothing is indexed yet
 	}
-	err = x.l.o.Index.Write(x.ctx, func(tx *store.Tx) error {
+	return x.renew(id)
+}
+
+// renew empties the index.
+func (x *indexer) renew(id string) error {
+	err := x.l.o.Index.Write(x.ctx, func(tx *store.Tx) error {
 		if err := tx.DropStamps(); err != nil {
 			return err
 		}
@@ -245,17 +253,31 @@ func (x *indexer) run() {
 
 // step indexes some whole batches of one segment and returns how many entries.
 func (x *indexer) step() (int, error) {
-	st := x.l.state()
-	p := x.last()
+	st, p := x.l.state(), x.last()
 	if p.Last >= st.head.Seq {
 		return 0, nil
 	}
-	at := position{p.Segment, p.Next, p.Last + 1}
-	next := p
-	if _, later := x.segmentAfter(st, p); p.Segment == 0 || later != 0 && (p.Last+1 == later || x.l.accepted(p.Last+1, later-1)) {
-		next = store.StampSegment{Segment: max(later, st.segments[0]), Earliest: 1<<63 - 1, Latest: -1 << 63}
-		at = position{next.Segment, 0, p.Last + 1}
+	i, ok := slices.BinarySearch(st.segments, p.Segment)
+	if ok {
+		if n, err := x.fill(st, p, position{p.Segment, p.Next, p.Last + 1}); n > 0 || err != nil {
+			return n, err
+		}
+		i++
 	}
+	for _, first := range st.segments[i:] {
+		if p.Segment != 0 && p.Last+1 != first && !x.l.accepted(p.Last+1, first-1) {
+			return 0, fail(Damaged, nil, "the entries %d to %d are in no segment", p.Last+1, first-1)
+		}
+		next := store.StampSegment{Segment: first, Earliest: 1<<63 - 1, Latest: -1 << 63}
+		if n, err := x.fill(st, next, position{first, 0, first}); n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, nil
+}
+
+// fill indexes from a position of a segment on, of which next is what is indexed.
+func (x *indexer) fill(st state, next store.StampSegment, at position) (int, error) {
 	r := newReader(x.l, st)
 	defer r.close()
 	rows := make([]store.Stamp, 0, indexRows+maxWaiting)
@@ -294,16 +316,4 @@ func (x *indexer) step() (int, error) {
 		x.ranges = append(x.ranges, next)
 	}
 	return len(rows), nil
-}
-
-// segmentAfter returns the segment that follows on p's, 0 when there is none.
-func (x *indexer) segmentAfter(st state, p store.StampSegment) (i int, first int64) {
-	i, ok := slices.BinarySearch(st.segments, p.Segment)
-	if ok {
-		i++
-	}
-	if i < len(st.segments) {
-		return i, st.segments[i]
-	}
-	return i, 0
 }

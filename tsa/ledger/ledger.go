@@ -89,7 +89,7 @@ type Options struct {
 
 // Event is something an operator should know.
 type Event struct {
-	Kind string // "recovered", "stopped", "full", "failed", "recording" (again), "index-failed"
+	Kind string // "recovered", "stopped", "full", "failed", "recording" (again), "index-failed", "index-renewed"
 	Text string // in words
 	Err  error
 }
@@ -125,6 +125,7 @@ type Report struct {
 	Bytes    int64
 	Head     Head
 	Totals   Totals
+	Index    error // how the index does not fit the ledger: lookups miss entries; nil: it fits, as far as it goes
 }
 
 // Exported says what an export holds.

@@ -210,9 +210,17 @@ func TestLost(t *testing.T) {
 		"first segment gone": {change: func(_ *testing.T, w *whole, f map[string][]byte) { delete(f, w.names[0]) }, unnoted: true, indexed: true,
 			want: Lost, says: segmentName(1), gap: func(w *whole) Gap { n, _ := firstOf(w.names[1]); return Gap{From: 1, To: n - 1} }},
 		"a segment gone": {change: func(_ *testing.T, w *whole, f map[string][]byte) { delete(f, w.names[1]) }, indexed: true,
-			want: Lost, gap: func(w *whole) Gap { a, _ := firstOf(w.names[1]); b, _ := firstOf(w.names[2]); return Gap{From: a, To: b - 1} }},
+			want: Lost, gap: func(w *whole) Gap {
+				a, _ := firstOf(w.names[1])
+				b, _ := firstOf(w.names[2])
+				return Gap{From: a, To: b - 1}
+			}},
 		"a segment as it once was": {change: func(_ *testing.T, w *whole, f map[string][]byte) { f[w.names[1]] = w.older[w.names[1]] }, indexed: true, unnoted: true,
-			want: Lost, gap: func(w *whole) Gap { a, _ := firstOf(w.names[1]); b, _ := firstOf(w.names[2]); return Gap{From: a + 4, To: b - 1} }},
+			want: Lost, gap: func(w *whole) Gap {
+				a, _ := firstOf(w.names[1])
+				b, _ := firstOf(w.names[2])
+				return Gap{From: a + 4, To: b - 1}
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -367,6 +375,10 @@ func TestLostFileTurnsUp(t *testing.T) {
 				<-indexed(l, l.Head().Seq)
 				if r := verify(t, l, w.noted, l.Head()); r.Lost != lost || r.Entries-r.Lost-r.Free != found {
 					t.Errorf("%+v; want %d lost and %d there", r, lost, found)
+				}
+				list, err := l.Lookup(t.Context(), Query{Account: "acme"})
+				if err != nil || int64(len(list)) != found {
+					t.Errorf("%d found, %v; want %d", len(list), err, found)
 				}
 				_ = l.Close()
 			}

@@ -20,7 +20,7 @@ import (
 func (l *Ledger) Verify(ctx context.Context, checkpoints ...Head) (Report, error) {
 	v := &verifier{
 		l: l, r: newReader(l, l.state()), used: map[string]*account{}, units: map[string]*order{},
-		checkpoints: slices.Clone(checkpoints),
+		checkpoints: slices.Clone(checkpoints), rows: newRowCheck(l), ctx: ctx,
 	}
 	defer v.r.close()
 	slices.SortFunc(v.checkpoints, func(a, b Head) int { return int(min(max(a.Seq-b.Seq, -1), 1)) })
@@ -57,12 +57,14 @@ type verifier struct {
 	used        map[string]*account
 	units       map[string]*order
 	checkpoints []Head // that were not come by yet
+	rows        *rowCheck
+	ctx         context.Context
 }
 
 func (v *verifier) report() Report {
 	return Report{
 		Entries: v.head.Seq, Lost: v.lost, Free: v.free, Segments: v.segments, Bytes: v.bytes, Head: v.head,
-		Totals: totalsOf(v.head.Seq, v.used),
+		Totals: totalsOf(v.head.Seq, v.used), Index: v.rows.wrong,
 	}
 }
 
@@ -193,7 +195,10 @@ func (v *verifier) passed() error {
 	return nil
 }
 
-func (v *verifier) entry(s *stored, unit string, _ int64) error {
+func (v *verifier) entry(s *stored, unit string, place int64) error {
+	if err := v.rows.entry(v.ctx, s, unit, v.r.segment, place); err != nil {
+		return err
+	}
 	o := v.units[unit]
 	if o == nil {
 		o = &order{}
