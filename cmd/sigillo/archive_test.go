@@ -75,4 +75,12 @@ func TestArchiveLost(t *testing.T) {
 	}
 	h.stop()
 	run(what{good: fmt.Sprintf("intact, %d tokens in 1 files\n  %d tokens are lost", now-had, had)}, "tsa", "verify")
+	file := filepath.Join(t.TempDir(), "export")
+	for bad, args := range map[string][]string{"export format": {"--format", "xml"}, "--limit": {"--limit", "0"}} {
+		run(what{bad: bad}, append([]string{"tsa", "export", "--out", file}, args...)...)
+		if _, err := os.Stat(file); err == nil {
+			t.Errorf("%q leaves a file", args)
+		}
+	}
+	run(what{bad: "--limit"}, "tsa", "find", "--limit", "-1")
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -38,6 +40,14 @@ func newArchiveFlags(e env, name string) archiveFlags {
 
 func (f archiveFlags) query() (q ledger.Query, err error) {
 	q = ledger.Query{Unit: *f.unit, Account: *f.account, Limit: *f.limit}
+	f.Visit(func(set *flag.Flag) {
+		if set.Name == "limit" && *f.limit < 1 {
+			err = tell("--limit è un numero positivo", "--limit is a positive number")
+		}
+	})
+	if err != nil {
+		return q, err
+	}
 	if q.Digest, err = hex.DecodeString(strings.ReplaceAll(*f.digest, ":", "")); err != nil {
 		return q, tell("--digest va in esadecimale", "--digest must be in hex")
 	}
@@ -177,24 +187,30 @@ func tsaExport(ctx context.Context, e env, args []string) int {
 		if err != nil {
 			return err
 		}
-		w := e.out
-		if *out != "-" {
-			file, err := os.OpenFile(*out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-			if err != nil {
-				return err
-			}
-			defer file.Close()
-			w = file
-		}
-		done, err := a.Ledger.Export(ctx, w, q, ledger.Format(*format))
-		if err != nil {
+		if *out == "-" {
+			_, err := a.Ledger.Export(ctx, e.out, q, ledger.Format(*format))
 			return err
 		}
-		if *out != "-" {
+		done, err := exportTo(ctx, a, *out, q, ledger.Format(*format))
+		if err == nil {
 			fmt.Fprintf(e.text(), say("%s: %d marche\n", "%s: %d tokens\n"), *out, done.Entries)
 		}
-		return nil
+		return err
 	})
+}
+
+// exportTo leaves no file behind that is empty or a part, and takes none for it that is
+// there already.
+func exportTo(ctx context.Context, a *appliance.Appliance, path string, q ledger.Query, format ledger.Format) (ledger.Exported, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return ledger.Exported{}, err
+	}
+	done, err := a.Ledger.Export(ctx, file, q, format)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return done, errors.Join(err, os.Remove(path))
+	}
+	return done, nil
 }
 
 func tsaVerify(ctx context.Context, e env, args []string) int {

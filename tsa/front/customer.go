@@ -78,8 +78,8 @@ func (f *Front) Tokens(ctx context.Context, caller accounts.Caller, q ledger.Que
 }
 
 // ExportTokens writes what [Front.Tokens] finds in another format, not limited in
-// number unless the query says so. begin is called once, when there is the first
-// octet to write: the caller is known and may, the query makes sense, what it
+// number unless the query says so. begin is called once, when a megabyte is there to
+// write, or all: the caller is known and may, the query makes sense, what it
 // selects fits the format and can be read. An error after that leaves a part
 // behind, which whoever began has to make known as one.
 func (f *Front) ExportTokens(ctx context.Context, caller accounts.Caller, q ledger.Query, format ledger.Format, begin func() io.Writer) error {
@@ -88,19 +88,41 @@ func (f *Front) ExportTokens(ctx context.Context, caller accounts.Caller, q ledg
 		return err
 	}
 	q.Account = a.ID
-	_, err = f.cfg.Ledger.Export(ctx, &begun{begin: begin}, q, format)
+	out := &begun{begin: begin}
+	if _, err = f.cfg.Ledger.Export(ctx, out, q, format); err == nil && out.w == nil {
+		err = out.start()
+	}
 	return err
 }
 
-// begun is a writer that is begun with the first octet.
+// heldBack is how much of an export is made before the first octet goes out: what fails
+// within it is answered with the reason, and not with a part of the export. It is some
+// four thousand lines.
+const heldBack = 1 << 20
+
+// begun is a writer that is begun when there is more than it holds back.
 type begun struct {
 	begin func() io.Writer
+	held  []byte
 	w     io.Writer
 }
 
+func (l *begun) start() error {
+	l.w = l.begin()
+	_, err := l.w.Write(l.held)
+	l.held = nil
+	return err
+}
+
 func (l *begun) Write(p []byte) (int, error) {
+	if l.w == nil && len(l.held)+len(p) <= heldBack {
+		l.held = append(l.held, p...)
+		return len(p), nil
+	}
 	if l.w == nil {
-		l.w = l.begin()
+		if err := l.start(); err != nil {
+			return 0, err
+		}
 	}
 	return l.w.Write(p)
 }

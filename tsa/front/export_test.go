@@ -49,6 +49,14 @@ func TestExportBegins(t *testing.T) {
 	if ledger.KindOf(err) != ledger.Damaged {
 		t.Error(err)
 	}
+	for part, begins := range map[int]int{200: 0, 300: 1} { // of 4 KiB
+		r.ledger.part, begun = part, 0
+		out.Reset()
+		err = r.ExportTokens(t.Context(), accounts.Caller{}, ledger.Query{}, ledger.CSV, func() io.Writer { begun++; return &out })
+		if ledger.KindOf(err) != ledger.Damaged || begun != begins || out.Len() != begins*part<<12 {
+			t.Errorf("damaged after %d KiB: begun %d times, %d octets, %v", part*4, begun, out.Len(), err)
+		}
+	}
 }
 
 var seconds = regexp.MustCompile(`\d+ seconds?`)

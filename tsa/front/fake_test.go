@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +110,7 @@ type record struct {
 	steps   *steps
 	mu      sync.Mutex
 	err     error
+	part    int // of 4 KiB that Export writes before err
 	unready error
 	entries []ledger.Entry
 }
@@ -145,6 +147,9 @@ func (l *record) Token(e ledger.Entry) ([]byte, error) { return e.Token, nil }
 
 func (l *record) Export(_ context.Context, w io.Writer, q ledger.Query, f ledger.Format) (ledger.Exported, error) {
 	if l.err != nil {
+		for range l.part {
+			_, _ = io.WriteString(w, strings.Repeat("x", 4<<10))
+		}
 		return ledger.Exported{}, l.err
 	}
 	_, err := io.WriteString(w, string(f)+" of "+q.Account)
