@@ -334,11 +334,11 @@ func TestRecordOfAnother(t *testing.T) {
 			}
 			a.databases()
 			err := a.openLedger(t.Context(), &a.says)
-			if ledger.KindOf(err) != ledger.Damaged || !strings.Contains(err.Error(), "another ledger") || strings.Contains(err.Error(), "accept-loss") {
+			if ledger.KindOf(err) != ledger.Foreign || !strings.Contains(err.Error(), "another ledger") || strings.Contains(err.Error(), "accept-loss") {
 				t.Errorf("opened: %v", err)
 			}
 			_, err = a.acceptLoss(t.Context(), &a.says, "anna", "it is gone")
-			if ledger.KindOf(err) != ledger.Damaged || !strings.Contains(err.Error(), "another ledger") || len(a.entries(lossEvent)) != 0 {
+			if ledger.KindOf(err) != ledger.Foreign || !strings.Contains(err.Error(), "another ledger") || len(a.entries(lossEvent)) != 0 {
 				t.Errorf("accepted: %v", err)
 			}
 			a.remove(a.Layout.Ledger())

@@ -31,6 +31,8 @@ var ledgerReasons = map[ledger.Kind]string{
 	ledger.Full:     "il disco è pieno: liberare spazio e riprovare",
 	ledger.Stopped:  "il registro delle marche è fermo",
 	ledger.Damaged:  "il registro delle marche è danneggiato",
+	ledger.Foreign:  "è il registro delle marche di un altro: toglierlo e rimettere quello giusto",
+	ledger.Lost:     "mancano marche che furono registrate",
 }
 
 // reason is an error for people. What the database says of a row that is there, is

@@ -157,7 +157,7 @@ func (l *Ledger) own(path string, id [16]byte) error {
 	if l.o.ID == ([16]byte{}) || id == l.o.ID {
 		return nil
 	}
-	return fail(Damaged, nil, "%s is a file of another ledger (%x): the one that is kept here is %x. Nothing was changed. Take the file away and put the right one back, from where it was moved to or from the backup",
+	return fail(Foreign, nil, "%s is a file of another ledger (%x): the one that is kept here is %x. Nothing was changed. Take the file away and put the right one back, from where it was moved to or from the backup",
 		path, id, l.o.ID)
 }
 
