@@ -62,15 +62,19 @@ func newIndexer(l *Ledger) (*indexer, error) {
 		return nil, fail(Failed, err, "read the index")
 	}
 	if p := x.last(); p.Last > l.durable.head.Seq {
-		if l.o.ReadOnly { // it has gone on since the segments were listed
-			x.ranges = x.until(l.durable)
-			return x, nil
+		if !l.o.ReadOnly {
+			return nil, l.lost(Gap{From: l.durable.head.Seq + 1, To: p.Last}, "the end was cut off or an old copy was put back; find the missing segments")
 		}
-		return nil, l.lost(Gap{From: l.durable.head.Seq + 1, To: p.Last}, "the end was cut off or an old copy was put back; find the missing segments")
+		x.ranges = x.until(l.durable) // it has gone on since the segments were listed
 	}
 	if !l.o.ReadOnly {
 		if err := x.forget(); err != nil {
 			return nil, err
+		}
+	}
+	for _, r := range x.ranges {
+		if _, ok := slices.BinarySearch(l.durable.segments, r.Segment); !ok && !l.accepted(r.Segment, r.Last) {
+			return nil, l.lost(Gap{From: r.Segment, To: r.Last}, "put "+segmentName(r.Segment)+" back from the backup")
 		}
 	}
 	return x, x.fit(id)

@@ -29,6 +29,8 @@
 //   - The head of a segment holds the sums of all segments before it, so that
 //     starting reads one segment and the ends of the others, and what is used of a
 //     prepaid lot is what the ledger holds tokens for, exactly.
+//   - The file that is written to is at its place when an entry is confirmed. When it
+//     is taken away, replaced or cut, everything stops at once.
 //   - Files that were lost, cut, or put back as they once were, are missed by Open as
 //     far as somebody knows of them. Nothing is recorded then until they are back or
 //     their loss was accepted, see [AcceptLoss].
