@@ -92,15 +92,17 @@ func (l *loop) now() time.Duration { return time.Since(l.start) }
 // run sends for d and waits for what is then missing.
 func (l *loop) run(ctx context.Context, d time.Duration) error {
 	l.stop = l.now() + d
+	timer := -1
 	if l.o.Rate > 0 {
 		l.every = time.Second / time.Duration(l.o.Rate)
 		l.nextBegin = l.now()
-		timer, err := l.startTimer()
-		if err != nil {
+		var err error
+		if timer, err = l.startTimer(); err != nil {
 			return err
 		}
 		defer unix.Close(timer)
 	}
+	var ticks [8]byte
 	events := make([]unix.EpollEvent, 256)
 	last := l.stop + drainTime
 	for ctx.Err() == nil {
@@ -123,6 +125,8 @@ func (l *loop) run(ctx context.Context, d time.Duration) error {
 		for _, e := range events[:max(n, 0)] {
 			if e.Fd != timerIndex {
 				l.serve(l.connections[e.Fd])
+			} else if _, err := unix.Read(timer, ticks[:]); err != nil && err != unix.EAGAIN { // the kernel starts it again when it is read
+				return fmt.Errorf("load: %w", err)
 			}
 		}
 	}
@@ -146,8 +150,8 @@ func (l *loop) startTimer() (int, error) {
 	}
 	each := unix.NsecToTimespec(int64(l.every))
 	err = unix.TimerfdSettime(fd, 0, &unix.ItimerSpec{Interval: each, Value: each}, nil)
-	if err == nil { // edge-triggered, so that it need not be read
-		err = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: timerIndex})
+	if err == nil {
+		err = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: timerIndex})
 	}
 	if err != nil {
 		unix.Close(fd)
