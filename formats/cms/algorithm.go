@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"sigillo/formats/der"
 )
 
 // Scheme names a way of signing, in the spelling the key's keeper uses.
@@ -111,10 +113,10 @@ func (a Algorithm) Identifier() ([]byte, error) {
 			return algorithm(row.ecdsa, nil), nil
 		case PSS:
 			h := algorithm(row.oid, derNull)
-			return algorithm(oidPSS, tlv(tagSequence,
-				tlv(tagContext0Con, h),
-				tlv(tagContext0Con|1, algorithm(oidMGF1, h)),
-				tlv(tagContext0Con|2, derInt(big.NewInt(int64(a.SaltLength)))),
+			return algorithm(oidPSS, der.TLV(der.Sequence,
+				der.TLV(der.Context0Con, h),
+				der.TLV(der.Context0Con|1, algorithm(oidMGF1, h)),
+				der.TLV(der.Context0Con|2, der.Int(int64(a.SaltLength))),
 			)), nil
 		}
 	}
@@ -124,13 +126,13 @@ func (a Algorithm) Identifier() ([]byte, error) {
 // ParseAlgorithm reads the AlgorithmIdentifier of a signature. digest is the
 // digest algorithm stated beside it; identifiers that name a digest themselves
 // must name the same one (RFC 8933 §3).
-func ParseAlgorithm(der []byte, digest crypto.Hash) (Algorithm, error) {
+func ParseAlgorithm(raw []byte, digest crypto.Hash) (Algorithm, error) {
 	depth := DefaultLimits.Depth
-	e, rest, err := next(der, depth)
+	e, rest, err := next(raw, depth)
 	if err != nil {
 		return Algorithm{}, err
 	}
-	if !e.is(tagSequence) || len(rest) > 0 {
+	if !e.is(der.Sequence) || len(rest) > 0 {
 		return Algorithm{}, fail(Malformed, "the signature algorithm is broken")
 	}
 	f, err := fields(e.body, depth, 2)
@@ -231,7 +233,7 @@ func parseMGF1(e element) (crypto.Hash, error) {
 // parseDigestAlgorithm reads a digest AlgorithmIdentifier: parameters absent or
 // NULL (RFC 5754 §2). An unknown algorithm gives hash 0 and its identifier.
 func parseDigestAlgorithm(e element) (crypto.Hash, asn1.ObjectIdentifier, error) {
-	if !e.is(tagSequence) || !e.constructed {
+	if !e.is(der.Sequence) || !e.constructed {
 		return 0, nil, fail(Malformed, "a digest algorithm was expected")
 	}
 	f, err := fields(e.body, DefaultLimits.Depth, 2)
@@ -331,8 +333,8 @@ func MaxSignatureSize(pub crypto.PublicKey) int {
 	case *rsa.PublicKey:
 		return k.Size()
 	case *ecdsa.PublicKey:
-		number := tlvSize(int64(k.Curve.Params().N.BitLen()/8 + 1))
-		return int(tlvSize(2 * number))
+		number := der.Size(int64(k.Curve.Params().N.BitLen()/8 + 1))
+		return int(der.Size(2 * number))
 	case ed25519.PublicKey:
 		return ed25519.SignatureSize
 	}

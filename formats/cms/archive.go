@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/der"
 )
 
 // hashIndex is what an archive-time-stamp-v3 is over beside the signature itself:
@@ -30,17 +31,17 @@ func (si *SignerInfo) HashIndex(h crypto.Hash) ([]byte, error) {
 	list := func(members [][]byte) []byte {
 		var body []byte
 		for _, m := range members {
-			body = append(body, tlv(tagOctets, digestOf(h, m))...)
+			body = append(body, der.TLV(der.Octets, digestOf(h, m))...)
 		}
-		return tlv(tagSequence, body)
+		return der.TLV(der.Sequence, body)
 	}
 	var values [][]byte
 	for _, a := range si.UnsignedAttributes {
 		for _, v := range a.Values {
-			values = append(values, append(derOID(a.Type), v...))
+			values = append(values, append(der.OID(a.Type), v...))
 		}
 	}
-	return tlv(tagSequence, algorithm(HashOID(h), nil),
+	return der.TLV(der.Sequence, algorithm(HashOID(h), nil),
 		list(si.message.RawCertificates), list(si.message.RawRevocation), list(values)), nil
 }
 
@@ -55,7 +56,7 @@ func (si *SignerInfo) ArchiveImprint(h crypto.Hash, index []byte, contentDigest 
 		return nil, err
 	}
 	d := h.New()
-	for _, part := range append([][]byte{derOID(si.message.ContentType), content}, si.fixed...) {
+	for _, part := range append([][]byte{der.OID(si.message.ContentType), content}, si.fixed...) {
 		d.Write(part)
 	}
 	d.Write(index)
@@ -111,9 +112,9 @@ func indexOf(t *Token) (*hashIndex, error) {
 
 // parseIndex reads an ATSHashIndex. Version 1 may leave the algorithm out and
 // means SHA-256 then.
-func parseIndex(der []byte, version int) (*hashIndex, error) {
+func parseIndex(raw []byte, version int) (*hashIndex, error) {
 	const depth = 4
-	e, rest, err := next(der, depth)
+	e, rest, err := next(raw, depth)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func parseIndex(der []byte, version int) (*hashIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &hashIndex{raw: der, whole: version < 3, hash: crypto.SHA256}
+	x := &hashIndex{raw: raw, whole: version < 3, hash: crypto.SHA256}
 	if len(f) == 4 {
 		if x.hash, _, err = parseDigestAlgorithm(f[0]); err != nil {
 			return nil, err
@@ -130,7 +131,7 @@ func parseIndex(der []byte, version int) (*hashIndex, error) {
 	} else if version == 3 {
 		f = nil
 	}
-	if !e.is(tagSequence) || len(rest) > 0 || len(f) != 3 {
+	if !e.is(der.Sequence) || len(rest) > 0 || len(f) != 3 {
 		return nil, fail(Malformed, "the index of the archive time-stamp is broken")
 	}
 	if err := checkImprintHash(x.hash); err != nil {
@@ -142,7 +143,7 @@ func parseIndex(der []byte, version int) (*hashIndex, error) {
 			return nil, err
 		}
 		for _, d := range all {
-			if !f[i].is(tagSequence) || !d.is(tagOctets) || d.constructed || len(d.body) != x.hash.Size() {
+			if !f[i].is(der.Sequence) || !d.is(der.Octets) || d.constructed || len(d.body) != x.hash.Size() {
 				return nil, fail(Malformed, "the index of the archive time-stamp is broken")
 			}
 			*to = append(*to, d.body)
@@ -167,8 +168,8 @@ func (x *hashIndex) covered(si *SignerInfo) ([][]byte, error) {
 		certificates = append(certificates, indexed{raw, [][]byte{raw}})
 	}
 	for _, raw := range si.message.RawRevocation {
-		if der := revocationDER(raw, si.message.limits.Depth); der != nil {
-			revocation = append(revocation, indexed{raw, [][]byte{der}})
+		if answer := revocationDER(raw, si.message.limits.Depth); answer != nil {
+			revocation = append(revocation, indexed{raw, [][]byte{answer}})
 		} else {
 			revocation = append(revocation, indexed{raw, nil})
 		}
@@ -179,7 +180,7 @@ func (x *hashIndex) covered(si *SignerInfo) ([][]byte, error) {
 			means := si.attributeMeans(a.Type, v)
 			all = append(all, means...)
 			if !x.whole {
-				attributes = append(attributes, indexed{append(derOID(a.Type), v...), means})
+				attributes = append(attributes, indexed{append(der.OID(a.Type), v...), means})
 			}
 		}
 		if x.whole {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"sigillo/formats/der"
 )
 
 // oldArchive tells what an archive-time-stamp-v2 (ETSI TS 101 733 §6.4.1) is over:
@@ -79,7 +81,7 @@ func (x *oldArchive) imprint(h crypto.Hash) ([]byte, error) {
 		return nil, fail(Unsupported, "digest algorithm %v is not available", h)
 	}
 	var sums [2][]byte
-	for i, unsigned := range [][]byte{tlv(tagContext0Con|1, x.attributes...), bytes.Join(x.attributes, nil)} {
+	for i, unsigned := range [][]byte{der.TLV(der.Context0Con|1, x.attributes...), bytes.Join(x.attributes, nil)} {
 		d, err := sd.rootDigest(h)
 		if err != nil {
 			return nil, err
@@ -109,10 +111,10 @@ func (sd *SignedData) rootDigest(h crypto.Hash) (hash.Hash, error) {
 		return nil, wrap(Failed, err, "reading the message")
 	}
 	if len(sd.RawCertificates) > 0 {
-		d.Write(tlv(tagContext0Con, sd.RawCertificates...))
+		d.Write(der.TLV(der.Context0Con, sd.RawCertificates...))
 	}
 	if len(sd.RawRevocation) > 0 {
-		d.Write(tlv(tagContext0Con|1, sd.RawRevocation...))
+		d.Write(der.TLV(der.Context0Con|1, sd.RawRevocation...))
 	}
 	if c, ok := d.(hash.Cloner); ok {
 		kept, err := c.Clone()

@@ -11,6 +11,8 @@ import (
 	"io"
 	"math"
 	"sync"
+
+	"sigillo/formats/der"
 )
 
 // Assemble gives the finished ContentInfo in DER: detached, or with the content
@@ -245,12 +247,12 @@ func (p *Prepared) signerInfo(signature, token []byte) ([]byte, error) {
 	}
 	var unsigned []byte
 	if token != nil {
-		unsigned = tlv(tagContext0Con|1, attribute(OIDSignatureTimeStamp, token))
+		unsigned = der.TLV(der.Context0Con|1, attribute(OIDSignatureTimeStamp, token))
 	}
 	signed := bytes.Clone(p.SignedAttributes)
-	signed[0] = tagContext0Con // IMPLICIT [0] in place of SET OF
-	return tlv(tagSequence, derSmall(1), p.SignerIdentifier, p.digestAlgorithm(), signed,
-		signatureAlgorithm, tlv(tagOctets, signature), unsigned), nil
+	signed[0] = der.Context0Con // IMPLICIT [0] in place of SET OF
+	return der.TLV(der.Sequence, der.Int(1), p.SignerIdentifier, p.digestAlgorithm(), signed,
+		signatureAlgorithm, der.TLV(der.Octets, signature), unsigned), nil
 }
 
 // digestAlgorithm is written without parameters (RFC 5754 §2), but as older

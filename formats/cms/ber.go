@@ -5,6 +5,8 @@ import (
 	"encoding/asn1"
 	"math/big"
 	"slices"
+
+	"sigillo/formats/der"
 )
 
 // header is the identifier and length of a BER element (X.690 §8.1).
@@ -45,7 +47,7 @@ func readHeader(b []byte) (header, error) {
 			more = b[h.size]&0x80 != 0
 		}
 	}
-	if h.class == 0 && !h.constructed && (h.tag == tagSequence&0x1f || h.tag == tagSet&0x1f) {
+	if h.class == 0 && !h.constructed && (h.tag == der.Sequence&0x1f || h.tag == der.Set&0x1f) {
 		return h, fail(Malformed, "a SEQUENCE or SET is not marked as constructed (X.690 §8.9.1, §8.11.1)")
 	}
 	if h.size >= len(b) {
@@ -135,7 +137,7 @@ func fields(body []byte, depth, limit int) ([]element, error) {
 // octets gives the value of an OCTET STRING, also when it is cut into pieces
 // (X.690 §8.7.3).
 func octets(e element, depth int) ([]byte, error) {
-	if !e.is(tagOctets) {
+	if !e.is(der.Octets) {
 		return nil, fail(Malformed, "an OCTET STRING was expected")
 	}
 	return joined(e, depth)
@@ -176,14 +178,14 @@ func normal(e element, depth int) ([]byte, error) {
 		return e.raw, nil // high tag numbers do not occur in signed attributes of any standard
 	}
 	if !e.constructed {
-		return tlv(tag[0], e.body), nil
+		return der.TLV(tag[0], e.body), nil
 	}
-	if e.is(tagOctets) {
+	if e.is(der.Octets) {
 		value, err := octets(e, depth)
 		if err != nil {
 			return nil, err
 		}
-		return tlv(tagOctets, value), nil
+		return der.TLV(der.Octets, value), nil
 	}
 	var parts [][]byte
 	for body := e.body; len(body) > 0; {
@@ -191,30 +193,30 @@ func normal(e element, depth int) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		der, err := normal(child, depth-1)
+		raw, err := normal(child, depth-1)
 		if err != nil {
 			return nil, err
 		}
-		parts, body = append(parts, der), rest
+		parts, body = append(parts, raw), rest
 	}
-	return tlv(tag[0], parts...), nil
+	return der.TLV(tag[0], parts...), nil
 }
 
 // readOID, readInt and readSmall read primitive values out of elements.
 
 func readOID(e element) (asn1.ObjectIdentifier, error) {
 	var oid asn1.ObjectIdentifier
-	if !e.is(tagOID) || e.constructed || len(e.body) > 64 {
+	if !e.is(der.ObjectIdentifier) || e.constructed || len(e.body) > 64 {
 		return nil, fail(Malformed, "an object identifier was expected")
 	}
-	if rest, err := asn1.Unmarshal(tlv(tagOID, e.body), &oid); err != nil || len(rest) > 0 {
+	if rest, err := asn1.Unmarshal(der.TLV(der.ObjectIdentifier, e.body), &oid); err != nil || len(rest) > 0 {
 		return nil, fail(Malformed, "an object identifier is broken")
 	}
 	return oid, nil
 }
 
 func readInt(e element) (*big.Int, error) {
-	if !e.is(tagInteger) || e.constructed || len(e.body) == 0 || len(e.body) > 8<<10 {
+	if !e.is(der.Integer) || e.constructed || len(e.body) == 0 || len(e.body) > 8<<10 {
 		return nil, fail(Malformed, "an INTEGER was expected")
 	}
 	n := new(big.Int).SetBytes(e.body)

@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"encoding/asn1"
 	"io"
+
+	"sigillo/formats/der"
 )
 
 // content is an OCTET STRING inside a message: where it starts and how much it
@@ -44,7 +46,7 @@ func (p *pieces) next() (off, n int64, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		if !h.is(tagOctets) {
+		if !h.is(der.Octets) {
 			return 0, 0, fail(Malformed, "the content is not an OCTET STRING")
 		}
 		if p.left == 0 {
@@ -174,11 +176,11 @@ func (sd *SignedData) InnerType() asn1.ObjectIdentifier {
 		return nil
 	}
 	info, err := readHeader(start)
-	if err != nil || !info.is(tagSequence) || !info.constructed {
+	if err != nil || !info.is(der.Sequence) || !info.constructed {
 		return nil
 	}
 	e, rest, err := next(start[info.size:], 1)
-	if err != nil || len(rest) < 2 || rest[0] != tagContext0Con {
+	if err != nil || len(rest) < 2 || rest[0] != der.Context0Con {
 		return nil
 	}
 	oid, err := readOID(e)

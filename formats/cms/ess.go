@@ -6,20 +6,22 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"math/big"
+
+	"sigillo/formats/der"
 )
 
 // IssuerSerial gives the DER IssuerSerial of a certificate (RFC 5035 §5.4.1.1):
 // its issuer as the one directoryName, and its serial number. XAdES carries the
 // same bytes in IssuerSerialV2.
 func IssuerSerial(c *x509.Certificate) []byte {
-	return tlv(tagSequence,
-		tlv(tagSequence, tlv(tagContext0Con|4, c.RawIssuer)),
-		derInt(c.SerialNumber))
+	return der.TLV(der.Sequence,
+		der.TLV(der.Sequence, der.TLV(der.Context0Con|4, c.RawIssuer)),
+		der.BigInt(c.SerialNumber))
 }
 
 // issuerAndSerial gives the SignerIdentifier of a certificate (RFC 5652 §10.2.4).
 func issuerAndSerial(c *x509.Certificate) []byte {
-	return tlv(tagSequence, c.RawIssuer, derInt(c.SerialNumber))
+	return der.TLV(der.Sequence, c.RawIssuer, der.BigInt(c.SerialNumber))
 }
 
 // signingCertificateV2 gives the value of the signing-certificate-v2 attribute
@@ -30,8 +32,8 @@ func signingCertificateV2(c *x509.Certificate, h crypto.Hash) []byte {
 	if h != crypto.SHA256 {
 		alg = algorithm(HashOID(h), nil)
 	}
-	id := tlv(tagSequence, alg, tlv(tagOctets, digestOf(h, c.Raw)), IssuerSerial(c))
-	return tlv(tagSequence, tlv(tagSequence, id))
+	id := der.TLV(der.Sequence, alg, der.TLV(der.Octets, digestOf(h, c.Raw)), IssuerSerial(c))
+	return der.TLV(der.Sequence, der.TLV(der.Sequence, id))
 }
 
 // CertificateID is the reference to the signer's certificate in a
@@ -68,7 +70,7 @@ func parseCertificateID(value element, attr asn1.ObjectIdentifier, depth int) (*
 	}
 	if attr.Equal(OIDSigningCertificateV2) {
 		out.Hash = crypto.SHA256
-		if len(f) > 0 && f[0].is(tagSequence) {
+		if len(f) > 0 && f[0].is(der.Sequence) {
 			if out.Hash, _, err = parseDigestAlgorithm(f[0]); err != nil {
 				return nil, err
 			}
@@ -89,21 +91,21 @@ func parseCertificateID(value element, attr asn1.ObjectIdentifier, depth int) (*
 
 func firstCertificateID(value element, depth int) (element, error) {
 	broken := fail(Malformed, "the signing-certificate attribute is broken")
-	if !value.is(tagSequence) {
+	if !value.is(der.Sequence) {
 		return element{}, broken
 	}
 	f, err := fields(value.body, depth, 2)
 	if err != nil {
 		return element{}, err
 	}
-	if len(f) == 0 || !f[0].is(tagSequence) {
+	if len(f) == 0 || !f[0].is(der.Sequence) {
 		return element{}, broken
 	}
 	ids, err := fields(f[0].body, depth, 64)
 	if err != nil {
 		return element{}, err
 	}
-	if len(ids) == 0 || !ids[0].is(tagSequence) {
+	if len(ids) == 0 || !ids[0].is(der.Sequence) {
 		return element{}, broken
 	}
 	return ids[0], nil
@@ -114,7 +116,7 @@ func (id *CertificateID) parseIssuerSerial(e element, depth int) error {
 	if err != nil {
 		return err
 	}
-	if !e.is(tagSequence) || len(f) != 2 {
+	if !e.is(der.Sequence) || len(f) != 2 {
 		return fail(Malformed, "the issuer and serial of the signing certificate are broken")
 	}
 	names, err := fields(f[0].body, depth, 8)
@@ -126,7 +128,7 @@ func (id *CertificateID) parseIssuerSerial(e element, depth int) error {
 	}
 	id.IssuerRaw = []byte{}
 	for _, n := range names {
-		if !n.is(tagContext0 | 4) {
+		if !n.is(der.Context0 | 4) {
 			continue
 		}
 		name, _, err := next(n.body, depth)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/der"
 )
 
 // Evidence gives the certificates, revocation lists and OCSP answers that the
@@ -50,9 +51,9 @@ func (sd *SignedData) readEvidence() ades.Evidence {
 
 // certificateValues reads a CertificateValues; what is broken in it is left out,
 // since evidence that is not there is noticed by those who need it.
-func certificateValues(der []byte, l Limits) ades.Evidence {
+func certificateValues(raw []byte, l Limits) ades.Evidence {
 	var out ades.Evidence
-	e, _, err := next(der, l.Depth)
+	e, _, err := next(raw, l.Depth)
 	if err != nil {
 		return out
 	}
@@ -66,9 +67,9 @@ func certificateValues(der []byte, l Limits) ades.Evidence {
 }
 
 // revocationValues reads a RevocationValues: [0] CRLs, [1] BasicOCSPResponses.
-func revocationValues(der []byte, l Limits) ades.Evidence {
+func revocationValues(raw []byte, l Limits) ades.Evidence {
 	var out ades.Evidence
-	e, _, err := next(der, l.Depth)
+	e, _, err := next(raw, l.Depth)
 	if err != nil {
 		return out
 	}
@@ -81,9 +82,9 @@ func revocationValues(der []byte, l Limits) ades.Evidence {
 		all, _ := fields(list.body, l.Depth, l.Certificates)
 		for _, v := range all {
 			switch {
-			case p.is(tagContext0):
+			case p.is(der.Context0):
 				out.CRLs = append(out.CRLs, v.raw)
-			case p.is(tagContext0 | 1):
+			case p.is(der.Context0 | 1):
 				out.OCSP = append(out.OCSP, wrapOCSP(v.raw))
 			}
 		}
@@ -101,11 +102,11 @@ func (sd *SignedData) parseRevocation(e element, l Limits) error {
 	}
 	for _, c := range all {
 		sd.RawRevocation = append(sd.RawRevocation, c.raw)
-		switch der := revocationDER(c.raw, l.Depth); {
-		case c.is(tagSequence):
-			sd.CRLs = append(sd.CRLs, der)
-		case der != nil:
-			sd.OCSP = append(sd.OCSP, der)
+		switch raw := revocationDER(c.raw, l.Depth); {
+		case c.is(der.Sequence):
+			sd.CRLs = append(sd.CRLs, raw)
+		case raw != nil:
+			sd.OCSP = append(sd.OCSP, raw)
 		}
 	}
 	return nil
@@ -118,7 +119,7 @@ func revocationDER(choice []byte, depth int) []byte {
 	switch {
 	case err != nil:
 		return nil
-	case e.is(tagSequence):
+	case e.is(der.Sequence):
 		return e.raw
 	}
 	return otherRevocation(e, depth)
@@ -128,7 +129,7 @@ func revocationDER(choice []byte, depth int) []byte {
 // it holds something else.
 func otherRevocation(e element, depth int) []byte {
 	f, err := fields(e.body, depth, 2)
-	if err != nil || len(f) != 2 || !e.is(tagContext0|1) {
+	if err != nil || len(f) != 2 || !e.is(der.Context0|1) {
 		return nil
 	}
 	oid, err := readOID(f[0])
@@ -146,15 +147,15 @@ func otherRevocation(e element, depth int) []byte {
 // wrapOCSP gives the successful OCSPResponse around a BasicOCSPResponse (RFC 6960
 // §4.2.1).
 func wrapOCSP(basic []byte) []byte {
-	return tlv(tagSequence, []byte{0x0a, 1, 0}, tlv(tagContext0Con,
-		tlv(tagSequence, derOID(oidBasicOCSP), tlv(tagOctets, basic))))
+	return der.TLV(der.Sequence, []byte{0x0a, 1, 0}, der.TLV(der.Context0Con,
+		der.TLV(der.Sequence, der.OID(oidBasicOCSP), der.TLV(der.Octets, basic))))
 }
 
 // revocationChoices gives the RevocationInfoChoices of lists and answers.
 func revocationChoices(e ades.Evidence) [][]byte {
 	out := append([][]byte(nil), e.CRLs...)
 	for _, r := range e.OCSP {
-		out = append(out, tlv(tagContext0Con|1, derOID(oidOCSPResponse), r))
+		out = append(out, der.TLV(der.Context0Con|1, der.OID(oidOCSPResponse), r))
 	}
 	return out
 }

@@ -12,29 +12,16 @@ import (
 	"math/big"
 	"testing"
 	"time"
+
+	"sigillo/formats/der"
 )
 
-// The hand-written encodings agree with encoding/asn1.
-func TestPrimitiveEncodings(t *testing.T) {
+// Numbers and headers are read as package der writes them.
+func TestPrimitivesAreReadBack(t *testing.T) {
 	t.Parallel()
-	for _, oid := range []asn1.ObjectIdentifier{{0, 0}, {1, 39}, {2, 5, 29, 37}, {2, 999, 3}, {1, 2, 127, 128, 16383, 16384, 1<<31 - 1}, OIDTSTInfo} {
-		want, err := asn1.Marshal(oid)
-		if got := derOID(oid); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%v is %x, want %x (%v)", oid, got, want, err)
-		}
-	}
-	for _, oid := range []asn1.ObjectIdentifier{nil, {1}, {3, 1}, {1, 40}, {-1, 2}, {1, -2}, {1, 2, -3}} {
-		if got := derOID(oid); got != nil {
-			t.Errorf("%v is %x", oid, got)
-		}
-	}
 	for _, s := range []string{"0", "1", "127", "128", "255", "256", "-1", "-128", "-129", "9223372036854775807", "1461501637330902918203684832716283019655932542975"} {
 		n, _ := new(big.Int).SetString(s, 10)
-		want, err := asn1.Marshal(n)
-		if got := derInt(n); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s is %x, want %x (%v)", s, got, want, err)
-		}
-		e, _, err := next(want, 1)
+		e, _, err := next(der.BigInt(n), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,10 +30,7 @@ func TestPrimitiveEncodings(t *testing.T) {
 		}
 	}
 	for _, n := range []int64{0, 1, 127, 128, 255, 256, 65535, 65536, 1 << 24, 1 << 32, 1 << 40} {
-		h := appendHeader(nil, tagOctets, n)
-		if got := tlvSize(n) - n; got != int64(len(h)) {
-			t.Errorf("a header for %d is %d long, tlvSize says %d", n, len(h), got)
-		}
+		h := der.AppendHeader(nil, der.Octets, n)
 		if back, err := readHeader(append(h, 0)); err != nil || back.length != n || back.size != len(h) {
 			t.Errorf("a header for %d is read as %+v, %v", n, back, err)
 		}
@@ -74,16 +58,16 @@ func TestEd25519(t *testing.T) {
 	p := &Prepared{
 		Hash: "SHA-512", Scheme: Ed25519, ContentType: OIDData, MaxSignature: ed25519.SignatureSize,
 		SignerIdentifier: issuerAndSerial(cert), Certificates: [][]byte{raw},
-		SignedAttributes: setOf(tagSet,
-			attribute(OIDContentType, derOID(OIDData)),
-			attribute(OIDMessageDigest, tlv(tagOctets, digestOf(crypto.SHA512, content))),
+		SignedAttributes: der.SetOf(der.Set,
+			attribute(OIDContentType, der.OID(OIDData)),
+			attribute(OIDMessageDigest, der.TLV(der.Octets, digestOf(crypto.SHA512, content))),
 			attribute(OIDSigningCertificateV2, signingCertificateV2(cert, crypto.SHA512))),
 	}
-	der, err := p.Assemble(ed25519.Sign(key, p.DTBS()), nil)
+	message, err := p.Assemble(ed25519.Sign(key, p.DTBS()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sd, err := ParseBytes(der, Limits{})
+	sd, err := ParseBytes(message, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,20 +90,20 @@ func TestUnsortedAttributes(t *testing.T) {
 		t.Fatal(err)
 	}
 	content := []byte("contratto")
-	sorted := setOf(tagSet,
-		attribute(OIDContentType, derOID(OIDData)),
-		attribute(OIDMessageDigest, tlv(tagOctets, digestOf(crypto.SHA256, content))))
-	first := attribute(OIDContentType, derOID(OIDData))
-	second := attribute(OIDMessageDigest, tlv(tagOctets, digestOf(crypto.SHA256, content)))
-	unsorted := tlv(tagSet, second, first)
+	sorted := der.SetOf(der.Set,
+		attribute(OIDContentType, der.OID(OIDData)),
+		attribute(OIDMessageDigest, der.TLV(der.Octets, digestOf(crypto.SHA256, content))))
+	first := attribute(OIDContentType, der.OID(OIDData))
+	second := attribute(OIDMessageDigest, der.TLV(der.Octets, digestOf(crypto.SHA256, content)))
+	unsorted := der.TLV(der.Set, second, first)
 	if bytes.Equal(sorted, unsorted) {
 		t.Fatal("the attributes are in order")
 	}
 	for name, hashed := range map[string][]byte{"as sent": unsorted, "as DER": sorted, "something else": []byte("x")} {
 		sent := bytes.Clone(unsorted)
-		sent[0] = tagContext0Con
-		info := tlv(tagSequence, derSmall(3), tlv(tagContext0, []byte("key")), algorithm(HashOID(crypto.SHA256), nil),
-			sent, algorithm(oidEd25519, nil), tlv(tagOctets, ed25519.Sign(key, hashed)))
+		sent[0] = der.Context0Con
+		info := der.TLV(der.Sequence, der.Int(3), der.TLV(der.Context0, []byte("key")), algorithm(HashOID(crypto.SHA256), nil),
+			sent, algorithm(oidEd25519, nil), der.TLV(der.Octets, ed25519.Sign(key, hashed)))
 		e, _, err := next(info, 10)
 		if err != nil {
 			t.Fatal(err)
@@ -140,15 +124,15 @@ func TestUnsortedAttributes(t *testing.T) {
 // refused.
 func TestSignedAttributesAreHeldTo(t *testing.T) {
 	t.Parallel()
-	typ := attribute(OIDContentType, derOID(OIDData))
-	md := attribute(OIDMessageDigest, tlv(tagOctets, make([]byte, 32)))
+	typ := attribute(OIDContentType, der.OID(OIDData))
+	md := attribute(OIDMessageDigest, der.TLV(der.Octets, make([]byte, 32)))
 	signer := func(attrs ...[]byte) (*SignerInfo, error) {
 		var signed []byte
 		if attrs != nil {
-			signed = tlv(tagContext0Con, attrs...)
+			signed = der.TLV(der.Context0Con, attrs...)
 		}
-		e, _, err := next(tlv(tagSequence, derSmall(3), tlv(tagContext0, []byte("key")), algorithm(HashOID(crypto.SHA256), nil),
-			signed, algorithm(oidEd25519, nil), tlv(tagOctets, make([]byte, 64))), 10)
+		e, _, err := next(der.TLV(der.Sequence, der.Int(3), der.TLV(der.Context0, []byte("key")), algorithm(HashOID(crypto.SHA256), nil),
+			signed, algorithm(oidEd25519, nil), der.TLV(der.Octets, make([]byte, 64))), 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,12 +141,12 @@ func TestSignedAttributesAreHeldTo(t *testing.T) {
 	for name, attrs := range map[string][][]byte{
 		"content-type twice":    {typ, typ, md},
 		"message-digest twice":  {typ, md, md},
-		"two values":            {tlv(tagSequence, derOID(OIDContentType), tlv(tagSet, derOID(OIDData), derOID(OIDData)))},
-		"no value":              {tlv(tagSequence, derOID(OIDContentType), tlv(tagSet))},
-		"not an attribute":      {derSmall(1)},
-		"digest that is a time": {attribute(OIDMessageDigest, tlv(tagUTCTime, []byte("261121090000Z")))},
-		"broken time":           {attribute(OIDSigningTime, tlv(tagUTCTime, []byte("tomorrow")))},
-		"broken reference":      {attribute(OIDSigningCertificateV2, tlv(tagSequence))},
+		"two values":            {der.TLV(der.Sequence, der.OID(OIDContentType), der.TLV(der.Set, der.OID(OIDData), der.OID(OIDData)))},
+		"no value":              {der.TLV(der.Sequence, der.OID(OIDContentType), der.TLV(der.Set))},
+		"not an attribute":      {der.Int(1)},
+		"digest that is a time": {attribute(OIDMessageDigest, der.TLV(der.UTCTime, []byte("261121090000Z")))},
+		"broken time":           {attribute(OIDSigningTime, der.TLV(der.UTCTime, []byte("tomorrow")))},
+		"broken reference":      {attribute(OIDSigningCertificateV2, der.TLV(der.Sequence))},
 	} {
 		if _, err := signer(attrs...); KindOf(err) != Malformed {
 			t.Errorf("%s: got %v", name, err)
@@ -220,9 +204,9 @@ func TestTokenWithUnknownImprintHash(t *testing.T) {
 		}
 		p := &Prepared{
 			Hash: "SHA-256", Scheme: Ed25519, ContentType: OIDTSTInfo, MaxSignature: 64, Content: content,
-			SignerIdentifier: tlv(tagContext0, []byte("key")),
-			SignedAttributes: setOf(tagSet, attribute(OIDContentType, derOID(OIDTSTInfo)),
-				attribute(OIDMessageDigest, tlv(tagOctets, digestOf(crypto.SHA256, content)))),
+			SignerIdentifier: der.TLV(der.Context0, []byte("key")),
+			SignedAttributes: der.SetOf(der.Set, attribute(OIDContentType, der.OID(OIDTSTInfo)),
+				attribute(OIDMessageDigest, der.TLV(der.Octets, digestOf(crypto.SHA256, content)))),
 		}
 		token, err := p.Assemble(make([]byte, 64), nil)
 		if err != nil {
@@ -239,25 +223,27 @@ func TestTokenWithUnknownImprintHash(t *testing.T) {
 func TestSignerLimits(t *testing.T) {
 	t.Parallel()
 	signer := func(signed []byte, tokens [][]byte) (*SignerInfo, error) {
-		e, _, err := next(tlv(tagSequence, derSmall(3), tlv(tagContext0, []byte("key")), algorithm(HashOID(crypto.SHA256), nil),
-			tlv(tagContext0Con, signed), algorithm(oidEd25519, nil), tlv(tagOctets, make([]byte, 64)),
-			tlv(tagContext0Con|1, tlv(tagSequence, derOID(OIDSignatureTimeStamp), tlv(tagSet, tokens...)))), 10)
+		e, _, err := next(der.TLV(der.Sequence, der.Int(3), der.TLV(der.Context0, []byte("key")), algorithm(HashOID(crypto.SHA256), nil),
+			der.TLV(der.Context0Con, signed), algorithm(oidEd25519, nil), der.TLV(der.Octets, make([]byte, 64)),
+			der.TLV(der.Context0Con|1, der.TLV(der.Sequence, der.OID(OIDSignatureTimeStamp), der.TLV(der.Set, tokens...)))), 10)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return parseSignerAlone(e)
 	}
 	var tokens [][]byte
-	for i := range byte(16) {
-		tokens = append(tokens, derSmall(i), derSmall(i/2))
+	for i := range int64(16) {
+		tokens = append(tokens, der.Int(i), der.Int(i/2))
 	}
 	if si, err := signer(nil, tokens); err != nil || len(si.Tokens) != 16 {
 		t.Errorf("16 time-stamps, some twice: %v", err)
 	}
-	if _, err := signer(nil, append(tokens, derSmall(16))); KindOf(err) != Limit {
+	if _, err := signer(nil, append(tokens, der.Int(16))); KindOf(err) != Limit {
 		t.Errorf("17 time-stamps: got %v", err)
 	}
-	large := func(n int) []byte { return attribute(asn1.ObjectIdentifier{1, 2, 3}, tlv(tagOctets, make([]byte, n))) }
+	large := func(n int) []byte {
+		return attribute(asn1.ObjectIdentifier{1, 2, 3}, der.TLV(der.Octets, make([]byte, n)))
+	}
 	if _, err := signer(large(255<<10), nil); err != nil {
 		t.Error(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/der"
 )
 
 // message is a SignedData about to be written: its members in the order they
@@ -26,19 +27,19 @@ type message struct {
 // octets. All lengths are definite and the shortest.
 func (m *message) around(encapsulated int64) (head, tail []byte) {
 	if len(m.certificates) > 0 {
-		tail = append(tail, tlv(tagContext0Con, m.certificates...)...)
+		tail = append(tail, der.TLV(der.Context0Con, m.certificates...)...)
 	}
 	if len(m.revocation) > 0 {
-		tail = append(tail, tlv(tagContext0Con|1, m.revocation...)...)
+		tail = append(tail, der.TLV(der.Context0Con|1, m.revocation...)...)
 	}
-	tail = append(tail, tlv(tagSet, m.signers...)...)
+	tail = append(tail, der.TLV(der.Set, m.signers...)...)
 
-	before := append(derSmall(byte(m.lowestVersion())), tlv(tagSet, m.digestAlgorithms...)...)
+	before := append(der.Int(int64(m.lowestVersion())), der.TLV(der.Set, m.digestAlgorithms...)...)
 	data := int64(len(before)) + encapsulated + int64(len(tail))
-	head = appendHeader(nil, tagSequence, int64(len(derSignedData))+tlvSize(tlvSize(data)))
+	head = der.AppendHeader(nil, der.Sequence, int64(len(derSignedData))+der.Size(der.Size(data)))
 	head = append(head, derSignedData...)
-	head = appendHeader(head, tagContext0Con, tlvSize(data))
-	head = appendHeader(head, tagSequence, data)
+	head = der.AppendHeader(head, der.Context0Con, der.Size(data))
+	head = der.AppendHeader(head, der.Sequence, data)
 	return append(head, before...), tail
 }
 
@@ -58,16 +59,16 @@ func (m *message) lowestVersion() int {
 	}
 	for _, c := range m.certificates {
 		switch c[0] {
-		case tagContext0Con | 1:
+		case der.Context0Con | 1:
 			v = max(v, 3)
-		case tagContext0Con | 2:
+		case der.Context0Con | 2:
 			v = max(v, 4)
-		case tagContext0Con | 3:
+		case der.Context0Con | 3:
 			v = max(v, 5)
 		}
 	}
 	for _, r := range m.revocation {
-		if r[0] != tagSequence {
+		if r[0] != der.Sequence {
 			v = max(v, 5)
 		}
 	}
@@ -77,17 +78,17 @@ func (m *message) lowestVersion() int {
 // encapsulatedHead gives the EncapsulatedContentInfo up to the content; size -1
 // is one without content.
 func encapsulatedHead(contentType asn1.ObjectIdentifier, size int64) []byte {
-	oid := derOID(contentType)
+	oid := der.OID(contentType)
 	if size < 0 {
-		return tlv(tagSequence, oid)
+		return der.TLV(der.Sequence, oid)
 	}
-	octets := tlvSize(size)
-	head := appendHeader(nil, tagSequence, int64(len(oid))+tlvSize(octets))
+	octets := der.Size(size)
+	head := der.AppendHeader(nil, der.Sequence, int64(len(oid))+der.Size(octets))
 	head = append(head, oid...)
-	return appendHeader(appendHeader(head, tagContext0Con, octets), tagOctets, size)
+	return der.AppendHeader(der.AppendHeader(head, der.Context0Con, octets), der.Octets, size)
 }
 
-var derSignedData = derOID(OIDSignedData)
+var derSignedData = der.OID(OIDSignedData)
 
 // Additions are what can be put into a message that exists without touching what
 // is in it.
@@ -144,11 +145,11 @@ func (sd *SignedData) Add(a Additions) (*SignedData, error) {
 		members [][]byte
 		parse   func(element, Limits) error
 	}{
-		{tagContext0Con, inserted(sd.RawCertificates, raws(missing.Certificates)), out.parseCertificates},
-		{tagContext0Con | 1, inserted(sd.RawRevocation, revocationChoices(missing)), out.parseRevocation},
-		{tagSet, inserted(signers, a.Signers), out.parseSigners},
+		{der.Context0Con, inserted(sd.RawCertificates, raws(missing.Certificates)), out.parseCertificates},
+		{der.Context0Con | 1, inserted(sd.RawRevocation, revocationChoices(missing)), out.parseRevocation},
+		{der.Set, inserted(signers, a.Signers), out.parseSigners},
 	} {
-		e, _, err := next(tlv(part.tag, part.members...), sd.limits.Depth)
+		e, _, err := next(der.TLV(part.tag, part.members...), sd.limits.Depth)
 		if err != nil {
 			return nil, err
 		}
@@ -204,7 +205,7 @@ func (si *SignerInfo) with(attributes []Unsigned) []byte {
 				counter++
 			}
 			if changed {
-				raw = tlv(tagSequence, derOID(a.Type), tlv(tagSet, reordered(a.Values, values)...))
+				raw = der.TLV(der.Sequence, der.OID(a.Type), der.TLV(der.Set, reordered(a.Values, values)...))
 			}
 		}
 		old = append(old, raw)
@@ -214,7 +215,7 @@ func (si *SignerInfo) with(attributes []Unsigned) []byte {
 			added = append(added, attribute(a.Type, a.Value))
 		}
 	}
-	return tlv(tagSequence, bytes.Join(si.fixed, nil), tlv(tagContext0Con|1, inserted(old, added)...))
+	return der.TLV(der.Sequence, bytes.Join(si.fixed, nil), der.TLV(der.Context0Con|1, inserted(old, added)...))
 }
 
 // inserted gives a set with new members: sorted if it was sorted, else with the

@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"io"
+
+	"sigillo/formats/der"
 )
 
 // Limits bound what a message may cost its reader. A field of zero takes the
@@ -128,12 +130,12 @@ func openSignedData(root *frame) (contentInfo, *frame, error) {
 		}
 		return contentInfo{}, nil, wrap(NotCMS, err, "the file is not a CMS signature")
 	}
-	info, err := root.open(tagSequence, "a ContentInfo")
+	info, err := root.open(der.Sequence, "a ContentInfo")
 	if err != nil {
 		return notCMS(err)
 	}
 	h, err := info.header()
-	if err != nil || !h.is(tagOID) || h.length > 64 {
+	if err != nil || !h.is(der.ObjectIdentifier) || h.length > 64 {
 		return notCMS(err)
 	}
 	e, err := info.take()
@@ -147,11 +149,11 @@ func openSignedData(root *frame) (contentInfo, *frame, error) {
 	if !oid.Equal(OIDSignedData) {
 		return notCMS(fail(Unsupported, "its content type is %v, not signed data", oid))
 	}
-	wrapper, err := info.open(tagContext0Con, "the content of the ContentInfo")
+	wrapper, err := info.open(der.Context0Con, "the content of the ContentInfo")
 	if err != nil {
 		return contentInfo{}, nil, err
 	}
-	data, err := wrapper.open(tagSequence, "a SignedData")
+	data, err := wrapper.open(der.Sequence, "a SignedData")
 	return contentInfo{info, wrapper}, data, err
 }
 
@@ -192,7 +194,7 @@ func (sd *SignedData) parse(f *frame, l Limits) error {
 	if e, err = f.take(); err != nil {
 		return err
 	}
-	if !e.is(tagSet) {
+	if !e.is(der.Set) {
 		return fail(Malformed, "the set of digest algorithms was expected")
 	}
 	if sd.digestAlgorithms, err = members(e, l.Depth, l.Signers); err != nil {
@@ -208,11 +210,11 @@ func (sd *SignedData) parse(f *frame, l Limits) error {
 			return err
 		}
 		switch {
-		case e.is(tagContext0):
+		case e.is(der.Context0):
 			err = sd.parseCertificates(e, l)
-		case e.is(tagContext0 | 1):
+		case e.is(der.Context0 | 1):
 			err = sd.parseRevocation(e, l)
-		case e.is(tagSet):
+		case e.is(der.Set):
 			return sd.parseSigners(e, l)
 		default:
 			err = fail(Malformed, "a SignedData has a member that it may not have")
@@ -225,7 +227,7 @@ func (sd *SignedData) parse(f *frame, l Limits) error {
 
 // parseContent reads the EncapsulatedContentInfo (RFC 5652 §5.2).
 func (sd *SignedData) parseContent(f *frame, l Limits) error {
-	in, err := f.open(tagSequence, "the encapsulated content")
+	in, err := f.open(der.Sequence, "the encapsulated content")
 	if err != nil {
 		return err
 	}
@@ -241,7 +243,7 @@ func (sd *SignedData) parseContent(f *frame, l Limits) error {
 		return err
 	}
 	if more {
-		wrapper, err := in.open(tagContext0Con, "the content")
+		wrapper, err := in.open(der.Context0Con, "the content")
 		if err != nil {
 			return err
 		}
@@ -274,7 +276,7 @@ func (sd *SignedData) parseCertificates(e element, l Limits) error {
 		return err
 	}
 	for _, raw := range sd.RawCertificates {
-		if raw[0] != tagSequence {
+		if raw[0] != der.Sequence {
 			continue // attribute certificates and other formats are kept, not read
 		}
 		if cert, err := x509.ParseCertificate(raw); err == nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/der"
 )
 
 // SignerOptions says who signs and how.
@@ -133,9 +134,9 @@ func prepare(contentDigest []byte, o SignerOptions) (*Prepared, error) {
 }
 
 func signedAttributes(contentDigest []byte, o SignerOptions) ([]byte, error) {
-	attrs := [][]byte{attribute(OIDMessageDigest, tlv(tagOctets, contentDigest))}
+	attrs := [][]byte{attribute(OIDMessageDigest, der.TLV(der.Octets, contentDigest))}
 	if len(o.ContentType) > 0 {
-		attrs = append(attrs, attribute(OIDContentType, derOID(o.ContentType)))
+		attrs = append(attrs, attribute(OIDContentType, der.OID(o.ContentType)))
 	}
 	if !o.Plain {
 		attrs = append(attrs, attribute(OIDSigningCertificateV2, signingCertificateV2(o.Certificate, o.Hash)))
@@ -158,7 +159,7 @@ func signedAttributes(contentDigest []byte, o SignerOptions) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return setOf(tagSet, append(attrs, properties...)...), nil
+	return der.SetOf(der.Set, append(attrs, properties...)...), nil
 }
 
 // derTime gives a Time: UTCTime for the years 1950 to 2049, GeneralizedTime for
@@ -167,9 +168,9 @@ func derTime(t time.Time) ([]byte, error) {
 	t = t.UTC()
 	switch y := t.Year(); {
 	case y >= 1950 && y < 2050:
-		return tlv(tagUTCTime, []byte(t.Format("060102150405Z"))), nil
+		return der.TLV(der.UTCTime, []byte(t.Format("060102150405Z"))), nil
 	case y >= 1 && y < 10000:
-		return tlv(tagGenTime, []byte(t.Format("20060102150405Z"))), nil
+		return der.TLV(der.GenTime, []byte(t.Format("20060102150405Z"))), nil
 	}
 	return nil, fail(BadOptions, "the signing time is outside the years 1 to 9999")
 }

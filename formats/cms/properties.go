@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/der"
 )
 
 // maxText bounds a string among the properties, in octets.
@@ -23,9 +24,9 @@ func propertyAttributes(p ades.Properties) ([][]byte, error) {
 			if c.OID() == nil {
 				return nil, fail(BadOptions, "commitment type %q is not known", c)
 			}
-			values = append(values, tlv(tagSequence, derOID(c.OID())))
+			values = append(values, der.TLV(der.Sequence, der.OID(c.OID())))
 		}
-		out = append(out, tlv(tagSequence, derOID(OIDCommitmentType), setOf(tagSet, values...)))
+		out = append(out, der.TLV(der.Sequence, der.OID(OIDCommitmentType), der.SetOf(der.Set, values...)))
 	}
 	if len(p.ClaimedRoles) > 0 {
 		value, err := signerAttributes(p.ClaimedRoles)
@@ -58,7 +59,7 @@ func text(s string) ([]byte, error) {
 	if len(s) > maxText || !utf8.ValidString(s) {
 		return nil, fail(BadOptions, "a text to be signed is not UTF-8 or has more than %d bytes", maxText)
 	}
-	return tlv(tagUTF8, []byte(s)), nil
+	return der.TLV(der.UTF8, []byte(s)), nil
 }
 
 // signerAttributes gives the SignerAttributeV2 with each role as a claimed
@@ -72,7 +73,7 @@ func signerAttributes(roles []string) ([]byte, error) {
 		}
 		claimed = append(claimed, attribute(oidRole, t)...)
 	}
-	return tlv(tagSequence, tlv(tagContext0Con, tlv(tagSequence, claimed))), nil
+	return der.TLV(der.Sequence, der.TLV(der.Context0Con, der.TLV(der.Sequence, claimed))), nil
 }
 
 // signerLocation gives the SignerLocation (EN 319 122-1 §5.2.5). Its postal
@@ -85,13 +86,13 @@ func signerLocation(p ades.Place) ([]byte, error) {
 		if country, err = text(p.Country); err != nil {
 			return nil, err
 		}
-		country = tlv(tagContext0Con, country)
+		country = der.TLV(der.Context0Con, country)
 	}
 	if p.City != "" {
 		if city, err = text(p.City); err != nil {
 			return nil, err
 		}
-		city = tlv(tagContext0Con|1, city)
+		city = der.TLV(der.Context0Con|1, city)
 	}
 	for _, line := range []string{p.Street, p.PostalCode, p.Province} {
 		if line == "" {
@@ -104,18 +105,18 @@ func signerLocation(p ades.Place) ([]byte, error) {
 		lines = append(lines, t...)
 	}
 	if lines != nil {
-		postal = tlv(tagContext0Con|2, tlv(tagSequence, lines))
+		postal = der.TLV(der.Context0Con|2, der.TLV(der.Sequence, lines))
 	}
 	if country == nil && city == nil && postal == nil {
 		return nil, fail(BadOptions, "a place must say something") // at least one is mandatory
 	}
-	return tlv(tagSequence, country, city, postal), nil
+	return der.TLV(der.Sequence, country, city, postal), nil
 }
 
 // signaturePolicy gives the SignaturePolicyId with its digest, and the address of
 // the text as SPURI qualifier (EN 319 122-1 §5.2.9.1).
 func signaturePolicy(p ades.Policy) ([]byte, error) {
-	oid := derOID(p.OID)
+	oid := der.OID(p.OID)
 	if oid == nil || !strong(p.Hash) || len(p.Digest) != p.Hash.Size() {
 		return nil, fail(BadOptions, "a signature policy needs its object identifier and a digest of its text")
 	}
@@ -126,10 +127,10 @@ func signaturePolicy(p ades.Policy) ([]byte, error) {
 				return nil, fail(BadOptions, "the address of the signature policy is not a URI")
 			}
 		}
-		qualifiers = tlv(tagSequence, tlv(tagSequence, derOID(oidPolicyURI), tlv(tagIA5, []byte(p.URI))))
+		qualifiers = der.TLV(der.Sequence, der.TLV(der.Sequence, der.OID(oidPolicyURI), der.TLV(der.IA5, []byte(p.URI))))
 	}
-	digest := tlv(tagSequence, algorithm(HashOID(p.Hash), nil), tlv(tagOctets, p.Digest))
-	return tlv(tagSequence, oid, digest, qualifiers), nil
+	digest := der.TLV(der.Sequence, algorithm(HashOID(p.Hash), nil), der.TLV(der.Octets, p.Digest))
+	return der.TLV(der.Sequence, oid, digest, qualifiers), nil
 }
 
 // checkContentStamp refuses a content time-stamp over something else than the
@@ -166,8 +167,8 @@ func (si *SignerInfo) Properties() (ades.Properties, error) {
 
 const propertyDepth = 16
 
-func readProperty(p *ades.Properties, t asn1.ObjectIdentifier, der []byte) error {
-	e, _, err := next(der, propertyDepth)
+func readProperty(p *ades.Properties, t asn1.ObjectIdentifier, raw []byte) error {
+	e, _, err := next(raw, propertyDepth)
 	if err != nil {
 		return err
 	}
@@ -181,7 +182,7 @@ func readProperty(p *ades.Properties, t asn1.ObjectIdentifier, der []byte) error
 	case t.Equal(OIDSignaturePolicy):
 		err = readPolicy(p, e)
 	case t.Equal(OIDContentTimeStamp):
-		p.ContentStamps = append(p.ContentStamps, der)
+		p.ContentStamps = append(p.ContentStamps, raw)
 	}
 	return err
 }
@@ -209,14 +210,14 @@ func readRoles(p *ades.Properties, e element) error {
 		return err
 	}
 	for _, part := range parts {
-		if !part.is(tagContext0) {
+		if !part.is(der.Context0) {
 			continue
 		}
 		list, _, err := next(part.body, propertyDepth)
 		if err != nil {
 			return err
 		}
-		if list.is(tagSequence) && !list.constructed {
+		if list.is(der.Sequence) && !list.constructed {
 			return fail(Malformed, "the claimed attributes are broken")
 		}
 		attrs, err := parseAttributes(list, DefaultLimits)
@@ -241,7 +242,7 @@ func readPlace(p *ades.Properties, e element) error {
 	}
 	place := &ades.Place{}
 	for _, part := range parts {
-		if part.is(tagContext0 | 2) {
+		if part.is(der.Context0 | 2) {
 			list, _, err := next(part.body, propertyDepth)
 			if err != nil {
 				return err
@@ -265,9 +266,9 @@ func readPlace(p *ades.Properties, e element) error {
 		switch {
 		case err != nil:
 			return err
-		case part.is(tagContext0):
+		case part.is(der.Context0):
 			place.Country = t
-		case part.is(tagContext0 | 1):
+		case part.is(der.Context0 | 1):
 			place.City = t
 		}
 	}
@@ -276,14 +277,14 @@ func readPlace(p *ades.Properties, e element) error {
 }
 
 func readPolicy(p *ades.Properties, e element) error {
-	if e.is(tagNull) {
+	if e.is(der.Null) {
 		return nil // implied: nothing is named
 	}
 	f, err := fields(e.body, propertyDepth, 3)
 	if err != nil {
 		return err
 	}
-	if !e.is(tagSequence) || len(f) == 0 {
+	if !e.is(der.Sequence) || len(f) == 0 {
 		return fail(Malformed, "the signature policy is broken")
 	}
 	policy := &ades.Policy{}
@@ -336,8 +337,8 @@ func (si *SignerInfo) MIMEType() string {
 }
 
 // readText reads a DirectoryString or an IA5String.
-func readText(der []byte) (string, error) {
-	e, rest, err := next(der, propertyDepth)
+func readText(raw []byte) (string, error) {
+	e, rest, err := next(raw, propertyDepth)
 	if err != nil {
 		return "", err
 	}
@@ -346,18 +347,18 @@ func readText(der []byte) (string, error) {
 		return "", broken
 	}
 	switch e.tag {
-	case tagUTF8, tagIA5, tagPrintable:
+	case der.UTF8, der.IA5, der.Printable:
 		if !utf8.Valid(e.body) {
 			return "", broken
 		}
 		return string(e.body), nil
-	case tagTeletex: // what is found in it is Latin-1
+	case der.Teletex: // what is found in it is Latin-1
 		runes := make([]rune, len(e.body))
 		for i, c := range e.body {
 			runes[i] = rune(c)
 		}
 		return string(runes), nil
-	case tagBMP:
+	case der.BMP:
 		if len(e.body)%2 != 0 {
 			return "", broken
 		}

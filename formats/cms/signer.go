@@ -9,6 +9,8 @@ import (
 	"math/big"
 	"slices"
 	"time"
+
+	"sigillo/formats/der"
 )
 
 // Attribute is a signed or unsigned attribute. Values are the raw elements.
@@ -78,7 +80,7 @@ func parseSigner(e element, l Limits, depth int, left *budget) (*SignerInfo, err
 	if left.signers--; left.signers < 0 {
 		return nil, fail(Limit, "there are more than %d signatures", l.Signers)
 	}
-	if !e.is(tagSequence) {
+	if !e.is(der.Sequence) {
 		return nil, fail(Malformed, "a SignerInfo was expected")
 	}
 	f, err := fields(e.body, l.Depth, 7)
@@ -90,7 +92,7 @@ func parseSigner(e element, l Limits, depth int, left *budget) (*SignerInfo, err
 	}
 	si := &SignerInfo{raw: e.raw}
 	for _, m := range f {
-		if !m.is(tagContext0 | 1) {
+		if !m.is(der.Context0 | 1) {
 			si.fixed = append(si.fixed, m.raw)
 		}
 	}
@@ -104,13 +106,13 @@ func parseSigner(e element, l Limits, depth int, left *budget) (*SignerInfo, err
 		return nil, err
 	}
 	f = f[3:]
-	if f[0].is(tagContext0) {
+	if f[0].is(der.Context0) {
 		if err := si.parseSigned(f[0], l); err != nil {
 			return nil, err
 		}
 		f = f[1:]
 	}
-	if len(f) < 2 || !f[0].is(tagSequence) {
+	if len(f) < 2 || !f[0].is(der.Sequence) {
 		return nil, fail(Malformed, "a SignerInfo is incomplete")
 	}
 	si.RawSignatureAlgorithm = f[0].raw
@@ -120,14 +122,14 @@ func parseSigner(e element, l Limits, depth int, left *budget) (*SignerInfo, err
 	if f = f[2:]; len(f) == 0 {
 		return si, nil
 	}
-	if len(f) > 1 || !f[0].is(tagContext0|1) {
+	if len(f) > 1 || !f[0].is(der.Context0|1) {
 		return nil, fail(Malformed, "a SignerInfo has a member that it may not have")
 	}
 	return si, si.parseUnsigned(f[0], l, depth, left)
 }
 
 func (si *SignerInfo) parseIdentifier(e element, l Limits) error {
-	if e.is(tagContext0) {
+	if e.is(der.Context0) {
 		var err error
 		si.SubjectKeyID, err = joined(e, l.Depth)
 		return err
@@ -136,7 +138,7 @@ func (si *SignerInfo) parseIdentifier(e element, l Limits) error {
 	if err != nil {
 		return err
 	}
-	if !e.is(tagSequence) || len(f) != 2 {
+	if !e.is(der.Sequence) || len(f) != 2 {
 		return fail(Malformed, "a SignerInfo does not name its signer")
 	}
 	if si.RawIssuer, err = normal(f[0], l.Depth); err != nil {
@@ -157,7 +159,7 @@ func parseAttributes(e element, l Limits) ([]Attribute, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !a.is(tagSequence) || len(f) != 2 || !f[1].is(tagSet) {
+		if !a.is(der.Sequence) || len(f) != 2 || !f[1].is(der.Set) {
 			return nil, fail(Malformed, "an attribute is broken")
 		}
 		oid, err := readOID(f[0])
@@ -194,13 +196,13 @@ func (si *SignerInfo) parseSigned(e element, l Limits) error {
 	}
 	members := make([][]byte, 0, len(all))
 	for _, a := range all {
-		der, err := normal(a, l.Depth)
+		raw, err := normal(a, l.Depth)
 		if err != nil {
 			return err
 		}
-		members = append(members, der)
+		members = append(members, raw)
 	}
-	si.derSigned = setOf(tagSet, members...)
+	si.derSigned = der.SetOf(der.Set, members...)
 	for _, a := range si.SignedAttributes {
 		if err := si.readSigned(a, l); err != nil {
 			return err
@@ -244,10 +246,10 @@ func (si *SignerInfo) readSigned(a Attribute, l Limits) error {
 
 func readTime(e element) (time.Time, error) {
 	var t time.Time
-	if e.constructed || !e.is(tagUTCTime) && !e.is(tagGenTime) || len(e.body) > 32 {
+	if e.constructed || !e.is(der.UTCTime) && !e.is(der.GenTime) || len(e.body) > 32 {
 		return t, fail(Malformed, "the signing time is not a time")
 	}
-	if _, err := asn1.Unmarshal(tlv(e.raw[0], e.body), &t); err != nil {
+	if _, err := asn1.Unmarshal(der.TLV(e.raw[0], e.body), &t); err != nil {
 		return t, wrap(Malformed, err, "the signing time is broken")
 	}
 	return t.UTC(), nil
@@ -364,7 +366,7 @@ func (si *SignerInfo) Verify(contentDigest func(crypto.Hash) ([]byte, error)) er
 // and both forms say the same.
 func (si *SignerInfo) verifyValue(alg Algorithm) error {
 	asFound := bytes.Clone(si.RawSignedAttributes)
-	asFound[0] = tagSet
+	asFound[0] = der.Set
 	err := alg.Verify(si.Certificate.PublicKey, asFound, si.SignatureValue)
 	if KindOf(err) == BadSignature && !bytes.Equal(asFound, si.derSigned) {
 		err = alg.Verify(si.Certificate.PublicKey, si.derSigned, si.SignatureValue)

@@ -7,6 +7,8 @@ import (
 	"math/big"
 	"strings"
 	"time"
+
+	"sigillo/formats/der"
 )
 
 // TSTInfo is what a time-stamp token says (RFC 3161 §2.4.2).
@@ -29,7 +31,7 @@ type TSTInfo struct {
 
 // Marshal gives the TSTInfo in DER.
 func (t *TSTInfo) Marshal() ([]byte, error) {
-	policy := derOID(t.Policy)
+	policy := der.OID(t.Policy)
 	if policy == nil {
 		return nil, fail(BadOptions, "the time-stamp has no policy")
 	}
@@ -50,20 +52,20 @@ func (t *TSTInfo) Marshal() ([]byte, error) {
 	}
 	var ordering, nonce, tsa, extensions []byte
 	if t.Ordering {
-		ordering = []byte{tagBoolean, 1, 0xff}
+		ordering = []byte{der.Boolean, 1, 0xff}
 	}
 	if t.NonceRaw != nil {
 		nonce = t.NonceRaw
 	} else if t.Nonce != nil {
-		nonce = derInt(t.Nonce)
+		nonce = der.BigInt(t.Nonce)
 	}
 	if t.TSA != nil {
-		tsa = tlv(tagContext0Con, t.TSA)
+		tsa = der.TLV(der.Context0Con, t.TSA)
 	}
 	if t.Qualified {
-		extensions = tlv(tagContext0Con|1, qualifiedExtension)
+		extensions = der.TLV(der.Context0Con|1, qualifiedExtension)
 	}
-	return tlv(tagSequence, derSmall(1), policy, imprint, derInt(t.SerialNumber), genTime,
+	return der.TLV(der.Sequence, der.Int(1), policy, imprint, der.BigInt(t.SerialNumber), genTime,
 		accuracy, ordering, nonce, tsa, extensions), nil
 }
 
@@ -74,7 +76,7 @@ func derGenTime(t time.Time) ([]byte, error) {
 	if t.Year() < 1970 || t.Year() > 9999 {
 		return nil, fail(BadOptions, "the time of the time-stamp is impossible")
 	}
-	return tlv(tagGenTime, []byte(t.Format("20060102150405.999Z"))), nil
+	return der.TLV(der.GenTime, []byte(t.Format("20060102150405.999Z"))), nil
 }
 
 func derAccuracy(d time.Duration) ([]byte, error) {
@@ -88,27 +90,27 @@ func derAccuracy(d time.Duration) ([]byte, error) {
 		if n == 0 {
 			return nil
 		}
-		return tlv(tag, derInt(big.NewInt(n))[2:])
+		return der.TLV(tag, der.Int(n)[2:])
 	}
-	return tlv(tagSequence,
-		part(tagInteger, int64(d/time.Second)),
-		part(tagContext0, int64(d/time.Millisecond%1000)),
-		part(tagContext0|1, int64(d/time.Microsecond%1000)),
+	return der.TLV(der.Sequence,
+		part(der.Integer, int64(d/time.Second)),
+		part(der.Context0, int64(d/time.Millisecond%1000)),
+		part(der.Context0|1, int64(d/time.Microsecond%1000)),
 	), nil
 }
 
 // DirectoryName gives the GeneralName of a Name in DER, for the TSA field.
-func DirectoryName(rawName []byte) []byte { return tlv(tagContext0Con|4, rawName) }
+func DirectoryName(rawName []byte) []byte { return der.TLV(der.Context0Con|4, rawName) }
 
 // parseTSTInfo reads a TSTInfo. It must be DER in what it states, since the bytes
 // are signed; unknown extensions that are critical are refused.
-func parseTSTInfo(der []byte) (*TSTInfo, error) {
+func parseTSTInfo(raw []byte) (*TSTInfo, error) {
 	const depth = 16
-	e, rest, err := next(der, depth)
+	e, rest, err := next(raw, depth)
 	if err != nil {
 		return nil, err
 	}
-	if !e.is(tagSequence) || len(rest) > 0 {
+	if !e.is(der.Sequence) || len(rest) > 0 {
 		return nil, fail(Malformed, "the token does not hold a TSTInfo")
 	}
 	f, err := fields(e.body, depth, 10)
@@ -142,7 +144,7 @@ func (t *TSTInfo) parseImprint(e element, depth int) error {
 	if err != nil {
 		return err
 	}
-	if !e.is(tagSequence) || len(f) != 2 || !f[1].is(tagOctets) || f[1].constructed {
+	if !e.is(der.Sequence) || len(f) != 2 || !f[1].is(der.Octets) || f[1].constructed {
 		return fail(Malformed, "the message imprint is broken")
 	}
 	t.HashAlgorithmRaw, t.Imprint = f[0].raw, f[1].body
@@ -160,16 +162,16 @@ func (t *TSTInfo) parseOptional(f []element, depth int) error {
 		var place int
 		var err error
 		switch {
-		case e.is(tagSequence):
+		case e.is(der.Sequence):
 			place, err = 1, t.parseAccuracy(e, depth)
-		case e.is(tagBoolean) && !e.constructed && len(e.body) == 1:
+		case e.is(der.Boolean) && !e.constructed && len(e.body) == 1:
 			place, t.Ordering = 2, e.body[0] != 0
-		case e.is(tagInteger):
+		case e.is(der.Integer):
 			place, t.NonceRaw = 3, e.raw
 			t.Nonce, err = readInt(e)
-		case e.is(tagContext0) && e.constructed:
+		case e.is(der.Context0) && e.constructed:
 			place, t.TSA = 4, e.body
-		case e.is(tagContext0|1) && e.constructed:
+		case e.is(der.Context0|1) && e.constructed:
 			place, err = 5, t.parseExtensions(e, depth)
 		}
 		if err != nil {
@@ -192,14 +194,14 @@ func (t *TSTInfo) parseAccuracy(e element, depth int) error {
 		unit := time.Second
 		limit := 24 * 60 * 60
 		switch {
-		case part.is(tagContext0):
+		case part.is(der.Context0):
 			unit, limit = time.Millisecond, 999
-		case part.is(tagContext0 | 1):
+		case part.is(der.Context0 | 1):
 			unit, limit = time.Microsecond, 999
-		case !part.is(tagInteger):
+		case !part.is(der.Integer):
 			return fail(Malformed, "the accuracy is broken")
 		}
-		part.class, part.tag = 0, tagInteger
+		part.class, part.tag = 0, der.Integer
 		n, err := readSmall(part)
 		if err != nil {
 			return err
@@ -217,8 +219,8 @@ func (t *TSTInfo) parseAccuracy(e element, depth int) error {
 var (
 	oidQCStatements    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 3}
 	oidQTSTStatement   = asn1.ObjectIdentifier{0, 4, 0, 19422, 1, 1}
-	qualifiedExtension = tlv(tagSequence, derOID(oidQCStatements),
-		tlv(tagOctets, tlv(tagSequence, tlv(tagSequence, derOID(oidQTSTStatement)))))
+	qualifiedExtension = der.TLV(der.Sequence, der.OID(oidQCStatements),
+		der.TLV(der.Octets, der.TLV(der.Sequence, der.TLV(der.Sequence, der.OID(oidQTSTStatement)))))
 )
 
 // parseExtensions refuses critical extensions of a token: none is known that may
@@ -236,7 +238,7 @@ func (t *TSTInfo) parseExtensions(e element, depth int) error {
 		if len(f) < 2 {
 			return fail(Malformed, "an extension of the TSTInfo is broken")
 		}
-		if f[1].is(tagBoolean) && !bytes.Equal(f[1].body, []byte{0}) {
+		if f[1].is(der.Boolean) && !bytes.Equal(f[1].body, []byte{0}) {
 			return fail(Unsupported, "the token has a critical extension that is not known")
 		}
 		oid, err := readOID(f[0])
@@ -257,7 +259,7 @@ func (t *TSTInfo) parseStatements(value element, depth int) error {
 	if err != nil {
 		return err
 	}
-	if !value.is(tagOctets) || value.constructed || !list.is(tagSequence) || len(rest) > 0 {
+	if !value.is(der.Octets) || value.constructed || !list.is(der.Sequence) || len(rest) > 0 {
 		return fail(Malformed, "the qualified statements of the TSTInfo are broken")
 	}
 	all, err := fields(list.body, depth, 16)
@@ -269,7 +271,7 @@ func (t *TSTInfo) parseStatements(value element, depth int) error {
 		if err != nil {
 			return err
 		}
-		if !s.is(tagSequence) || len(f) == 0 {
+		if !s.is(der.Sequence) || len(f) == 0 {
 			return fail(Malformed, "a qualified statement of the TSTInfo is broken")
 		}
 		oid, err := readOID(f[0])
@@ -286,7 +288,7 @@ func (t *TSTInfo) parseStatements(value element, depth int) error {
 func readGenTime(e element) (time.Time, error) {
 	text := string(e.body)
 	whole, fraction, point := strings.Cut(strings.TrimSuffix(text, "Z"), ".")
-	if !e.is(tagGenTime) || e.constructed || !strings.HasSuffix(text, "Z") || len(whole) != 14 ||
+	if !e.is(der.GenTime) || e.constructed || !strings.HasSuffix(text, "Z") || len(whole) != 14 ||
 		len(fraction) > 9 || point && fraction == "" {
 		return time.Time{}, fail(Malformed, "the time of the token is not a GeneralizedTime in UTC")
 	}

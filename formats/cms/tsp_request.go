@@ -8,6 +8,8 @@ import (
 	"math/big"
 
 	"golang.org/x/crypto/cryptobyte"
+
+	"sigillo/formats/der"
 )
 
 // MaxRequestSize is the largest TimeStampReq in octets that is looked at.
@@ -84,19 +86,19 @@ func (r *TimestampRequest) Marshal() ([]byte, error) {
 	}
 	var policy, nonce, certReq []byte
 	if len(r.Policy) > 0 {
-		if policy = derOID(r.Policy); policy == nil {
+		if policy = der.OID(r.Policy); policy == nil {
 			return nil, fail(BadOptions, "the policy is not an object identifier")
 		}
 	}
 	if r.NonceRaw != nil {
 		nonce = r.NonceRaw
 	} else if r.Nonce != nil {
-		nonce = derInt(r.Nonce)
+		nonce = der.BigInt(r.Nonce)
 	}
 	if r.CertReq {
-		certReq = []byte{tagBoolean, 1, 0xff}
+		certReq = []byte{der.Boolean, 1, 0xff}
 	}
-	return tlv(tagSequence, derSmall(1), imprint, policy, nonce, certReq), nil
+	return der.TLV(der.Sequence, der.Int(1), imprint, policy, nonce, certReq), nil
 }
 
 // MarshalTimestampRequest gives a TimeStampReq in DER for a digest. nonce may be
@@ -113,13 +115,13 @@ func messageImprint(h crypto.Hash, raw, digest []byte) ([]byte, error) {
 	if raw == nil {
 		raw = algorithm(oid, nil)
 	}
-	return tlv(tagSequence, raw, tlv(tagOctets, digest)), nil
+	return der.TLV(der.Sequence, raw, der.TLV(der.Octets, digest)), nil
 }
 
 // ParseTimestampRequest is [ReadRequest] into a value of its own, which shares
-// nothing with der.
-func ParseTimestampRequest(der []byte) (*TimestampRequest, *Refusal) {
-	v, refusal := ReadRequest(der)
+// nothing with raw.
+func ParseTimestampRequest(raw []byte) (*TimestampRequest, *Refusal) {
+	v, refusal := ReadRequest(raw)
 	if refusal != nil {
 		return nil, refusal
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+
+	"sigillo/formats/der"
 )
 
 // PKIStatus values of RFC 3161 §2.4.2.
@@ -18,16 +20,16 @@ const MaxResponseSize = 2 << 20
 
 // MarshalResponse gives the TimeStampResp that grants a token.
 func MarshalResponse(token []byte) []byte {
-	return tlv(tagSequence, tlv(tagSequence, derSmall(StatusGranted)), token)
+	return der.TLV(der.Sequence, der.TLV(der.Sequence, der.Int(StatusGranted)), token)
 }
 
 // MarshalRefusal gives the TimeStampResp of a refusal.
 func MarshalRefusal(r Refusal) []byte {
 	var text []byte
 	if r.Text != "" {
-		text = tlv(tagSequence, tlv(tagUTF8, []byte(r.Text)))
+		text = der.TLV(der.Sequence, der.TLV(der.UTF8, []byte(r.Text)))
 	}
-	return tlv(tagSequence, tlv(tagSequence, derSmall(StatusRejection), text, derFailure(r.FailureInfo)))
+	return der.TLV(der.Sequence, der.TLV(der.Sequence, der.Int(StatusRejection), text, derFailure(r.FailureInfo)))
 }
 
 // derFailure writes a named-bit list with one bit: as short as it can be, so that
@@ -38,7 +40,7 @@ func derFailure(f FailureInfo) []byte {
 	}
 	bits := make([]byte, f/8+1)
 	bits[f/8] = 0x80 >> (f % 8)
-	return tlv(tagBitString, []byte{byte(7 - f%8)}, bits)
+	return der.TLV(der.BitString, []byte{byte(7 - f%8)}, bits)
 }
 
 // Response is a TimeStampResp that was read.
@@ -52,12 +54,12 @@ type Response struct {
 
 // ParseResponse reads a TimeStampResp. A refusal is not an error here: see
 // [Response.Granted].
-func ParseResponse(der []byte) (*Response, error) {
+func ParseResponse(raw []byte) (*Response, error) {
 	const depth = 24
-	if len(der) > MaxResponseSize {
+	if len(raw) > MaxResponseSize {
 		return nil, fail(Limit, "the answer is larger than %d bytes", MaxResponseSize)
 	}
-	e, rest, err := next(der, depth)
+	e, rest, err := next(raw, depth)
 	if err != nil {
 		return nil, wrap(Malformed, err, "the answer is not a time-stamp response")
 	}
@@ -65,7 +67,7 @@ func ParseResponse(der []byte) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !e.is(tagSequence) || len(rest) > 0 || len(f) == 0 || !f[0].is(tagSequence) {
+	if !e.is(der.Sequence) || len(rest) > 0 || len(f) == 0 || !f[0].is(der.Sequence) {
 		return nil, fail(Malformed, "the answer is not a time-stamp response")
 	}
 	status, err := fields(f[0].body, depth, 3)
@@ -105,7 +107,7 @@ func parseRefusal(status int, f []element, depth int) (*Refusal, error) {
 	r := &Refusal{FailureInfo: -1, Text: fmt.Sprintf("status %d", status)}
 	for _, e := range f {
 		switch {
-		case e.is(tagSequence):
+		case e.is(der.Sequence):
 			texts, err := fields(e.body, depth, 16)
 			if err != nil {
 				return nil, err
@@ -117,7 +119,7 @@ func parseRefusal(status int, f []element, depth int) (*Refusal, error) {
 				}
 				r.Text += strings.ToValidUTF8(fmt.Sprintf("%.500s", t.body), "?")
 			}
-		case e.is(tagBitString) && len(e.body) > 1 && len(e.body) <= 8:
+		case e.is(der.BitString) && len(e.body) > 1 && len(e.body) <= 8:
 			bits := new(big.Int).SetBytes(e.body[1:])
 			if bits.Sign() > 0 { // the first bit that is set
 				r.FailureInfo = FailureInfo(8*(len(e.body)-1) - bits.BitLen())

@@ -6,6 +6,8 @@ import (
 	"encoding/asn1"
 
 	"golang.org/x/crypto/cryptobyte"
+
+	"sigillo/formats/der"
 )
 
 // MaxNonce is the longest nonce that is accepted, in octets of its value. The
@@ -35,18 +37,18 @@ type RequestView struct {
 //
 // A nonce may be negative: it is an INTEGER, and clients that fill it with random
 // octets send such.
-func ReadRequest(der []byte) (RequestView, *Refusal) {
+func ReadRequest(raw []byte) (RequestView, *Refusal) {
 	var r RequestView
-	if len(der) > MaxRequestSize {
+	if len(raw) > MaxRequestSize {
 		return RequestView{}, refuse(BadDataFormat, "the request is larger than %d bytes", MaxRequestSize)
 	}
-	in := strict(der)
-	_, content, ok := in.take(tagSequence)
+	in := strict(raw)
+	_, content, ok := in.take(der.Sequence)
 	if !ok || len(in) > 0 {
 		return RequestView{}, refuse(BadDataFormat, "the request is not a DER TimeStampReq")
 	}
 	body := strict(content)
-	_, version, ok := body.take(tagInteger)
+	_, version, ok := body.take(der.Integer)
 	if !ok || !shortestInteger(version) {
 		return RequestView{}, refuse(BadDataFormat, "the version is missing or not DER")
 	}
@@ -63,11 +65,11 @@ func ReadRequest(der []byte) (RequestView, *Refusal) {
 }
 
 func (r *RequestView) readImprint(body *strict) *Refusal {
-	whole, content, ok := body.take(tagSequence)
+	whole, content, ok := body.take(der.Sequence)
 	r.MessageImprint = whole
 	imprint := strict(content)
-	whole, algorithm, isAlgorithm := imprint.take(tagSequence)
-	_, digest, isDigest := imprint.take(tagOctets)
+	whole, algorithm, isAlgorithm := imprint.take(der.Sequence)
+	_, digest, isDigest := imprint.take(der.Octets)
 	if !ok || !isAlgorithm || !isDigest || len(imprint) > 0 {
 		return refuse(BadDataFormat, "the message imprint is not DER")
 	}
@@ -80,10 +82,10 @@ func (r *RequestView) readImprint(body *strict) *Refusal {
 	if len(fields) > 0 {
 		tag := fields[0]
 		_, params, ok := fields.take(tag)
-		if !ok || len(fields) > 0 || tag == tagNull && len(params) > 0 {
+		if !ok || len(fields) > 0 || tag == der.Null && len(params) > 0 {
 			return refuse(BadDataFormat, "the digest algorithm is not DER")
 		}
-		if tag != tagNull {
+		if tag != der.Null {
 			return refuse(BadAlg, "the digest algorithm has parameters; leave them out or send NULL")
 		}
 	}
@@ -98,28 +100,28 @@ func (r *RequestView) readImprint(body *strict) *Refusal {
 
 func (r *RequestView) readOptions(body *strict) *Refusal {
 	var ok bool
-	if body.at(tagOID) {
+	if body.at(der.ObjectIdentifier) {
 		if r.Policy, ok = body.takeOID(); !ok {
 			return refuse(BadDataFormat, "the policy is not DER")
 		}
 	}
-	if body.at(tagInteger) {
+	if body.at(der.Integer) {
 		var value []byte
-		if r.Nonce, value, ok = body.take(tagInteger); !ok || !shortestInteger(value) {
+		if r.Nonce, value, ok = body.take(der.Integer); !ok || !shortestInteger(value) {
 			return refuse(BadDataFormat, "the nonce is not DER")
 		}
 		if len(value) > MaxNonce {
 			return refuse(BadRequest, "the nonce has more than %d bytes", MaxNonce)
 		}
 	}
-	if body.at(tagBoolean) {
+	if body.at(der.Boolean) {
 		// DER writes no default value, and TRUE in one way (X.690 §11.1, §11.5).
 		if !body.takeTrue() {
 			return refuse(BadDataFormat, "certReq is not DER: it is TRUE or left out")
 		}
 		r.CertReq = true
 	}
-	if body.at(tagContext0Con) {
+	if body.at(der.Context0Con) {
 		return refuseExtensions(body)
 	}
 	if len(*body) > 0 {
@@ -132,22 +134,22 @@ func (r *RequestView) readOptions(body *strict) *Refusal {
 // are refused.
 func refuseExtensions(body *strict) *Refusal {
 	broken := refuse(BadDataFormat, "the extensions are not DER")
-	_, content, ok := body.take(tagContext0Con)
+	_, content, ok := body.take(der.Context0Con)
 	if !ok || len(*body) > 0 || len(content) == 0 {
 		return broken
 	}
 	var first []byte
 	for list := strict(content); len(list) > 0; {
-		_, content, ok := list.take(tagSequence)
+		_, content, ok := list.take(der.Sequence)
 		if !ok {
 			return broken
 		}
 		ext := strict(content)
 		oid, ok := ext.takeOID()
-		if !ok || ext.at(tagBoolean) && !ext.takeTrue() {
+		if !ok || ext.at(der.Boolean) && !ext.takeTrue() {
 			return broken
 		}
-		if _, _, ok := ext.take(tagOctets); !ok || len(ext) > 0 {
+		if _, _, ok := ext.take(der.Octets); !ok || len(ext) > 0 {
 			return broken
 		}
 		if first == nil {
@@ -194,14 +196,14 @@ func (s *strict) take(tag byte) (whole, contents []byte, ok bool) {
 }
 
 func (s *strict) takeTrue() bool {
-	_, b, ok := s.take(tagBoolean)
+	_, b, ok := s.take(der.Boolean)
 	return ok && len(b) == 1 && b[0] == 0xff
 }
 
 // takeOID reads an OBJECT IDENTIFIER: no arc cut off, none with leading zeros
 // (X.690 §8.19.2). How large an arc is does not matter.
 func (s *strict) takeOID() (whole []byte, ok bool) {
-	whole, b, ok := s.take(tagOID)
+	whole, b, ok := s.take(der.ObjectIdentifier)
 	if !ok || len(b) == 0 || b[len(b)-1]&0x80 != 0 {
 		return nil, false
 	}
@@ -238,7 +240,7 @@ func dotted(element []byte) string {
 var hashElements = func() [][]byte {
 	out := make([][]byte, len(hashTable))
 	for i, row := range hashTable {
-		out[i] = derOID(row.oid)
+		out[i] = der.OID(row.oid)
 	}
 	return out
 }()
