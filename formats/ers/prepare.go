@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 	"sigillo/formats/internal/ber"
 )
 
@@ -120,7 +121,7 @@ func (r *Record) sequence(n int) []byte {
 	for i := range chains {
 		chains[i] = r.Chains[i].der
 	}
-	return ber.TLV(sequence, chains...)
+	return der.TLV(der.Sequence, chains...)
 }
 
 func sum(h crypto.Hash, parts ...[]byte) []byte {

@@ -11,6 +11,7 @@ import (
 
 	"sigillo/formats/ades"
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 	"sigillo/formats/internal/ber"
 )
 
@@ -260,10 +261,8 @@ func (r *Record) Marshal() []byte {
 	for i, c := range r.Chains {
 		chains[i] = c.raw
 	}
-	return ber.TLV(sequence, []byte{ber.Integer, 1, 1}, ber.TLV(sequence, r.algorithms...), r.optional, ber.TLV(sequence, chains...))
+	return der.TLV(der.Sequence, der.Int(1), der.TLV(der.Sequence, r.algorithms...), r.optional, der.TLV(der.Sequence, chains...))
 }
-
-const sequence = ber.Sequence | ber.Constructed
 
 // Last gives the newest time-stamp: what a renewal is over.
 func (r *Record) Last() Stamp {
@@ -312,7 +311,7 @@ func (r *Record) withChain(i int, c Chain, h crypto.Hash) *Record {
 	if h == 0 {
 		return &out
 	}
-	a := algorithm(sequence, h)
+	a := algorithm(der.Sequence, h)
 	if !slices.ContainsFunc(r.algorithms, func(x []byte) bool { return sameAlgorithm(x, a) }) {
 		out.algorithms = append(slices.Clone(r.algorithms), a)
 	}
@@ -335,26 +334,22 @@ func sameAlgorithm(a, b []byte) bool {
 // algorithm gives an AlgorithmIdentifier without parameters (RFC 5754 §2) under a
 // tag.
 func algorithm(tag byte, h crypto.Hash) []byte {
-	oid, err := asn1.Marshal(cms.HashOID(h))
-	if err != nil { // cannot happen: only known algorithms come here
-		panic(err)
-	}
-	return ber.TLV(tag, oid)
+	return der.TLV(tag, der.OID(cms.HashOID(h)))
 }
 
 // chainOf encodes a chain. Stamps that were read keep their octets.
 func chainOf(stamps []Stamp) Chain {
 	parts := make([][]byte, len(stamps))
 	for i, s := range stamps {
-		parts[i] = ber.TLV(sequence, s.before, s.Token)
+		parts[i] = der.TLV(der.Sequence, s.before, s.Token)
 	}
-	raw := ber.TLV(sequence, parts...)
+	raw := der.TLV(der.Sequence, parts...)
 	return Chain{Stamps: stamps, raw: raw, der: raw}
 }
 
 // newStamp makes an ArchiveTimeStamp.
 func newStamp(h crypto.Hash, tree [][][]byte, token []byte) Stamp {
-	s := Stamp{Hash: h, Tree: tree, Token: token, before: algorithm(ber.Context0|ber.Constructed, h)}
+	s := Stamp{Hash: h, Tree: tree, Token: token, before: algorithm(der.Context0Con, h)}
 	if len(tree) == 0 {
 		return s
 	}
@@ -362,10 +357,10 @@ func newStamp(h crypto.Hash, tree [][][]byte, token []byte) Stamp {
 	for i, l := range tree {
 		hashes := make([][]byte, len(l))
 		for j, v := range l {
-			hashes[j] = ber.TLV(ber.OctetTag, v)
+			hashes[j] = der.TLV(der.Octets, v)
 		}
-		lists[i] = ber.TLV(sequence, hashes...)
+		lists[i] = der.TLV(der.Sequence, hashes...)
 	}
-	s.before = append(s.before, ber.TLV(ber.Context2|ber.Constructed, lists...)...)
+	s.before = append(s.before, der.TLV(der.Context0Con|2, lists...)...)
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"crypto"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 	"sigillo/formats/internal/ber"
 )
 
@@ -59,7 +60,7 @@ func (r *Record) sequences(n int) [][]byte {
 	for k := range raw {
 		raw[k] = r.Chains[k].raw
 	}
-	if b := ber.TLV(sequence, raw...); !bytes.Equal(b, out[0]) {
+	if b := der.TLV(der.Sequence, raw...); !bytes.Equal(b, out[0]) {
 		out = append(out, b)
 	}
 	return out
@@ -69,8 +70,8 @@ func (r *Record) sequences(n int) [][]byte {
 // RFC wants DER, but tokens are kept as they came.
 func variants(b []byte) [][]byte {
 	out := [][]byte{b}
-	if der, err := ber.Definite(b); err == nil && !bytes.Equal(der, b) {
-		out = append(out, der)
+	if definite, err := ber.Definite(b); err == nil && !bytes.Equal(definite, b) {
+		out = append(out, definite)
 	}
 	return out
 }

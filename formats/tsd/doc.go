@@ -33,14 +33,14 @@ import (
 	"fmt"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 	"sigillo/formats/internal/ber"
 )
 
 // OID is id-ct-timestampedData (RFC 5544 §2, as corrected by RFC 5955).
 var OID = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 31}
 
-// derOID is OID in DER.
-var derOID = []byte{0x06, 0x0b, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01, 0x1f}
+var derOID = der.OID(OID)
 
 // Error is the error of this package, with the kinds of package cms: NotCMS for
 // what is no time-stamped data, Malformed, Limit, Unsupported, Mismatch,

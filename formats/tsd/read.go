@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 	"sigillo/formats/internal/ber"
 )
 
@@ -159,7 +160,7 @@ func (d *Data) readURI(e ber.Element) error {
 		return err
 	}
 	d.URI = v
-	d.before = append(d.before, ber.TLV(ber.IA5, []byte(v))...)
+	d.before = append(d.before, der.TLV(der.IA5, []byte(v))...)
 	return nil
 }
 
@@ -231,7 +232,7 @@ func (d *Data) readEvidence(e ber.Element) error {
 		if raw, err = ber.Definite(raw); err != nil {
 			return err
 		}
-		raw[0] = ber.Sequence | ber.Constructed
+		raw[0] = der.Sequence
 		d.Record = raw
 		return nil
 	case ber.Context2:
@@ -350,10 +351,10 @@ func digest(h crypto.Hash, before []byte, r io.Reader) ([]byte, error) {
 func (e Evidence) element() []byte {
 	raw := e.raw
 	if raw == nil {
-		raw = ber.TLV(ber.Sequence|ber.Constructed, e.Token, e.CRL)
+		raw = der.TLV(der.Sequence, e.Token, e.CRL)
 	}
-	if der, err := ber.Definite(raw); err == nil {
-		return der
+	if definite, err := ber.Definite(raw); err == nil {
+		return definite
 	}
 	return raw
 }

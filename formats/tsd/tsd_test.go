@@ -12,6 +12,7 @@ import (
 
 	"sigillo/formats/ades"
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 	"sigillo/formats/cms/cmstest"
 	"sigillo/formats/internal/ber"
 	"sigillo/formats/tsd"
@@ -151,9 +152,9 @@ func pieces(t testing.TB, d *tsd.Data, document string) []byte {
 	}
 	var octets [][]byte
 	for i := 0; i < len(document); i += 5 {
-		octets = append(octets, ber.TLV(ber.OctetTag, []byte(document[i:min(i+5, len(document))])))
+		octets = append(octets, der.TLV(der.Octets, []byte(document[i:min(i+5, len(document))])))
 	}
-	octets[0] = indefinite(ber.OctetTag, octets[0], ber.TLV(ber.OctetTag))
+	octets[0] = indefinite(ber.OctetTag, octets[0], der.TLV(der.Octets))
 	var evidence [][]byte
 	for _, e := range d.Evidence {
 		evidence = append(evidence, indefinite(ber.Sequence, e.Token))

@@ -9,6 +9,7 @@ import (
 
 	"sigillo/formats/ades"
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 	"sigillo/formats/internal/ber"
 )
 
@@ -70,7 +71,7 @@ func (p *Prepared) check() ([]byte, error) {
 	if p.Meta == nil {
 		return nil, nil
 	}
-	return p.Meta.der()
+	return p.Meta.marshal()
 }
 
 func ascii(s string) bool {
@@ -82,25 +83,25 @@ func ascii(s string) bool {
 	return len(s) <= maxText
 }
 
-// der gives the MetaData.
-func (m *Metadata) der() ([]byte, error) {
+// marshal gives the MetaData.
+func (m *Metadata) marshal() ([]byte, error) {
 	if !utf8.ValidString(m.FileName) || len(m.FileName) > maxText || bytes.IndexByte([]byte(m.FileName), 0) >= 0 || !ascii(m.MediaType) {
 		return nil, fail(cms.BadOptions, "the name of the document is not UTF-8, its media type not ASCII, or one of them is too long")
 	}
-	parts := [][]byte{{ber.Boolean, 1, 0}}
+	parts := [][]byte{{der.Boolean, 1, 0}}
 	if m.Protected {
 		parts[0][2] = 0xff
 	}
 	if m.FileName != "" {
-		parts = append(parts, ber.TLV(ber.UTF8, []byte(m.FileName)))
+		parts = append(parts, der.TLV(der.UTF8, []byte(m.FileName)))
 	}
 	if m.MediaType != "" {
-		parts = append(parts, ber.TLV(ber.IA5, []byte(m.MediaType)))
+		parts = append(parts, der.TLV(der.IA5, []byte(m.MediaType)))
 	}
 	if m.Other != nil {
 		parts = append(parts, m.Other)
 	}
-	return ber.TLV(ber.Sequence|ber.Constructed, parts...), nil
+	return der.TLV(der.Sequence, parts...), nil
 }
 
 // Assemble writes the finished file. The document is copied through, not held; if
@@ -118,14 +119,14 @@ func (p *Prepared) Assemble(w io.Writer, document io.Reader, token []byte) error
 	}
 	var before []byte
 	if p.URI != "" {
-		before = ber.TLV(ber.IA5, []byte(p.URI))
+		before = der.TLV(der.IA5, []byte(p.URI))
 	}
 	before = append(before, meta...)
 	size := p.Size
 	if p.Outside {
 		size = -1
 	}
-	evidence := ber.TLV(ber.Context0|ber.Constructed, Evidence{Token: token}.element())
+	evidence := der.TLV(der.Context0Con, Evidence{Token: token}.element())
 	if p.Outside {
 		return envelope(w, before, nil, size, evidence)
 	}
@@ -151,30 +152,25 @@ func checked(token []byte, h crypto.Hash, imprint []byte) ([]byte, error) {
 	if t.Info.Hash != h || !bytes.Equal(t.Info.Imprint, imprint) {
 		return nil, fail(cms.Mismatch, "the time-stamp is over other data")
 	}
-	der, err := ber.Definite(token)
-	return der, under(err)
+	token, err = ber.Definite(token)
+	return token, under(err)
 }
 
 // envelope writes a ContentInfo; size < 0: without content.
 func envelope(w io.Writer, before []byte, content io.Reader, size int64, evidence []byte) error {
-	const sequence, explicit = ber.Sequence | ber.Constructed, ber.Context0 | ber.Constructed
-	version := []byte{ber.Integer, 1, 1}
-	n := int64(len(version) + len(before) + len(evidence))
+	before = append(der.Int(1), before...) // version
+	n := int64(len(before) + len(evidence))
 	if size >= 0 {
-		n += ber.Size(size)
+		n += der.Size(size)
 	}
-	inner := ber.Size(ber.Size(n))
-	var head bytes.Buffer
-	head.Write(ber.Header(sequence, int64(len(derOID))+inner))
-	head.Write(derOID)
-	head.Write(ber.Header(explicit, ber.Size(n)))
-	head.Write(ber.Header(sequence, n))
-	head.Write(version)
-	head.Write(before)
+	head := der.AppendHeader(nil, der.Sequence, int64(len(derOID))+der.Size(der.Size(n)))
+	head = append(head, derOID...)
+	head = der.AppendHeader(head, der.Context0Con, der.Size(n))
+	head = append(der.AppendHeader(head, der.Sequence, n), before...)
 	if size >= 0 {
-		head.Write(ber.Header(ber.OctetTag, size))
+		head = der.AppendHeader(head, der.Octets, size)
 	}
-	if _, err := w.Write(head.Bytes()); err != nil {
+	if _, err := w.Write(head); err != nil {
 		return &Error{cms.Failed, "writing", err}
 	}
 	if size >= 0 {
@@ -260,5 +256,5 @@ func (r *Renewal) Assemble(w io.Writer, token []byte) error {
 	if r.d.HasContent() {
 		size = r.d.ContentSize()
 	}
-	return envelope(w, r.d.before, r.d.Content(), size, ber.TLV(ber.Context0|ber.Constructed, all))
+	return envelope(w, r.d.before, r.d.Content(), size, der.TLV(der.Context0Con, all))
 }

@@ -1,5 +1,5 @@
 // Package ber reads BER elements (X.690 §8) where they stand, in a file of any
-// size, and writes DER around contents that are not held in memory.
+// size, and makes DER of small ones.
 //
 // Time-stamped data and evidence records come from other programs, which write
 // indefinite lengths and cut octet strings into pieces. A [Source] walks over an

@@ -4,53 +4,11 @@ import (
 	"bytes"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 )
 
 // Constructed is the bit of a tag octet that says so.
 const Constructed = 0x20
-
-// Header gives a tag octet, as it is written, and the shortest definite length.
-func Header(tag byte, n int64) []byte {
-	dst := []byte{tag}
-	if n < 0x80 {
-		return append(dst, byte(n))
-	}
-	octets := lengthOctets(n)
-	dst = append(dst, 0x80|byte(octets))
-	for i := octets - 1; i >= 0; i-- {
-		dst = append(dst, byte(n>>(8*i)))
-	}
-	return dst
-}
-
-func lengthOctets(n int64) int {
-	octets := 0
-	for ; n > 0; n >>= 8 {
-		octets++
-	}
-	return octets
-}
-
-// Size gives the size of an element with n octets of contents.
-func Size(n int64) int64 {
-	if n < 0x80 {
-		return n + 2
-	}
-	return n + 2 + int64(lengthOctets(n))
-}
-
-// TLV gives the element with the parts as contents.
-func TLV(tag byte, parts ...[]byte) []byte {
-	n := 0
-	for _, p := range parts {
-		n += len(p)
-	}
-	out := append(make([]byte, 0, Size(int64(n))), Header(tag, int64(n))...)
-	for _, p := range parts {
-		out = append(out, p...)
-	}
-	return out
-}
 
 // Definite gives an element with definite, shortest lengths and whole octet
 // strings, as DER wants it; one that is so already is given as it is. Members of
@@ -73,11 +31,11 @@ func definite(e Element, b []byte) ([]byte, error) {
 		return nil, fail(cms.Malformed, "an element has a tag number above 30")
 	}
 	if !e.Constructed {
-		return TLV(e.Tag, b[e.Start:e.End]), nil
+		return der.TLV(e.Tag, b[e.Start:e.End]), nil
 	}
 	if e.Is(OctetTag) {
 		value, err := e.Octets()
-		return TLV(OctetTag, value), err
+		return der.TLV(OctetTag, value), err
 	}
 	children, err := e.Children(1 << 20)
 	if err != nil {
@@ -89,7 +47,7 @@ func definite(e Element, b []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return TLV(e.Tag|Constructed, parts...), nil
+	return der.TLV(e.Tag|Constructed, parts...), nil
 }
 
 // skipDefinite gives the size of the element at the start of b if it and all in it
@@ -108,7 +66,7 @@ func skipDefinite(b []byte, depth int) int {
 		for _, c := range b[2 : 2+octets] {
 			n = n<<8 | int(c)
 		}
-		if n < 0x80 || lengthOctets(int64(n)) != octets {
+		if der.Size(n)-n != 2+octets {
 			return 0
 		}
 		size += octets
