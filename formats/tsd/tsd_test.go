@@ -12,8 +12,8 @@ import (
 
 	"sigillo/formats/ades"
 	"sigillo/formats/cms"
-	"sigillo/formats/der"
 	"sigillo/formats/cms/cmstest"
+	"sigillo/formats/der"
 	"sigillo/formats/internal/ber"
 	"sigillo/formats/tsd"
 )
