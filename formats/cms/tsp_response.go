@@ -18,10 +18,11 @@ const (
 // MaxResponseSize is the largest TimeStampResp in octets that is looked at.
 const MaxResponseSize = 2 << 20
 
-// MarshalResponse gives the TimeStampResp that grants a token.
-func MarshalResponse(token []byte) []byte {
-	return der.TLV(der.Sequence, der.TLV(der.Sequence, der.Int(StatusGranted)), token)
-}
+var statusGranted = der.TLV(der.Sequence, der.Int(StatusGranted)) // PKIStatusInfo
+
+// MarshalResponse gives the TimeStampResp that grants a token, in one piece of
+// memory.
+func MarshalResponse(token []byte) []byte { return der.TLV(der.Sequence, statusGranted, token) }
 
 // MarshalRefusal gives the TimeStampResp of a refusal.
 func MarshalRefusal(r Refusal) []byte {

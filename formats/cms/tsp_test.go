@@ -203,6 +203,16 @@ func TestRefusalEncoding(t *testing.T) {
 	}
 }
 
+func TestMarshalResponse(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 0x70, 0x7a, 0x7b, 0xf0, 0x100, 0x1000, 0xfff0} {
+		token := der(0x30, strings.Repeat("t", n))
+		if got := cms.MarshalResponse([]byte(token)); string(got) != der(0x30, der(0x30, "\x02\x01\x00"), token) {
+			t.Errorf("%d octets: %x", n, got[:min(20, len(got))])
+		}
+	}
+}
+
 func TestParseResponseRefuses(t *testing.T) {
 	t.Parallel()
 	for name, in := range map[string]string{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"sigillo/formats/cms"
 	"sigillo/tsa"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
@@ -146,4 +147,4 @@ func (f *Front) Token(ctx context.Context, caller accounts.Caller, unit string, 
 }
 
 // Response gives the TimeStampResp in which a token was delivered.
-func Response(token []byte) []byte { return granted(token) }
+func Response(token []byte) []byte { return cms.MarshalResponse(token) }

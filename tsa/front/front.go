@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sigillo/formats/der"
 	"sigillo/tsa"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/clock"
@@ -74,7 +75,7 @@ type Front struct {
 // policy is a policy as requests ask for it.
 type policy struct {
 	tsa.Policy
-	der []byte // of the OID, as in a request
+	oid []byte // as in a request
 }
 
 // tokenSizeDefault is more than a token with four certificates of RSA-4096 keys.
@@ -96,11 +97,11 @@ func New(cfg Config) (*Front, error) {
 		if !fitsAddress(p.Name) || f.named(p.Name) != nil {
 			return nil, fail(tsa.BadConfig, nil, "the policy name %q is taken or does not fit into an address; use letters, digits, dot, hyphen and underscore", p.Name)
 		}
-		der, err := objectIdentifier(p.OID)
-		if err != nil {
-			return nil, fail(tsa.BadConfig, err, "policy %s has no object identifier", p.Name)
+		oid := der.OID(p.OID)
+		if oid == nil {
+			return nil, fail(tsa.BadConfig, nil, "policy %s has no object identifier", p.Name)
 		}
-		f.policies = append(f.policies, policy{p, der})
+		f.policies = append(f.policies, policy{p, oid})
 	}
 	return f, nil
 }

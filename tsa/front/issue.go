@@ -88,7 +88,7 @@ func (f *Front) answer(ctx context.Context, began time.Time, a *accounts.Account
 		return f.refuse(ctx, a.ID, err)
 	}
 	f.meter.grant(time.Since(began))
-	return granted(stamp.Token)
+	return cms.MarshalResponse(stamp.Token)
 }
 
 // issue is the one place where a time-stamp comes into the hands of a customer.
@@ -179,14 +179,14 @@ func (f *Front) choosePolicy(a *accounts.Account, name string, r *cms.RequestVie
 	case wanted == &f.policies[0]:
 		return request, nil
 	}
-	return withPolicy(r, wanted.der), nil
+	return withPolicy(r, wanted.oid), nil
 }
 
 func mayUse(a *accounts.Account, p *policy) bool { return len(a.Policies) == 0 || a.MayUse(p.OID) }
 
-func (f *Front) known(der []byte) *policy {
+func (f *Front) known(oid []byte) *policy {
 	for i := range f.policies {
-		if bytes.Equal(f.policies[i].der, der) {
+		if bytes.Equal(f.policies[i].oid, oid) {
 			return &f.policies[i]
 		}
 	}
