@@ -5,6 +5,8 @@ import (
 	"encoding/asn1"
 	"slices"
 	"time"
+
+	"sigillo/formats/der"
 )
 
 // Policy is a time-stamp policy: under its identifier the authority states how
@@ -53,7 +55,7 @@ type policy struct {
 var defaultHashes = []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512}
 
 func newPolicy(p Policy) (*policy, error) {
-	out := &policy{Policy: p, element: element(p.OID)}
+	out := &policy{Policy: p, element: der.OID(p.OID)}
 	switch {
 	case out.element == nil:
 		return nil, fail(BadConfig, nil, "policy %q needs an object identifier", p.Name)

@@ -5,9 +5,7 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/sha512"
-	"encoding/asn1"
 	"math/big"
-	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -16,6 +14,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 )
 
 // template writes the tokens of one unit under one policy. All that is the same in
@@ -44,27 +43,9 @@ type template struct {
 }
 
 var (
-	elementSignedData = element(cms.OIDSignedData)
-	elementTSTInfo    = element(cms.OIDTSTInfo)
+	elementSignedData = der.OID(cms.OIDSignedData)
+	elementTSTInfo    = der.OID(cms.OIDTSTInfo)
 )
-
-const (
-	tagInteger     = 0x02
-	tagOctets      = 0x04
-	tagTime        = 0x18
-	tagSequence    = 0x30
-	tagSet         = 0x31
-	tagContext0Con = 0xa0
-)
-
-// element encodes an identifier; nil when it is not one.
-func element(oid asn1.ObjectIdentifier) []byte {
-	b, err := asn1.Marshal(oid)
-	if err != nil {
-		return nil
-	}
-	return b
-}
 
 // newTemplate makes a token by the general way and takes it apart.
 func newTemplate(p Policy, tsa []byte, o cms.SignerOptions) (*template, error) {
@@ -87,10 +68,12 @@ func newTemplate(p Policy, tsa []byte, o cms.SignerOptions) (*template, error) {
 	if !t.takeInfo(prepared.Content) || t.digestAt < 0 || t.digest(new([64]byte), nil) == nil {
 		return nil, fail(BadConfig, nil, "no token can be made with this configuration")
 	}
-	digestAlgorithm := wrapped(tagSequence, element(cms.HashOID(t.algorithm.Hash)))
-	t.dataHead = append([]byte{tagInteger, 1, 3}, wrapped(tagSet, digestAlgorithm)...)
-	t.certificates = wrapped(tagContext0Con, prepared.Certificates...)
-	t.signerHead = slices.Concat([]byte{tagInteger, 1, 1}, prepared.SignerIdentifier, digestAlgorithm)
+	digestAlgorithm := der.TLV(der.Sequence, der.OID(cms.HashOID(t.algorithm.Hash)))
+	t.dataHead = append(der.Int(3), der.TLV(der.Set, digestAlgorithm)...)
+	if len(prepared.Certificates) > 0 {
+		t.certificates = der.TLV(der.Context0Con, prepared.Certificates...)
+	}
+	t.signerHead = slices.Concat(der.Int(1), prepared.SignerIdentifier, digestAlgorithm)
 	return t, nil
 }
 
@@ -159,18 +142,17 @@ func (t *template) digest(sum *[64]byte, b []byte) []byte {
 }
 
 func (t *template) appendInfo(dst []byte, r *cms.RequestView, serial int64, at time.Time) []byte {
-	var number [9]byte
+	var number [10]byte
 	var genTime [19]byte
-	serialBytes := appendInteger(number[:0], serial)
+	serialBytes := der.AppendInt(number[:0], serial)
 	timeBytes := appendTime(genTime[:0], at)
-	n := len(t.infoHead) + len(r.MessageImprint) + 2 + len(serialBytes) + 2 + len(timeBytes) +
+	n := len(t.infoHead) + len(r.MessageImprint) + len(serialBytes) + der.Size(len(timeBytes)) +
 		len(t.accuracy) + len(r.Nonce) + len(t.infoTail)
-	dst = appendHeader(dst, tagSequence, n)
+	dst = der.AppendHeader(dst, der.Sequence, n)
 	dst = append(dst, t.infoHead...)
 	dst = append(dst, r.MessageImprint...)
-	dst = append(dst, tagInteger, byte(len(serialBytes)))
 	dst = append(dst, serialBytes...)
-	dst = append(dst, tagTime, byte(len(timeBytes)))
+	dst = der.AppendHeader(dst, der.GenTime, len(timeBytes))
 	dst = append(dst, timeBytes...)
 	dst = append(dst, t.accuracy...) // ordering is FALSE, which DER leaves out
 	dst = append(dst, r.Nonce...)
@@ -185,82 +167,38 @@ func (t *template) token(room []byte, s *scratch, value []byte, certReq bool) (t
 	if !certReq {
 		certificates = nil
 	}
-	content := elementSize(len(s.info))
-	encapsulated := len(elementTSTInfo) + elementSize(content)
-	signer := len(t.signerHead) + len(s.attributes) + len(t.signatureAlgorithm) + elementSize(len(value))
-	data := len(t.dataHead) + elementSize(encapsulated) + len(certificates) + elementSize(elementSize(signer))
-	all := len(elementSignedData) + elementSize(elementSize(data))
+	content := der.Size(len(s.info))
+	encapsulated := len(elementTSTInfo) + der.Size(content)
+	signer := len(t.signerHead) + len(s.attributes) + len(t.signatureAlgorithm) + der.Size(len(value))
+	data := len(t.dataHead) + der.Size(encapsulated) + len(certificates) + der.Size(der.Size(signer))
+	all := len(elementSignedData) + der.Size(der.Size(data))
 
 	b := room[:0]
-	if cap(b) < elementSize(all) {
-		b = make([]byte, 0, elementSize(all))
+	if cap(b) < der.Size(all) {
+		b = make([]byte, 0, der.Size(all))
 	}
-	b = appendHeader(b, tagSequence, all)
+	b = der.AppendHeader(b, der.Sequence, all)
 	b = append(b, elementSignedData...)
-	b = appendHeader(b, tagContext0Con, elementSize(data))
-	b = appendHeader(b, tagSequence, data)
+	b = der.AppendHeader(b, der.Context0Con, der.Size(data))
+	b = der.AppendHeader(b, der.Sequence, data)
 	b = append(b, t.dataHead...)
-	b = appendHeader(b, tagSequence, encapsulated)
+	b = der.AppendHeader(b, der.Sequence, encapsulated)
 	b = append(b, elementTSTInfo...)
-	b = appendHeader(b, tagContext0Con, content)
-	b = appendHeader(b, tagOctets, len(s.info))
+	b = der.AppendHeader(b, der.Context0Con, content)
+	b = der.AppendHeader(b, der.Octets, len(s.info))
 	b = append(b, s.info...)
 	certs[0] = len(b)
 	b = append(b, certificates...)
 	certs[1] = len(b)
-	b = appendHeader(b, tagSet, elementSize(signer))
-	b = appendHeader(b, tagSequence, signer)
+	b = der.AppendHeader(b, der.Set, der.Size(signer))
+	b = der.AppendHeader(b, der.Sequence, signer)
 	b = append(b, t.signerHead...)
 	at := len(b)
 	b = append(b, s.attributes...)
-	b[at] = tagContext0Con // IMPLICIT [0] in place of SET OF
+	b[at] = der.Context0Con // IMPLICIT [0] in place of SET OF
 	b = append(b, t.signatureAlgorithm...)
-	b = appendHeader(b, tagOctets, len(value))
+	b = der.AppendHeader(b, der.Octets, len(value))
 	return append(b, value...), certs
-}
-
-// appendHeader appends tag and the shortest length (X.690 §10.1).
-func appendHeader(dst []byte, tag byte, n int) []byte {
-	switch {
-	case n < 0x80:
-		return append(dst, tag, byte(n))
-	case n < 1<<8:
-		return append(dst, tag, 0x81, byte(n))
-	case n < 1<<16:
-		return append(dst, tag, 0x82, byte(n>>8), byte(n))
-	}
-	return append(dst, tag, 0x83, byte(n>>16), byte(n>>8), byte(n))
-}
-
-// elementSize gives the size of an element with n octets of contents.
-func elementSize(n int) int {
-	switch {
-	case n < 0x80:
-		return 2 + n
-	case n < 1<<8:
-		return 3 + n
-	case n < 1<<16:
-		return 4 + n
-	}
-	return 5 + n
-}
-
-// wrapped gives an element with the parts as contents, nothing for no parts.
-func wrapped(tag byte, parts ...[]byte) []byte {
-	if len(parts) == 0 {
-		return nil
-	}
-	contents := slices.Concat(parts...)
-	return append(appendHeader(nil, tag, len(contents)), contents...)
-}
-
-// appendInteger appends the contents of a positive INTEGER: as few octets as hold
-// its bits and a sign bit of zero (X.690 §8.3).
-func appendInteger(dst []byte, n int64) []byte {
-	for shift := bits.Len64(uint64(n)) / 8 * 8; shift >= 0; shift -= 8 {
-		dst = append(dst, byte(n>>shift))
-	}
-	return dst
 }
 
 // appendTime appends the contents of a GeneralizedTime: UTC, milliseconds without

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 )
 
 // unit is a UnitConfig in service.
@@ -131,7 +132,7 @@ func (u *unit) prepare(a *Authority) error {
 		policies++
 		for _, h := range p.Hashes {
 			prepared, err := cms.PrepareToken(&cms.TSTInfo{
-				Policy: p.OID, Hash: h, HashAlgorithmRaw: wrapped(tagSequence, element(cms.HashOID(h)), []byte{0x05, 0}),
+				Policy: p.OID, Hash: h, HashAlgorithmRaw: der.TLV(der.Sequence, der.OID(cms.HashOID(h)), der.TLV(der.Null)),
 				Imprint: make([]byte, h.Size()), SerialNumber: big.NewInt(math.MaxInt64),
 				GenTime:  time.Date(2049, 12, 31, 23, 59, 59, 999_000_000, time.UTC),
 				Accuracy: p.Accuracy, TSA: name, Qualified: p.Qualified,
