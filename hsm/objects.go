@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
+
+	"sigillo/formats/der"
 )
 
 // KeyType names a kind of key pair.
@@ -89,11 +91,7 @@ func (p pairSpec) publicTemplate(persistent bool) template {
 		pkcs11.CKA_VERIFY, true,
 	)
 	if p.oid != nil {
-		oid, err := asn1.Marshal(p.oid)
-		if err != nil {
-			panic(err) // the OIDs are constants of this file
-		}
-		return append(t, attr(pkcs11.CKA_EC_PARAMS, oid)...)
+		return append(t, attr(pkcs11.CKA_EC_PARAMS, der.OID(p.oid))...)
 	}
 	return append(t, attr(
 		pkcs11.CKA_MODULUS_BITS, p.bits,

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/miekg/pkcs11"
+
+	"sigillo/formats/der"
 )
 
 // Signer is a persistent signing key of a Token, a crypto.Signer.
@@ -193,12 +195,12 @@ func newJob(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) (job
 // standards use. It makes one piece of memory: the token writes behind the place
 // where the DER will be.
 func (j job) run(api cryptoki, s sessionID, key handle) ([]byte, error) {
-	der := 0
+	room := 0
 	if j.bytes > 0 {
-		der = maxDER(j.bytes)
+		room = maxDER(j.bytes)
 	}
-	buf := make([]byte, der+j.size)
-	raw, err := api.sign(s, j.mech, key, j.data, buf[der:])
+	buf := make([]byte, room+j.size)
+	raw, err := api.sign(s, j.mech, key, j.data, buf[room:])
 	if err != nil {
 		return nil, err
 	}
@@ -208,45 +210,21 @@ func (j job) run(api cryptoki, s sessionID, key handle) ([]byte, error) {
 	if j.bytes == 0 {
 		return raw, nil
 	}
-	return appendDER(buf[:0], raw[:j.bytes], raw[j.bytes:]), nil
+	return signatureDER(buf, raw[:j.bytes], raw[j.bytes:]), nil
 }
 
 // maxDER is the size of the longest ECDSA-Sig-Value of two numbers of n bytes,
 // for n up to 66: a length of two bytes for the SEQUENCE, a zero before each.
 func maxDER(n int) int { return 3 + 2*(2+1+n) }
 
-// appendDER appends ECDSA-Sig-Value (RFC 3279 §2.2.3) of r and s, which are
-// big-endian and not negative and do not lie where it is written.
-func appendDER(dst, r, s []byte) []byte {
-	r, s = integer(r), integer(s)
-	n := 4 + len(r) + len(s)
-	if r[0] >= 0x80 {
-		n++
-	}
-	if s[0] >= 0x80 {
-		n++
-	}
-	if dst = append(dst, 0x30); n >= 0x80 {
-		dst = append(dst, 0x81)
-	}
-	dst = append(dst, byte(n))
-	for _, x := range [][]byte{r, s} {
-		if x[0] >= 0x80 {
-			dst = append(dst, 2, byte(len(x)+1), 0)
-		} else {
-			dst = append(dst, 2, byte(len(x)))
-		}
-		dst = append(dst, x...)
-	}
-	return dst
-}
-
-// integer cuts the leading zeros of a number, but not the last byte.
-func integer(x []byte) []byte {
-	for len(x) > 1 && x[0] == 0 {
-		x = x[1:]
-	}
-	return x
+// signatureDER writes the ECDSA-Sig-Value (RFC 3279 §2.2.3) of r and s, which are
+// big-endian and not negative, into room of at least [maxDER]; they do not lie there.
+func signatureDER(room, r, s []byte) []byte {
+	const longest = 3 // header of the SEQUENCE
+	numbers := der.AppendUnsigned(der.AppendUnsigned(room[:longest], r), s)[longest:]
+	head := der.Size(len(numbers)) - len(numbers)
+	der.AppendHeader(room[:longest-head], der.Sequence, len(numbers))
+	return room[longest-head : longest+len(numbers)]
 }
 
 // verify checks a signature made by a job of the same arguments.

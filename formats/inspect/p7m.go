@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 )
 
 const maxEnvelopeMemory = 64 << 20 // bytes of an envelope in base64, or whose content is cut into pieces
@@ -80,12 +81,12 @@ func (s *scan) binary() (io.ReaderAt, int64, error) {
 		}
 		return bytes.NewReader(block.Bytes), int64(len(block.Bytes)), nil
 	}
-	der := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
-	n, err := base64.StdEncoding.Decode(der, bytes.ReplaceAll(text, []byte(" "), nil))
+	raw := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(raw, bytes.ReplaceAll(text, []byte(" "), nil))
 	if err != nil {
 		return nil, 0, errors.New("defective base64")
 	}
-	return bytes.NewReader(der[:n]), int64(n), nil
+	return bytes.NewReader(raw[:n]), int64(n), nil
 }
 
 // contiguous gives random access to the content. In DER it lies in one piece in
@@ -95,8 +96,9 @@ func contiguous(r io.ReaderAt, size int64, sd *cms.SignedData, n int64) (io.Read
 	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if i := bytes.Index(head, octetStringHeader(n)); i >= 0 {
-		section := io.NewSectionReader(r, int64(i+len(octetStringHeader(n))), n)
+	header := der.AppendHeader(nil, der.Octets, n)
+	if i := bytes.Index(head, header); i >= 0 {
+		section := io.NewSectionReader(r, int64(i+len(header)), n)
 		if equalStreams(section, sd.Content()) {
 			return section, nil
 		}
@@ -106,18 +108,6 @@ func contiguous(r io.ReaderAt, size int64, sd *cms.SignedData, n int64) (io.Read
 	}
 	b, err := io.ReadAll(sd.Content())
 	return bytes.NewReader(b), err
-}
-
-// octetStringHeader is the DER tag and length of an OCTET STRING of n bytes.
-func octetStringHeader(n int64) []byte {
-	if n < 0x80 {
-		return []byte{0x04, byte(n)}
-	}
-	var length []byte
-	for v := n; v > 0; v >>= 8 {
-		length = append([]byte{byte(v)}, length...)
-	}
-	return append([]byte{0x04, 0x80 | byte(len(length))}, length...)
 }
 
 func equalStreams(a, b io.Reader) bool {

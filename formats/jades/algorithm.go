@@ -9,13 +9,10 @@ import (
 	_ "crypto/sha256" // the digests of the algorithms below
 	_ "crypto/sha512"
 	"encoding/base64"
-	"math/big"
 	"strings"
 
-	"golang.org/x/crypto/cryptobyte"
-	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
-
 	"sigillo/formats/cms"
+	"sigillo/formats/der"
 )
 
 // algorithms are the signature algorithms (RFC 7518 §3.1, RFC 8037 §3.1). What is
@@ -110,12 +107,7 @@ func derValue(pub crypto.PublicKey, raw []byte) ([]byte, error) {
 	if n == 0 || n > size || n < size-8 || len(raw)%2 != 0 {
 		return nil, fail(cms.BadSignature, "the ECDSA signature value has %d octets, not %d", len(raw), 2*size)
 	}
-	var b cryptobyte.Builder
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1BigInt(new(big.Int).SetBytes(raw[:n]))
-		b.AddASN1BigInt(new(big.Int).SetBytes(raw[n:]))
-	})
-	return b.Bytes()
+	return der.TLV(der.Sequence, der.AppendUnsigned(nil, raw[:n]), der.AppendUnsigned(nil, raw[n:])), nil
 }
 
 // checkKey holds a key to the algorithm that a header names (RFC 8725 §3.1).

@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 
 	"sigillo/formats/c14n"
+	"sigillo/formats/cms"
 )
 
 // handmade signs what this package would not make itself: the parts of a
@@ -90,8 +91,8 @@ func TestHandmade(t *testing.T) {
 	replace := func(from, to string) func(*Prepared, string) string {
 		return func(_ *Prepared, s string) string { return swap(t, s, from, to) }
 	}
-	serial := base64.StdEncoding.EncodeToString(issuerSerial(by.cert))
-	otherSerial := base64.StdEncoding.EncodeToString(issuerSerial(ec384().cert))
+	serial := base64.StdEncoding.EncodeToString(cms.IssuerSerial(by.cert))
+	otherSerial := base64.StdEncoding.EncodeToString(cms.IssuerSerial(ec384().cert))
 	v1 := func(number string) func(*Prepared, string) string {
 		return func(_ *Prepared, s string) string {
 			s = strings.ReplaceAll(s, "SigningCertificateV2", "SigningCertificate")

@@ -3,10 +3,8 @@ package xades
 import (
 	"crypto"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/base64"
 	"fmt"
-	"math/big"
 	"strings"
 	"time"
 
@@ -125,7 +123,7 @@ func propertiesXML(id string, h crypto.Hash, o Options, parts []part) string {
 	signature = append(signature,
 		element("SigningTime", o.SigningTime.UTC().Format(time.RFC3339)),
 		`<xades:SigningCertificateV2><xades:Cert><xades:CertDigest>`+digestXML(h, digestOf(h, o.Certificate.Raw))+`</xades:CertDigest>`+
-			element("IssuerSerialV2", encode(issuerSerial(o.Certificate)))+`</xades:Cert></xades:SigningCertificateV2>`,
+			element("IssuerSerialV2", encode(cms.IssuerSerial(o.Certificate)))+`</xades:Cert></xades:SigningCertificateV2>`,
 		policyXML(p.Policy))
 	if place := p.Place; place != nil {
 		signature = append(signature, group("SignatureProductionPlaceV2", element("City", place.City), element("StreetAddress", place.Street),
@@ -170,23 +168,6 @@ func stampXML(name, attributes string, token []byte) string {
 
 func aroundStamp(name, attributes string) (before, after string) {
 	return "<" + name + attributes + ">" + methodOfXML(c14n.Exclusive) + "<xades:EncapsulatedTimeStamp>", "</xades:EncapsulatedTimeStamp></" + name + ">"
-}
-
-// issuerSerial is the IssuerSerial of RFC 5035 §4: GeneralNames with the
-// issuer's directoryName, and the serial number.
-func issuerSerial(c *x509.Certificate) []byte {
-	type serial struct {
-		Names  []asn1.RawValue
-		Number *big.Int
-	}
-	der, err := asn1.Marshal(serial{
-		Names:  []asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: c.RawIssuer}},
-		Number: c.SerialNumber,
-	})
-	if err != nil {
-		return nil // a parsed certificate has a serial number
-	}
-	return der
 }
 
 // objectXML writes the Object with the qualifying properties; unsigned is
