@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/legible"
 )
 
 // The exit codes of `sigillo stamp`: exitGood when everything was written,
@@ -271,7 +272,7 @@ func stampedLine(e env, out string, t *cms.Token) {
 	if t.Certificate != nil {
 		by = t.Certificate.Subject.CommonName
 	}
-	fmt.Fprintf(e.text(), say("%s: marcato il %s da %s\n", "%s: stamped at %s by %s\n"), clean(out), t.Info.GenTime.UTC().Format(time.RFC3339Nano), clean(by))
+	fmt.Fprintf(e.text(), say("%s: marcato il %s da %s\n", "%s: stamped at %s by %s\n"), legible.Line(out), t.Info.GenTime.UTC().Format(time.RFC3339Nano), legible.Line(by))
 	if d := time.Since(t.Info.GenTime).Abs(); d > 10*time.Minute {
 		fmt.Fprintf(e.err, say("sigillo: l'ora della marca è lontana %v da quella di questo computer\n", "sigillo: the time of the time-stamp is %v away from this computer's\n"), d.Round(time.Second))
 	}

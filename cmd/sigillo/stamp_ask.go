@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"sigillo/formats/cms"
+	"sigillo/formats/legible"
 )
 
 // Bounds of one exchange with an authority.
@@ -194,7 +195,7 @@ func refused(r *cms.Refusal) error {
 		why = [2]string{"motivo non indicato", "no reason is given"}
 	}
 	code := fmt.Sprintf(" (%v)", r.FailureInfo)
-	return &stampError{exitFailed, "marca rifiutata: " + why[0] + code, "time-stamp refused: " + why[1] + code, errors.New(clean(r.Text))}
+	return &stampError{exitFailed, "marca rifiutata: " + why[0] + code, "time-stamp refused: " + why[1] + code, errors.New(legible.Line(r.Text))}
 }
 
 func wrong(it, en string, err error) error {

@@ -13,6 +13,7 @@ import (
 	"sigillo/formats/ades"
 	"sigillo/formats/cms"
 	"sigillo/formats/ers"
+	"sigillo/formats/legible"
 	"sigillo/formats/tsd"
 	"sigillo/formats/validate"
 )
@@ -78,9 +79,9 @@ func notRenewed(files []string, documents [][]ers.Document, err error) error {
 	}
 	var given []string
 	for _, d := range documents[m.Record] {
-		given = append(given, clean(d.Name))
+		given = append(given, legible.Line(d.Name))
 	}
-	name, names := clean(files[m.Record]), strings.Join(given, ", ")
+	name, names := legible.Line(files[m.Record]), strings.Join(given, ", ")
 	return &stampError{exitFailed,
 		name + " è anche di altri documenti oltre a quelli dati (" + names + "): rinnovandolo senza, di loro non proverebbe più nulla. Darli tutti con --content, o, se sono stati cancellati o stavano solo accanto nell'albero di un altro programma, usare --only-these. Mancano quelli con impronta",
 		name + " is of other documents than those given (" + names + ") too: renewed without, it would prove nothing of them any longer. Give all with --content or, if they were deleted or only stood beside in the tree of another program, use --only-these. Missing are those with the digest", m}

@@ -9,6 +9,7 @@ import (
 
 	"sigillo/formats/cms"
 	"sigillo/formats/ers"
+	"sigillo/formats/legible"
 	"sigillo/formats/m7m"
 	"sigillo/formats/tsd"
 )
@@ -146,7 +147,7 @@ func showSmall(f *os.File, size int64) (s shown, err error) {
 		return s, err
 	}
 	if resp.Refusal != nil {
-		return shown{Kind: "refusal", Refusal: clean(resp.Refusal.Error())}, nil
+		return shown{Kind: "refusal", Refusal: legible.Line(resp.Refusal.Error())}, nil
 	}
 	s.Kind = "response"
 	return s, s.add(resp.Token)
@@ -175,7 +176,7 @@ func (s *shown) add(token []byte) error {
 		one.Accuracy = t.Info.Accuracy.String()
 	}
 	if t.Certificate != nil {
-		one.TSA = clean(cms.ReadableName(t.Certificate.RawSubject))
+		one.TSA = legible.Line(cms.ReadableName(t.Certificate.RawSubject))
 	}
 	if t.Info.Nonce != nil {
 		one.Nonce = t.Info.Nonce.String()
@@ -189,10 +190,10 @@ func (s shown) text() string {
 	var b bytes.Buffer
 	line := func(it, en string, value any) {
 		if v := fmt.Sprint(value); v != "" && v != "0" && v != "false" && v != "[]" {
-			fmt.Fprintf(&b, "  %s: %s\n", say(it, en), clean(v))
+			fmt.Fprintf(&b, "  %s: %s\n", say(it, en), legible.Line(v))
 		}
 	}
-	fmt.Fprintf(&b, "%s: %s\n", clean(s.File), s.Kind)
+	fmt.Fprintf(&b, "%s: %s\n", legible.Line(s.File), s.Kind)
 	line("documento", "document", s.Document)
 	line("ottetti", "octets", s.Size)
 	line("nome coperto dalla marca", "name under the time-stamp", s.Protected)

@@ -1,12 +1,11 @@
 package validate
 
 import (
-	"fmt"
 	"strings"
 	"time"
-	"unicode"
 
 	"sigillo/formats/ades"
+	"sigillo/formats/legible"
 )
 
 // Indication is the result of a validation (ETSI EN 319 102-1 §5.1.3).
@@ -205,26 +204,10 @@ func (r Report) Exit() int { return r.Indication.rank() }
 
 func stamped(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
-// printable makes text that comes from a file fit for a report: what is not seen, or
-// turns the direction of reading, stands there by its number, so that it cannot forge
-// lines or names nor drive a terminal.
+// printable makes text that comes from a file fit for a report.
 func printable(s string) string {
 	if len(s) > 300 {
 		s = strings.ToValidUTF8(s[:300], "") + "…"
 	}
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if !strings.ContainsFunc(s, unseen) {
-		return s
-	}
-	var b strings.Builder
-	for _, c := range s {
-		if unseen(c) {
-			fmt.Fprintf(&b, "[U+%04X]", c)
-		} else {
-			b.WriteRune(c)
-		}
-	}
-	return b.String()
+	return legible.Line(s)
 }
-
-func unseen(c rune) bool { return !unicode.IsGraphic(c) }

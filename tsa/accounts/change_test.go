@@ -307,7 +307,7 @@ func TestHiddenCharacters(t *testing.T) {
 		return tx.ChangeStampAccount(row, was)
 	}))
 	b.reopen(t)
-	if a := b.account(t, "acme"); a.Name != `Acme\u202e\xff` || a.Note != `x\x1b[2J` {
+	if a := b.account(t, "acme"); a.Name != "Acme[U+202E]\ufffd" || a.Note != "x[U+001B][2J" {
 		t.Fatalf("%q %q", a.Name, a.Note)
 	}
 	terms := b.account(t, "acme").Terms

@@ -1,10 +1,11 @@
 package accounts
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"sigillo/formats/legible"
 )
 
 // Names and notes are typed by people and read by people: on a terminal, on a page,
@@ -41,23 +42,4 @@ func goodReason(s string) error {
 }
 
 // shown is a stored text with everything hidden in it written in numbers.
-func shown(s string) string {
-	if utf8.ValidString(s) && !strings.ContainsFunc(s, hidden) {
-		return s
-	}
-	var b strings.Builder
-	for len(s) > 0 {
-		r, n := utf8.DecodeRuneInString(s)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			b.WriteString(`\x` + strconv.FormatUint(uint64(s[0])|0x100, 16)[1:])
-		case hidden(r):
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		default:
-			b.WriteRune(r)
-		}
-		s = s[n:]
-	}
-	return b.String()
-}
+func shown(s string) string { return legible.Numbered(s, hidden) }
