@@ -38,9 +38,15 @@ const (
 
 // AppendHeader appends a tag and the shortest definite length, n octets (X.690
 // §10.1). In memory n is an int; a file may be longer than one can say.
+// Lengths as time-stamps have them take no loop.
 func AppendHeader[N int | int64](dst []byte, tag byte, n N) []byte {
-	if n < 0x80 {
+	switch {
+	case n < 0x80:
 		return append(dst, tag, byte(n))
+	case n < 1<<8:
+		return append(dst, tag, 0x81, byte(n))
+	case n < 1<<16:
+		return append(dst, tag, 0x82, byte(n>>8), byte(n))
 	}
 	octets := lengthOctets(n)
 	dst = append(dst, tag, 0x80|byte(octets))
