@@ -289,6 +289,7 @@ type nullLedger struct {
 	*null
 }
 
+func (n nullLedger) Ready() error                               { return nil }
 func (n nullLedger) Append(context.Context, ledger.Entry) error { return nil }
 
 // The cost of the front end alone, with a token of 1,500 octets.
