@@ -91,6 +91,8 @@ func unitWord(u vault.Unit, dir string) word {
 	switch {
 	case state == "waiting":
 		return word{slog.LevelWarn, "a time-stamping unit waits for the passphrase", append(args, "command", "sigillo tsa start --dir "+quoted(dir))}
+	case u.Trouble != "":
+		return word{slog.LevelError, "a time-stamping unit cannot stamp; look at the disk", append(args, "trouble", u.Trouble)}
 	case u.State == vault.UnitActive:
 		return word{slog.LevelInfo, "a time-stamping unit is in service", args}
 	case u.State == vault.UnitStopped:

@@ -70,6 +70,7 @@ type UnitStatus struct {
 	State    UnitState `json:"state"`
 	Current  bool      `json:"current"`           // the next stamp of the series is made by it
 	Reason   string    `json:"reason,omitempty"`  // why it was stopped
+	Trouble  string    `json:"trouble,omitempty"` // why it cannot stamp although it is active; it is not current then
 	From     time.Time `json:"from"`              // its time of use, both inclusive
 	To       time.Time `json:"to"`                //
 	Stamps   int64     `json:"stamps"`            // made since the process began
@@ -174,7 +175,9 @@ func (a *Authority) Stop(name, reason string) bool {
 }
 
 // Units gives the state of all units at the time of the clock, the newest of each
-// series first. While the clock has no time, no unit is current.
+// series first. While the clock has no time, no unit is current. A unit whose numbers
+// could not be stored asks for them again, so that who only looks learns when it is
+// over.
 func (a *Authority) Units(ctx context.Context) []UnitStatus {
 	now, err := a.cfg.Clock.Now(ctx)
 	trusted := err == nil
@@ -186,8 +189,11 @@ func (a *Authority) Units(ctx context.Context) []UnitStatus {
 	for _, series := range slices.Sorted(maps.Keys(all)) {
 		current := trusted
 		for _, u := range all[series] {
+			if trusted {
+				u.numbers.retry(now)
+			}
 			s := u.status(now)
-			s.Current = current && s.State == UnitActive
+			s.Current = current && s.State == UnitActive && s.Trouble == ""
 			current = current && s.State != UnitActive
 			out = append(out, s)
 		}

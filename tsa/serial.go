@@ -21,8 +21,10 @@ const (
 	patience = 2 * horizon
 	// reserveLimit bounds one call of the Counter.
 	reserveLimit = 10 * time.Second
-	// reservePause is how long nothing is reserved ahead of need after a failure.
+	// reservePause is how long nothing is reserved ahead of need after a failure,
+	// retryPause before somebody who looks on has it tried again.
 	reservePause = 50 * time.Millisecond
+	retryPause   = time.Second
 )
 
 // numbers gives a unit its times and serial numbers, in one step: a higher number
@@ -198,6 +200,24 @@ func (u *numbers) filled(first, n int64, before time.Time, until int64, err erro
 		u.spans = append(u.spans, span{first, first + n})
 	}
 	u.end = first + n
+}
+
+// trouble says why there are no numbers; "": there are, or nobody has asked yet. u.mu
+// is held.
+func (u *numbers) trouble(now time.Time) string {
+	if u.failure == nil || u.stopped != "" || u.have > 0 && now.UnixNano() <= u.until {
+		return ""
+	}
+	return "its serial numbers cannot be stored"
+}
+
+// retry asks the Counter again for a unit that is in trouble, once a second.
+func (u *numbers) retry(at time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.trouble(at) != "" && time.Since(u.failed) > retryPause {
+		u.fill(at.UTC().Truncate(time.Millisecond))
+	}
 }
 
 // stop ends the giving of numbers; the first reason stays.

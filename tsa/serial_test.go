@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sigillo/formats/cms/cmstest"
@@ -241,6 +242,51 @@ func TestCounterFails(t *testing.T) {
 	if u := a.Units(context.Background())[0]; u.State != tsa.UnitStopped || u.Reason == "" {
 		t.Fatalf("the list says %+v", u)
 	}
+}
+
+// A unit whose numbers cannot be stored says so and is not current, and who only looks
+// on learns when that is over: a service that is not asked because it is not well
+// would never be well again.
+func TestUnitInTrouble(t *testing.T) {
+	t.Parallel()
+	tsu := cmstest.New(t).TSU(t, "p256")
+	synctest.Test(t, func(t *testing.T) {
+		clock := &hand{t: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+		c := &counters{}
+		a := newAuthority(t, clock, c)
+		add(t, a, unitConfig(tsu, "tsu", 1))
+		is := func(current bool, calls int64) {
+			t.Helper()
+			before := c.calls.Load()
+			u := a.Units(context.Background())[0]
+			synctest.Wait()
+			if u.Current != current || (u.Trouble == "") != current || u.State != tsa.UnitActive || c.calls.Load()-before != calls {
+				t.Fatalf("%+v after %d calls, want current %v and %d calls", u, c.calls.Load()-before, current, calls)
+			}
+		}
+		synctest.Wait() // the first numbers
+		is(true, 0)
+		c.fail(errors.New("disk full"))
+		clock.set(clock.t.Add(time.Minute), nil) // past the promise
+		if _, err := a.Stamp(context.Background(), request(t, crypto.SHA256, nil, false)); tsa.KindOf(err) != tsa.Unavailable {
+			t.Fatal(err)
+		}
+		is(false, 0) // it was tried just now
+		time.Sleep(1100 * time.Millisecond)
+		is(false, 1)
+		is(false, 0)
+		c.fail(nil)
+		time.Sleep(1100 * time.Millisecond)
+		clock.set(clock.t, errors.New("not synchronised"))
+		calls := c.calls.Load()
+		a.Units(context.Background())
+		if synctest.Wait(); c.calls.Load() != calls {
+			t.Fatal("a promise was made about a time that nobody vouches for")
+		}
+		clock.set(clock.t, nil)
+		is(false, 1) // it is over while that was asked
+		is(true, 0)
+	})
 }
 
 // A clock that steps back, or cannot vouch for its time, stops the stamps until it

@@ -217,7 +217,7 @@ func (u *unit) status(now time.Time) UnitStatus {
 	s := UnitStatus{
 		Name: u.cfg.Name, Number: u.cfg.Number, Series: u.cfg.Series, State: UnitActive, Reason: n.stopped,
 		From: time.Unix(0, n.from).UTC(), To: time.Unix(0, n.to).UTC(),
-		Stamps: u.stamps.Load(), Failures: u.failures.Load(),
+		Stamps: u.stamps.Load(), Failures: u.failures.Load(), Trouble: n.trouble(now),
 	}
 	if n.last > 0 {
 		s.LastTime = time.Unix(0, n.last).UTC()

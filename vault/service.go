@@ -38,6 +38,7 @@ type service struct {
 
 	reserving sync.Mutex
 	highest   map[string]int64 // guarded by reserving; greatest number this process reserved
+	refused   map[string]int   // guarded by reserving; how often in a row that failed
 
 	moving sync.Mutex // held while a unit changes its state, so that journal, row and authority agree
 	mu     sync.Mutex
@@ -58,7 +59,7 @@ func (v *server) openService(ctx context.Context) error {
 	if v.cfg.TSA == nil {
 		return nil
 	}
-	s := &service{v: v, cfg: *v.cfg.TSA, boot: v.cfg.boot, highest: make(map[string]int64), told: make(map[string]int64)}
+	s := &service{v: v, cfg: *v.cfg.TSA, boot: v.cfg.boot, highest: make(map[string]int64), refused: make(map[string]int), told: make(map[string]int64)}
 	if s.boot == "" {
 		s.boot = bootID()
 	}
@@ -375,7 +376,7 @@ func (s *service) describe(r *root, u *unit, live tsa.UnitStatus) Unit {
 	out := Unit{Name: u.name, Number: u.number, Series: u.Series, State: u.State, Reason: u.Reason, Changed: u.Changed,
 		Serving: serving, Current: live.Current, Type: u.Type, PublicKey: u.PublicKey,
 		Certificate: u.Certificate, Chain: u.Chain, From: u.From, To: u.To, Made: u.Made,
-		Stamps: tally.Stamps + live.Stamps - told, Failures: live.Failures,
+		Stamps: tally.Stamps + live.Stamps - told, Failures: live.Failures, Trouble: live.Trouble,
 		LastTime: live.LastTime, Reserved: tally.Last}
 	if u.State == UnitRetired { // of these there are more each year, and a frame is finite
 		out.Certificate, out.Chain = nil, nil

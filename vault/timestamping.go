@@ -79,10 +79,11 @@ type Unit struct {
 	Number      uint32      `json:"number"`
 	Series      string      `json:"series"`
 	State       UnitState   `json:"state"`
-	Reason      string      `json:"reason,omitempty"` // why it is stopped or retired
-	Changed     time.Time   `json:"changed"`          // when it came into that state
-	Serving     bool        `json:"serving"`          // it is in service now: active, and started since the vault was
-	Current     bool        `json:"current"`          // the next stamp of its series is its
+	Reason      string      `json:"reason,omitempty"`  // why it is stopped or retired
+	Trouble     string      `json:"trouble,omitempty"` // why it cannot stamp although it is in service
+	Changed     time.Time   `json:"changed"`           // when it came into that state
+	Serving     bool        `json:"serving"`           // it is in service now: active, and started since the vault was
+	Current     bool        `json:"current"`           // the next stamp of its series is its
 	Type        hsm.KeyType `json:"type"`
 	PublicKey   []byte      `json:"publicKey,omitempty"`   // SubjectPublicKeyInfo, DER
 	Certificate []byte      `json:"certificate,omitempty"` // DER; not of retired units, nor their chain

@@ -348,8 +348,14 @@ func (s *service) Reserve(ctx context.Context, name string, n int64, until time.
 		return nil
 	})
 	if err != nil {
-		s.v.log.Error("no serial numbers", "unit", name, "err", err)
+		if s.refused[name]++; s.refused[name] == 1 {
+			s.v.log.Error("the serial numbers of a unit cannot be stored: no time-stamps; look at the disk", "unit", name, "err", err)
+		}
 		return 0, time.Time{}, err
+	}
+	if tries := s.refused[name]; tries > 0 {
+		s.v.log.Warn("the serial numbers of a unit are stored again", "unit", name, "failed", tries)
+		delete(s.refused, name)
 	}
 	s.highest[name] = first + n - 1
 	return first, before, nil

@@ -145,6 +145,8 @@ func printTimeStamping(e env, t vault.TimeStamping) error {
 		switch {
 		case u.Current:
 			note = say("marca adesso", "stamps now")
+		case u.Trouble != "":
+			note = say("NON MARCA: i numeri di serie non si possono salvare; guardare il disco", "CANNOT STAMP: "+u.Trouble+"; look at the disk")
 		case u.State == vault.UnitActive && !u.Serving:
 			note = say("attende la passphrase: sigillo tsa start", "waits for the passphrase: sigillo tsa start")
 		}
