@@ -59,7 +59,9 @@ if bench cms formats/cms 'BenchmarkSign' 2s; then
 	line cms.sign.p256.time "$(value BenchmarkSign ns/message)" ns "the bare signature" "$(value BenchmarkSign ns/bare-signature)"
 fi
 if bench tsa tsa 'BenchmarkEncode|BenchmarkStamp$' 1s; then
-	line tsa.encode.time "$(value BenchmarkEncode ns/token)" ns "its two digests" "$(value BenchmarkEncode ns/digests)"
+	# In place is what the vault does; the other has the memory of a token that is given away in it.
+	line tsa.encode.time "$(value BenchmarkEncode ns/token-reused)" ns "its two digests" "$(value BenchmarkEncode ns/digests)"
+	line tsa.encode.given.time "$(value BenchmarkEncode ns/token)" ns "its two digests" "$(value BenchmarkEncode ns/digests)"
 	# A round of the benchmark is 16 tokens that are given away, and 16 that are not.
 	line tsa.encode.allocs "$(value BenchmarkEncode allocs/op | awk '{ print $1 / 16 }')" 1 "the goal" 2
 	for key in p256 rsa2048 rsa3072; do
