@@ -40,11 +40,15 @@ type Ledger struct {
 	trouble trouble
 
 	// While it is opened: up to where somebody knows entries, behind which accepted loss
-	// a segment must have been begun, which ledger the index is of, what is missing
-	// between the segments, and that this is to be accepted.
+	// a segment must have been begun, how far the index says that it goes and of which
+	// ledger, the last entry there is, copies that were saved, what is missing between the
+	// segments, and that this is to be accepted.
 	least     int64
 	begun     int64
+	indexed   int64
 	indexOf   string
+	lastEntry *placed
+	saved     []savedCopy
 	missing   []Gap
 	accepting bool
 

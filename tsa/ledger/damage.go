@@ -12,7 +12,7 @@ import (
 // for the missing part, and above all that the file is kept.
 
 func (l *Ledger) damaged(err error, path string) error {
-	return fail(Damaged, err, "%s is not as it was written. Keep the file as it is, for there may be good entries in it that are nowhere else: set it aside and put the good one in its place from the backup", path)
+	return fail(Damaged, err, "%s is not as it was written. Keep the file as it is, for there may be good entries in it that are nowhere else: set it aside and put the good one in its place from the backup%s", path, l.savedFor(path))
 }
 
 // looked says whether the batch of the last segment that is not whole, after entry seq,

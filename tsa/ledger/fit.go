@@ -103,6 +103,42 @@ func (l *Ledger) endOfSegment(i int) (int64, error) {
 	return h.Seq, err
 }
 
+// indexFollows refuses an index that goes further than the ledger, but is not of what
+// the ledger holds: nothing is missing because of what that one says. Of its rows the
+// one of the ledger's last entry is compared.
+func (l *Ledger) indexFollows() error {
+	if l.lastEntry == nil { // the last segment has none
+		return nil
+	}
+	want := l.lastEntry
+	var list []store.Stamp
+	err := l.o.Index.Read(context.Background(), func(tx *store.Tx) (err error) {
+		list, err = tx.Stamps(store.StampFilter{From: nanos(Query{}.From), After: want.seq - 1, Before: want.seq + 1}, 1)
+		return err
+	})
+	if err != nil {
+		return fail(Failed, err, "read the index")
+	}
+	if len(list) == 1 && want.is(&list[0]) {
+		return nil
+	}
+	return fail(Damaged, nil, "the index in %s says that there are entries up to %d, but what it has of entry %d, the last in %s, is not what is there: it is not the index of these files. If the files were put there from elsewhere, put the right ones back; if they are the right ones, delete the index: it is made anew",
+		l.o.Index.Path(), l.indexed, want.seq, l.dir)
+}
+
+// placed is an entry with where it is.
+type placed struct {
+	stored
+	unit           string
+	segment, place int64
+}
+
+// is says whether a row of the index is of this entry.
+func (p *placed) is(row *store.Stamp) bool {
+	return row.Seq == p.seq && row.Unit == p.unit && row.Serial == p.serial && row.GenTime == p.time && row.Account == string(p.account) &&
+		bytes.Equal(row.Imprint, p.imprint) && row.Segment == p.segment && row.Place == p.place
+}
+
 // rowCheck compares the rows of the index with the entries, in their order.
 type rowCheck struct {
 	l     *Ledger
@@ -142,8 +178,7 @@ func (c *rowCheck) entry(ctx context.Context, s *stored, unit string, segment, p
 	switch {
 	case row.Seq < s.seq:
 		c.wrong = fmt.Errorf("it has an entry %d, which the ledger has not", row.Seq)
-	case row.Unit != unit || row.Serial != s.serial || row.GenTime != s.time || row.Account != string(s.account) ||
-		!bytes.Equal(row.Imprint, s.imprint) || row.Segment != segment || row.Place != place:
+	case !(&placed{*s, unit, segment, place}).is(&row):
 		c.wrong = fmt.Errorf("what it has of entry %d is not what is in the ledger", s.seq)
 	}
 	return nil

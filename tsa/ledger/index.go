@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -80,15 +81,17 @@ func newIndexer(l *Ledger) (*indexer, error) {
 	return x, x.fit(id)
 }
 
-// lastIndexed is the last entry that an index knows, 0 for none, and of which ledger.
+// lastIndexed is the last entry that an index knows, 0 for none, and of which ledger it
+// is, "" for one that nothing was ever put into.
 func lastIndexed(db *store.DB) (last int64, owner string, err error) {
 	err = db.Read(context.Background(), func(tx *store.Tx) error {
-		s, err := tx.LastStampSegment()
+		id, err := tx.Setting(ownerKey)
 		if err != nil {
 			return err
 		}
-		id, err := tx.Setting(ownerKey)
-		last, owner = s.Last, string(id)
+		owner = string(id)
+		s, err := tx.LastStampSegment()
+		last = s.Last
 		return err
 	})
 	if err != nil && store.KindOf(err) != store.NotFound {
@@ -227,12 +230,15 @@ func (x *indexer) run() {
 				x.l.tell("index-failed", "the index of the ledger is not being filled; lookups get slow, nothing is lost", err)
 			}
 			broken = true
-			if !x.sleep(indexRetry) {
+			if !x.sleep(cmp.Or(x.l.o.retry, indexRetry)) {
 				return
 			}
 			continue
 		}
-		broken = false
+		if broken {
+			broken = false
+			x.l.tell("index-filled", "the index of the ledger is being filled again", nil)
+		}
 		if n == 0 {
 			select {
 			case <-x.ctx.Done():

@@ -86,12 +86,13 @@ type Options struct {
 	// at a time and must return soon. May be nil.
 	OnEvent func(Event)
 
-	now func() time.Time // nil: time.Now
+	now   func() time.Time // nil: time.Now
+	retry time.Duration    // of the index; 0: indexRetry
 }
 
 // Event is something an operator should know.
 type Event struct {
-	Kind string // "recovered", "stopped", "full", "failed", "recording" (again), "index-failed", "index-renewed"
+	Kind string // "recovered", "stopped", "full", "failed", "recording" (again), "index-failed", "index-filled" (again), "index-renewed"
 	Text string // in words
 	Err  error
 }

@@ -49,7 +49,12 @@ func (l *Ledger) accepted(from, to int64) bool {
 
 // remaining is what is left of a run of entries without those whose loss was accepted.
 func (l *Ledger) remaining(from, to int64) (left []Gap) {
-	gaps := slices.SortedFunc(slices.Values(l.o.Lost), func(a, b Gap) int { return cmp.Compare(a.From, b.From) })
+	return without(from, to, l.o.Lost)
+}
+
+// without is what is left of a run of entries without some others.
+func without(from, to int64, others []Gap) (left []Gap) {
+	gaps := slices.SortedFunc(slices.Values(others), func(a, b Gap) int { return cmp.Compare(a.From, b.From) })
 	for _, g := range gaps {
 		if g.To < from || g.From > to {
 			continue
@@ -57,7 +62,7 @@ func (l *Ledger) remaining(from, to int64) (left []Gap) {
 		if g.From > from {
 			left = append(left, Gap{From: from, To: g.From - 1})
 		}
-		from = g.To + 1
+		from = max(from, g.To+1)
 	}
 	if from <= to {
 		left = append(left, Gap{From: from, To: to})
@@ -83,20 +88,23 @@ func (l *Ledger) expect() error {
 		l.least, l.begun = max(l.least, g.To-g.Free), max(l.begun, g.To)
 	}
 	if l.o.Index != nil && !l.o.Rebuild {
-		last, owner, err := lastIndexed(l.o.Index)
-		if err != nil {
+		var err error
+		if l.indexed, l.indexOf, err = lastIndexed(l.o.Index); err != nil {
 			return err
 		}
-		l.least, l.indexOf = max(l.least, last), owner
 	}
 	names, err := l.disk.list(l.dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fail(Failed, err, "list %s", l.dir)
 	}
+	l.findSaved(names)
 	for _, name := range names {
 		if _, ok := firstOf(name); ok {
-			return nil
+			return nil // whose it is says the segment
 		}
+	}
+	if err := l.believe(); err != nil && (l.accepting || l.least == 0) {
+		return err
 	}
 	if l.least > 0 && !l.accepting {
 		return l.lost(Gap{From: 1, To: l.least}, "put the whole folder back from the backup")
@@ -104,17 +112,49 @@ func (l *Ledger) expect() error {
 	return nil
 }
 
+// kept is which ledger is kept here, by its segments, by others, or by the index; zeros:
+// nobody knows.
+func (l *Ledger) kept() [16]byte {
+	for _, id := range [][16]byte{l.id, l.o.ID} {
+		if id != [16]byte{} {
+			return id
+		}
+	}
+	b, err := hex.DecodeString(l.indexOf)
+	if err != nil || len(b) != len(l.id) {
+		return [16]byte{}
+	}
+	return [16]byte(b)
+}
+
+// believe takes in up to where the index and the copies that were saved know entries,
+// once it is known which ledger is kept here: those of another say nothing.
+func (l *Ledger) believe() error {
+	if !l.o.ReadOnly { // beside, the copies were not put back, and may be of this moment
+		for _, c := range l.copies() {
+			l.least = max(l.least, c.last)
+		}
+	}
+	if id := l.kept(); l.indexOf != "" && l.indexOf != hex.EncodeToString(id[:]) {
+		return l.foreignIndex()
+	}
+	l.least = max(l.least, l.indexed)
+	return nil
+}
+
 func (l *Ledger) lost(g Gap, remedy string) *Error {
 	return fail(Lost, nil, "%d time-stamps that were recorded are missing in %s, the entries %d to %d; nothing was changed: %s",
-		g.Len(), l.dir, g.From, g.To, remedy)
+		g.Len(), l.dir, g.From, g.To, l.orSaved(g, remedy))
 }
 
 // short says that the ledger ends before an entry that somebody knows.
 func (l *Ledger) short() error {
-	if l.indexOf != "" && l.o.ID == ([16]byte{}) && l.indexOf != hex.EncodeToString(l.id[:]) {
-		return l.foreignIndex()
-	}
 	end := l.durable.head.Seq
+	if l.indexed > end && !l.o.ReadOnly {
+		if err := l.indexFollows(); err != nil {
+			return err
+		}
+	}
 	if l.accepting || l.o.ReadOnly || end >= max(l.least, l.begun) {
 		return nil
 	}
@@ -157,8 +197,8 @@ func (l *Ledger) own(path string, id [16]byte) error {
 	if l.o.ID == ([16]byte{}) || id == l.o.ID {
 		return nil
 	}
-	return fail(Foreign, nil, "%s is a file of another ledger (%x): the one that is kept here is %x. Nothing was changed. Take the file away and put the right one back, from where it was moved to or from the backup",
-		path, id, l.o.ID)
+	return fail(Foreign, nil, "%s is a file of another ledger (%x) than the one of which was noted here that it is kept (%x)%s. Nothing was changed. One of the two was put there from elsewhere: the file, or what knows the number; put the right one back, from where it was moved to or from the backup",
+		path, id, l.o.ID, l.savedFor(path))
 }
 
 // ends is what the first and the last bytes of a segment say.
@@ -334,6 +374,9 @@ func AcceptLoss(dir string, o Options, state []byte, accept func(Loss) error) (L
 	}
 	loss, next, err := l.assess(state)
 	if err != nil {
+		return loss, err
+	}
+	if err := l.savedIsKept(loss.Gaps); err != nil {
 		return loss, err
 	}
 	if err := accept(loss); err != nil {

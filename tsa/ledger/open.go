@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -128,11 +127,8 @@ func (l *Ledger) find() error {
 
 // whose is which ledger a first segment is of: the one that others know, or a new one.
 func (l *Ledger) whose() (id [16]byte, err error) {
-	if l.o.ID != id {
-		return l.o.ID, nil
-	}
-	if b, err := hex.DecodeString(l.indexOf); err == nil && len(b) == len(id) {
-		return [16]byte(b), nil
+	if kept := l.kept(); kept != id {
+		return kept, nil
 	}
 	if _, err := rand.Read(id[:]); err != nil {
 		return id, fail(Failed, err, "no random numbers")
@@ -189,6 +185,9 @@ func (l *Ledger) resume() error {
 	w.segment, w.at, w.next, w.hash, w.latest = h, at, h.first, hash, h.latest
 	l.id = h.ledger
 	if err := l.own(path, l.id); err != nil {
+		return err
+	}
+	if err := l.believe(); err != nil {
 		return err
 	}
 	w.units, w.declared = map[string]*window{}, map[string][]declared{}
@@ -290,6 +289,8 @@ func (l *Ledger) count(b *batch, units map[int64]string) error {
 	w := &l.w
 	seq := b.first
 	place := b.place + batchHead
+	var last stored
+	lastUnit, lastPlace := "", int64(0)
 	for rest := b.frames; len(rest) > 0; {
 		body, after, err := nextFrame(rest)
 		if err != nil {
@@ -313,6 +314,7 @@ func (l *Ledger) count(b *batch, units map[int64]string) error {
 				return errDeclaration
 			}
 			l.countEntry(unit, &e)
+			last, lastUnit, lastPlace = e, unit, place
 			seq++
 		}
 		place += int64(len(rest) - len(after))
@@ -321,6 +323,8 @@ func (l *Ledger) count(b *batch, units map[int64]string) error {
 	if seq != b.first+int64(b.entries) {
 		return errFrame
 	}
+	last.account, last.imprint = slices.Clone(last.account), slices.Clone(last.imprint) // the rest is the batch's
+	l.lastEntry = &placed{last, lastUnit, w.segment.first, lastPlace}
 	return nil
 }
 

@@ -73,7 +73,7 @@ func (l *Ledger) rescue(there bool) string {
 	if !there {
 		return "Stop the service, put the file back from the backup, and start it again: it says what is missing then"
 	}
-	saved := fmt.Sprintf("%s.saved-%d", path, time.Now().UnixNano())
+	saved := fmt.Sprintf("%s%s%d", path, suffixSaved, time.Now().UnixNano())
 	if err := l.keep(saved, 0, l.w.at); err != nil {
 		_ = l.disk.remove(saved) // a part of it would be taken for all
 		return fmt.Sprintf("DO NOT END THE SERVICE BEFORE THE FILE IS SAFE: all of it can be read as %s while this process runs (it could not be copied to %s: %v). Find it or copy it, stop the service, put it back as %s, and start the service again",
