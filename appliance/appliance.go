@@ -123,7 +123,8 @@ func newAppliance(dir string, opt Options) (*Appliance, error) {
 	if err := opt.complete(); err != nil {
 		return nil, err
 	}
-	return &Appliance{Config: cfg, Layout: Layout{dir}, opt: opt, log: opt.Log}, nil
+	a := &Appliance{Config: cfg, Layout: Layout{dir}, opt: opt, log: opt.Log}
+	return a, a.findDatabase()
 }
 
 func (o *Options) complete() (err error) {
@@ -151,10 +152,9 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 	if err := a.startVault(false); err != nil {
 		return err
 	}
-	if a.DB, err = store.Open(ctx, a.Layout.Database(), store.Appliance); err != nil {
+	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	a.journal = audit.New(a.DB, a.opt.Now)
 	a.sessions = auth.NewSessions(sessionStore{a.DB}, a.opt.Now)
 	if a.PKI, err = pki.Open(ctx, a.DB, a.Vault, a.pkiConfig(), a.opt.Now); err != nil {
 		return err

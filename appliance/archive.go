@@ -178,10 +178,9 @@ func AcceptLoss(ctx context.Context, dir string, opt Options, operator, reason s
 	if err := a.startVault(false); err != nil {
 		return loss, err
 	}
-	if a.DB, err = store.Open(ctx, a.Layout.Database(), store.Appliance); err != nil {
+	if err := a.openDatabase(ctx); err != nil {
 		return loss, err
 	}
-	a.journal = audit.New(a.DB, a.opt.Now)
 	if a.index, err = store.Open(ctx, a.Layout.StampIndex(), store.Appliance); err != nil {
 		return loss, err
 	}
