@@ -64,11 +64,15 @@ func (a *Appliance) witnesses(ctx context.Context, t *vault.TimeStamping) (w wit
 		if w.state, err = tx.Setting(stateKey); err != nil && store.KindOf(err) != store.NotFound {
 			return err
 		}
-		if w.id == ([16]byte{}) && len(t.Archive.Ledger) == len(w.id) {
-			copy(w.id[:], t.Archive.Ledger)
-		}
 		if id, ok := ledger.StateOf(w.state); ok {
 			w.id = id
+		}
+		if len(t.Archive.Ledger) == len(w.id) {
+			if shown := [16]byte(t.Archive.Ledger); w.id == [16]byte{} {
+				w.id = shown
+			} else if w.id != shown && t.Fault == "" {
+				return a.twoRecords(w.id, shown)
+			}
 		}
 		entries, err := tx.JournalOfEvent(aboutStamps, lossEvent, store.MaxRows)
 		for _, e := range entries {
@@ -81,6 +85,13 @@ func (a *Appliance) witnesses(ctx context.Context, t *vault.TimeStamping) (w wit
 		return err
 	})
 	return w, err
+}
+
+// twoRecords says that the database and the vault know different records: they are of
+// two appliances, and whichever is here by mistake, nothing that it knows is good.
+func (a *Appliance) twoRecords(noted, shown [16]byte) error {
+	return &ledger.Error{Kind: ledger.Foreign, Msg: fmt.Sprintf("%s knows the record of time-stamps %x, and %s was shown another (%x): one of the two is of another appliance. Nothing was changed. Put the right one back, from where it was moved to or from the backup",
+		a.Layout.Database(), noted, a.Layout.VaultDB(), shown)}
 }
 
 // known are the states that the record must have been at. One of which only the

@@ -31,7 +31,7 @@ var ledgerReasons = map[ledger.Kind]string{
 	ledger.Full:     "il disco è pieno: liberare spazio e riprovare",
 	ledger.Stopped:  "il registro delle marche è fermo",
 	ledger.Damaged:  "il registro delle marche è danneggiato",
-	ledger.Foreign:  "è il registro delle marche di un altro: toglierlo e rimettere quello giusto",
+	ledger.Foreign:  "il registro delle marche e ciò che se ne sa sono di impianti diversi: rimettere al suo posto quello giusto",
 	ledger.Lost:     "mancano marche che furono registrate",
 }
 

@@ -32,7 +32,7 @@ const (
 	Stopped Kind = "Stopped"
 	// Damaged: what is on the disk is not what was written.
 	Damaged Kind = "Damaged"
-	// Foreign: the files are whole, but of another ledger.
+	// Foreign: the files, or the index, are whole, but of another ledger.
 	Foreign Kind = "Foreign"
 	// BadQuery: the query, or the format of the answer, makes no sense.
 	BadQuery Kind = "BadQuery"

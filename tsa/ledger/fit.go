@@ -122,7 +122,7 @@ func (l *Ledger) indexFollows() error {
 	if len(list) == 1 && want.is(&list[0]) {
 		return nil
 	}
-	return fail(Damaged, nil, "the index in %s says that there are entries up to %d, but what it has of entry %d, the last in %s, is not what is there: it is not the index of these files. If the files were put there from elsewhere, put the right ones back; if they are the right ones, delete the index: it is made anew",
+	return fail(Foreign, nil, "the index in %s says that there are entries up to %d, but what it has of entry %d, the last in %s, is not what is there: it is not the index of these files. If the files were put there from elsewhere, put the right ones back; if they are the right ones, delete the index: it is made anew",
 		l.o.Index.Path(), l.indexed, want.seq, l.dir)
 }
 

@@ -101,7 +101,7 @@ func lastIndexed(db *store.DB) (last int64, owner string, err error) {
 }
 
 func (l *Ledger) foreignIndex() error {
-	return fail(Damaged, nil, "the index in %s is not of the ledger in %s. If the files in there were put there from elsewhere, take them away and put the right ones back from the backup; if they are the right ones, delete the index: it is made anew", l.o.Index.Path(), l.dir)
+	return fail(Foreign, nil, "the index in %s is not of the ledger in %s. If the files in there were put there from elsewhere, take them away and put the right ones back from the backup; if they are the right ones, delete the index: it is made anew", l.o.Index.Path(), l.dir)
 }
 
 // forget takes entries whose loss was accepted, and which are not there, out of the index.

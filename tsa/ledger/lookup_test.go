@@ -174,7 +174,7 @@ func TestLookup(t *testing.T) {
 	other := openTest(t, t.TempDir(), Options{})
 	_ = other.Close()
 	_, err = Open(other.dir, o)
-	wantKind(t, err, Damaged)
+	wantKind(t, err, Foreign)
 	last, places := batchesOf(t, dir)
 	if len(places) < 2 {
 		t.Fatal("the last segment is empty")

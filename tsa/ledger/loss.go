@@ -197,7 +197,7 @@ func (l *Ledger) own(path string, id [16]byte) error {
 	if l.o.ID == ([16]byte{}) || id == l.o.ID {
 		return nil
 	}
-	return fail(Foreign, nil, "%s is a file of another ledger (%x) than the one of which was noted here that it is kept (%x)%s. Nothing was changed. One of the two was put there from elsewhere: the file, or what knows the number; put the right one back, from where it was moved to or from the backup",
+	return fail(Foreign, nil, "%s is a file of another ledger (%x) than the one that others know to be kept here (%x)%s. Nothing was changed. Either the file was put there from elsewhere, or what they know is of another appliance: put back whichever is wrong, from where it was moved to or from the backup",
 		path, id, l.o.ID, l.savedFor(path))
 }
 

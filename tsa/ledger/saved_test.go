@@ -172,10 +172,10 @@ func TestIndexOfAnother(t *testing.T) {
 		want    Kind
 		says    string
 	}{
-		"known":                    {want: Damaged, says: "delete the index"},
-		"unknown":                  {unknown: true, want: Damaged, says: "delete the index"},
-		"of other files":           {pretend: true, want: Damaged, says: "entry 5"},
-		"of other files, unknown":  {pretend: true, unknown: true, want: Damaged, says: "entry 5"},
+		"known":                    {want: Foreign, says: "delete the index"},
+		"unknown":                  {unknown: true, want: Foreign, says: "delete the index"},
+		"of other files":           {pretend: true, want: Foreign, says: "entry 5"},
+		"of other files, unknown":  {pretend: true, unknown: true, want: Foreign, says: "entry 5"},
 		"and the ledger is gone":   {gone: true, want: Lost, says: "the entries 1 to 5;"},
 		"all that is left is this": {gone: true, unknown: true, want: Lost, says: "the entries 1 to 13;"},
 	} {
@@ -217,7 +217,7 @@ func TestIndexOfAnother(t *testing.T) {
 				return
 			}
 			_, err = AcceptLoss(dir, o, nil, func(Loss) error { t.Error("accepted"); return nil })
-			if wantKind(t, err, Damaged); !strings.Contains(err.Error(), "delete the index") {
+			if wantKind(t, err, Foreign); !strings.Contains(err.Error(), "delete the index") {
 				t.Errorf("accept: %v", err)
 			}
 			if after := contents(t, dir); !reflect.DeepEqual(after, before) {
