@@ -47,7 +47,7 @@ func runDemo(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "demo")
 	docs := fs.String("documents", "testdata/documents", "folder with the demonstration's documents")
 	keep := fs.Bool("keep", false, "keep the throw-away appliance and the signed files")
-	if code, ok := parse(fs, args); !ok {
+	if code, ok := parseBare(fs, args); !ok {
 		return code
 	}
 	tmp, err := os.MkdirTemp("", "sigillo-demo-")

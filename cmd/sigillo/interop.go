@@ -28,7 +28,7 @@ func runInterop(ctx context.Context, e env, args []string) int {
 	dss := fs.String("dss", "", "command that judges with EU DSS; none: it is missing")
 	pyhanko := fs.String("pyhanko", "", "command that judges with pyHanko; none: it is missing")
 	keep := fs.Bool("keep", false, "keep the throw-away appliance and the signed files")
-	if code, ok := parse(fs, args); !ok {
+	if code, ok := parseBare(fs, args); !ok {
 		return code
 	}
 	tmp, err := os.MkdirTemp("", "sigillo-interop-")

@@ -24,7 +24,7 @@ func runJournal(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "journal verify")
 	dir := dirFlag(fs)
 	asJSON := fs.Bool("json", false, "one JSON object a journal")
-	if code, ok := parse(fs, args[1:]); !ok {
+	if code, ok := parseBare(fs, args[1:]); !ok {
 		return code
 	}
 	a, err := openBeside(ctx, *dir)

@@ -82,11 +82,14 @@ func Main() int {
 }
 
 func dispatch(ctx context.Context, e env, args []string) int {
+	e.err = plain{e.err} // errors quote names of files and answers of others
 	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		if len(args) > 1 {
+			return failed(e, badUsage("le opzioni di un comando le dice `sigillo COMANDO --help`", "the options of a command are told by `sigillo COMMAND --help`"))
+		}
 		usage(e.out)
 		return exitGood
 	}
-	e.err = plain{e.err} // errors quote names of files and answers of others
 	for _, c := range commands {
 		if c.name == args[0] {
 			return c.run(ctx, e, args[1:])
@@ -164,5 +167,5 @@ func optionsFirst(fs *flag.FlagSet, args []string) []string {
 // failed tells the user and gives the exit code.
 func failed(e env, err error) int {
 	fmt.Fprintln(e.err, "sigillo:", reason(err))
-	return exitFailed
+	return exitOf(err)
 }

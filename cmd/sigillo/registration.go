@@ -34,7 +34,7 @@ func runHolder(ctx context.Context, e env, args []string) int {
 	fs.StringVar(&n.Locale, "language", "it", "it or en")
 	fs.IntVar(&n.MaxDigests, "max-documents", 50, "documents one authorisation may sign")
 	key := fs.String("key", string(hsm.P256), "p256, p384, rsa2048, rsa3072 or rsa4096")
-	if code, ok := parse(fs, args[1:]); !ok {
+	if code, ok := parseBare(fs, args[1:]); !ok {
 		return code
 	}
 	n.KeyType = hsm.KeyType(*key)
@@ -109,6 +109,9 @@ func runCertificate(ctx context.Context, e env, args []string) int {
 	if code, ok := parse(fs, args[1:]); !ok {
 		return code
 	}
+	if err := certificateWords(args[0], fs.Args()); err != nil {
+		return failed(e, err)
+	}
 	a, err := openBeside(ctx, *dir)
 	if err != nil {
 		return failed(e, err)
@@ -116,8 +119,6 @@ func runCertificate(ctx context.Context, e env, args []string) int {
 	defer a.Close()
 	if args[0] == "list" {
 		err = listCertificates(ctx, e, a)
-	} else if fs.NArg() != 1 {
-		err = errors.New("give one serial number, in hex")
 	} else {
 		err = changeStatus(ctx, a, args[0], strings.ToLower(fs.Arg(0)), *reason)
 	}
@@ -137,7 +138,26 @@ func changeStatus(ctx context.Context, a *appliance.Appliance, verb, serial stri
 	case "revoke":
 		return a.PKI.Revoke(ctx, serial, reason, actor)
 	}
-	return fmt.Errorf("there is no command %q; use list, suspend, reactivate or revoke", verb)
+	return noVerb(verb)
+}
+
+func noVerb(verb string) error {
+	return badUsage(fmt.Sprintf("non c'è il comando %q; usare list, suspend, reactivate o revoke", verb), fmt.Sprintf("there is no command %q; use list, suspend, reactivate or revoke", verb))
+}
+
+// certificateWords checks what stands behind `sigillo certificate`, before anything is
+// opened.
+func certificateWords(verb string, words []string) error {
+	switch verb {
+	case "list":
+		return tooMany(words, nil)
+	case "suspend", "reactivate", "revoke":
+		if len(words) != 1 {
+			return badUsage("indicare un numero di serie, in esadecimale", "give one serial number, in hex")
+		}
+		return nil
+	}
+	return noVerb(verb)
 }
 
 func listCertificates(ctx context.Context, e env, a *appliance.Appliance) error {

@@ -26,7 +26,7 @@ func runInit(ctx context.Context, e env, args []string) int {
 	token := fs.String("token", "", "label of an existing token; needs --pin-file")
 	pin := fs.String("pin-file", "", "file with the user PIN of an existing token")
 	demo := fs.Bool("demo", false, "also register two invented holders to try things out")
-	if code, ok := parse(fs, args); !ok {
+	if code, ok := parseBare(fs, args); !ok {
 		return code
 	}
 	cfg := appliance.DefaultConfig()
@@ -59,7 +59,7 @@ func runServe(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "serve")
 	dir := dirFlag(fs)
 	demo := fs.Bool("demo", false, "on first use provision a demonstration; then show its sign-ins")
-	if code, ok := parse(fs, args); !ok {
+	if code, ok := parseBare(fs, args); !ok {
 		return code
 	}
 	if _, err := appliance.LoadConfig(*dir); errors.Is(err, appliance.ErrNotProvisioned) && *demo {
@@ -132,7 +132,7 @@ func runVault(ctx context.Context, e env, args []string) int {
 	dir := dirFlag(fs)
 	provision := fs.Bool("provision", false, "allow the making of the house's keys")
 	initToken := fs.Bool("init-token", false, "make the token with the two PINs read from standard input, then end")
-	if code, ok := parse(fs, args); !ok {
+	if code, ok := parseBare(fs, args); !ok {
 		return code
 	}
 	if *initToken {

@@ -54,6 +54,7 @@ func runTSA(ctx context.Context, e env, args []string) int {
 type tsaFlags struct {
 	*flag.FlagSet
 	dir, operator, reason *string
+	check                 func() error // the words behind the command, before anything is opened; nil: there are none
 }
 
 func newTSAFlags(e env, name string) tsaFlags {
@@ -76,6 +77,12 @@ func (f tsaFlags) beside(ctx context.Context, e env, args []string, do func(*app
 	if code, ok := parse(f.FlagSet, args); !ok {
 		return code
 	}
+	if f.check == nil {
+		f.check = func() error { return tooMany(f.Args(), nil) }
+	}
+	if err := f.check(); err != nil {
+		return failed(e, err)
+	}
 	a, err := openBeside(ctx, *f.dir)
 	if err != nil {
 		return failed(e, err)
@@ -93,10 +100,13 @@ func (f tsaFlags) consent(e env) (vault.Consent, error) {
 	return vault.Consent{Operator: *f.operator, Passphrase: p}, err
 }
 
+// anyWords is for commands that look at their words themselves.
+func anyWords() error { return nil }
+
 // unit is the one unit that is named on the command line.
 func (f tsaFlags) unit() (string, error) {
 	if f.NArg() != 1 {
-		return "", tell("indicare un'unità, come tsu-1; `sigillo tsa status` le elenca", "name one unit, such as tsu-1; `sigillo tsa status` lists them")
+		return "", badUsage("indicare un'unità, come tsu-1; `sigillo tsa status` le elenca", "name one unit, such as tsu-1; `sigillo tsa status` lists them")
 	}
 	return f.Arg(0), nil
 }
@@ -176,6 +186,7 @@ func day(t time.Time) string {
 
 func tsaStart(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "start")
+	f.check = anyWords
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		names := f.Args()
 		if len(names) == 0 {
@@ -229,6 +240,7 @@ func waiting(units []vault.Unit) (names []string, err error) {
 
 func tsaStop(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "stop")
+	f.check = func() error { _, err := f.unit(); return err }
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		name, err := f.unit()
 		if err != nil {
@@ -261,6 +273,7 @@ func tsaNewUnit(ctx context.Context, e env, args []string) int {
 
 func tsaRetire(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "retire")
+	f.check = func() error { _, err := f.unit(); return err }
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		name, err := f.unit()
 		if err != nil {

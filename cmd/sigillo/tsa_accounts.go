@@ -59,6 +59,9 @@ func tsaAccount(ctx context.Context, e env, args []string) int {
 			continue
 		}
 		f := newTSAFlags(e, "account "+c.name)
+		if strings.HasPrefix(c.args, "ID") {
+			f.check = anyWords
+		}
 		do := c.setup(f.FlagSet)
 		return f.beside(ctx, e, args[1:], func(a *appliance.Appliance) error {
 			return do(ctx, &accountWork{e: e, a: a, book: a.Customers, actor: *f.operator, args: f.Args()})
@@ -74,7 +77,7 @@ func tsaAccount(ctx context.Context, e env, args []string) int {
 // need checks the number of arguments and says which they are.
 func (w *accountWork) need(what ...string) error {
 	if len(w.args) != len(what) {
-		return tell("indicare "+strings.Join(what, " e "), "give "+strings.Join(what, " and "))
+		return badUsage("indicare "+strings.Join(what, " e "), "give "+strings.Join(what, " and "))
 	}
 	return nil
 }
@@ -390,11 +393,7 @@ func reasoned(do func(*accounts.Book, context.Context, string, string, string) e
 func accountReport(fs *flag.FlagSet) func(context.Context, *accountWork) error {
 	from, to := fs.String("from", "", say("dall'inizio di questo giorno (UTC)", "from the beginning of this day (UTC)")), fs.String("to", "", say("fino alla fine di questo giorno (UTC)", "to the end of this day (UTC)"))
 	return func(ctx context.Context, w *accountWork) error {
-		first, err := beginning(*from)
-		if err != nil {
-			return err
-		}
-		last, err := end(*to)
+		first, last, err := period(*from, *to)
 		if err != nil {
 			return err
 		}

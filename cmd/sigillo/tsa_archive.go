@@ -9,13 +9,16 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"sigillo/appliance"
+	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
+	"sigillo/vault"
 )
 
 // archiveFlags select entries of the archive.
@@ -27,7 +30,7 @@ type archiveFlags struct {
 
 func newArchiveFlags(e env, name string) archiveFlags {
 	f := newTSAFlags(e, name)
-	return archiveFlags{tsaFlags: f,
+	a := archiveFlags{tsaFlags: f,
 		digest:  f.String("digest", "", say("impronta marcata, in esadecimale", "digest that was stamped, in hex")),
 		serial:  f.String("serial", "", say("numero di serie, decimale o 0x…", "serial number, decimal or 0x…")),
 		unit:    f.String("unit", "", say("nome dell'unità", "name of the unit")),
@@ -36,30 +39,71 @@ func newArchiveFlags(e env, name string) archiveFlags {
 		to:      f.String("to", "", say("fino alla fine di questo giorno (UTC), o prima di quest'ora", "to the end of this day (UTC), or before this time")),
 		limit:   f.Int("limit", 0, say("al più tante", "at most so many")),
 	}
+	a.check = func() error {
+		if err := tooMany(f.Args(), archiveOption); err != nil {
+			return err
+		}
+		_, err := a.query()
+		return err
+	}
+	return a
 }
 
+// query is what the flags select. An option without a value, such as that of a script
+// whose variable is not set, is not taken for everything.
 func (f archiveFlags) query() (q ledger.Query, err error) {
 	q = ledger.Query{Unit: *f.unit, Account: *f.account, Limit: *f.limit}
 	f.Visit(func(set *flag.Flag) {
-		if set.Name == "limit" && *f.limit < 1 {
-			err = tell("--limit è un numero positivo", "--limit is a positive number")
+		switch {
+		case set.Value.String() == "":
+			err = badUsage("--"+set.Name+" è vuoto", "--"+set.Name+" is empty")
+		case set.Name == "limit" && *f.limit < 1:
+			err = badUsage("--limit è un numero positivo", "--limit is a positive number")
 		}
 	})
 	if err != nil {
 		return q, err
 	}
 	if q.Digest, err = hex.DecodeString(strings.ReplaceAll(*f.digest, ":", "")); err != nil {
-		return q, tell("--digest va in esadecimale", "--digest must be in hex")
+		return q, badUsage("--digest va in esadecimale", "--digest must be in hex")
 	}
 	if *f.serial != "" {
 		if q.Serial, err = parseSerial(*f.serial); err != nil {
 			return q, err
 		}
 	}
-	if q.From, err = beginning(*f.from); err == nil {
-		q.To, err = end(*f.to)
-	}
+	q.From, q.To, err = period(*f.from, *f.to)
 	return q, err
+}
+
+// known refuses a search for an account or a unit that never was: a slip of the hand
+// would look like a customer without stamps. One that the archive has is known, also
+// when nothing else knows of it any more.
+func (f archiveFlags) known(ctx context.Context, a *appliance.Appliance) error {
+	if id := *f.account; id != "" {
+		_, err := a.Customers.Account(id)
+		if accounts.KindOf(err) == accounts.NotFound {
+			had, lookup := a.Ledger.Lookup(ctx, ledger.Query{Account: id, Limit: 1})
+			if err = lookup; err == nil && len(had) == 0 {
+				err = badUsage(fmt.Sprintf("non c'è un account %q; `sigillo tsa account list` li elenca", id), fmt.Sprintf("there is no account %q; `sigillo tsa account list` lists them", id))
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if *f.unit == "" {
+		return nil
+	}
+	had, err := a.Ledger.Lookup(ctx, ledger.Query{Unit: *f.unit, Limit: 1})
+	if err != nil || len(had) > 0 {
+		return err
+	}
+	t, err := a.Vault.TimeStamping(ctx)
+	if err != nil || t.Fault != "" || slices.ContainsFunc(t.Units, func(u vault.Unit) bool { return u.Name == *f.unit }) {
+		return err
+	}
+	return badUsage(fmt.Sprintf("non c'è un'unità %q; `sigillo tsa status` le elenca", *f.unit), fmt.Sprintf("there is no unit %q; `sigillo tsa status` lists them", *f.unit))
 }
 
 // parseSerial reads a serial number. A leading 0 is no more than that: the number is
@@ -71,7 +115,7 @@ func parseSerial(s string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(digits, base, 64)
 	if err != nil || n < 1 {
-		return 0, tell("--serial è un numero positivo, decimale o 0x…", "--serial is a positive number, decimal or 0x…")
+		return 0, badUsage("--serial è un numero positivo, decimale o 0x…", "--serial is a positive number, decimal or 0x…")
 	}
 	return n, nil
 }
@@ -103,7 +147,7 @@ func parseTime(s string) (t time.Time, day bool, err error) {
 	if t, err = time.Parse(time.RFC3339Nano, s); err == nil {
 		return t, false, nil
 	}
-	return time.Time{}, false, tell(fmt.Sprintf("%q non è né un giorno (2026-11-22) né un'ora (2026-11-22T10:00:00Z)", s),
+	return time.Time{}, false, badUsage(fmt.Sprintf("%q non è né un giorno (2026-11-22) né un'ora (2026-11-22T10:00:00Z)", s),
 		fmt.Sprintf("%q is neither a day (2026-11-22) nor a time (2026-11-22T10:00:00Z)", s))
 }
 
@@ -114,6 +158,9 @@ func tsaFind(ctx context.Context, e env, args []string) int {
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		q, err := f.query()
 		if err != nil {
+			return err
+		}
+		if err := f.known(ctx, a); err != nil {
 			return err
 		}
 		q.Newest = true
@@ -187,6 +234,9 @@ func tsaExport(ctx context.Context, e env, args []string) int {
 		if err != nil {
 			return err
 		}
+		if err := f.known(ctx, a); err != nil {
+			return err
+		}
 		if *out == "-" {
 			_, err := a.Ledger.Export(ctx, e.out, q, ledger.Format(*format))
 			return err
@@ -215,7 +265,7 @@ func exportTo(ctx context.Context, a *appliance.Appliance, path string, q ledger
 
 func tsaVerify(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "verify")
-	if code, ok := parse(f.FlagSet, args); !ok {
+	if code, ok := parseBare(f.FlagSet, args); !ok {
 		return code
 	}
 	a, err := openBeside(ctx, *f.dir)
@@ -272,7 +322,7 @@ func verifyStamps(ctx context.Context, e env, a *appliance.Appliance, asJSON boo
 // tsaAcceptLoss is for when segments are gone and no backup has them.
 func tsaAcceptLoss(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "accept-loss")
-	if code, ok := parse(f.FlagSet, args); !ok {
+	if code, ok := parseBare(f.FlagSet, args); !ok {
 		return code
 	}
 	dir, err := filepath.Abs(*f.dir)
