@@ -30,6 +30,7 @@ const (
 	Aborted          Kind = "aborted"            // the client stopped in the middle
 	Invalid          Kind = "invalid"            // the body does not fit the schema
 	NotPermitted     Kind = "not-permitted"      // known, and may not
+	WrongVersion     Kind = "wrong-version"      // not HTTP/1
 
 	// Of the time-stamping authority.
 	StampCredentials  Kind = "stamp-credentials"   // no account is known by the credentials
@@ -83,6 +84,7 @@ var statusOf = map[Kind]int{
 	Aborted:          http.StatusBadRequest,
 	Invalid:          http.StatusUnprocessableEntity,
 	NotPermitted:     http.StatusForbidden,
+	WrongVersion:     http.StatusHTTPVersionNotSupported,
 
 	StampCredentials:  http.StatusUnauthorized,
 	StampLocked:       http.StatusTooManyRequests,

@@ -16,9 +16,16 @@ const announced = "X-Sigillo-Announced"
 // (RFC 9110 §10.1.1). One that announces more than its address takes is not told to
 // go on: the request loses its body here, and whoever wants to read that refuses it
 // with 413 at once. fasthttp itself knows two answers only, to ask for the body
-// before any handler runs, or 417.
+// before any handler runs, or 417. HTTP/1.0 knows no such answer: there the header is
+// passed over.
 func (s *Server) expect(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if judge(h) && string(h.Peek("Expect")) == "100-continue" && int64(h.ContentLength()) > s.bodyLimitAt(h.RequestURI()) {
+	if !judge(h) || string(h.Peek("Expect")) != "100-continue" {
+		return fasthttp.RequestConfig{}
+	}
+	switch {
+	case !h.IsHTTP11():
+		h.Del("Expect")
+	case int64(h.ContentLength()) > s.bodyLimitAt(h.RequestURI()):
 		h.Set(announced, strconv.Itoa(h.ContentLength()))
 		h.Del("Expect")
 		h.SetContentLength(0)

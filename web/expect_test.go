@@ -69,3 +69,25 @@ func TestExpect(t *testing.T) {
 		t.Errorf("%q", body)
 	}
 }
+
+// HTTP/1.0 has no interim answers: who asks for one there gets his stamp, and one
+// answer (RFC 9110 §10.1.1).
+func TestExpectOfHTTP10(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.anonymous = true
+	w := build(t, withDesk(d, StampPageOff))
+	query := string(stampQuery(t, 4))
+	for name, c := range map[string]struct {
+		version string
+		answers []int
+	}{"1.0": {"HTTP/1.0", []int{200}}, "1.1": {"HTTP/1.1", []int{100, 200}}, "1.2": {"HTTP/1.2", []int{100, 200}}} {
+		x := w.wire()
+		x.send("POST /tsa " + c.version + "\r\nHost: x\r\nContent-Type: " + mediaStampQuery + "\r\nExpect: 100-continue\r\nContent-Length: " + itoa(len(query)) + "\r\n\r\n" + query)
+		for _, want := range c.answers {
+			if res, _ := x.receive(); res.StatusCode != want {
+				t.Errorf("%s: %d, want %d", name, res.StatusCode, want)
+			}
+		}
+	}
+}

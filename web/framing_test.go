@@ -125,6 +125,42 @@ func TestPlainHeads(t *testing.T) {
 	}
 }
 
+// What is not HTTP/1 is refused as that, and ends the connection; a later HTTP/1 is
+// read as 1.1, with all that is asked of it (RFC 9110 §2.5).
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.anonymous = true
+	w := build(t, withDesk(d, StampPageOff))
+	const next = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+	query := string(stampQuery(t, 5))
+	for version, status := range map[string]int{"HTTP/1.1": 200, "HTTP/1.0": 200, "HTTP/1.2": 200, "HTTP/1.9": 200,
+		"HTTP/2.0": 505, "HTTP/0.9": 505, "HTTP/3.1": 505, "HTTP/2": 400, "HTTP/11": 400, "http/1.1": 400} {
+		stamped := len(d.entries)
+		x := w.wire()
+		x.send("POST /tsa " + version + "\r\nHost: x\r\nContent-Type: " + mediaStampQuery + "\r\nContent-Length: " + itoa(len(query)) + "\r\n\r\n" + query)
+		res, body := x.receive()
+		if res.StatusCode != status || (len(d.entries) > stamped) != (status == 200) {
+			t.Errorf("%s: %d, %d stamped: %s", version, res.StatusCode, len(d.entries)-stamped, body)
+		}
+		if status != 200 && (!res.Close || !x.ended()) {
+			t.Errorf("%s: the connection goes on", version)
+		}
+	}
+	for head, status := range map[string]int{
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n":                                                    505, // RFC 9113 §3.4
+		"GET /stamp HTTP/2.0\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n": 505,
+		"GET /healthz HTTP/1.2\r\n\r\n":                                                       400, // no Host
+		"POST /tsa HTTP/1.2\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n":           400,
+	} {
+		x := w.wire()
+		x.send(head + next)
+		if res, body := x.receive(); res.StatusCode != status || !res.Close || !x.ended() {
+			t.Errorf("%q: %d, %s", head, res.StatusCode, body)
+		}
+	}
+}
+
 // The look costs no memory.
 func TestLookIsCheap(t *testing.T) {
 	lines := []byte("Host: x\r\nContent-Type: " + mediaStampQuery + "\r\nContent-Length: 59\r\nAuthorization: Basic YWNtZTpzZWNyZXQ=\r\nUser-Agent: curl/8\r\n\r\n")

@@ -110,6 +110,7 @@ func TestWordsForEveryValue(t *testing.T) {
 		"state":      {"prepared", "authorised", "signed", "delivered", "failed"},
 		"indication": {"TOTAL_PASSED", "INDETERMINATE", "TOTAL_FAILED"},
 		"order":      {"pades", "cades", "xades", "pades_help", "cades_help", "xades_help"},
+		"unit":       {"waiting", "active", "expired", "stopped", "retired"},
 		"month":      {"1", "12"},
 	} {
 		for _, v := range values {

@@ -113,7 +113,7 @@ var badgeOf = map[string]string{
 	"valid": "good", "suspended": "warn", "revoked": "bad", "expired": "bad", "none": "neutral",
 	"prepared": "warn", "authorised": "neutral", "signed": "neutral", "delivered": "good", "failed": "bad",
 	"ok": "good", "warn": "warn", "waiting": "warn", "stopped": "bad", // the clock, and units
-	"active":       "good",
+	"active": "good", "retired": "neutral",
 	"TOTAL_PASSED": "good", "INDETERMINATE": "warn", "TOTAL_FAILED": "bad",
 }
 

@@ -218,20 +218,18 @@ func (s *Server) stampCaller(ctx *fasthttp.RequestCtx, c *stampCall) (accounts.C
 	var caller accounts.Caller
 	caller.Addr, caller.Certificate = s.client(ctx)
 	sent := ctx.Request.Header.PeekAll("Authorization")
-	if len(sent) > 1 {
-		return caller, false
+	switch len(sent) {
+	case 0:
+		return caller, true
+	case 1:
+		return caller, c.credentials(&caller, sent[0])
 	}
-	var header []byte
-	if len(sent) == 1 {
-		header = sent[0]
-	}
-	return caller, c.credentials(&caller, header)
+	return caller, false
 }
 
+// credentials reads the header Authorization. An empty one is wrong, as anything that
+// is sent and says nothing: it is not taken for none.
 func (c *stampCall) credentials(caller *accounts.Caller, header []byte) bool {
-	if len(header) == 0 {
-		return true
-	}
 	scheme, value, _ := bytes.Cut(header, []byte(" "))
 	value = bytes.TrimSpace(value)
 	switch {

@@ -19,8 +19,10 @@ import (
 	"time"
 
 	"sigillo/formats/cms"
+	"sigillo/tsa"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/clock"
+	"sigillo/tsa/front"
 )
 
 func decode[T any](t *testing.T, r reply) T {
@@ -306,6 +308,25 @@ func TestStampOperations(t *testing.T) {
 		}
 		if op := doc.Paths[path]["get"]; op.ID != id || len(op.Security) != 2 || op.Security[0][stampBasic] == nil || strings.Contains(without, id) {
 			t.Errorf("%s: %+v", path, op)
+		}
+	}
+}
+
+// A unit that somebody retired has no period that is over.
+func TestUnitState(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		state tsa.UnitState
+		to    time.Time
+		want  string
+	}{
+		{tsa.UnitActive, now.Add(time.Hour), "active"}, {tsa.UnitExpired, now.Add(-time.Hour), "expired"},
+		{tsa.UnitExpired, now.Add(time.Hour), "retired"}, {tsa.UnitStopped, now.Add(time.Hour), "stopped"},
+	} {
+		p := front.Publication{Units: []front.Unit{{UnitStatus: tsa.UnitStatus{Name: "tsu-1", State: c.state, To: c.to}}}}
+		if got := newStampAbout(p, now).Units[0].State; got != c.want {
+			t.Errorf("%s until %v: shown as %s", c.state, c.to, got)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"sigillo/formats/cms"
+	"sigillo/tsa"
 	"sigillo/tsa/front"
 )
 
@@ -55,7 +56,7 @@ func (s *Server) hasPolicy(c *fiber.Ctx, name string) bool {
 // program. RFC 3161 §3.4 itself knows only POST.
 func (s *Server) stampAbout(c *fiber.Ctx) error {
 	s.speakAsChosen(c)
-	data := newStampAbout(s.cfg.Stamps.Publication(c.UserContext()))
+	data := newStampAbout(s.cfg.Stamps.Publication(c.UserContext()), s.cfg.Now())
 	data.Base = s.address(c)
 	data.Page = s.cfg.StampPage != StampPageOff
 	return s.render(c, s.newView(c, "tsa", current(c).locale.T("tsa.title"), data))
@@ -90,14 +91,14 @@ type aboutUnit struct {
 	From, To                                   time.Time
 }
 
-func newStampAbout(p front.Publication) stampAbout {
+func newStampAbout(p front.Publication, now time.Time) stampAbout {
 	out := stampAbout{State: clockState(p)}
 	for i, policy := range p.Policies {
 		out.Policies = append(out.Policies, aboutPolicy{Name: policy.Name, OID: policy.OID.String(), Hashes: hashNames(policy.Hashes),
 			Accuracy: shortTime(policy.Accuracy), Default: i == 0, Qualified: policy.Qualified, Path: stampPath + "/" + url.PathEscape(policy.Name)})
 	}
 	for _, unit := range p.Units {
-		u := aboutUnit{Name: unit.Name, Series: unit.Series, State: string(unit.State), Current: unit.Current, From: unit.From, To: unit.To}
+		u := aboutUnit{Name: unit.Name, Series: unit.Series, State: unitState(unit.UnitStatus, now), Current: unit.Current, From: unit.From, To: unit.To}
 		if cert, err := x509.ParseCertificate(unit.Certificate); err == nil {
 			sum := sha256.Sum256(cert.Raw)
 			u.Subject, u.SHA256 = cms.ReadableName(cert.RawSubject), hex.EncodeToString(sum[:])
@@ -106,6 +107,15 @@ func newStampAbout(p front.Publication) stampAbout {
 		out.Units = append(out.Units, u)
 	}
 	return out
+}
+
+// unitState is what is shown of a unit. One that is out of use before its period has
+// ended was retired by somebody.
+func unitState(u tsa.UnitStatus, now time.Time) string {
+	if u.State == tsa.UnitExpired && now.Before(u.To) {
+		return "retired"
+	}
+	return string(u.State)
 }
 
 // clockState is what is shown of the clock. One that nobody vouches for has no

@@ -122,7 +122,8 @@ func TestStampAddresses(t *testing.T) {
 func TestStampCallers(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	b := build(t, withDesk(d, StampPageOff)).browser()
+	w := build(t, withDesk(d, StampPageOff))
+	b := w.browser()
 	query := stampQuery(t, 2)
 	for name, c := range map[string]struct {
 		header []string
@@ -151,6 +152,16 @@ func TestStampCallers(t *testing.T) {
 		ways := strings.Join(r.Header.Values("WWW-Authenticate"), "; ")
 		if asked := strings.Contains(ways, "Basic realm=") && strings.Contains(ways, "Bearer realm="); asked != (c.status == 401) {
 			t.Errorf("%s: asked for %q", name, ways)
+		}
+	}
+	// Where anybody may stamp too: what is sent is looked at, also when it is empty.
+	d.anonymous = true
+	for header, status := range map[string]int{"": 200, "Authorization:\r\n": 401, "Authorization: \t\r\n": 401, "Authorization: Basic\r\n": 401,
+		"authorization:\r\n": 401, "Authorization:\r\nAuthorization: Bearer " + deskBearer + "\r\n": 401} {
+		x := w.wire()
+		x.send("POST /tsa HTTP/1.1\r\nHost: x\r\nContent-Type: " + mediaStampQuery + "\r\n" + header + "Content-Length: " + itoa(len(query)) + "\r\n\r\n" + string(query))
+		if res, body := x.receive(); res.StatusCode != status {
+			t.Errorf("%q: %d %q", header, res.StatusCode, body)
 		}
 	}
 	b.stamp("/tsa", query, basic("a", "b:c")...)
