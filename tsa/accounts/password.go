@@ -50,7 +50,7 @@ func (p *password) check() error {
 func (p *password) matches(pw []byte) bool { return subtle.ConstantTimeCompare(p.tag(pw), p.Tag) == 1 }
 
 // Bounds of what guessing can cost. Stretching one password takes tens of
-// milliseconds of one core: one at a time, a few in the queue, and of those from
+// milliseconds of one core: one at a time (the lock-out counts on it), a few in the queue, and of those from
 // addresses that were never right only so many per second.
 const (
 	knownFor     = time.Hour        // a right password is not stretched again
@@ -223,7 +223,10 @@ func (v *verifier) makeRoom(now time.Time) {
 // password returns the credential whose user name and password these are. From an
 // address that is locked out a pair is right only if it was right from there before:
 // else whoever guesses would be told at once, from memory, when he has hit upon that of
-// a customer who is at work.
+// a customer who is at work. That is looked at again once it is a password's turn:
+// passwords are looked at one after another, so that of any number that come at once
+// from an address no more are looked at than of those that come in a row, and none is
+// refused for others that are still to be looked at.
 func (v *verifier) password(ctx context.Context, b *Book, d *directory, user string, pw []byte, addr netip.Addr) (*credential, error) {
 	if len(pw) > auth.MaxPassword {
 		return nil, errUnknown
@@ -233,16 +236,7 @@ func (v *verifier) password(ctx context.Context, b *Book, d *directory, user str
 	name := v.name(user, pw)
 	p := network(addr)
 	if known, ok := v.recall(name, c, now); ok {
-		if !known.right {
-			return nil, errUnknown
-		}
-		if !slices.Contains(known.from, p) {
-			if err := v.guard.locked(p, now); err != nil {
-				return nil, err
-			}
-			v.alsoFrom(name, p)
-		}
-		return c, nil
+		return v.remembered(name, known, c, p, now)
 	}
 	if err := v.guard.ask(addr, now); err != nil {
 		return nil, err
@@ -261,19 +255,37 @@ func (v *verifier) password(ctx context.Context, b *Book, d *directory, user str
 	case <-ctx.Done():
 		return nil, errCrowd
 	}
-	known, ok := v.recall(name, c, now) // another request of the same client was first
-	right := known.right
-	if !ok {
-		if c != nil {
-			right = c.secret.matches(pw)
-		} else {
-			_ = v.dummy.matches(pw) // who there is must not show in the time
-		}
-		v.remember(name, c, right, p, now)
-		v.guard.learn(addr, right, now)
+	now = b.cfg.Now()
+	if known, ok := v.recall(name, c, now); ok { // another request of the same client was first
+		return v.remembered(name, known, c, p, now)
 	}
+	if err := v.guard.locked(p, now); err != nil {
+		return nil, err
+	}
+	right := false
+	if c != nil {
+		right = c.secret.matches(pw)
+	} else {
+		_ = v.dummy.matches(pw) // who there is must not show in the time
+	}
+	v.remember(name, c, right, p, now)
+	v.guard.learn(addr, right, now)
 	if !right {
 		return nil, errUnknown
+	}
+	return c, nil
+}
+
+// remembered answers for a pair that is known.
+func (v *verifier) remembered(name [32]byte, known verdict, c *credential, p netip.Prefix, now time.Time) (*credential, error) {
+	if !known.right {
+		return nil, errUnknown
+	}
+	if !slices.Contains(known.from, p) {
+		if err := v.guard.locked(p, now); err != nil {
+			return nil, err
+		}
+		v.alsoFrom(name, p)
 	}
 	return c, nil
 }

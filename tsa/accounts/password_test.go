@@ -89,6 +89,74 @@ func TestGuessing(t *testing.T) {
 	must(t, guess(secret+"!", "acme-2", addr("192.0.2.1")))
 }
 
+// Passwords that come at once are counted as if they came in a row: five wrong ones
+// are looked at, and a right one that waits with them is refused only when its turn
+// comes behind those.
+func TestGuessingAtOnce(t *testing.T) {
+	t.Parallel()
+	b, ctx := open(t), t.Context()
+	must(t, b.Create(ctx, "op", "acme", Terms{Unlimited: true}))
+	_, _, err := b.SetPassword(ctx, "op", "acme", "acme", []byte(secret), time.Time{})
+	must(t, err)
+	v := b.verify
+	// begin has a number of passwords wait for their turn while do happens, and gives
+	// the kinds of the answers; "" is let in.
+	begin := func(from netip.Addr, pws []string, do func()) map[Kind]int {
+		v.slot <- struct{}{}
+		answers := make(chan Kind)
+		for _, pw := range pws {
+			go func() {
+				_, err := b.Identify(ctx, Caller{Username: "acme", Password: []byte(pw), Addr: from})
+				if err == nil {
+					answers <- ""
+					return
+				}
+				answers <- KindOf(err)
+			}()
+		}
+		for len(v.queue) < len(pws) {
+			time.Sleep(time.Millisecond)
+		}
+		do()
+		<-v.slot
+		kinds := map[Kind]int{}
+		for range pws {
+			kinds[<-answers]++
+		}
+		return kinds
+	}
+	var wrong []string
+	for i := range 16 {
+		wrong = append(wrong, fmt.Sprint("wrong", i))
+	}
+	from := addr("192.0.2.1")
+	if got := begin(from, wrong, func() {}); got[Unknown] != auth.FreeFailures+1 || got[LockedOut] != len(wrong)-auth.FreeFailures-1 {
+		t.Errorf("of %d at once: %v", len(wrong), got)
+	}
+	b.clock.forward(auth.Delay(5)) // then it is one at a time
+	if got := begin(from, []string{"a", "b", "c"}, func() {}); got[Unknown] != 1 || got[LockedOut] != 2 {
+		t.Errorf("after the lock: %v", got)
+	}
+	b.clock.forward(time.Hour)
+	from = addr("192.0.2.2")
+	if got := begin(from, append(wrong[:auth.FreeFailures:auth.FreeFailures], secret), func() {}); got[Unknown] != auth.FreeFailures || got[""] != 1 {
+		t.Errorf("the right one among %d: %v", auth.FreeFailures, got)
+	}
+	// Locked out while it waits, and meanwhile known to be right from elsewhere: nothing
+	// of that is told.
+	b.clock.forward(2 * knownFor)
+	from = addr("192.0.2.3")
+	got := begin(from, []string{secret}, func() {
+		for range auth.FreeFailures + 1 {
+			v.guard.learn(from, false, b.clock.now())
+		}
+		v.remember(v.name("acme", []byte(secret)), b.current.Load().users["acme"], true, network(addr("192.0.2.9")), b.clock.now())
+	})
+	if got[LockedOut] != 1 {
+		t.Errorf("locked out meanwhile: %v", got)
+	}
+}
+
 func TestInWords(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{time.Millisecond: "1 second", 30 * time.Second: "30 seconds", 119 * time.Second: "119 seconds",
