@@ -114,7 +114,10 @@ func TestGuessingAtOnce(t *testing.T) {
 				answers <- KindOf(err)
 			}()
 		}
-		for len(v.queue) < len(pws) {
+		for wait := 0; len(v.queue) < len(pws); wait++ {
+			if wait == 10_000 {
+				t.Fatalf("%d of %d wait for their turn", len(v.queue), len(pws))
+			}
 			time.Sleep(time.Millisecond)
 		}
 		do()
