@@ -70,8 +70,11 @@ func stampAuthority(t *testing.T) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, _ bool, _ []string) {
 		p := cmstest.New(t)
 		tsu := p.TSU(t, "p256")
+		demoPolicy, err := parseOID(unverifiedPolicy)
+		ts.Check(err)
 		a, err := tsa.NewAuthority(tsa.Config{Clock: machineClock{}, Counter: &memoryCounter{},
-			Policies: []tsa.Policy{{Name: "test", OID: testPolicy, Accuracy: time.Second, Series: "a"}}})
+			Policies: []tsa.Policy{{Name: "test", OID: testPolicy, Accuracy: time.Second, Series: "a"},
+				{Name: "demo", OID: demoPolicy, Accuracy: time.Second, Series: "a"}}})
 		ts.Check(err)
 		ts.Check(a.Add(tsa.UnitConfig{Name: "tsu-1", Number: 1, Series: "a", Signer: tsu.Key, Certificate: tsu.Certificate, Chain: tsu.Chain}))
 		handler := handleStamps(a)

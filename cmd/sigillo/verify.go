@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sigillo/appliance"
 	"sigillo/formats/validate"
 	"sigillo/formats/validate/etsireport"
 	"sigillo/formats/validate/policy"
@@ -40,10 +41,15 @@ func (l *list) Set(v string) error {
 	return nil
 }
 
+// unverifiedPolicy is the policy that an appliance states whose clock nobody vouches
+// for, unless it was configured otherwise.
+var unverifiedPolicy = appliance.DefaultConfig().TSA.UnverifiedPolicy
+
 // world are the options about whom to trust and what to know, which verifying
 // and extending share.
 type world struct {
 	trust, certs, crls, ocsp, detached list
+	unverified                         list // policies, beside that of this product
 	policy, password                   string
 	offline                            bool
 }
@@ -55,6 +61,7 @@ func (o *world) register(fs *flag.FlagSet) {
 	fs.Var(&o.detached, "detached", "the document that a detached signature, a time-stamp or an evidence record is of; may be repeated")
 	fs.Var(&o.detached, "content", "the same as --detached")
 	fs.Var(&o.certs, "certs", "PEM file with certificates that are not in the file, such as that of a time-stamping unit; may be repeated")
+	fs.Var(&o.unverified, "unverified-policy", "object identifier of a time-stamp policy under which nobody vouches for the time; a remark says so, as of "+unverifiedPolicy+"; may be repeated")
 	fs.StringVar(&o.policy, "policy", "", "file with the rules about algorithms (default: after ETSI TS 119 312)")
 	fs.StringVar(&o.password, "password-file", "", "file with the password of an encrypted PDF")
 	fs.BoolVar(&o.offline, "offline", false, "fetch no issuers, revocation lists and OCSP answers")
@@ -92,6 +99,13 @@ func (o *world) validator() (*validate.Validator, error) {
 		if opt.Policy, err = policy.Parse(data); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.policy, err)
 		}
+	}
+	for _, text := range append(list{unverifiedPolicy}, o.unverified...) {
+		oid, err := parseOID(text)
+		if err != nil || oid == nil {
+			return nil, badUsage(fmt.Sprintf("--unverified-policy: %q non è un OID", text), fmt.Sprintf("--unverified-policy: %q is no object identifier", text))
+		}
+		opt.Unvouched = append(opt.Unvouched, oid)
 	}
 	if !o.offline {
 		opt.Fetch = fetch.New(fetchTimeout, time.Now)

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"sigillo/formats/ades"
 	"sigillo/formats/certpath"
@@ -65,12 +66,23 @@ func (v *validation) signatureReport(s *subject, o *objects) SignatureReport {
 			r.BestSignatureTime = s.token.Info.GenTime
 		}
 	}
+	unvouched := v.unvouchedFor(s.token)
 	for _, st := range s.stamps {
 		if t := v.tokens[v.sums.of(st.DER)]; t != nil {
-			r.Timestamps = append(r.Timestamps, v.timestampReport(t, st, o))
+			one := v.timestampReport(t, st, o)
+			unvouched = unvouched || one.Unvouched
+			r.Timestamps = append(r.Timestamps, one)
 		}
 	}
+	if unvouched {
+		r.Reasons = append(r.Reasons, because("unvouched"))
+	}
 	return r
+}
+
+// unvouchedFor says whether a token states a policy of Options.Unvouched.
+func (v *validation) unvouchedFor(t *cms.Token) bool {
+	return t != nil && slices.ContainsFunc(v.unvouched, t.Info.Policy.Equal)
 }
 
 // settle takes the worst indication, and the first sub-indication of it.
@@ -94,7 +106,7 @@ func (r *SignatureReport) Decisive() Reason { return r.decisive }
 func (v *validation) timestampReport(t *stamp, st ades.Stamp, o *objects) TimestampReport {
 	var s SignatureReport
 	s.settle(t.result, v)
-	r := TimestampReport{ID: o.id(TimestampObject, st.DER, t.object()), Kind: st.Kind, Time: t.at, Indication: s.Indication, SubIndication: s.SubIndication, Proven: t.existed}
+	r := TimestampReport{ID: o.id(TimestampObject, st.DER, t.object()), Kind: st.Kind, Time: t.at, Indication: s.Indication, SubIndication: s.SubIndication, Proven: t.existed, Unvouched: v.unvouchedFor(t.token)}
 	if t.certificate != nil {
 		r.TSA = name(t.certificate)
 	}

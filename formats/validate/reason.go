@@ -70,6 +70,7 @@ var sentences = map[string][2]string{
 	"record-group":              {"l'evidence record è di un gruppo di %d documenti, ne sono stati dati %d", "the evidence record is of a group of %d documents, %d were given"},
 	"record-other":              {"l'evidence record non è del documento %s", "the evidence record is not of the document %s"},
 	"stamp-other":               {"è di un altro documento", "it is of other data"},
+	"unvouched":                 {"la politica di una marca temporale dice che l'ora non è verificata: è a dimostrazione, nessuno garantisce l'ora", "the policy of a time-stamp says that its time is unverified: it is for demonstration, nobody vouches for the time"},
 	"stamp-malformed":           {"è malformata o non è fatta da un certificato per marche temporali (%s)", "it is malformed or not made by a time-stamping certificate (%s)"},
 	"stamp-signature":           {"la sua firma è sbagliata", "its signature is wrong"},
 	"stamp-changed":             {"è stata modificata", "it was changed"},

@@ -109,7 +109,8 @@ type TimestampReport struct {
 	Indication    Indication          `json:"indication"`
 	SubIndication SubIndication       `json:"subIndication,omitempty"`
 	TSA           string              `json:"tsa,omitempty"`
-	Proven        time.Time           `json:"proven,omitzero"` // since when the time-stamp itself is proven to exist
+	Proven        time.Time           `json:"proven,omitzero"`     // since when the time-stamp itself is proven to exist
+	Unvouched     bool                `json:"unvouched,omitempty"` // see Options
 	Chain         []CertificateReport `json:"chain,omitempty"`
 	Evidence      []EvidenceReport    `json:"evidence,omitempty"`
 }

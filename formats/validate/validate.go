@@ -3,6 +3,7 @@ package validate
 import (
 	"context"
 	"crypto/x509"
+	"encoding/asn1"
 	"fmt"
 	"io"
 	"net/url"
@@ -28,6 +29,9 @@ type Options struct {
 	Constraints certpath.Constraints
 	// Fetch gets what is missing; nil: nothing is got.
 	Fetch Fetcher
+	// Unvouched are the policies of time-stamps whose time nobody vouches for, such as
+	// those of demonstrations. A remark says so; the indication is not touched.
+	Unvouched []asn1.ObjectIdentifier
 
 	// Time of validation; required.
 	Time time.Time
@@ -70,6 +74,7 @@ type Fetcher interface {
 type Validator struct {
 	policy      *policy.Policy
 	constraints certpath.Constraints
+	unvouched   []asn1.ObjectIdentifier
 	fetch       Fetcher
 	search      *certpath.Search
 	sources     *certpath.Sources
@@ -79,7 +84,7 @@ type Validator struct {
 // New makes a Validator. Of the options it takes those about the world, and
 // leaves time and contents to each call. The error has the kind BadOptions.
 func New(o Options) (*Validator, error) {
-	v := &Validator{policy: o.Policy, constraints: o.Constraints, fetch: o.Fetch, cache: certpath.NewCache(0)}
+	v := &Validator{policy: o.Policy, constraints: o.Constraints, unvouched: o.Unvouched, fetch: o.Fetch, cache: certpath.NewCache(0)}
 	if v.policy == nil {
 		v.policy = policy.Default()
 	}
