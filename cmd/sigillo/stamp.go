@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -94,7 +95,8 @@ type stampOptions struct {
 	renew, rehash, only           bool
 	mediaType, uri                string
 	protect                       bool
-	world                         // whom to trust, for renewals
+	world                                   // whom to trust, for renewals
+	stdout                        io.Writer // for --out -
 	algorithm                     crypto.Hash
 	oid                           asn1.ObjectIdentifier
 }
@@ -103,7 +105,7 @@ func (o *stampOptions) register(fs *flag.FlagSet) {
 	text := func(p *string, name, value, it, en string) { fs.StringVar(p, name, value, say(it, en)) }
 	yes := func(p *bool, name string, value bool, it, en string) { fs.BoolVar(p, name, value, say(it, en)) }
 	text(&o.url, "url", "http://127.0.0.1:8080/tsa", "indirizzo dell'autorità di marcatura", "address of the time-stamping authority")
-	text(&o.out, "out", "", "file da scrivere, per un solo FILE (altrimenti FILE.tsr, .tst, .tsd, .ers o .tsq)", "file to write, for one FILE (default FILE.tsr, .tst, .tsd, .ers or .tsq)")
+	text(&o.out, "out", "", "file da scrivere, per un solo FILE (altrimenti FILE.tsr, .tst, .tsd, .ers o .tsq); - per l'uscita standard", "file to write, for one FILE (default FILE.tsr, .tst, .tsd, .ers or .tsq); - for standard output")
 	yes(&o.force, "force", false, "sovrascrive i file che ci sono già", "write over files that exist")
 	yes(&o.tst, "tst", false, "scrive la sola marca (.tst) invece della risposta (.tsr)", "write the bare token (.tst) instead of the answer (.tsr)")
 	yes(&o.tsd, "tsd", false, "scrive il documento con la marca (.tsd, RFC 5544)", "write the document with the time-stamp (.tsd, RFC 5544)")
@@ -159,6 +161,8 @@ func (o *stampOptions) check(files int) error {
 		return badUsage("indicare i file da marcare", "name the files to stamp")
 	case o.out != "" && files > 1 && !o.group:
 		return badUsage("--out vale per un solo file", "--out is for one file")
+	case o.out == "-" && o.answer != "" && !o.tst && !o.tsd:
+		return badUsage("--answer scrive un file solo con --tst o --tsd", "--answer writes a file with --tst or --tsd only")
 	case (o.answer == "") != (o.queryFile == "") || o.answer != "" && files > 1:
 		return badUsage("--answer vuole --query-file e al più un FILE", "--answer wants --query-file and at most one FILE")
 	case o.group && !o.ers || o.rehash && !o.renew || o.only && !o.rehash || !o.tsd && (o.protect || o.uri != "" || o.mediaType != ""):
@@ -205,7 +209,7 @@ func runStamp(ctx context.Context, e env, args []string) int {
 			return runStampShow(e, args[1:])
 		}
 	}
-	var o stampOptions
+	o := stampOptions{stdout: e.out}
 	fs := flags(e, "stamp")
 	o.register(fs)
 	fs.Usage = func() {
@@ -272,7 +276,7 @@ func stampedLine(e env, out string, t *cms.Token) {
 	if t.Certificate != nil {
 		by = t.Certificate.Subject.CommonName
 	}
-	fmt.Fprintf(e.text(), say("%s: marcato il %s da %s\n", "%s: stamped at %s by %s\n"), legible.Line(out), t.Info.GenTime.UTC().Format(time.RFC3339Nano), legible.Line(by))
+	fmt.Fprintf(e.beside(out), say("%s: marcato il %s da %s\n", "%s: stamped at %s by %s\n"), legible.Line(out), t.Info.GenTime.UTC().Format(time.RFC3339Nano), legible.Line(by))
 	if d := time.Since(t.Info.GenTime).Abs(); d > 10*time.Minute {
 		fmt.Fprintf(e.err, say("sigillo: l'ora della marca è lontana %v da quella di questo computer\n", "sigillo: the time of the time-stamp is %v away from this computer's\n"), d.Round(time.Second))
 	}
@@ -284,11 +288,28 @@ func (o *stampOptions) write(path string, data []byte) error {
 	if err := o.free(path); err != nil {
 		return err
 	}
-	return writeWhole(path, writeBytes(data))
+	return o.put(path, writeBytes(data))
+}
+
+// put writes a file once it is whole, or to standard output.
+func (o *stampOptions) put(path string, write func(io.Writer) error) error {
+	if path == "-" {
+		return write(o.stdout)
+	}
+	return writeWhole(path, write)
+}
+
+// beside is where a line about what was written goes: not into what goes to standard
+// output.
+func (e env) beside(out string) io.Writer {
+	if out == "-" {
+		return e.err
+	}
+	return e.text()
 }
 
 func (o *stampOptions) free(path string) error {
-	if _, err := os.Lstat(path); err == nil && !o.force {
+	if _, err := os.Lstat(path); err == nil && !o.force && path != "-" {
 		return &stampError{exitFailed, path + " c'è già: usare --force per sovrascriverlo", path + " exists: use --force to write over it", nil}
 	}
 	return nil

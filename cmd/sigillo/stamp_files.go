@@ -74,7 +74,7 @@ func (o *stampOptions) stampEnvelope(ctx context.Context, e env, a *authority, p
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if err := writeWhole(out, func(w io.Writer) error { return p.Assemble(w, f, token.Raw) }); err != nil {
+	if err := o.put(out, func(w io.Writer) error { return p.Assemble(w, f, token.Raw) }); err != nil {
 		return err
 	}
 	stampedLine(e, out, token)
@@ -119,7 +119,7 @@ func (o *stampOptions) finishRecords(ctx context.Context, e env, a *authority, p
 		return err
 	}
 	for i, der := range records {
-		if err := writeWhole(outs[i], writeBytes(der)); err != nil {
+		if err := o.put(outs[i], writeBytes(der)); err != nil {
 			return err
 		}
 		stampedLine(e, outs[i], token)
@@ -142,7 +142,7 @@ func (o *stampOptions) writeQueries(e env, a *authority, files []string) error {
 		if err := o.write(out, req); err != nil {
 			return err
 		}
-		fmt.Fprintln(e.text(), out)
+		fmt.Fprintln(e.beside(out), out)
 	}
 	return nil
 }
@@ -175,8 +175,13 @@ func (o *stampOptions) checkAnswer(e env, a *authority, files []string) error {
 	case o.tsd && len(files) == 1:
 		return o.join(e, files[0], token)
 	case o.tst:
-		if err := o.write(o.outFor(o.answer, ".tst"), token.Raw); err != nil {
+		out := o.outFor(o.answer, ".tst")
+		if err := o.write(out, token.Raw); err != nil {
 			return err
+		}
+		if out == "-" {
+			stampedLine(e, out, token)
+			return nil
 		}
 	case o.tsd:
 		return badUsage("--tsd vuole il FILE", "--tsd wants the FILE")
@@ -203,14 +208,16 @@ func readSmall(path string, limit int64) ([]byte, error) {
 
 // runStampFiles takes documents and time-stamps apart and puts them together.
 func runStampFiles(e env, action string, args []string) int {
-	var o stampOptions
+	o := stampOptions{stdout: e.out}
 	fs := flags(e, "stamp "+action)
-	fs.StringVar(&o.out, "out", "", say("file da scrivere", "file to write"))
+	fs.StringVar(&o.out, "out", "", say("file da scrivere; - per l'uscita standard (non con split, che ne scrive due)", "file to write; - for standard output (not with split, which writes two)"))
 	fs.BoolVar(&o.force, "force", false, say("sovrascrive i file che ci sono già", "write over files that exist"))
 	if code, ok := parse(fs, args); !ok {
 		return code
 	}
 	switch {
+	case action == "split" && o.out == "-":
+		return endStamp(e, badUsage("split scrive due file: dare un nome con --out, o usare extract", "split writes two files: give a name with --out, or use extract"))
 	case action == "join" && fs.NArg() == 2:
 		return endStamp(e, o.joinFiles(e, fs.Arg(0), fs.Arg(1)))
 	case action != "join" && fs.NArg() == 1:
@@ -242,10 +249,10 @@ func (o *stampOptions) split(e env, path string, stamp bool) error {
 	if err := o.free(out); err != nil {
 		return err
 	}
-	if err := writeWhole(out, func(w io.Writer) error { _, err := io.Copy(w, document); return err }); err != nil {
+	if err := o.put(out, func(w io.Writer) error { _, err := io.Copy(w, document); return err }); err != nil {
 		return err
 	}
-	fmt.Fprintln(e.text(), out)
+	fmt.Fprintln(e.beside(out), out)
 	if !stamp {
 		return nil
 	}
@@ -328,7 +335,7 @@ func (o *stampOptions) join(e env, path string, token *cms.Token) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if err := writeWhole(out, func(w io.Writer) error { return p.Assemble(w, f, token.Raw) }); err != nil {
+	if err := o.put(out, func(w io.Writer) error { return p.Assemble(w, f, token.Raw) }); err != nil {
 		return err
 	}
 	stampedLine(e, out, token)

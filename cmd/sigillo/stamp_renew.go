@@ -250,7 +250,7 @@ func (o *stampOptions) renewEnvelope(ctx context.Context, e env, a *authority, p
 	if o.out != "" {
 		out = o.out
 	}
-	if err := writeWhole(out, func(w io.Writer) error { return r.Assemble(w, token.Raw) }); err != nil {
+	if err := o.put(out, func(w io.Writer) error { return r.Assemble(w, token.Raw) }); err != nil {
 		return err
 	}
 	stampedLine(e, out, token)
