@@ -55,6 +55,19 @@ func outsidePKI(t *testing.T) func(*testscript.TestScript, bool, []string) {
 	}
 }
 
+// clientCertificates gives the scripts certificates of a client: good.pem, early.pem
+// whose time is to come, ended.pem whose time is over.
+func clientCertificates(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, _ []string) {
+		p, now := cmstest.New(t), time.Now()
+		for name, days := range map[string][2]int{"good.pem": {-1, 1}, "early.pem": {1, 2}, "ended.pem": {-2, -1}} {
+			id := p.Identity(t, cmstest.Key(t, "p256"), &x509.Certificate{Subject: pkix.Name{CommonName: "Cliente"},
+				NotBefore: now.AddDate(0, 0, days[0]), NotAfter: now.AddDate(0, 0, days[1])})
+			ts.Check(os.WriteFile(ts.MkAbs(name), cmstest.PEM(id.Certificate), 0o600))
+		}
+	}
+}
+
 // answer is a small time-stamping authority.
 func answer(t *testing.T, w http.ResponseWriter, r *http.Request, tsu *cmstest.Identity) {
 	body, err := io.ReadAll(r.Body)

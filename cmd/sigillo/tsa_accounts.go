@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
 	"encoding/asn1"
 	"flag"
 	"fmt"
@@ -365,8 +366,17 @@ func accountCertificate(fs *flag.FlagSet) func(context.Context, *accountWork) er
 		c, err := w.book.AddCertificate(ctx, w.actor, w.args[0], *name, certs[0], *key, time.Time{})
 		if err == nil {
 			fmt.Fprintf(w.e.out, say("credenziale  %s\n", "credential  %s\n"), c.ID)
+			remarkPeriod(w.e, certs[0], time.Now())
 		}
 		return err
+	}
+}
+
+// remarkPeriod tells of a certificate that is registered and refused for the time
+// being; one that has expired is not registered.
+func remarkPeriod(e env, cert *x509.Certificate, now time.Time) {
+	if now.Before(cert.NotBefore) {
+		fmt.Fprintf(e.err, say("sigillo: il certificato vale solo dal %s: fino ad allora è rifiutato\n", "sigillo: the certificate is valid only from %s: until then it is refused\n"), cert.NotBefore.UTC().Format(time.RFC3339))
 	}
 }
 
