@@ -20,7 +20,7 @@ const (
 	indexShare = 0.1             // of one core, while stamps are made
 	idleShare  = 0.5             // while few are
 	fewStamps  = 500             // per second
-	indexPause = 1 * time.Second // at least, once all is indexed
+	indexPause = 1 * time.Second // once all is indexed: each transaction is a sync beside those of the stamps
 	indexRetry = 30 * time.Second
 	ownerKey   = "ledger/index" // which ledger the index is of
 )
@@ -245,6 +245,12 @@ func (x *indexer) run() {
 				return
 			case <-x.kick:
 			}
+			if !x.sleep(indexPause) {
+				return
+			}
+			continue
+		}
+		if n < indexRows { // that was all there is; what comes meanwhile goes together
 			if !x.sleep(indexPause) {
 				return
 			}

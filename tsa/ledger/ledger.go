@@ -64,7 +64,8 @@ type Options struct {
 	// do. It can be thrown away: what is missing is filled in again.
 	Index *store.DB
 	// IndexShare is how much of one core the filling of the index may take under
-	// load; 0 means 0.1.
+	// load; 0 means 0.1. With 1 it never rests; else what comes within a second is
+	// noted together.
 	IndexShare float64
 	// Rebuild empties the index first.
 	Rebuild bool
