@@ -250,7 +250,7 @@ func (x *indexer) run() {
 			}
 			continue
 		}
-		if n < indexRows { // that was all there is; what comes meanwhile goes together
+		if x.last().Last >= before && x.l.o.IndexShare < 1 { // it has caught up; what comes meanwhile goes together
 			if !x.sleep(indexPause) {
 				return
 			}
