@@ -32,11 +32,9 @@ func (a *Appliance) findDatabase() error {
 	return nil
 }
 
-// openDatabase opens the database of an appliance that was provisioned.
+// openDatabase opens the database that findDatabase has seen, and sees that it is not
+// one that was begun since.
 func (a *Appliance) openDatabase(ctx context.Context) (err error) {
-	if err := a.findDatabase(); err != nil {
-		return err
-	}
 	if a.DB, err = store.Open(ctx, a.Layout.Database(), store.Appliance); err != nil {
 		return err
 	}

@@ -3,16 +3,11 @@ package main
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -21,6 +16,7 @@ import (
 	"golang.org/x/crypto/ocsp"
 
 	"sigillo/formats/ades"
+	"sigillo/interop/rig"
 )
 
 // keyTypes are all the kinds of keys that sign. "pss" is an RSA key of 3072 bits
@@ -55,10 +51,10 @@ type identity struct {
 func newPKI(base string) (*pki, error) {
 	p := &pki{base: base, signers: map[string]*identity{}, made: time.Now().Truncate(time.Second)}
 	var err error
-	if p.rootKey, err = newKey("p384"); err != nil {
+	if p.rootKey, err = rig.NewKey("p384"); err != nil {
 		return nil, err
 	}
-	if p.caKey, err = newKey("p256"); err != nil {
+	if p.caKey, err = rig.NewKey("p256"); err != nil {
 		return nil, err
 	}
 	ca := func(name string) *x509.Certificate {
@@ -108,7 +104,7 @@ func (p *pki) signer(keyType string) (*identity, error) {
 }
 
 func (p *pki) identity(name, keyType string, template *x509.Certificate) (*identity, error) {
-	key, err := newKey(keyType)
+	key, err := rig.NewKey(keyType)
 	if err != nil {
 		return nil, err
 	}
@@ -165,25 +161,6 @@ func (p *pki) ocsp(serial *big.Int) ([]byte, error) {
 // evidence is what checking a signature of this run takes.
 func (p *pki) evidence() ades.Evidence {
 	return ades.Evidence{Certificates: []*x509.Certificate{p.root, p.ca}, CRLs: [][]byte{p.rootCRL, p.caCRL}}
-}
-
-func newKey(keyType string) (crypto.Signer, error) {
-	switch keyType {
-	case "p256":
-		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "p384":
-		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	case "p521":
-		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
-	case "rsa2048":
-		return rsa.GenerateKey(rand.Reader, 2048)
-	case "rsa3072", "pss":
-		return rsa.GenerateKey(rand.Reader, 3072)
-	case "ed25519":
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		return key, err
-	}
-	return nil, fmt.Errorf("unknown type of key %q", keyType)
 }
 
 // pkiFiles are the same things as files, as the judges and makers want them.

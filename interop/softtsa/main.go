@@ -12,7 +12,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -31,6 +30,7 @@ import (
 	"syscall"
 	"time"
 
+	"sigillo/interop/rig"
 	"sigillo/store"
 	"sigillo/tsa"
 	"sigillo/tsa/clock"
@@ -122,7 +122,7 @@ func newAuthority(ctx context.Context, dir, key string, policies []tsa.Policy) (
 	if err != nil {
 		return nil, err
 	}
-	signer, err := newKey(key)
+	signer, err := rig.NewKey(key)
 	if err != nil {
 		return nil, err
 	}
@@ -141,18 +141,6 @@ func newAuthority(ctx context.Context, dir, key string, policies []tsa.Policy) (
 	}
 	return authority, authority.Add(tsa.UnitConfig{Name: fmt.Sprintf("soft-%d", number), Number: number, Series: series,
 		Signer: signer, Certificate: certificate})
-}
-
-func newKey(key string) (crypto.Signer, error) {
-	switch key {
-	case "p256":
-		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "rsa2048":
-		return rsa.GenerateKey(rand.Reader, 2048)
-	case "rsa3072":
-		return rsa.GenerateKey(rand.Reader, 3072)
-	}
-	return nil, fmt.Errorf("unknown type of key %q", key)
 }
 
 // issue makes a root and below it the certificate of a unit.

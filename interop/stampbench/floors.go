@@ -3,12 +3,8 @@ package main
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sigillo/hsm"
+	"sigillo/interop/rig"
 )
 
 // softModule is where Debian's package softhsm2 puts the library.
@@ -33,7 +30,7 @@ type bare struct {
 // bareKeys are keys of a type like those that the servers have, by the names of
 // the servers that sign with such a one.
 func (b *bench) bareKeys(ctx context.Context, key string) (keys map[string]crypto.Signer, stop func(), err error) {
-	soft, err := softKey(key)
+	soft, err := rig.NewKey(key)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,18 +44,6 @@ func (b *bench) bareKeys(ctx context.Context, key string) (keys map[string]crypt
 		return nil, nil, err
 	}
 	return map[string]crypto.Signer{"soft": soft, "softhsm": hard}, func() { _ = tok.Close() }, nil
-}
-
-func softKey(key string) (crypto.Signer, error) {
-	switch key {
-	case "p256":
-		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "rsa2048":
-		return rsa.GenerateKey(rand.Reader, 2048)
-	case "rsa3072":
-		return rsa.GenerateKey(rand.Reader, 3072)
-	}
-	return nil, fmt.Errorf("unknown type of key %q", key)
 }
 
 // token opens a token of this run; a PKCS#11 library reads its configuration once.
