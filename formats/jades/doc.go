@@ -43,10 +43,10 @@
 //
 // Signatures reads all signatures of a file; nothing is believed before
 // [Signature.Verify]. The reader refuses what two readers could understand in two
-// ways: a name that stands twice, a critical parameter it does not know, base64
-// with padding or stray bits, the algorithms "none" and HMAC, a thumbprint of
-// another certificate than x5c begins with, and parameters in the unprotected
-// header that belong under the signature.
+// ways: a name that stands twice, a name of a JWS in other letters (etsiu), a
+// critical parameter it does not know, base64 with padding or stray bits, the
+// algorithms "none" and HMAC, a thumbprint of another certificate than x5c begins
+// with, and parameters in the unprotected header that belong under the signature.
 //
 // Limits: the referencing mechanism HttpHeaders, JWK and x5u keys, attribute
 // certificates and canonical JSON for plain etsiU are reported as unsupported.

@@ -173,7 +173,7 @@ func (p *parser) object(v *value, depth int) error {
 		if err != nil {
 			return err
 		}
-		folded := strings.ToLower(name)
+		folded := strings.ToLower(strings.ToUpper(name)) // long s and the Kelvin sign are letters too
 		if seen[folded] {
 			return p.broken("the name " + strconv.Quote(name) + " stands twice in an object, perhaps in other letters")
 		}

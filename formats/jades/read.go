@@ -149,6 +149,9 @@ func (m *message) parseJSON() error {
 	case list != nil && (list.kind != jsonArray || len(list.items) == 0 || len(list.items) > maxSignatures):
 		return fail(cms.Malformed, "a JWS has from one to %d signatures", maxSignatures)
 	}
+	if err := sameLetters(m.root, "payload", "signatures", "protected", "header", "signature"); err != nil {
+		return err
+	}
 	if p := m.root.get("payload"); p != nil {
 		if p.kind != jsonString {
 			return fail(cms.Malformed, "the payload of the JWS is not a string")
@@ -193,6 +196,9 @@ func (s *Signature) readObject(o *value, depth int) error {
 	if o.kind != jsonObject {
 		return fail(cms.Malformed, "a signature of the JWS is not an object")
 	}
+	if err := sameLetters(o, "protected", "header", "signature"); err != nil {
+		return err
+	}
 	s.protected, s.encodedValue = o.str("protected"), o.str("signature")
 	if s.protected == "" {
 		return fail(cms.Malformed, "the signature has no protected header")
@@ -233,6 +239,19 @@ func (s *Signature) read(unprotected *value, depth int) error {
 	return nil
 }
 
+// sameLetters refuses members that are one of these names in other letters: JSON
+// tells them apart, but many readers do not, and they would see another JWS than we.
+func sameLetters(o *value, names ...string) error {
+	for _, have := range o.names {
+		for _, name := range names {
+			if have != name && strings.EqualFold(have, name) {
+				return fail(cms.Malformed, "the name %q is %q in other letters", have, name)
+			}
+		}
+	}
+	return nil
+}
+
 // checkB64 refuses a payload that is not strict base64url, without holding it.
 func checkB64(s string) error {
 	if strings.ContainsAny(s, "\r\n=") {
@@ -252,6 +271,9 @@ func (s *Signature) checkUnprotected(h *value) error {
 	}
 	if h.kind != jsonObject {
 		return fail(cms.Malformed, "the unprotected header is not an object")
+	}
+	if err := sameLetters(h, "etsiU"); err != nil {
+		return err
 	}
 	for _, name := range h.names {
 		if s.header.get(name) != nil || understood[name] && name != "etsiU" {
