@@ -96,12 +96,38 @@ func (e *edit) openStore() (*store, error) {
 	if err != nil || have == nil {
 		return s, err
 	}
+	s.mentionAll(s.old, map[pdf.Ref]bool{}, 0)
 	for kind, list := range map[pdf.Name][]Datum{"Certs": have.Certs, "CRLs": have.CRLs, "OCSPs": have.OCSPs} {
 		for _, v := range list {
 			s.refs[string(kind)+string(v.DER)] = v.ref
 		}
 	}
 	return s, nil
+}
+
+// mentionAll remembers what the store refers to and the document does not have, down to the lists of /VRI entries: no new object may
+// come to stand there.
+func (s *store) mentionAll(o pdf.Object, seen map[pdf.Ref]bool, depth int) {
+	if ref, ok := o.(pdf.Ref); ok {
+		_, there, err := locate(s.f, ref)
+		if seen[ref] || err != nil || s.form.noteMissing(ref) != nil {
+			return // what cannot be read is something
+		}
+		seen[ref], o = true, there
+	}
+	if depth > 4 {
+		return
+	}
+	switch o := o.(type) {
+	case pdf.Dict:
+		for _, v := range o {
+			s.mentionAll(v, seen, depth+1)
+		}
+	case pdf.Array:
+		for _, v := range o {
+			s.mentionAll(v, seen, depth+1)
+		}
+	}
 }
 
 // put adds what the store does not have.
