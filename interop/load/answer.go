@@ -37,7 +37,7 @@ func (r *reader) answer(b []byte) (status int, body []byte, size int, err error)
 	head, at := b[:end], end+len(headEnd)
 	n := r.length(head)
 	if n < 0 {
-		if !bytes.Contains(bytes.ToLower(head), chunkedName) {
+		if !bytes.Contains(lower(head), chunkedName) {
 			return 0, nil, 0, errors.New("an answer without a length")
 		}
 		body, size, err = chunks(b[at:])
@@ -53,7 +53,7 @@ func (r *reader) answer(b []byte) (status int, body []byte, size int, err error)
 func (r *reader) length(head []byte) int {
 	at := r.lengthAt
 	if at+len(lengthName) > len(head) || !bytes.EqualFold(head[at:at+len(lengthName)], lengthName) {
-		at = bytes.Index(bytes.ToLower(head), lengthName)
+		at = bytes.Index(lower(head), lengthName)
 		if at < 0 {
 			return -1
 		}
@@ -75,6 +75,18 @@ func (r *reader) length(head []byte) int {
 		return n
 	}
 	return -1
+}
+
+// lower gives head with small ASCII letters, octet for octet: what is not UTF-8 keeps
+// its length.
+func lower(head []byte) []byte {
+	out := bytes.Clone(head)
+	for i, c := range out {
+		if c >= 'A' && c <= 'Z' {
+			out[i] = c + 'a' - 'A'
+		}
+	}
+	return out
 }
 
 // chunks decodes a chunked body (RFC 9112 §7.1) without trailers.
