@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -30,6 +32,9 @@ func TestSilentVault(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	for !stopped(t, stuck) { // until then it may answer
+		time.Sleep(time.Millisecond)
+	}
 	if err := a.Health(ctx); err == nil || ctx.Err() != nil {
 		t.Errorf("health: %v, %v", err, ctx.Err())
 	}
@@ -43,6 +48,23 @@ func TestSilentVault(t *testing.T) {
 	if !h.journalled(t, "vault.silent", "", "") {
 		t.Error("the journal does not know")
 	}
+}
+
+// stopped tells whether all threads of a process are: a signal stops one after the
+// other.
+func stopped(t *testing.T, pid int) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatalf("process %d: %v, %d threads", pid, err, len(threads))
+	}
+	for _, path := range threads {
+		stat, err := os.ReadFile(path)
+		if err == nil && !bytes.Contains(stat, []byte(") T ")) { // proc_pid_stat(5)
+			return false
+		}
+	}
+	return true
 }
 
 // A command beside a service whose vault takes connections and says nothing does not
