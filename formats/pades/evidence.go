@@ -109,11 +109,11 @@ func (e *edit) openStore() (*store, error) {
 // come to stand there.
 func (s *store) mentionAll(o pdf.Object, seen map[pdf.Ref]bool, depth int) {
 	if ref, ok := o.(pdf.Ref); ok {
-		_, there, err := locate(s.f, ref)
-		if seen[ref] || err != nil || s.form.noteMissing(ref) != nil {
+		if seen[ref] || s.form.noteMissing(ref) != nil {
 			return // what cannot be read is something
 		}
-		seen[ref], o = true, there
+		seen[ref] = true
+		_, o, _ = locate(s.f, ref) // as noteMissing just did
 	}
 	if depth > 4 {
 		return
