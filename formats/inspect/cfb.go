@@ -11,9 +11,8 @@ import (
 )
 
 // cfb inspects the binary Office formats ([MS-CFB], [MS-DOC], [MS-XLS],
-// [MS-PPT]). Macros, objects and encryption are named; but also without them
-// such a document is refused, because its fields and formulas lie in records
-// that we do not read, and the holder has an easy way out.
+// [MS-PPT]). One whose records we do not read to their end is refused, whatever
+// was found in it: its fields and formulas may lie there.
 func (s *scan) cfb() {
 	doc, err := mscfb.New(s.reader())
 	if err != nil {
@@ -21,7 +20,7 @@ func (s *scan) cfb() {
 		s.add("cfb.malformed", "", err.Error())
 		return
 	}
-	c := cfbScan{scan: s}
+	c := cfbScan{scan: s, streams: map[string]*mscfb.File{}}
 	for n := 0; ; n++ {
 		entry, err := doc.Next()
 		if errors.Is(err, io.EOF) {
@@ -42,7 +41,18 @@ func (s *scan) cfb() {
 		format = "cfb"
 	}
 	s.checkNameOfBinary(format)
-	s.add("cfb.legacy", "", format)
+	if !c.readFormat() {
+		s.add("cfb.legacy", "", format)
+	}
+}
+
+// readFormat reads the records of the format and tells whether it could.
+func (c *cfbScan) readFormat() bool {
+	switch c.format {
+	case "doc":
+		return c.wordDocument()
+	}
+	return false
 }
 
 func (s *scan) checkNameOfBinary(format string) {
@@ -63,17 +73,21 @@ func (s *scan) checkNameOfBinary(format string) {
 
 type cfbScan struct {
 	*scan
-	format string
+	format  string
+	streams map[string]*mscfb.File // of the root storage, by name in lower case
 }
 
 func (c *cfbScan) entry(e *mscfb.File) {
 	where := strings.Join(append(append([]string(nil), e.Path...), e.Name), "/")
 	name := strings.ToLower(e.Name)
+	if e.Initial < ' ' { // the reader leaves it out of the name
+		name = string(rune(e.Initial)) + name
+	}
 	if len(e.Path) == 0 {
+		c.streams[name] = e
 		switch name {
 		case "worddocument":
 			c.is("doc")
-			c.word(e, where)
 		case "workbook", "book":
 			c.is("xls")
 			c.workbook(e, where)
@@ -84,7 +98,7 @@ func (c *cfbScan) entry(e *mscfb.File) {
 	switch {
 	case name == "macros", name == "_vba_project_cur", name == "vba", name == "_vba_project", name == "projectwm":
 		c.add("cfb.macro", where, "")
-	case name == "objectpool", name == "\x01ole10native", name == "\x01ole", strings.HasPrefix(name, "mbd0"), name == "package":
+	case name == "objectpool", name == "\x01ole10native", name == "\x01ole" && len(e.Path) > 0, strings.HasPrefix(name, "mbd0"), name == "package":
 		c.add("cfb.embedded", where, "")
 	case name == "encryptedpackage", name == "encryptioninfo", name == "encryption", name == "\x06dataspaces":
 		c.add("cfb.encrypted", where, "")
@@ -98,18 +112,6 @@ func (c *cfbScan) is(format string) {
 		c.add("format.polyglot", "", c.format+" + "+format)
 	}
 	c.format = format
-}
-
-// word reads the flags of the file information block ([MS-DOC] §2.5.1).
-func (c *cfbScan) word(e *mscfb.File, where string) {
-	var fib [12]byte
-	if _, err := io.ReadFull(e, fib[:]); err != nil {
-		c.add("cfb.malformed", where, err.Error())
-		return
-	}
-	if flags := binary.LittleEndian.Uint16(fib[10:]); flags&0x0100 != 0 { // fEncrypted
-		c.add("cfb.encrypted", where, "")
-	}
 }
 
 // workbook walks the records of an Excel stream ([MS-XLS] §2.1.4) for macro

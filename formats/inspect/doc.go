@@ -27,7 +27,7 @@
 // # How it survives
 //
 // Every size, depth and count is bounded (limits.go), the document is read
-// through an io.ReaderAt and never held whole, and image data in a PDF is not
-// inflated. Still, a parser may fall: the product runs this package in the
+// through an io.ReaderAt and never held whole (but for the text and tables of a
+// binary Word document), and image data in a PDF is not inflated. Still, a parser may fall: the product runs this package in the
 // disposable process of signing/worker and treats a crash as a refusal.
 package inspect

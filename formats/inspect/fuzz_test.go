@@ -41,7 +41,9 @@ func FuzzInspectZip(f *testing.F) { fuzz(f, "x.docx", seedsOf(zipCases())...) }
 func FuzzInspectOffice(f *testing.F) {
 	fuzz(f, "x.docx", docx(field("DATE")), xlsx(cell("NOW()"), ""), pptx(">"), odt(""))
 }
-func FuzzInspectCFB(f *testing.F)    { fuzz(f, "x.doc", seedsOf(binaryCases())...) }
+func FuzzInspectCFB(f *testing.F) {
+	fuzz(f, "x.doc", append(seedsOf(binaryCases()), seedsOf(docCases())...)...)
+}
 func FuzzInspectRTF(f *testing.F)    { fuzz(f, "x.rtf", seedsOf(rtfCases())...) }
 func FuzzInspectMarkup(f *testing.F) { fuzz(f, "x.html", seedsOf(markupCases())...) }
 func FuzzInspectText(f *testing.F)   { fuzz(f, "x.csv", seedsOf(textCases())...) }

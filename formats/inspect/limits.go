@@ -29,4 +29,10 @@ const (
 	maxGIFFrames     = 10_000
 	maxCFBEntries    = 20_000
 	maxEnvelopes     = 5 // .p7m within .p7m
+
+	maxCFBStream   = 64 << 20 // bytes of a stream that is held whole
+	maxDocText     = 32 << 20 // characters of a binary Word document
+	maxDocPictures = 50_000   // places in its Data stream
+	maxDocPicture  = 64 << 10 // bytes read of each: the shape, not the picture
+	maxRecordDepth = 64       // records within records
 )

@@ -132,11 +132,7 @@ func binaryCases() []ruleCase {
 	doc := cfbOf("WordDocument", wordStream(0))
 	return []ruleCase{
 		{"cfb.legacy", "x.doc", doc, docxTyped("word/a.png", "image/png", "x")},
-		{"cfb.malformed", "x.doc", doc[:600], doc},
-		{"cfb.macro", "x.doc", cfbOf("WordDocument", wordStream(0), "Macros/", "", "Macros/dir", "x"), doc},
 		{"cfb.macro", "x.xls", cfbOf("Workbook", records(0x809, "x"), "_VBA_PROJECT_CUR/", ""), cfbOf("Workbook", records(0x809, "x"))},
-		{"cfb.embedded", "x.doc", cfbOf("WordDocument", wordStream(0), "ObjectPool/", ""), doc},
-		{"cfb.encrypted", "x.doc", cfbOf("WordDocument", wordStream(0x100)), doc},
 		{"cfb.encrypted", "x.doc", cfbOf("EncryptedPackage", "x", "EncryptionInfo", "x"), doc},
 		{"cfb.encrypted", "x.xls", cfbOf("Workbook", records(0x809, "x", 0x2f, "x")), cfbOf("Workbook", records(0x809, "x"))},
 		{"sheet.macrosheet", "x.xls", cfbOf("Workbook", records(0x85, "\x00\x00\x00\x00\x00\x01\x05\x00Macro")), cfbOf("Workbook", records(0x85, "\x00\x00\x00\x00\x00\x00\x05\x00Foglio"))},

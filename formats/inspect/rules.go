@@ -98,6 +98,7 @@ var rules = []Rule{
 	{"cfb.macro", Refuse, Text{"Il documento contiene macro: salvarlo senza macro come .docx, .xlsx o PDF/A.", "The document contains macros: save it without macros as .docx, .xlsx or PDF/A."}},
 	{"cfb.embedded", Refuse, Text{"Il documento contiene un oggetto di un altro programma: sostituirlo con un'immagine.", "The document contains another program's object: replace it with a picture."}},
 	{"cfb.encrypted", Refuse, Text{"Il documento è protetto da password: salvarlo senza.", "The document is protected by a password: save it without."}},
+	{"cfb.revisions", Refuse, Text{"Il documento conserva versioni precedenti (salvataggi veloci) che possono riaffiorare: salvarlo con un nome nuovo o convertirlo in PDF/A.", "The document keeps earlier versions (fast saves) that may surface again: save it under a new name or convert it to PDF/A."}},
 	{"cfb.legacy", Refuse, Text{"Il formato binario di Office può nascondere campi e formule: convertire in PDF/A, .docx o .xlsx.", "Office's binary format may hide fields and formulas: convert to PDF/A, .docx or .xlsx."}},
 
 	// OpenDocument (ISO/IEC 26300)
