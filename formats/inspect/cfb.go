@@ -1,9 +1,7 @@
 package inspect
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -51,6 +49,8 @@ func (c *cfbScan) readFormat() bool {
 	switch c.format {
 	case "doc":
 		return c.wordDocument()
+	case "xls":
+		return c.workbook()
 	}
 	return false
 }
@@ -75,22 +75,23 @@ type cfbScan struct {
 	*scan
 	format  string
 	streams map[string]*mscfb.File // of the root storage, by name in lower case
+	entries []*mscfb.File          // all of them
 }
 
 func (c *cfbScan) entry(e *mscfb.File) {
 	where := strings.Join(append(append([]string(nil), e.Path...), e.Name), "/")
-	name := strings.ToLower(e.Name)
-	if e.Initial < ' ' { // the reader leaves it out of the name
-		name = string(rune(e.Initial)) + name
-	}
+	name := entryName(e)
+	c.entries = append(c.entries, e)
 	if len(e.Path) == 0 {
+		if c.streams[name] != nil {
+			c.add("cfb.malformed", where, "two entries of that name")
+		}
 		c.streams[name] = e
 		switch name {
 		case "worddocument":
 			c.is("doc")
 		case "workbook", "book":
 			c.is("xls")
-			c.workbook(e, where)
 		case "powerpoint document":
 			c.is("ppt")
 		}
@@ -107,37 +108,19 @@ func (c *cfbScan) entry(e *mscfb.File) {
 	}
 }
 
+// entryName is the name of an entry in lower case, with the control character
+// of special streams, which the reader leaves out.
+func entryName(e *mscfb.File) string {
+	name := strings.ToLower(e.Name)
+	if e.Initial < ' ' {
+		name = string(rune(e.Initial)) + name
+	}
+	return name
+}
+
 func (c *cfbScan) is(format string) {
 	if c.format != "" && c.format != format {
 		c.add("format.polyglot", "", c.format+" + "+format)
 	}
 	c.format = format
-}
-
-// workbook walks the records of an Excel stream ([MS-XLS] §2.1.4) for macro
-// sheets, encryption and links.
-func (c *cfbScan) workbook(e *mscfb.File, where string) {
-	for at := int64(0); at+4 <= e.Size; {
-		var head [4]byte
-		if _, err := io.ReadFull(e, head[:]); err != nil {
-			c.add("cfb.malformed", where, err.Error())
-			return
-		}
-		kind, size := binary.LittleEndian.Uint16(head[:]), int64(binary.LittleEndian.Uint16(head[2:]))
-		body := make([]byte, size)
-		if _, err := io.ReadFull(e, body); err != nil {
-			c.add("cfb.malformed", where, fmt.Sprintf("record at %d: %v", at, err))
-			return
-		}
-		switch {
-		case kind == 0x85 && size > 5 && body[5] == 1: // BoundSheet8: Excel 4.0 macro sheet
-			c.add("sheet.macrosheet", where, fmt.Sprintf("record at %d", at))
-		case kind == 0x2f: // FilePass
-			c.add("cfb.encrypted", where, "")
-			return
-		case kind == 0x1ae && size != 4: // SupBook of another workbook or a DDE link
-			c.add("ooxml.external", where, fmt.Sprintf("record at %d", at))
-		}
-		at += 4 + size
-	}
 }

@@ -44,6 +44,9 @@ func FuzzInspectOffice(f *testing.F) {
 func FuzzInspectCFB(f *testing.F) {
 	fuzz(f, "x.doc", append(seedsOf(binaryCases()), seedsOf(docCases())...)...)
 }
+func FuzzInspectXLS(f *testing.F) {
+	fuzz(f, "x.xls", seedsOf(append(bookCases(), formulaCases()...))...)
+}
 func FuzzInspectRTF(f *testing.F)    { fuzz(f, "x.rtf", seedsOf(rtfCases())...) }
 func FuzzInspectMarkup(f *testing.F) { fuzz(f, "x.html", seedsOf(markupCases())...) }
 func FuzzInspectText(f *testing.F)   { fuzz(f, "x.csv", seedsOf(textCases())...) }

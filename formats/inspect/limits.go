@@ -35,4 +35,6 @@ const (
 	maxDocPictures = 50_000   // places in its Data stream
 	maxDocPicture  = 64 << 10 // bytes read of each: the shape, not the picture
 	maxRecordDepth = 64       // records within records
+	maxBIFFRecord  = 1 << 20  // bytes of one record of a workbook with its continuations
+	maxBIFFNames   = 100_000  // names, references and linked books of a workbook
 )
