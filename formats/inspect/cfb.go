@@ -34,6 +34,12 @@ func (s *scan) cfb() {
 		}
 		c.entry(entry)
 	}
+	if notes := vbaNotes(c.entries); len(notes) > 0 {
+		c.macros = notes
+	}
+	for _, m := range c.macros {
+		c.add("cfb.macro", m.where, m.quote)
+	}
 	format := c.format
 	if format == "" {
 		format = "cfb"
@@ -76,6 +82,7 @@ type cfbScan struct {
 	format  string
 	streams map[string]*mscfb.File // of the root storage, by name in lower case
 	entries []*mscfb.File          // all of them
+	macros  []vbaNote              // what looks like a Visual Basic project
 }
 
 func (c *cfbScan) entry(e *mscfb.File) {
@@ -97,8 +104,8 @@ func (c *cfbScan) entry(e *mscfb.File) {
 		}
 	}
 	switch {
-	case name == "macros", name == "_vba_project_cur", name == "vba", name == "_vba_project", name == "projectwm":
-		c.add("cfb.macro", where, "")
+	case isVBAStorage(name):
+		c.macros = append(c.macros, vbaNote{where: where})
 	case name == "objectpool", name == "\x01ole10native", name == "\x01ole" && len(e.Path) > 0, strings.HasPrefix(name, "mbd0"), name == "package":
 		c.add("cfb.embedded", where, "")
 	case name == "encryptedpackage", name == "encryptioninfo", name == "encryption", name == "\x06dataspaces":

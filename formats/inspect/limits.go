@@ -35,6 +35,8 @@ const (
 	maxDocPictures = 50_000   // places in its Data stream
 	maxDocPicture  = 64 << 10 // bytes read of each: the shape, not the picture
 	maxRecordDepth = 64       // records within records
+	maxVBASource   = 16 << 20 // bytes of Visual Basic source, of all modules together
+	maxVBAProject  = 32 << 20 // bytes of a vbaProject.bin that is looked into
 	maxBIFFRecord  = 1 << 20  // bytes of one record of a workbook with its continuations
 	maxBIFFNames   = 100_000  // names, references and linked books of a workbook
 )

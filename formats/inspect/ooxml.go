@@ -206,11 +206,7 @@ func inertType(kind string) bool {
 func (o *ooxmlScan) foreign(name string, head []byte, r io.Reader) bool {
 	switch {
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")):
-		rule := "ooxml.embedded"
-		if found, err := containsAny(r, utf16le("_VBA_PROJECT"), utf16le("PROJECTwm")); err != nil || found {
-			rule = "ooxml.macro"
-		}
-		o.add(rule, name, "")
+		o.compound(name, r)
 		return true
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("%PDF-")), bytes.HasPrefix(head, []byte("{\\rt")),
 		bytes.HasPrefix(head, []byte("MZ")), bytes.HasPrefix(head, []byte("\x7fELF")), bytes.HasPrefix(head, []byte("Rar!")):
@@ -218,6 +214,32 @@ func (o *ooxmlScan) foreign(name string, head []byte, r io.Reader) bool {
 		return true
 	}
 	return false
+}
+
+// compound judges a compound file in the package: one with a Visual Basic
+// project is named by its modules, any other is an object of another program.
+func (o *ooxmlScan) compound(name string, r io.Reader) {
+	data, err := io.ReadAll(io.LimitReader(r, maxVBAProject+1))
+	var notes []vbaNote
+	macros := err != nil
+	if err == nil && len(data) <= maxVBAProject {
+		notes, macros = vbaProject(data)
+	}
+	for _, n := range notes {
+		o.add("ooxml.macro", name+" "+n.where, n.quote)
+	}
+	if len(notes) > 0 {
+		return
+	}
+	if !macros { // a storage that is not reached by the directory's tree, or a file too long
+		macros, err = containsAny(io.MultiReader(bytes.NewReader(data), r), utf16le("_VBA_PROJECT"), utf16le("PROJECTwm"))
+		macros = macros || err != nil
+	}
+	if macros {
+		o.add("ooxml.macro", name, "")
+	} else {
+		o.add("ooxml.embedded", name, "")
+	}
 }
 
 func utf16le(s string) []byte {
