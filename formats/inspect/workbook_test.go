@@ -263,6 +263,8 @@ func objectCases() []ruleCase {
 		{"formula", "x.xls", text(tokenRef), text("")},
 		{"cfb.legacy", "x.xls", object(2, part(0x77, "")+end), object(2, end)},
 		{"cfb.malformed", "x.xls", object(2, "\x04\x00\xff\xff"), object(2, end)},
+		{"cfb.macro", "x.xls", xlsOf("", records(0x5d, le(0x15, 0x12, 2, 1, 0, uint32(0), uint32(0), uint32(0), 4), 0x3c, le(2, 0)+end)), object(2, end)},
+		{"cfb.malformed", "x.xls", shape(artPictureFlag|0x8000, 1), shape(artPictureFlag, 1)},
 		{"ooxml.external", "x.xls", shape(artPictureFlag, 0x0a), shape(artPictureFlag, 0x01)},
 		{"cfb.malformed", "x.xls", xlsOf("", records(0xec, "\x0f\x00\x02\x00\x00\x00\x00\x00")), xlsOf("", records(0xec, "\x0f\x00\x02\xf0\x00\x00\x00\x00"))},
 		{"cfb.malformed", "x.xls", xlsOf("", records(0xec, "\x00\x00\x18\xf0\x08\x00\x00\x00")), plainDrawing()},
