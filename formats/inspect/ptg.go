@@ -51,9 +51,12 @@ func (b *bookScan) formula(rgce, more []byte) (ptgResult, error) {
 	return ptgResult{w.rule, quote, w.alone && w.count == 1}, nil
 }
 
+// markedVolatile is the reason where there is no better one.
+const markedVolatile = "volatile"
+
 // grave records a reason for a rule; "field.dde" outweighs "formula.volatile".
 func (w *ptgWalk) grave(rule, why string) {
-	if w.rule == "formula" || (w.rule == "formula.volatile" && rule == "field.dde") {
+	if w.rule == "formula" || (w.rule == "formula.volatile" && rule == "field.dde") || w.why == markedVolatile {
 		w.rule, w.why = rule, why
 	}
 }
@@ -160,7 +163,7 @@ func (w *ptgWalk) attribute() bool {
 	case 0x04: // PtgAttrChoose
 		w.rgce.take(2 * (n + 1))
 	case 0x01, 0x21, 0x41:
-		w.grave("formula.volatile", "volatile")
+		w.grave("formula.volatile", markedVolatile)
 	case 0x10:
 		w.calls = append(w.calls, "SUM")
 	case 0x00, 0x02, 0x08, 0x20, 0x40:

@@ -34,7 +34,8 @@ type bookScan struct {
 	names    []definedName
 	waiting  []func() // judgements that need all of the above
 
-	art drawing
+	art    drawing
+	shared sstScan
 }
 
 // A sheet is what the globals say of one.
@@ -90,7 +91,7 @@ func (c *cfbScan) workbook() bool {
 	if c.streams["book"] != nil {
 		c.add("format.polyglot", e.Name, "Book + Workbook")
 	}
-	b := &bookScan{report: c.report, path: e.Name, bound: map[int64]sheet{}, found: map[int64]bool{}}
+	b := &bookScan{report: c.report, path: e.Name, bound: map[int64]sheet{}, found: map[int64]bool{}, shared: sstScan{texts: -1}}
 	err := b.run(&biffReader{r: bufio.NewReaderSize(e, 64<<10)})
 	if err != nil && !errors.Is(err, errOldBook) {
 		b.add("cfb.malformed", b.place(), err.Error())
@@ -101,7 +102,7 @@ func (c *cfbScan) workbook() bool {
 func (b *bookScan) run(r *biffReader) error {
 	keep := func(kind uint16) bool { return bookRecords[kind] != nil }
 	for {
-		rec, err := r.next(keep, func(piece []byte) { b.art.feed(b, piece) })
+		rec, err := r.next(keep, b.piece)
 		switch {
 		case errors.Is(err, io.EOF):
 			return b.end()
@@ -124,6 +125,15 @@ func (b *bookScan) run(r *biffReader) error {
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// piece takes a part of a record that is not kept whole.
+func (b *bookScan) piece(kind uint16, piece []byte) {
+	if kind == biffSST {
+		b.shared.feed(b, piece)
+	} else {
+		b.art.feed(b, piece)
 	}
 }
 
@@ -203,6 +213,9 @@ func (b *bookScan) record(rec biffRecord) {
 		if err := judge(b, rec); err != nil {
 			b.add("cfb.malformed", b.place(), fmt.Sprintf("record %#x at %d: %v", rec.kind, rec.at, err))
 		}
+	case rec.kind == biffSST:
+		b.shared.end(b)
+		b.shared = sstScan{texts: -1}
 	case rec.kind == biffDrawing, rec.kind == biffDrawingGroup, biffInert[rec.kind]:
 	default:
 		b.add("cfb.legacy", b.place(), fmt.Sprintf("record %#x at %d", rec.kind, rec.at))
@@ -305,7 +318,7 @@ func (c *cfbScan) bookPart(e *mscfb.File, where string) {
 func (c *cfbScan) pivotCache(e *mscfb.File, where string) {
 	r := &biffReader{r: bufio.NewReader(e)}
 	for {
-		rec, err := r.next(func(uint16) bool { return false }, func([]byte) {})
+		rec, err := r.next(func(uint16) bool { return false }, func(uint16, []byte) {})
 		switch {
 		case errors.Is(err, io.EOF), err == nil && rec.kind == biffEOF:
 			return

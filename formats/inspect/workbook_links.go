@@ -23,7 +23,7 @@ func (b *bookScan) supBook(rec biffRecord) error {
 		switch {
 		case s.path == "\x00" && sheets > 0, s.path == " ": // the same sheet; unused
 			s.kind = supSelf
-		case sheets == 0:
+		case sheets == 0 && !strings.HasPrefix(s.path, "\x01") && strings.Contains(s.path, "\x03"): // program and topic
 			s.kind = supDDE
 			b.add("field.dde", b.path, s.path)
 		default:

@@ -102,7 +102,10 @@ func (b *bookScan) objectFormula(where string, c cursor, ft int) error {
 // textObject: TxO, §2.4.329; its text may be that of a cell.
 func (b *bookScan) textObject(rec biffRecord) error {
 	c := cursor{b: rec.body[:rec.first]}
-	c.take(16)
+	c.take(10)
+	text := cursor{b: rec.body[rec.first:]}
+	b.restOfText(&text, c.u16())
+	c.take(4)
 	if len(c.b) == 0 {
 		return c.err()
 	}

@@ -22,6 +22,8 @@ var bookRecords = map[uint16]func(*bookScan, biffRecord) error{
 	0x01b7: (*bookScan).refreshAll, 0x0802: (*bookScan).queryTag, 0x00e3: (*bookScan).pivotSource, 0x0864: (*bookScan).pivotExtra,
 	0x0872: (*bookScan).listFeature, 0x0878: (*bookScan).listFeature, 0x0161: (*bookScan).doubleStream,
 
+	0x0204: (*bookScan).cellText, 0x0207: (*bookScan).cellText,
+
 	0x001c: is("ooxml.comments", "Note"),
 	0x00ae: is("ooxml.hidden", "ScenMan"), 0x00af: is("ooxml.hidden", "Scenario"),
 	0x00d3: is("cfb.macro", "ObProj"), 0x0087: is("ooxml.extension", "AddIn"),
@@ -280,6 +282,7 @@ func (b *bookScan) headers(rec biffRecord) error {
 }
 
 func (b *bookScan) headerText(s string) {
+	b.texts(s)
 	(&sheetScan{report: b.report, where: b.place()}).header(s)
 }
 
@@ -295,6 +298,7 @@ func (b *bookScan) boundSheet(rec biffRecord) error {
 		return errors.New("the sheet is listed twice or out of place")
 	}
 	b.bound[at] = sheet{name, kind}
+	b.texts(name)
 	if hidden != 0 {
 		b.add("ooxml.hidden", b.path, []string{"", "hidden ", "veryHidden ", "hidden "}[hidden]+name)
 	}

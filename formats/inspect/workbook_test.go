@@ -183,7 +183,7 @@ func bookCases() []ruleCase {
 		{"ooxml.comments", "x.xls", xlsOf("", records(0x1c, strings.Repeat("\x00", 12))), plain},
 		{"ooxml.changes", "x.xls", cfbFile("Workbook", bookStream("", "", 0, 0), "Revision Log", "x"), plain},
 	}
-	return append(append(cases, linkCases()...), objectCases()...)
+	return append(append(append(cases, linkCases()...), objectCases()...), bookTextCases()...)
 }
 
 func linkCases() []ruleCase {
@@ -276,6 +276,32 @@ const artPictureFlag = 0x0106
 
 func plainDrawing() []byte {
 	return xlsOf("", records(0xec, "\x00\x00\x18\xf0\x08\x00\x00\x00"+strings.Repeat("\x00", 8)))
+}
+
+// bookTextCases: texts in another order than they are written in.
+func bookTextCases() []ruleCase {
+	hidden := "\x2e\x20" // U+202E
+	table := func(parts ...string) []byte {
+		all := []any{0xfc, le(uint32(2), uint32(2)) + parts[0]}
+		for _, p := range parts[1:] {
+			all = append(all, 0x3c, p)
+		}
+		return xlsOf(records(all...), "")
+	}
+	one := le(1, byte(0), "a")
+	return []ruleCase{
+		{"text.bidi", "x.xls", table(one + le(2, byte(1), "a\x00"+hidden)), table(one + le(4, byte(0), "a\x00"+hidden))},
+		// Formatting runs and phonetic data are skipped, and a text that goes on in another width is read in that.
+		{"text.bidi", "x.xls", table(le(1, byte(0x0c), 1, uint32(2), "a....pp") + le(1, byte(1), hidden)), table(le(1, byte(0x0c), 1, uint32(2), "a\x00\x00"+hidden+hidden) + one)},
+		{"text.bidi", "x.xls", table(one+le(3, byte(0), "ab"), "\x01"+hidden), table(one+le(5, byte(1), "a\x00b\x00"), "\x00\x00"+hidden)},
+		{"text.bidi", "x.xls", table(one+"\x01", "\x00\x01"+hidden), table(one+"\x02", "\x00\x00"+hidden)},
+		{"cfb.malformed", "x.xls", table(one), table(one + one)},
+		{"cfb.malformed", "x.xls", table(one + le(2, byte(1), "a")), table(one + le(1, byte(1), "a\x00"))},
+		{"text.bidi", "x.xls", xlsOf("", records(0x204, le(0, 0, 0, 1, byte(1), hidden))), xlsOf("", records(0x204, le(0, 0, 0, 2, byte(0), hidden)))},
+		{"text.bidi", "x.xls", xlsOf("", records(0x207, le(2, byte(0), "x"), 0x3c, "\x01"+hidden)), xlsOf("", records(0x207, le(3, byte(0), "x"), 0x3c, "\x00"+hidden))},
+		{"text.bidi", "x.xls", xlsOf("", records(0x1b6, le(strings.Repeat("\x00", 10), 1, uint32(0), 0), 0x3c, "\x01"+hidden)), xlsOf("", records(0x1b6, le(strings.Repeat("\x00", 10), 1, uint32(0), 0), 0x3c, "\x01a\x00"+hidden))},
+		{"text.bidi", "x.xls", xlsOf("", records(0x14, le(1, byte(1), hidden))), xlsOf("", records(0x14, le(2, byte(0), hidden)))},
+	}
 }
 
 // A workbook of values alone may be signed without a question.
