@@ -36,6 +36,8 @@ type bookScan struct {
 
 	art    drawing
 	shared sstScan
+
+	headerArt drawing
 }
 
 // A sheet is what the globals say of one.
@@ -179,7 +181,8 @@ func (b *bookScan) close() error {
 	}
 	b.waiting = nil
 	b.art.end(b)
-	b.art, b.sheet = drawing{}, ""
+	b.headerArt.end(b)
+	b.art, b.headerArt, b.sheet = drawing{}, drawing{}, ""
 	return nil
 }
 
@@ -202,7 +205,11 @@ func (b *bookScan) record(rec biffRecord) {
 		rec.kind = uint16(c.u16())
 		rec.body = c.take(c.u16())
 		rec.first = len(rec.body)
-		if c.short || rec.kind == biffBOF || rec.kind == biffEOF || rec.kind == biffFrtWrapper || rec.kind == biffFilePass {
+		switch rec.kind {
+		case biffBOF, biffEOF, biffFrtWrapper, biffFilePass, biffDrawing, biffDrawingGroup, biffSST:
+			c.short = true
+		}
+		if c.short {
 			b.add("cfb.malformed", b.place(), fmt.Sprintf("record at %d wraps none", rec.at))
 			return
 		}

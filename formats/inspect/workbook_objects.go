@@ -120,13 +120,16 @@ func (b *bookScan) fill(rec biffRecord) error {
 	return nil
 }
 
-// headerPicture: HFPicture, §2.4.138.
+// headerPicture: HFPicture, §2.4.138; a large one comes in several records, of
+// which each but the first has fContinue.
 func (b *bookScan) headerPicture(rec biffRecord) error {
 	c := cursor{b: rec.body}
-	c.take(14)
-	var d drawing
-	d.feed(b, c.b)
-	d.end(b)
+	c.take(12)
+	if flags := c.u16(); flags&4 == 0 {
+		b.headerArt.end(b)
+		b.headerArt = drawing{}
+	}
+	b.headerArt.feed(b, c.b)
 	return c.err()
 }
 

@@ -252,7 +252,15 @@ func objectCases() []ruleCase {
 		whole := le(0x0f, 0xf004, uint32(16+len(props)), 0, 0xf018, uint32(8), strings.Repeat("\xff", 8), props)
 		return xlsOf("", records(0xec, whole[:21], 0x3c, whole[21:30], 0x5d, le(0x15, 0x12, 2, 1, 0, uint32(0), uint32(0), uint32(0), end), 0xec, whole[30:]))
 	}
+	// A picture of a header in two records.
+	headerPicture := func(value int) []byte {
+		props := le(0x13, 0xf00b, uint32(6), artPictureFlag, uint32(value))
+		return xlsOf("", records(0x866, strings.Repeat("\x00", 14)+props[:9], 0x866, strings.Repeat("\x00", 12)+"\x04\x00"+props[9:]))
+	}
 	return []ruleCase{
+		{"ooxml.external", "x.xls", headerPicture(8), headerPicture(1)},
+		{"cfb.malformed", "x.xls", xlsOf("", records(0x866, strings.Repeat("\x00", 14)+"\x13\x00")), headerPicture(1)},
+		{"cfb.malformed", "x.xls", xlsOf("", records(0x851, le(uint32(0), 0xec, 0))), xlsOf("", records(0x851, le(uint32(0), 0x1033, 0)))},
 		{"cfb.macro", "x.xls", object(2, part(4, fmla("\x23\x01\x00\x00\x00"))+end), object(2, part(6, "\x00\x00")+end)},
 		{"ooxml.activex", "x.xls", object(0x0b, end), object(0x14, end)},
 		{"ooxml.activex", "x.xls", object(8, part(8, "\x10\x00")+end), object(8, part(8, "\x01\x00")+end)},
