@@ -52,6 +52,7 @@ type docScan struct {
 	pictures []int64 // places in the Data stream
 	object   bool    // of the list of properties being read: it is of an object,
 	location int64   // and has this place in the Data stream; -1 if none
+	searched int     // bytes of text searched for pictures
 }
 
 var errDocRange = errors.New("a table lies outside of its stream")

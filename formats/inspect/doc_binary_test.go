@@ -22,7 +22,7 @@ func docCases() []ruleCase {
 		return with(func(s *docSpec) { s.tables = map[int]string{index: content} })
 	}
 	data := func(d string) []byte {
-		return with(func(s *docSpec) { s.chpx, s.data = sprms(0x6a03, "\x00\x00\x00\x00"), d })
+		return with(func(s *docSpec) { s.text, s.chpx, s.data = "\x01 Contratto\r", sprms(0x6a03, "\x00\x00\x00\x00"), d })
 	}
 	drawing := func(id int, value uint32, d string) []byte {
 		return table(fibDrawings, record(15, 0, 0xf000)+"\x00"+shape(id, value, d))
@@ -85,6 +85,7 @@ func docCases() []ruleCase {
 		{"ooxml.external", "x.doc", table(fibSubdocs, "x"), doc},
 		{"ooxml.external", "x.doc", table(fibFrames, "\x0c\x00\x00\x00\x05\x00\x00\x00a\x00b\x00"), table(fibFrames, "\x0c\x00\x00\x00\x07\x00\x00\x00a\x00b\x00")},
 		{"ooxml.external", "x.doc", drawing(0x106, 0x0a, ""), drawing(0x106, 2, "")},
+		{"cfb.malformed", "x.doc", docSpec{text: "Foto \x01 \r", chpx: sprms(0x6a03, "\x00\x00\x00\x00")}.file(), data(picf(0x64, shape(0x104, 1, "")))},
 		{"ooxml.external", "x.doc", data(picf(0x66, "\x05a.png")), data(picf(0x64, shape(0x106, 0, "")))},
 		{"ooxml.external", "x.doc", data(picf(0x64, shape(0x106, 0x0a, ""))), data(picf(0x64, shape(0x105, 0x0a, "")))},
 		{"link.scheme", "x.doc", drawing(0x8382, uint32(len(link("javascript:x"))), link("javascript:x")), drawing(0x8382, uint32(len(link("https://x.it"))), link("https://x.it"))},
@@ -112,8 +113,9 @@ func TestPlainDoc(t *testing.T) {
 	t.Parallel()
 	for name, doc := range map[string][]byte{
 		"bytes": docSpec{text: "Contratto\r"}.file(), "wide": docSpec{text: "Contratto \u20ac\r", wide: true}.file(),
-		"stories": docSpec{text: "Contratto\r", stories: map[int]string{1: "Nota\r", 2: "Testata\r", 5: "Fine\r"}}.file(),
-		"picture": docSpec{text: "\x01\r", chpx: sprms(0x6a03, "\x00\x00\x00\x00"), data: picf(0x64, shape(0x104, 1, "")+record(2, 0, 0xf007, "image"))}.file(),
+		"stories":    docSpec{text: "Contratto\r", stories: map[int]string{1: "Nota\r", 2: "Testata\r", 5: "Fine\r"}}.file(),
+		"no picture": docSpec{text: "Contratto\r", chpx: sprms(0x6a03, "\x00\x00\x00\x00")}.file(),
+		"picture":    docSpec{text: "Foto \x01 \r", chpx: sprms(0x6a03, "\x00\x00\x00\x00"), data: picf(0x64, shape(0x104, 1, "")+record(2, 0, 0xf007, "image"))}.file(),
 	} {
 		if rep := look(t, "x.doc", doc); rep.Verdict != Allow || len(rep.Findings) != 0 {
 			t.Errorf("%s: %+v", name, rep)

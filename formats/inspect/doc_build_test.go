@@ -26,10 +26,11 @@ type docSpec struct {
 	more    []string // further streams
 }
 
+const docTextAt = 0x600 // where the text begins in the stream
+
 func (s docSpec) file() []byte {
-	const textAt = 0x600
 	le := binary.LittleEndian
-	main := make([]byte, textAt)
+	main := make([]byte, docTextAt)
 	le.PutUint16(main, 0xa5ec)
 	le.PutUint16(main[2:], max(s.nFib, 0xc1))
 	if s.nFib != 0 {
@@ -54,25 +55,25 @@ func (s docSpec) file() []byte {
 			tables[docStories[i].fields] = fieldTable(text, []byte{0x1f})
 		}
 	}
-	width, fc := 1, uint32(2*textAt|0x40000000)
+	width, fc := 1, uint32(2*docTextAt|0x40000000)
 	if s.wide {
-		width, fc = 2, textAt
+		width, fc = 2, docTextAt
 		for _, c := range all {
 			main = le.AppendUint16(main, uint16(c))
 		}
 	} else {
 		main = append(main, all...)
 	}
-	length := uint32(len(main)-textAt) / uint32(width)
+	length := uint32(len(main)-docTextAt) / uint32(width)
 	pieces := string(words([]uint32{0, length})) + "\x00\x00" + string(words([]uint32{fc})) + "\x00\x00"
 	tables[fibClx] = "\x02" + string(words([]uint32{uint32(len(pieces))})) + pieces
 	main = append(main, make([]byte, 512-len(main)%512)...)
 	if s.chpx != "" {
-		tables[fibCHPX] = string(words([]uint32{textAt, textAt + length, uint32(len(main) / 512)}))
+		tables[fibCHPX] = string(words([]uint32{docTextAt, docTextAt + length, uint32(len(main) / 512)}))
 		main = append(main, diskPage("\x30", string([]byte{byte(len(s.chpx))})+s.chpx)...)
 	}
 	if s.papx != "" {
-		tables[fibPAPX] = string(words([]uint32{textAt, textAt + length, uint32(len(main) / 512)}))
+		tables[fibPAPX] = string(words([]uint32{docTextAt, docTextAt + length, uint32(len(main) / 512)}))
 		papx := "\x00\x00" + s.papx + strings.Repeat("\x00", len(s.papx)%2)
 		main = append(main, diskPage("\x30"+strings.Repeat("\x00", 12), "\x00"+string([]byte{byte(len(papx) / 2)})+papx)...)
 	}
@@ -105,7 +106,8 @@ func (s docSpec) file() []byte {
 // at byte 0x60 are given.
 func diskPage(bx, properties string) []byte {
 	b := make([]byte, 512)
-	binary.LittleEndian.PutUint32(b[4:], 1)
+	binary.LittleEndian.PutUint32(b, docTextAt)
+	binary.LittleEndian.PutUint32(b[4:], docTextAt+8)
 	copy(b[8:], bx)
 	copy(b[0x60:], properties)
 	b[511] = 1

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,13 +21,6 @@ func (d *docScan) modifiers(b []byte, where string) error {
 		}
 		d.modifier(sprm, b[2:2+n], where)
 		b = b[2+n:]
-	}
-	switch {
-	case d.location < 0 || d.object: // of an object it is a name in the ObjectPool
-	case len(d.pictures) >= maxDocPictures:
-		return errors.New("too many pictures")
-	default:
-		d.pictures = append(d.pictures, d.location)
 	}
 	return nil
 }
@@ -142,7 +136,33 @@ func (d *docScan) page(b []byte, index int) error {
 		if err := d.modifiers(b[at:at+n], where); err != nil {
 			return err
 		}
+		if err := d.refer(u32(b[4*i:]), u32(b[4*i+4:])); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// refer keeps the place in the Data stream that a run of text was given, if the
+// run has the character that stands for a picture (§2.3.1, U+0001). Of an
+// object the place is a name in the ObjectPool.
+func (d *docScan) refer(first, end uint32) error {
+	if d.location < 0 || d.object {
+		return nil
+	}
+	if first > end || uint64(end) > uint64(len(d.main)) {
+		return errDocRange
+	}
+	if d.searched += int(end - first); d.searched > 4*len(d.main) {
+		return errors.New("the runs of text overlap")
+	}
+	if bytes.IndexByte(d.main[first:end], 1) < 0 {
+		return nil
+	}
+	if len(d.pictures) >= maxDocPictures {
+		return errors.New("too many pictures")
+	}
+	d.pictures = append(d.pictures, d.location)
 	return nil
 }
 
@@ -386,7 +406,7 @@ func (d *docScan) readPictures() error {
 			return errors.New("a picture without the Data stream")
 		}
 		if err := d.picture(at); err != nil {
-			return fmt.Errorf("Data at %d: %w", at, err)
+			return fmt.Errorf("at %d of the stream Data: %w", at, err)
 		}
 	}
 	return nil
