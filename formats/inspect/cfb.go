@@ -57,6 +57,8 @@ func (c *cfbScan) readFormat() bool {
 		return c.wordDocument()
 	case "xls":
 		return c.workbook()
+	case "ppt":
+		return c.presentation()
 	}
 	return false
 }

@@ -42,7 +42,7 @@ func FuzzInspectOffice(f *testing.F) {
 	fuzz(f, "x.docx", docx(field("DATE")), xlsx(cell("NOW()"), ""), pptx(">"), odt(""))
 }
 func FuzzInspectCFB(f *testing.F) {
-	fuzz(f, "x.doc", append(seedsOf(binaryCases()), seedsOf(docCases())...)...)
+	fuzz(f, "x.doc", append(append(seedsOf(binaryCases()), seedsOf(docCases())...), seedsOf(pptCases())...)...)
 }
 func FuzzInspectXLS(f *testing.F) {
 	fuzz(f, "x.xls", seedsOf(append(bookCases(), formulaCases()...))...)

@@ -39,4 +39,6 @@ const (
 	maxVBAProject  = 32 << 20 // bytes of a vbaProject.bin that is looked into
 	maxBIFFRecord  = 1 << 20  // bytes of one record of a workbook with its continuations
 	maxBIFFNames   = 100_000  // names, references and linked books of a workbook
+	maxRecord      = 1 << 20  // bytes of a record of a presentation that is judged
+	maxPPTObjects  = 100_000  // slides, notes and the like of a presentation
 )
