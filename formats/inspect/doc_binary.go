@@ -66,7 +66,7 @@ func (c *cfbScan) wordDocument() bool {
 		return true
 	}
 	d := &docScan{report: c.report, main: main, data: c.streams["data"]}
-	if len(main) < 0x9a || u16(main) != 0xa5ec || u16(main[2:]) < 0xc0 || u16(main[2:]) > 0x112 {
+	if len(main) < 0x9a || u16(main) != 0xa5ec || u16(main[2:]) < 0xc1 || u16(main[2:]) > 0x112 {
 		return false // before Word 97, or after the last that wrote it
 	}
 	flags := u16(main[10:])
@@ -407,16 +407,23 @@ func (f *docFields) judge(field docField) {
 		f.add("field.dynamic", f.where, code)
 		return
 	}
-	if name == "=" {
-		args = strings.TrimPrefix(code, "=")
-	}
-	rule, _ := fieldRule(name + " " + strings.TrimSpace(args))
+	rule := docFieldRule(name, args)
 	if docFieldNames[strings.ToUpper(word)] || strings.HasPrefix(word, "=") {
-		if byName, _ := fieldRule(code); ruleByID[byName].Severity.weight() > ruleByID[rule].Severity.weight() {
+		if byName := docFieldRule(strings.ToUpper(word), args); ruleByID[byName].Severity.weight() > ruleByID[rule].Severity.weight() {
 			rule = byName
 		}
 	}
 	f.add(rule, f.where, code)
+}
+
+// docFieldRule judges a field by its English name and what follows it.
+func docFieldRule(name, args string) string {
+	switch name {
+	case "SHAPE", "FTNREF", "BIDIOUTLINE": // only in binary documents: a drawing in the line, NOTEREF, a number
+		return "field.layout"
+	}
+	rule, _ := fieldRule(name + " " + strings.TrimSpace(args))
+	return rule
 }
 
 // presence judges tables by their being there.

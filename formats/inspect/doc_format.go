@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"unicode/utf16"
@@ -401,41 +402,54 @@ func (d *docScan) drawings() error {
 func (d *docScan) readPictures() error {
 	slices.Sort(d.pictures)
 	d.pictures = slices.Compact(d.pictures)
+	end := int64(0)
 	for _, at := range d.pictures {
 		if d.data == nil {
 			return errors.New("a picture without the Data stream")
 		}
-		if err := d.picture(at); err != nil {
+		if at < end {
+			return fmt.Errorf("pictures overlap at %d of the stream Data", at)
+		}
+		size, err := d.picture(at)
+		if err != nil {
 			return fmt.Errorf("at %d of the stream Data: %w", at, err)
 		}
+		end = at + size
 	}
 	return nil
 }
 
 // picture reads a PICF or NilPICF and what follows (§2.9.190). The pictures
-// themselves are not read.
-func (d *docScan) picture(at int64) error {
-	head := make([]byte, 68)
+// themselves are not read. It answers the size of it all.
+func (d *docScan) picture(at int64) (size int64, err error) {
 	if at < 0 || at+68 > d.data.Size {
-		return errDocRange
+		return 0, errDocRange
 	}
-	if err := d.readData(at, head); err != nil {
-		return err
+	if _, err := d.data.Seek(at, io.SeekStart); err != nil {
+		return 0, err
 	}
-	size, header := int64(u32(head)), int64(u16(head[4:]))
-	if header < 8 || header > 68 || size < header || size > d.data.Size-at {
-		return errDocRange
+	head := make([]byte, 68)
+	if _, err := io.ReadFull(d.data, head); err != nil {
+		return 0, err
 	}
-	body := make([]byte, min(size-header, maxDocPicture))
-	if err := d.readData(at+header, body); err != nil {
-		return err
+	size = int64(u32(head))
+	if u16(head[4:]) != 68 || size < 68 || size > d.data.Size-at {
+		return 0, errDocRange
 	}
-	where := fmt.Sprintf("Data at %d", at)
-	switch kind := u16(head[6:]); {
+	body := make([]byte, min(size-68, maxDocPicture))
+	if _, err := io.ReadFull(d.data, body); err != nil {
+		return 0, err
+	}
+	return size, d.pictureBody(u16(head[6:]), body, int64(len(body)) < size-68, fmt.Sprintf("Data at %d", at))
+}
+
+// pictureBody judges what follows a PICF of that kind, or the beginning of it.
+func (d *docScan) pictureBody(kind uint16, body []byte, cut bool, where string) error {
+	switch {
 	case kind == 0x66, kind == 94, kind == 98, kind == 99: // a file on its own
 		d.add("ooxml.external", where, "linked picture")
 	case kind == 0x64:
-		art := artScan{report: d.report, where: where, cut: int64(len(body)) < size-header}
+		art := artScan{report: d.report, where: where, cut: cut}
 		_, err := art.record(body, 0)
 		return err
 	case len(body) >= 4 && u32(body) == 0xffffffff:
@@ -445,17 +459,6 @@ func (d *docScan) picture(at int64) error {
 		art.hyperlink(body[17:])
 	}
 	return nil
-}
-
-func (d *docScan) readData(at int64, b []byte) error {
-	if len(b) == 0 {
-		return nil
-	}
-	n, err := d.data.ReadAt(b, at)
-	if n == len(b) {
-		return nil
-	}
-	return err
 }
 
 // formField reads FFData (§2.9.78): what a field computes and the macros it

@@ -42,7 +42,8 @@ const (
 	pptBinaryData   = 0x138b
 	pptPersist      = 0x1772
 	pptCryptSession = 0x2f14
-	pptTimeNode     = 0xf144
+	pptTimeNode     = 0xf127
+	pptTimeNodes    = 0xf144
 )
 
 // pptRules judges records by their being there, atoms and containers alike.
@@ -51,7 +52,7 @@ var pptRules = map[uint16]string{
 	pptOleEmbed: "cfb.embedded", pptObjectStg: "cfb.embedded", pptOleLink: "ooxml.external", pptControl: "ooxml.activex",
 	pptSound: "ooxml.media", 0x1005: "ooxml.media", 0x1006: "ooxml.media", 0x1007: "ooxml.media", // sound, video, AVI, MCI
 	0x100d: "ooxml.media", 0x100e: "ooxml.media", 0x100f: "ooxml.media", 0x1010: "ooxml.media", // MIDI, CD, WAV
-	pptAnimation: "slide.animation", pptTimeNode: "slide.animation", 0x2ee0: "ooxml.comments", 0x2eec: "ooxml.changes", // Comment10, DiffTree10
+	pptAnimation: "slide.animation", 0x2ee0: "ooxml.comments", 0x2eec: "ooxml.changes", // Comment10, DiffTree10
 	0x3714: "ooxml.external", pptCryptSession: "cfb.encrypted", // slides kept up to date from a library
 }
 
@@ -61,7 +62,7 @@ var pptContainers = map[uint16]bool{
 	pptDocument: true, pptSlide: true, pptNotes: true, pptMainMaster: true, pptHandout: true, 0x03f2: true, 0x03ff: true, 0x0409: true, 0x040b: true, 0x040c: true,
 	0x07d0: true, pptSound: true, pptOleEmbed: true, pptOleLink: true, pptHyperlink: true, pptHeaders: true, pptControl: true, 0x0ff0: true, pptInteractive: true,
 	0x1005: true, 0x1006: true, 0x1007: true, 0x100d: true, 0x100e: true, 0x100f: true, 0x1010: true, 0x1014: true, 0x1388: true, pptBinaryTag: true, 0x2ee0: true,
-	0xf000: true, 0xf001: true, 0xf002: true, 0xf003: true, 0xf004: true, 0xf00d: true, 0xf011: true, pptTimeNode: true,
+	0xf000: true, 0xf001: true, 0xf002: true, 0xf003: true, 0xf004: true, 0xf00d: true, 0xf011: true, pptTimeNodes: true,
 }
 
 // pptScan walks the records of the stream "PowerPoint Document" once, from its
@@ -238,11 +239,11 @@ func (p *pptScan) where() string {
 // pptAtoms are the records whose content is judged.
 var pptAtoms = map[uint16]bool{
 	pptSlideShow: true, pptVBAInfo: true, pptTextChars: true, pptCString: true, pptHeadersAtom: true, pptAnimation: true, pptAction: true,
-	pptUserEdit: true, pptPersist: true, 0x03f1: true,
+	pptUserEdit: true, pptPersist: true, pptTimeNode: true, 0x03f1: true,
 }
 
 func (p *pptScan) atom(kind, instance uint16, b []byte) error {
-	if least := map[uint16]int{pptSlideShow: 16, pptVBAInfo: 12, pptHeadersAtom: 4, pptAnimation: 12, pptAction: 16, pptUserEdit: 28, 0x03f1: 4}[kind]; len(b) < least {
+	if least := map[uint16]int{pptSlideShow: 16, pptVBAInfo: 12, pptHeadersAtom: 4, pptAnimation: 12, pptAction: 16, pptUserEdit: 28, pptTimeNode: 32, 0x03f1: 4}[kind]; len(b) < least {
 		return fmt.Errorf("record %#04x is too short", kind)
 	}
 	switch kind {
@@ -274,6 +275,10 @@ func (p *pptScan) atom(kind, instance uint16, b []byte) error {
 		}
 	case pptAction:
 		p.action(b)
+	case pptTimeNode: // 0 and 1 only hold others, and every slide may have them
+		if u32(b[8:]) > 1 {
+			p.add("slide.animation", p.where(), "time node")
+		}
 	case 0x03f1: // NotesAtom: of no slide, it is the master
 		if u32(b) == 0 && len(p.open) > 0 {
 			p.open[len(p.open)-1].master = true

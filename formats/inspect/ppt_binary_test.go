@@ -69,6 +69,9 @@ func pptCases() []ruleCase {
 	tag := func(name, body string) string {
 		return record(15, 0, 0x1388, record(15, 0, pptBinaryTag, atom(pptCString, string(utf16le(name))), atom(pptBinaryData, body)))
 	}
+	timing := func(kind uint32) string {
+		return record(15, 1, pptTimeNodes, atom(pptTimeNode, string(words([]uint32{0, 0, kind, 0, 0, 0, 0, 0}))))
+	}
 	text := func(s string) string { return atom(pptTextChars, s) }
 	date := atom(pptGenericDate, "\x00\x00\x00\x00")
 
@@ -97,7 +100,8 @@ func pptCases() []ruleCase {
 		{"link", "x.ppt", document(link(1, "https://x.it/")), ppt},
 		{"slide.animation", "x.ppt", slide(record(15, 0, 0x1014, atom(pptAnimation, strings.Repeat("\x00", 28)))), slide(record(15, 0, 0x1014))},
 		{"slide.animation", "x.ppt", slide(show(0x400, 0)), slide(show(1, 0))},
-		{"slide.animation", "x.ppt", slide(tag("___PPT10", record(15, 1, pptTimeNode))), slide(tag("altro", record(15, 1, pptTimeNode)))},
+		{"slide.animation", "x.ppt", slide(tag("___PPT10", timing(3))), slide(tag("___PPT10", timing(0)))},
+		{"slide.animation", "x.ppt", slide(tag("___PPT10", timing(4))), slide(tag("altro", timing(4)))},
 		{"ooxml.comments", "x.ppt", slide(tag("___PPT10", record(15, 0, 0x2ee0))), slide(tag("altro", record(15, 0, 0x2ee0)))},
 		{"ooxml.changes", "x.ppt", document(record(15, 0, 0x2eec)), ppt},
 		{"ooxml.hidden", "x.ppt", slide(show(4, 0)), slide(show(2, 0))},
