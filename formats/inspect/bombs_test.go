@@ -47,6 +47,10 @@ func TestBombs(t *testing.T) {
 		"bin.rtf":        {[]byte(`{\rtf1 \bin2147483647 x}`), true},
 		"scripts.htm":    {[]byte("<html>" + strings.Repeat("<script>x</script>", 100_000)), true},
 		"loop.tif":       {tiffLoop(), true},
+		"pieces.doc":     {docSpec{text: strings.Repeat("a", 30_000), tables: map[int]string{fibClx: manyPieces(1000, 30_000)}, edit: claim(30_000_000)}.file(), false},
+		"text.doc":       {docSpec{text: "a", tables: map[int]string{fibClx: manyPieces(2000, 30_000)}}.file(), true},
+		"deep.ppt":       {pptSpec{slide: nestedRecords(100_000)}.file(), true},
+		"slides.ppt":     {pptSpec{loose: strings.Repeat(record(15, 0, pptSlide), maxPPTObjects)}.file(), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -70,6 +74,23 @@ func TestBombs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyPieces is a piece table that shows the same characters n times.
+func manyPieces(n, length int) string {
+	var at []uint32
+	var pcd strings.Builder
+	for i := range n {
+		at = append(at, uint32(i*length))
+		pcd.WriteString("\x00\x00" + string(words([]uint32{2*docTextAt | 0x40000000})) + "\x00\x00")
+	}
+	plc := string(words(append(at, uint32(n*length)))) + pcd.String()
+	return "\x02" + string(words([]uint32{uint32(len(plc))})) + plc
+}
+
+// claim sets the number of characters of the main text.
+func claim(n uint32) func(main, table []byte) {
+	return func(main, _ []byte) { copy(main[docStories[0].length:], words([]uint32{n})) }
 }
 
 func manyParts(n int) []string {

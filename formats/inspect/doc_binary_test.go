@@ -87,6 +87,7 @@ func docCases() []ruleCase {
 		{"ooxml.external", "x.doc", table(fibFrames, "\x0c\x00\x00\x00\x05\x00\x00\x00a\x00b\x00"), table(fibFrames, "\x0c\x00\x00\x00\x07\x00\x00\x00a\x00b\x00")},
 		{"ooxml.external", "x.doc", drawing(0x106, 0x0a, ""), drawing(0x106, 2, "")},
 		{"cfb.malformed", "x.doc", docSpec{text: "Foto \x01 \r", chpx: sprms(0x6a03, "\x00\x00\x00\x00")}.file(), data(picf(0x64, shape(0x104, 1, "")))},
+		{"cfb.malformed", "x.doc", with(twoPictures("\x04\x00\x00\x00")), with(twoPictures("\x44\x00\x00\x00"))},
 		{"cfb.malformed", "x.doc", docSpec{text: "\x01 \x01\r", chpx: sprms(0x6a03, "\x00\x00\x00\x00"), style: sprms(0x6a03, "\x00\x00\x00\x00"), data: picf(0x64, "")[:60]}.file(), doc},
 		{"ooxml.external", "x.doc", data(picf(0x66, "\x05a.png")), data(picf(0x64, shape(0x106, 0, "")))},
 		{"ooxml.external", "x.doc", data(picf(0x64, shape(0x106, 0x0a, ""))), data(picf(0x64, shape(0x105, 0x0a, "")))},
@@ -108,6 +109,14 @@ func docCases() []ruleCase {
 		}
 	}
 	return cases
+}
+
+// twoPictures puts one at the beginning of the Data stream, the other at a place.
+func twoPictures(at string) func(*docSpec) {
+	return func(s *docSpec) {
+		s.text, s.data = "\x01 Contratto\r", picf(0, "")+picf(0, "")
+		s.chpx, s.papx = sprms(0x6a03, "\x00\x00\x00\x00"), sprms(0x6a03, at)
+	}
 }
 
 // A plain document is not refused for being binary.
