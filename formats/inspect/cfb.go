@@ -92,8 +92,8 @@ func (c *cfbScan) entry(e *mscfb.File) {
 	name := entryName(e)
 	c.entries = append(c.entries, e)
 	if len(e.Path) == 0 {
-		if c.streams[name] != nil {
-			c.add("cfb.malformed", where, "two entries of that name")
+		if c.streams[name] != nil { // programs differ in which they take
+			c.add("cfb.malformed", where, "two entries of one name")
 		}
 		c.streams[name] = e
 		switch name {

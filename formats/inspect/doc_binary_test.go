@@ -47,6 +47,7 @@ func docCases() []ruleCase {
 		{"cfb.embedded", "x.doc", chpx(sprms(0x080a, "\x01", 0x6a03, "\x01\x02\x03\x04")), chpx(sprms(0x080a, "\x00"))},
 		{"format.polyglot", "x.doc", with(func(s *docSpec) { s.more = []string{"Workbook", records(0x809, "x")} }), doc},
 		{"name.mismatch", "x.xls", doc, nil},
+		{"cfb.malformed", "x.doc", with(func(s *docSpec) { s.more = []string{"WORDDOCUMENT", "x"} }), with(func(s *docSpec) { s.more = []string{"X/WordDocument", "x"} })},
 
 		{"field.dynamic", "x.doc", oneField(0x1f, `DATE \@ "d"`), oneField(0x21, "PAGE")},
 		{"field.dynamic", "x.doc", oneField(0x1f, `DATA \@ "d"`), oneField(0x21, "PAGINA")}, // in Italian
@@ -64,6 +65,7 @@ func docCases() []ruleCase {
 		{"field.dynamic", "x.doc", docSpec{text: "\x13 DATE \x15\r", types: []byte{0x1f}, wide: true}.file(), docSpec{text: "Contratto\r", wide: true}.file()},
 		{"cfb.malformed", "x.doc", docSpec{text: "\x13 PAGE \x14 1\r", types: []byte{0x21}}.file(), oneField(0x21, "PAGE")},
 		{"cfb.malformed", "x.doc", docSpec{text: "a\x15\r"}.file(), docSpec{text: "a\x16\r"}.file()},
+		{"cfb.malformed", "x.doc", docSpec{text: "\x13 PAGE \x15 \r", types: []byte{0x21}, tables: map[int]string{fibFldMain: fieldTable(" \x13 PAGE \x15\r", []byte{0x21})}}.file(), oneField(0x21, "PAGE")},
 		{"cfb.malformed", "x.doc", table(fibFldMain, fieldTable("\x13PAGE\x15xxxx", []byte{0x21})), doc},
 		{"cfb.malformed", "x.doc", docSpec{text: "\x13DATE\x15\r", types: []byte{0x1f}, tables: map[int]string{fibFldMain: ""}}.file(), doc},
 		{"cfb.malformed", "x.doc", docSpec{text: strings.Repeat("\x13PAGE ", maxFieldDepth+1) + strings.Repeat("\x15", maxFieldDepth+1) + "\r", types: []byte(strings.Repeat("\x21", maxFieldDepth+1))}.file(), doc},
@@ -76,6 +78,8 @@ func docCases() []ruleCase {
 		{"ooxml.changes", "x.doc", chpx(sprms(0x0801, "\x01")), chpx(sprms(0x0801, "\x00"))},
 		{"ooxml.changes", "x.doc", with(func(s *docSpec) { s.papx = sprms(0xc63f, "\x07\x01\x00\x00\x00\x00\x00\x00") }), with(func(s *docSpec) { s.papx = sprms(0xc63f, "\x07\x00\x00\x00\x00\x00\x00\x00") })},
 		{"ooxml.changes", "x.doc", dop(1 << 15), dop(1 << 9)},
+		{"ooxml.changes", "x.doc", section("\x01", docTextAt), section("\x00", docTextAt)},
+		{"cfb.malformed", "x.doc", section("\x01", 0x7fffffff), section("\x01", ^uint32(0))}, // -1: none
 		{"ooxml.comments", "x.doc", table(fibCommentRef, "\x01\x00\x00\x00"), doc},
 		{"ooxml.template", "x.doc", dop(1 << 14), dop(1 << 12)},
 		{"ooxml.template", "x.doc", assoc(`C:\Modelli\Lettera.dot`, ""), assoc(`C:\Modelli\Normal.dot`, "")},
@@ -109,6 +113,14 @@ func docCases() []ruleCase {
 		}
 	}
 	return cases
+}
+
+// section is a document whose text begins with the properties of a section,
+// found at fc: a mark of their revision, on or off.
+func section(on string, fc uint32) []byte {
+	text := "\x0a\x00" + sprms(0xd243, "\x07"+on+"\x00\x00\x00\x00\x00\x00") + "\r"
+	sed := string(words([]uint32{0, uint32(len(text))})) + "\x00\x00" + string(words([]uint32{fc})) + "\x00\x00\x00\x00\x00\x00"
+	return docSpec{text: text, tables: map[int]string{fibSections: sed}}.file()
 }
 
 // twoPictures puts one at the beginning of the Data stream, the other at a place.

@@ -10,7 +10,7 @@ import (
 
 // Ruleset names the edition of the rules. It is stored with every report, so
 // that years later one can tell what a given "allow" had looked at.
-const Ruleset = "2026-11-21"
+const Ruleset = "2026-11-22"
 
 // A Verdict is both the severity of one finding and the outcome of a report.
 type Verdict string
