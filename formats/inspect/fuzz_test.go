@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bufio"
 	"bytes"
 	"testing"
 	"time"
@@ -51,6 +52,42 @@ func FuzzInspectRTF(f *testing.F)    { fuzz(f, "x.rtf", seedsOf(rtfCases())...) 
 func FuzzInspectMarkup(f *testing.F) { fuzz(f, "x.html", seedsOf(markupCases())...) }
 func FuzzInspectText(f *testing.F)   { fuzz(f, "x.csv", seedsOf(textCases())...) }
 func FuzzInspectImage(f *testing.F)  { fuzz(f, "x.png", seedsOf(imageCases())...) }
+
+// FuzzWordBinary and FuzzPPTRecords go straight to the records, past the
+// compound file.
+func FuzzWordBinary(f *testing.F) {
+	for _, s := range []docSpec{
+		{text: "a \x13 DATE \x14x\x15\r", types: []byte{0x1f}, chpx: sprms(0x083c, "\x01"), papx: sprms(0x2416, "\x01"), assoc: []string{"", "a.dot"}},
+		{text: "a\r", wide: true, tables: map[int]string{fibDrawings: record(15, 0, 0xf000) + "\x00" + shape(0x106, 8, ""), fibCommands: "\xff\x01\x00\x00\x00\x00\x40"}},
+	} {
+		s.edit = func(main, table []byte) { f.Add(main, table) }
+		s.file()
+	}
+	f.Fuzz(func(t *testing.T, main, table []byte) {
+		d := &docScan{report: newReport(), main: main, table: table}
+		if len(main) < 0x9a {
+			return
+		}
+		_ = d.scan()
+		if err := d.Check(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzPPTRecords(f *testing.F) {
+	pptSpec{slide: shape(0x106, 8, "") + record(15, 0, pptInteractive, record(0, 0, pptAction, string(make([]byte, 16)))),
+		edit: func(stream, _ []byte) { f.Add(stream) }}.file()
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		p := &pptScan{report: newReport(), r: bufio.NewReader(bytes.NewReader(stream)), objects: map[int64]uint16{}, persist: map[int64]bool{}}
+		if err := p.walk(int64(len(stream))); err == nil && p.at != int64(len(stream)) {
+			t.Fatal("the walk ended early")
+		}
+		if err := p.Check(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
 
 // FuzzWordXML goes straight to the part of a package, past the compression that
 // a fuzzer does not see through.
