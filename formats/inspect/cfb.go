@@ -108,7 +108,8 @@ func (c *cfbScan) entry(e *mscfb.File) {
 	switch {
 	case isVBAStorage(name):
 		c.macros = append(c.macros, vbaNote{where: where})
-	case name == "objectpool", name == "\x01ole10native", name == "\x01ole" && len(e.Path) > 0, strings.HasPrefix(name, "mbd0"), name == "package":
+	case len(e.Path) == 1 && strings.EqualFold(e.Path[0], "ObjectPool"), // Word often leaves an empty one
+		name == "\x01ole10native", name == "\x01ole" && len(e.Path) > 0, strings.HasPrefix(name, "mbd0"), name == "package":
 		c.add("cfb.embedded", where, "")
 	case name == "encryptedpackage", name == "encryptioninfo", name == "encryption", name == "\x06dataspaces":
 		c.add("cfb.encrypted", where, "")

@@ -43,6 +43,7 @@ func docCases() []ruleCase {
 		{"cfb.revisions", "x.doc", table(fibVersions, "versioni"), table(fibVersions, "")},
 		{"cfb.macro", "x.doc", with(func(s *docSpec) { s.more = []string{"Macros/VBA/dir", "x"} }), doc},
 		{"cfb.embedded", "x.doc", with(func(s *docSpec) { s.more = []string{"ObjectPool/_1/\x01Ole10Native", "x"} }), with(func(s *docSpec) { s.more = []string{"\x01CompObj", "x", "\x01Ole", "x"} })},
+		{"cfb.embedded", "x.doc", with(func(s *docSpec) { s.more = []string{"ObjectPool/_1/CONTENTS", "x"} }), with(func(s *docSpec) { s.more = []string{"ObjectPool/", ""} })},
 		{"cfb.embedded", "x.doc", with(func(s *docSpec) { s.more = []string{"X/\x01Ole10Native", "x"} }), doc},
 		{"cfb.embedded", "x.doc", chpx(sprms(0x080a, "\x01", 0x6a03, "\x01\x02\x03\x04")), chpx(sprms(0x080a, "\x00"))},
 		{"format.polyglot", "x.doc", with(func(s *docSpec) { s.more = []string{"Workbook", records(0x809, "x")} }), doc},
