@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/richardlehane/mscfb"
 )
@@ -119,10 +120,10 @@ func (c *cfbScan) entry(e *mscfb.File) {
 }
 
 // entryName is the name of an entry in lower case, with the control character
-// of special streams, which the reader leaves out.
+// by which special streams begin.
 func entryName(e *mscfb.File) string {
 	name := strings.ToLower(e.Name)
-	if e.Initial < ' ' {
+	if !unicode.IsPrint(rune(e.Initial)) { // the reader leaves it out of the name
 		name = string(rune(e.Initial)) + name
 	}
 	return name

@@ -49,6 +49,7 @@ func docCases() []ruleCase {
 		{"format.polyglot", "x.doc", with(func(s *docSpec) { s.more = []string{"Workbook", records(0x809, "x")} }), doc},
 		{"name.mismatch", "x.xls", doc, nil},
 		{"cfb.malformed", "x.doc", with(func(s *docSpec) { s.more = []string{"WORDDOCUMENT", "x"} }), with(func(s *docSpec) { s.more = []string{"X/WordDocument", "x"} })},
+		{"cfb.malformed", "x.doc", with(func(s *docSpec) { s.more = []string{"1TABLE", "x"} }), with(func(s *docSpec) { s.more = []string{"\u200b1Table", "x"} })},
 
 		{"field.dynamic", "x.doc", oneField(0x1f, `DATE \@ "d"`), oneField(0x21, "PAGE")},
 		{"field.dynamic", "x.doc", oneField(0x1f, `DATA \@ "d"`), oneField(0x21, "PAGINA")}, // in Italian
