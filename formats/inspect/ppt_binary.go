@@ -154,7 +154,8 @@ func (p *pptScan) record(start int64, version, kind uint16, length int64) error 
 		}
 	}
 	container := version&15 == 15
-	if pptContainers[kind] != container && (pptContainers[kind] || pptAtoms[kind]) {
+	_, judged := pptAtoms[kind]
+	if pptContainers[kind] != container && (pptContainers[kind] || judged) {
 		return fmt.Errorf("record %#04x is not what it has to be", kind)
 	}
 	if rule, ok := pptRules[kind]; ok {
@@ -164,7 +165,7 @@ func (p *pptScan) record(start int64, version, kind uint16, length int64) error 
 	if container || kind == pptBinaryData && strings.HasPrefix(p.tag, "___PPT") {
 		return p.enter(kind, version>>4, length)
 	}
-	if !pptAtoms[kind] && !isArtProperties(kind) {
+	if !judged && !isArtProperties(kind) {
 		return p.skip(length)
 	}
 	if length > maxRecord {
@@ -236,14 +237,14 @@ func (p *pptScan) where() string {
 	return "document"
 }
 
-// pptAtoms are the records whose content is judged.
-var pptAtoms = map[uint16]bool{
-	pptSlideShow: true, pptVBAInfo: true, pptTextChars: true, pptCString: true, pptHeadersAtom: true, pptAnimation: true, pptAction: true,
-	pptUserEdit: true, pptPersist: true, pptTimeNode: true, 0x03f1: true,
+// pptAtoms are the records whose content is judged, with their least length.
+var pptAtoms = map[uint16]int{
+	pptSlideShow: 16, pptVBAInfo: 12, pptTextChars: 0, pptCString: 0, pptHeadersAtom: 4, pptAnimation: 12, pptAction: 16,
+	pptUserEdit: 28, pptPersist: 0, pptTimeNode: 32, 0x03f1: 4,
 }
 
 func (p *pptScan) atom(kind, instance uint16, b []byte) error {
-	if least := map[uint16]int{pptSlideShow: 16, pptVBAInfo: 12, pptHeadersAtom: 4, pptAnimation: 12, pptAction: 16, pptUserEdit: 28, pptTimeNode: 32, 0x03f1: 4}[kind]; len(b) < least {
+	if len(b) < pptAtoms[kind] {
 		return fmt.Errorf("record %#04x is too short", kind)
 	}
 	switch kind {
