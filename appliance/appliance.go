@@ -86,6 +86,7 @@ type Appliance struct {
 	sessions   *auth.Sessions
 	lock       *os.File    // held by a service while it runs
 	supervisor *supervisor // nil when the vault belongs to another process
+	inspectors *worker.Pool
 	strangers  strangers
 	index      *store.DB         // of the ledger
 	tokenSize  atomic.Int64      // of the largest token for our own signatures
@@ -96,6 +97,9 @@ type Appliance struct {
 	stop       context.CancelFunc
 	jobs       sync.WaitGroup
 }
+
+// inspectors is how many processes wait for the next documents.
+const inspectors = 2
 
 // Open starts the appliance in dir. When its vault is already running, as it
 // is beside a running service, that one is used.
@@ -162,6 +166,11 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 	if err := a.openStamps(ctx); err != nil {
 		return err
 	}
+	ready := inspectors
+	if a.opt.Unattended { // a command uploads nothing, as a rule
+		ready = 0
+	}
+	a.inspectors = worker.NewPool(a.opt.Executable, ready)
 	a.Signing, err = signing.New(signing.Config{
 		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.Stamps, Viewer: a.viewer(),
 		Inspect: a.inspect, Dir: a.Layout.Documents(),
@@ -273,7 +282,7 @@ func (a *Appliance) stampList(ctx context.Context, der []byte) ([]byte, error) {
 // inspect runs the inspection in a process of its own, started from this same
 // program. When that fails its report is a refusal, and the cause is logged.
 func (a *Appliance) inspect(ctx context.Context, path, name string) inspect.Report {
-	report, err := worker.Inspect(ctx, a.opt.Executable, path, name)
+	report, err := a.inspectors.Inspect(ctx, path, name)
 	if err != nil {
 		a.log.Error("inspection failed; the document is refused", "err", err)
 	}
@@ -296,6 +305,9 @@ func (a *Appliance) Close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		a.checkpoint(ctx)
+	}
+	if a.inspectors != nil {
+		a.inspectors.Close()
 	}
 	if a.Vault != nil {
 		a.Vault.Close()

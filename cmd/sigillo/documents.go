@@ -44,6 +44,8 @@ func runInspect(ctx context.Context, e env, args []string) int {
 	if err != nil {
 		return failed(e, err)
 	}
+	pool := worker.NewPool(exe, min(fs.NArg(), 2))
+	defer pool.Close()
 	worst := exitGood
 	for _, path := range fs.Args() {
 		if _, err := os.Stat(path); err != nil {
@@ -51,7 +53,7 @@ func runInspect(ctx context.Context, e env, args []string) int {
 			worst = exitUnreadable
 			continue
 		}
-		r, err := worker.Inspect(ctx, exe, path, path)
+		r, err := pool.Inspect(ctx, path, path)
 		if err != nil { // the report is a refusal
 			fmt.Fprintln(e.err, "sigillo:", err)
 		}

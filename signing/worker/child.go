@@ -2,6 +2,7 @@ package worker
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,8 +17,8 @@ import (
 // Command is the hidden sub-command whose body is Main.
 const Command = "inspect-worker"
 
-// documentFD is where the parent leaves the open document.
-const documentFD = 3
+// socketFD is where the parent leaves the socket by which the document comes.
+const socketFD = 3
 
 // Limits of the child. The Go runtime reserves some 1.6 GB of addresses before
 // it has done anything (measured), so address space is a coarse wall; the one
@@ -39,10 +40,10 @@ const (
 	exitOutput  = 4
 )
 
-// Main is the body of the hidden command: args are the arguments after it, of
-// which the only one is the document's name. It returns the exit code.
+// Main is the body of the hidden command, which has no arguments. It returns the
+// exit code.
 func Main(args []string) int {
-	if len(args) != 1 {
+	if len(args) != 0 {
 		fmt.Fprintln(os.Stderr, "inspect-worker: to be started by sigillo itself only")
 		return exitUsage
 	}
@@ -50,15 +51,41 @@ func Main(args []string) int {
 		fmt.Fprintln(os.Stderr, "inspect-worker:", err)
 		return exitSandbox
 	}
-	return work(args[0], os.Stdout)
+	document, name, err := receive()
+	if err != nil || document == nil {
+		return exitUsage // nothing comes: the parent has ended, or does not need us
+	}
+	if err := seal(); err != nil {
+		fmt.Fprintln(os.Stderr, "inspect-worker:", err)
+		return exitSandbox
+	}
+	return work(document, name, os.Stdout)
 }
 
-// work inspects descriptor 3 and writes the report.
-func work(name string, out io.Writer) int {
-	document := os.NewFile(documentFD, "document")
+// receive waits for the document.
+func receive() (document *os.File, name string, err error) {
+	message, rights := make([]byte, 1024), make([]byte, unix.CmsgSpace(4))
+	n, have, _, _, err := unix.Recvmsg(socketFD, message, rights, unix.MSG_CMSG_CLOEXEC)
+	if err != nil || n == 0 {
+		return nil, "", err
+	}
+	unix.Close(socketFD)
+	controls, err := unix.ParseSocketControlMessage(rights[:have])
+	if err != nil || len(controls) != 1 {
+		return nil, "", errors.New("no document was sent")
+	}
+	descriptors, err := unix.ParseUnixRights(&controls[0])
+	if err != nil || len(descriptors) != 1 {
+		return nil, "", errors.New("no document was sent")
+	}
+	return os.NewFile(uintptr(descriptors[0]), "document"), string(message[1:n]), nil
+}
+
+// work inspects the document and writes the report.
+func work(document *os.File, name string, out io.Writer) int {
 	info, err := document.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		fmt.Fprintln(os.Stderr, "inspect-worker: descriptor 3 is not a document")
+		fmt.Fprintln(os.Stderr, "inspect-worker: what was sent is not a document")
 		return exitUsage
 	}
 	report, err := inspect.Inspect(document, info.Size(), name)
@@ -71,8 +98,10 @@ func work(name string, out io.Writer) int {
 	return exitDone
 }
 
-// confine closes the cage around the whole process. The order matters: landlock
-// needs a descriptor of its own, and after the last step there are none left.
+// confine closes the cage around the whole process, but for the one descriptor that
+// is still to come. The order matters: landlock needs a descriptor of its own, and
+// after the last step there is room for none but that of standard input, which the
+// document takes.
 func confine() error {
 	debug.SetMemoryLimit(memoryLimit)
 	debug.SetMaxStack(64 << 20)
@@ -92,12 +121,23 @@ func confine() error {
 		{unix.RLIMIT_CPU, cpuSeconds},
 		{unix.RLIMIT_DATA, dataLimit},
 		{unix.RLIMIT_AS, addressSpace},
-		{unix.RLIMIT_NOFILE, 0}, // open ones stay, no new one of any kind: file, socket or pipe
+		{unix.RLIMIT_NOFILE, 1},
 	}
 	for _, l := range limits {
-		if err := unix.Setrlimit(l.resource, &unix.Rlimit{Cur: l.value, Max: l.value}); err != nil {
-			return fmt.Errorf("resource limit %d: %w", l.resource, err)
+		if err := limit(l.resource, l.value); err != nil {
+			return err
 		}
+	}
+	return unix.Close(0)
+}
+
+// seal takes away the room for new descriptors of any kind, file, socket or pipe;
+// those that are open stay.
+func seal() error { return limit(unix.RLIMIT_NOFILE, 0) }
+
+func limit(resource int, value uint64) error {
+	if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: value, Max: value}); err != nil {
+		return fmt.Errorf("resource limit %d: %w", resource, err)
 	}
 	return nil
 }

@@ -5,8 +5,8 @@
 // to recurse until the stack ends or to ask for all the memory there is, and
 // neither can be caught inside a Go program; a cleverer document may do worse.
 // So the parent starts its own executable again with a hidden command, hands it
-// the open document as descriptor 3 and nothing else, and reads one JSON report
-// from its standard output. Before it looks at the first byte the child gives
+// the open document over a socket and nothing else, and reads one JSON report
+// from its standard output. Before the document comes the child gives
 // up what it does not need: new privileges, every file (landlock), TCP and
 // signals (landlock, as far as the kernel knows them), any new descriptor at
 // all, memory and processor time beyond a limit.

@@ -8,11 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	"sigillo/formats/inspect"
@@ -61,26 +58,39 @@ func KindOf(err error) Kind {
 }
 
 // Inspect inspects the document at path, known to its owner as name, in a
-// process of its own made from the executable exe ("" for the running one).
+// process of its own made from the executable exe ("" for the running one). Who
+// inspects more than one keeps a [Pool].
 //
 // The report is always a usable one. When the worker crashes, takes more than
 // ten seconds or talks nonsense it is the refusal "inspect.failed" and the
 // error, of this package's type, tells the journal why; callers that only want
 // the verdict may ignore the error.
 func Inspect(ctx context.Context, exe, path, name string) (inspect.Report, error) {
-	if exe == "" {
-		own, err := os.Executable()
-		if err != nil {
-			return failed(&Error{NotStarted, "cannot find the program to run", err})
-		}
-		exe = own
-	}
+	return inspectBy(ctx, path, name, func() (*process, error) { return start(exe, Command) })
+}
+
+// inspectBy has a worker look at a document. One that is found dead before it has
+// seen anything of it, as a pool's may be, is replaced once.
+func inspectBy(ctx context.Context, path, name string, next func() (*process, error)) (inspect.Report, error) {
 	document, err := os.Open(path)
 	if err != nil {
 		return failed(&Error{Unreadable, "the document cannot be opened", err})
 	}
 	defer document.Close()
-	out, err := run(ctx, wallClock, exe, document, name)
+	p, err := next()
+	if err == nil && p.hand(document, argument(name)) != nil {
+		p.kill()
+		if p, err = next(); err == nil {
+			err = p.hand(document, argument(name))
+		}
+	}
+	if err != nil {
+		if p != nil {
+			p.kill()
+		}
+		return failed(&Error{NotStarted, "the worker does not start", err})
+	}
+	out, err := p.answer(ctx, wallClock)
 	if err != nil {
 		return failed(err)
 	}
@@ -91,43 +101,7 @@ func Inspect(ctx context.Context, exe, path, name string) (inspect.Report, error
 	return report, nil
 }
 
-// run starts the worker, ends its whole process group after the time wall, and
-// returns what it wrote.
-func run(ctx context.Context, wall time.Duration, exe string, document *os.File, name string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, wall)
-	defer cancel()
-	// Pdeathsig is tied to the thread that starts the child, not to the process:
-	// that thread must not end before the child does.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(ctx, exe, Command, argument(name))
-	cmd.Env = []string{}
-	cmd.Dir = "/"
-	cmd.ExtraFiles = []*os.File{document}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
-	stdout := &capped{max: maxOutput}
-	stderr := &capped{max: 4 << 10}
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	err := cmd.Run()
-	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, &Error{TimedOut, "the document takes too long to inspect", nil}
-	case ctx.Err() != nil:
-		return nil, &Error{Cancelled, "given up by the caller", ctx.Err()}
-	case err != nil && cmd.ProcessState == nil:
-		return nil, &Error{NotStarted, "the worker does not start", err}
-	case stdout.over:
-		return nil, &Error{Nonsense, "the worker's answer is too long", nil}
-	case err != nil:
-		first, _, _ := strings.Cut(stderr.String(), "\n")
-		return nil, &Error{Crashed, fmt.Sprintf("the worker ended with %v (%q)", err, first), nil}
-	}
-	return stdout.Bytes(), nil
-}
-
-// argument makes a file name fit for a command line.
+// argument is what of a file's name goes to the worker.
 func argument(name string) string {
 	name = strings.ReplaceAll(filepath.Base(name), "\x00", "")
 	if len(name) > 255 {

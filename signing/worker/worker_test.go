@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -18,17 +19,27 @@ import (
 	"sigillo/formats/inspect"
 )
 
-// TestMain lets the test binary be the worker. A document's name that begins
-// with "!" makes it misbehave; the product's Main knows nothing of such names.
+// TestMain lets the test binary be the worker, or one that misbehaves as the
+// document's name says; the product's Main knows nothing of such names.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == Command {
-		os.Exit(misbehave(os.Args[2:]))
+	switch {
+	case len(os.Args) > 2 && os.Args[1] == Command && os.Args[2] == "misbehave":
+		os.Exit(misbehave())
+	case len(os.Args) > 1 && os.Args[1] == Command:
+		os.Exit(Main(os.Args[2:]))
 	}
 	os.Exit(m.Run())
 }
 
-func misbehave(args []string) int {
-	switch args[0] {
+// misbehaving starts a worker that does.
+func misbehaving() (*process, error) { return start("", Command, "misbehave") }
+
+func misbehave() int {
+	_, name, err := receive()
+	if err != nil {
+		return 98
+	}
+	switch name {
 	case "!panic":
 		panic("on purpose")
 	case "!signal":
@@ -70,14 +81,11 @@ func misbehave(args []string) int {
 		}
 		return 0
 	}
-	if strings.HasPrefix(args[0], "!caged-") {
-		if err := confine(); err != nil {
-			fmt.Println(err)
-			return exitSandbox
-		}
-		return misbehaveCaged(args[0])
+	if err := errors.Join(confine(), seal()); err != nil {
+		fmt.Println(err)
+		return exitSandbox
 	}
-	return Main(args)
+	return misbehaveCaged(name)
 }
 
 func misbehaveCaged(what string) int {
@@ -145,7 +153,7 @@ func reach() int {
 	return 0
 }
 
-func document(t *testing.T, content string) string {
+func document(t testing.TB, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "document")
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -179,7 +187,7 @@ func TestMisbehaviourIsRefused(t *testing.T) {
 	for name, kind := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rep, err := Inspect(t.Context(), "", document(t, "x"), name)
+			rep, err := inspectBy(t.Context(), document(t, "x"), name, misbehaving)
 			if KindOf(err) != kind {
 				t.Errorf("error %v, want kind %s", err, kind)
 			}
@@ -193,16 +201,28 @@ func TestMisbehaviourIsRefused(t *testing.T) {
 	}
 }
 
-func TestTimeOutKillsTheGroup(t *testing.T) {
-	t.Parallel()
+// misbehavedAnswer is what a misbehaving worker writes.
+func misbehavedAnswer(t *testing.T, wall time.Duration, name string) ([]byte, error) {
+	t.Helper()
 	f, err := os.Open(document(t, "x"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	exe, _ := os.Executable()
+	p, err := misbehaving()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.hand(f, name); err != nil {
+		t.Fatal(err)
+	}
+	return p.answer(t.Context(), wall)
+}
+
+func TestTimeOutKillsTheGroup(t *testing.T) {
+	t.Parallel()
 	began := time.Now()
-	_, err = run(t.Context(), 500*time.Millisecond, exe, f, "!hang")
+	_, err := misbehavedAnswer(t, 500*time.Millisecond, "!hang")
 	if KindOf(err) != TimedOut {
 		t.Fatalf("got %v", err)
 	}
@@ -218,7 +238,7 @@ func TestCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
-	rep, err := Inspect(ctx, "", document(t, "x"), "!hang")
+	rep, err := inspectBy(ctx, document(t, "x"), "!hang", misbehaving)
 	if KindOf(err) != Cancelled || rep.Verdict != inspect.Refuse {
 		t.Fatalf("%v, %s", err, rep.Verdict)
 	}
@@ -226,15 +246,9 @@ func TestCancelled(t *testing.T) {
 
 func TestWorkerReachesNothing(t *testing.T) {
 	t.Parallel()
-	f, err := os.Open(document(t, "x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	exe, _ := os.Executable()
 	_ = os.Mkdir("/tmp/sigillo-worker-folder", 0o700)
 	defer os.Remove("/tmp/sigillo-worker-folder")
-	out, err := run(t.Context(), wallClock, exe, f, "!caged-reach")
+	out, err := misbehavedAnswer(t, wallClock, "!caged-reach")
 	if err != nil {
 		t.Fatal(err)
 	}
