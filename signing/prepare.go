@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sigillo/audit"
-	"sigillo/formats/inspect"
 	"sigillo/formats/pades"
 	"sigillo/formats/xades"
 	"sigillo/store"
@@ -37,14 +36,14 @@ func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transa
 	t := store.Transaction{ID: newID(), Holder: holder, Credential: r.Credential, State: string(Prepared),
 		Certificate: cred.row.Certificate, Hash: s.cfg.Hash.String(), Created: now, Updated: now}
 	items := make([]store.Item, len(r.Documents))
-	confirmed := make([][]string, len(items)) // rules, by item
+	confirmed := make([]*confirmation, len(items)) // by item
 	for i, o := range r.Documents {
-		it, rules, err := s.prepareItem(ctx, holder, o, r.Confirmed, cred, now)
+		it, c, err := s.prepareItem(ctx, holder, o, r.Confirmed, cred, now)
 		if err != nil {
 			return Transaction{}, err
 		}
 		it.Transaction, it.Seq = t.ID, i
-		items[i], confirmed[i] = it, rules
+		items[i], confirmed[i] = it, c
 	}
 	err = s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.PutTransaction(t); err != nil {
@@ -66,17 +65,17 @@ func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transa
 	return s.Transaction(ctx, holder, t.ID)
 }
 
-func preparedEvent(holder string, t store.Transaction, it store.Item, confirmed []string) audit.Event {
+func preparedEvent(holder string, t store.Transaction, it store.Item, c *confirmation) audit.Event {
 	d := map[string]string{"document": it.Document, "form": it.Form, "level": it.Level,
 		"digest": hex.EncodeToString(it.Digest), "seq": strconv.Itoa(it.Seq), "credential": t.Credential}
-	if len(confirmed) > 0 {
-		d["confirmed"] = strings.Join(confirmed, " ")
+	if c != nil {
+		d["confirmed"], d["ruleset"], d["sha256"] = strings.Join(c.Rules, " "), c.Ruleset, c.Document
 	}
 	return audit.Event{Actor: holder, Event: "signature.prepared", Subject: t.ID, Detail: d}
 }
 
-// prepareItem does one order; rules are those the holder confirmed.
-func (s *Service) prepareItem(ctx context.Context, holder string, o Order, confirmed bool, cred credential, now time.Time) (it store.Item, rules []string, err error) {
+// prepareItem does one order; c is what the holder confirmed, nil for nothing.
+func (s *Service) prepareItem(ctx context.Context, holder string, o Order, confirmed bool, cred credential, now time.Time) (it store.Item, c *confirmation, err error) {
 	if o.Level == "" {
 		o.Level = BT
 	}
@@ -88,7 +87,7 @@ func (s *Service) prepareItem(ctx context.Context, holder string, o Order, confi
 	if err != nil {
 		return it, nil, err
 	}
-	if rules, err = consent(d, confirmed); err != nil {
+	if c, err = consent(d, confirmed); err != nil {
 		return it, nil, err
 	}
 	if !f.fits(d.Format) {
@@ -112,26 +111,7 @@ func (s *Service) prepareItem(ctx context.Context, holder string, o Order, confi
 	if it.Prepared, err = json.Marshal(p); err != nil {
 		return it, nil, fail(Internal, "the prepared signature cannot be stored", err)
 	}
-	return it, rules, nil
-}
-
-// consent applies the verdict of the inspection (SIG-4) and names the rules
-// whose findings the holder has confirmed.
-func consent(d store.Document, confirmed bool) ([]string, error) {
-	switch inspect.Verdict(d.Verdict) {
-	case inspect.Allow:
-		return nil, nil
-	case inspect.Confirm:
-		if !confirmed {
-			return nil, fail(Unconfirmed, "the findings need the holder's confirmation", nil)
-		}
-		var r inspect.Report
-		if err := json.Unmarshal(d.Report, &r); err != nil {
-			return nil, fail(Internal, "the stored report cannot be read", err)
-		}
-		return ruleNames(r, inspect.Confirm), nil
-	}
-	return nil, fail(Refused, "the inspection refuses this document", nil)
+	return it, c, nil
 }
 
 // fromFormat tells a document that can't be signed from a fault of ours.

@@ -123,8 +123,12 @@ func (s *Service) authorise(ctx context.Context, t store.Transaction, items []st
 	if err := json.Unmarshal(owner.Factors, &factors); err != nil {
 		return vault.SAD{}, fail(Internal, "the holder's factors cannot be read", err)
 	}
+	confirmed, err := s.confirmed(ctx, t.Holder, items)
+	if err != nil {
+		return vault.SAD{}, err
+	}
 	sad, err := s.cfg.Vault.Authorise(ctx, vault.Authorisation{Factors: factors, Credential: cred.record, Password: password,
-		OTP: otp, Hash: t.Hash, Digests: digests(items), Client: client, Request: newID()})
+		OTP: otp, Hash: t.Hash, Digests: digests(items), Confirmed: confirmed, Client: client, Request: newID()})
 	if err != nil {
 		err = FromVault(err)
 		s.note(ctx, t.Holder, "signature.refused", t.ID, map[string]string{"kind": string(KindOf(err)), "client": client})

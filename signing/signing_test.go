@@ -67,7 +67,7 @@ func TestFormsFor(t *testing.T) {
 
 func TestConsent(t *testing.T) {
 	t.Parallel()
-	report := []byte(`{"verdict":"confirm","findings":[{"rule":"a","severity":"confirm"},{"rule":"b","severity":"allow"}]}`)
+	report := []byte(`{"verdict":"confirm","ruleset":"r","findings":[{"rule":"a","severity":"confirm"},{"rule":"b","severity":"allow"}]}`)
 	for _, tc := range []struct {
 		verdict   inspect.Verdict
 		confirmed bool
@@ -81,9 +81,12 @@ func TestConsent(t *testing.T) {
 		{"nonsense", true, Refused, 0},
 		{"", true, Refused, 0},
 	} {
-		rules, err := consent(store.Document{Verdict: string(tc.verdict), Report: report}, tc.confirmed)
-		if (err == nil) != (tc.kind == "") || err != nil && KindOf(err) != tc.kind || len(rules) != tc.rules {
-			t.Errorf("%q, %v: %v, %v", tc.verdict, tc.confirmed, rules, err)
+		c, err := consent(store.Document{Verdict: string(tc.verdict), Report: report, SHA256: []byte{0xab}}, tc.confirmed)
+		if (err == nil) != (tc.kind == "") || err != nil && KindOf(err) != tc.kind || (c != nil) != (tc.rules > 0) {
+			t.Errorf("%q, %v: %v, %v", tc.verdict, tc.confirmed, c, err)
+		}
+		if c != nil && (len(c.Rules) != tc.rules || c.Rules[0] != "a" || c.Ruleset != "r" || c.Document != "ab") {
+			t.Errorf("%+v", c)
 		}
 	}
 }

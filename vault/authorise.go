@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"encoding/hex"
 	"strconv"
 
 	"sigillo/audit"
@@ -27,6 +28,9 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	if _, err := checkDigests(a.Hash, a.Digests, MaxDigests); err != nil {
 		return nil, err
 	}
+	if !isConfirmation(a.Confirmed) {
+		return nil, fail(BadRequest, "what was confirmed is named by its SHA-256")
+	}
 	if err := v.ownCredential(ctx, c); err != nil { // 2
 		return nil, err
 	}
@@ -37,11 +41,12 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 		return nil, failf(NotAllowed, "%d digests asked for; this credential signs %d at once", len(a.Digests), c.MaxDigests)
 	}
 	content := newMessage("authorise").text(c.Holder).text(c.ID).bytes(thumbprint(c.PublicKey)).
-		text(a.Hash).list(sorted(a.Digests)).text(a.Client).sha256()
+		text(a.Hash).list(sorted(a.Digests)).bytes(a.Confirmed).text(a.Client).sha256()
 	u := use{op: opAuthorise, request: a.Request, content: content,
 		event: audit.Event{Actor: c.Holder, Event: "signature.authorised", Subject: a.Request, Detail: map[string]string{
 			"credential": c.ID, "client": a.Client, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)),
 		}}}
+	noteConfirmed(u.event.Detail, a.Confirmed)
 	stretched, step, err := v.checkFactors(ctx, &a.Factors, a.Password, a.OTP, u) // 3
 	defer clear(stretched[:])
 	if err != nil {
@@ -52,10 +57,17 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	defer clear(d[:])
 	s, err := v.mint.issue(claims{
 		Subject: c.Holder, Credential: c.ID, Key: thumbprint(c.PublicKey), Hash: a.Hash, Digests: sorted(a.Digests),
-		Count: len(a.Digests), Client: a.Client, ID: newJTI(&v.rowKey, u.binding(), c.Holder, step),
+		Count: len(a.Digests), Confirmed: a.Confirmed, Client: a.Client, ID: newJTI(&v.rowKey, u.binding(), c.Holder, step),
 	}, &d, v.now())
 	if err != nil {
 		return nil, err
 	}
 	return &s, nil
+}
+
+// noteConfirmed lets an entry of the journal name what was confirmed.
+func noteConfirmed(detail map[string]string, confirmed []byte) {
+	if len(confirmed) > 0 {
+		detail["confirmed"] = hex.EncodeToString(confirmed)
+	}
 }

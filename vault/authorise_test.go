@@ -1,6 +1,9 @@
 package vault
 
 import (
+	"bytes"
+	"encoding/base64"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,6 +77,7 @@ func TestAuthoriseAgain(t *testing.T) {
 		"digests": func(a *Authorisation) { a.Digests = digests(1) },
 		"request": func(a *Authorisation) { a.Request = "tx2" },
 		"client":  func(a *Authorisation) { a.Client = "another" },
+		"consent": func(a *Authorisation) { a.Confirmed = make([]byte, 32) },
 	} {
 		b := again()
 		change(&b)
@@ -92,4 +96,41 @@ func TestAuthoriseAgain(t *testing.T) {
 	r.clock.move(retryFor)
 	_, err = r.c.Authorise(t.Context(), again())
 	want(t, err, WrongOTP)
+}
+
+// TestConfirmed: what the holder has confirmed is named by the SAD and by the journal,
+// when it is authorised and before the token is asked.
+func TestConfirmed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	a := h.authorisation("tx", 1)
+	bad := a
+	bad.Password, bad.Confirmed = []byte(goodPassword), []byte("all of it")
+	_, err := r.c.Authorise(t.Context(), bad)
+	want(t, err, BadRequest)
+	a.Confirmed = bytes.Repeat([]byte{0xc0}, 32)
+	asked := a
+	asked.Password = []byte(goodPassword)
+	sad, err := r.c.Authorise(t.Context(), asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.c.Sign(t.Context(), h.activation(a, sad)); err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range []string{"signature.authorised", "signature.intent"} {
+		es := r.entries(event)
+		if len(es) != 1 || es[0]["confirmed"] != strings.Repeat("c0", 32) {
+			t.Errorf("%s: %v", event, es)
+		}
+	}
+	head, _, _ := strings.Cut(sad.Token, ".")
+	said, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := parseClaims(said); err != nil || !bytes.Equal(c.Confirmed, a.Confirmed) {
+		t.Errorf("%+v, %v", c, err)
+	}
 }

@@ -81,7 +81,9 @@ type Authentication struct {
 // Authorisation asks for a SAD over exactly these digests with this credential.
 // Hash is "SHA-256", "SHA-384" or "SHA-512". Request names the transaction: sent
 // again with the same content and the same OTP it gets the same SAD, with other
-// content it is refused. The client wipes Password after sending it.
+// content it is refused. Confirmed is a SHA-256 over what the holder was shown about the
+// documents and has confirmed; empty where there was nothing to confirm. The SAD says
+// it, and the journal. The client wipes Password after sending it.
 type Authorisation struct {
 	Factors    Factors    `json:"factors"`
 	Credential Credential `json:"credential"`
@@ -89,6 +91,7 @@ type Authorisation struct {
 	OTP        string     `json:"otp"`
 	Hash       string     `json:"hash"`
 	Digests    [][]byte   `json:"digests"`
+	Confirmed  []byte     `json:"confirmed,omitempty"`
 	Client     string     `json:"client"`
 	Request    string     `json:"request"`
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -24,7 +25,8 @@ type claims struct {
 	Hash       string   `json:"hash"`
 	Digests    [][]byte `json:"digests"` // sorted, repetitions kept
 	Count      int      `json:"count"`
-	AMR        []string `json:"amr"` // RFC 8176: how the holder was authenticated
+	Confirmed  []byte   `json:"conf,omitempty"` // SHA-256 over the findings that the holder confirmed
+	AMR        []string `json:"amr"`            // RFC 8176: how the holder was authenticated
 	Client     string   `json:"client"`
 	ID         string   `json:"jti"`
 	Issued     int64    `json:"iat"` // seconds since the epoch
@@ -113,12 +115,15 @@ func parseClaims(b []byte) (*claims, error) {
 		return nil, err
 	}
 	ordered := slices.IsSortedFunc(c.Digests, bytes.Compare)
-	if c.Count != len(c.Digests) || !ordered || c.ID == "" || c.Subject == "" || c.Credential == "" ||
+	if c.Count != len(c.Digests) || !ordered || !isConfirmation(c.Confirmed) || c.ID == "" || c.Subject == "" || c.Credential == "" ||
 		c.Expires <= c.Issued || c.Expires-c.Issued > int64(SADLife/time.Second) {
 		return nil, fail(BadSAD, "the activation data contradicts itself")
 	}
 	return &c, nil
 }
+
+// isConfirmation says whether b can be a hash of what was confirmed, or none.
+func isConfirmation(b []byte) bool { return len(b) == 0 || len(b) == sha256.Size }
 
 // secret opens the sealed secret.
 func (m *mint) secret(c *claims) (d [32]byte, err error) {

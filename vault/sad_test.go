@@ -116,6 +116,8 @@ func TestParseClaims(t *testing.T) {
 		{"backwards", func(c *claims) { c.Expires = c.Issued }, false},
 		{"no holder", func(c *claims) { c.Subject = "" }, false},
 		{"no identifier", func(c *claims) { c.ID = "" }, false},
+		{"confirmed", func(c *claims) { c.Confirmed = make([]byte, 32) }, true},
+		{"something confirmed", func(c *claims) { c.Confirmed = []byte("all") }, false},
 	} {
 		y := c
 		y.Digests = append([][]byte(nil), c.Digests...)

@@ -249,9 +249,11 @@ func (v *server) finish(ctx context.Context, a *Activation, row store.Spent, sig
 // signatureEvent is about the SAD, not the request: whoever uses it again under
 // another name must find it there.
 func (v *server) signatureEvent(name string, a *Activation, sad *claims) audit.Event {
-	return audit.Event{Actor: sad.Subject, Event: name, Subject: sad.ID, Detail: map[string]string{
+	ev := audit.Event{Actor: sad.Subject, Event: name, Subject: sad.ID, Detail: map[string]string{
 		"request": a.Request, "credential": sad.Credential, "scheme": a.Scheme, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)),
 	}}
+	noteConfirmed(ev.Detail, sad.Confirmed)
+	return ev
 }
 
 // journalFailure notes that an intent came to nothing. The intent stays: the
