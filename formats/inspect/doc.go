@@ -20,14 +20,17 @@
 // program mends is a file that another program mends differently.
 //
 // Every finding names a rule of the table in rules.go, the place, a short
-// quotation and, in Italian and English, what to do about it. The verdict is
-// the gravest severity found: refuse, confirm (the holder is shown the finding
-// and has to accept it) or allow (recorded only).
+// quotation and, in Italian and English, what to do about it. A [Policy] says for
+// each rule whether that is refused, confirmed (the holder is shown the finding and
+// has to accept it) or allowed (recorded only); the verdict is the gravest of them.
+// The policies of the house are the files policies/standard.toml and strict.toml.
+// Scanners know no policy: a report made once can be judged by any.
 //
 // # How it survives
 //
 // Every size, depth and count is bounded (limits.go), the document is read
 // through an io.ReaderAt and never held whole (but for the text and tables of a
-// binary Word document), and image data in a PDF is not inflated. Still, a parser may fall: the product runs this package in the
-// disposable process of signing/worker and treats a crash as a refusal.
+// binary Word document), and image data in a PDF is not inflated. Still, a parser
+// may fall: the product runs this package in the disposable process of
+// signing/worker and treats a crash as a refusal.
 package inspect

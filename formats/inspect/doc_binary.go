@@ -409,7 +409,7 @@ func (f *docFields) judge(field docField) {
 	}
 	rule := docFieldRule(name, args)
 	if docFieldNames[strings.ToUpper(word)] || strings.HasPrefix(word, "=") {
-		if byName := docFieldRule(strings.ToUpper(word), args); ruleByID[byName].Severity.weight() > ruleByID[rule].Severity.weight() {
+		if byName := docFieldRule(strings.ToUpper(word), args); standard.Severity(byName).weight() > standard.Severity(rule).weight() {
 			rule = byName
 		}
 	}

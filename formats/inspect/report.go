@@ -32,8 +32,13 @@ func (v Verdict) weight() int {
 	return 2
 }
 
-// Valid reports whether v is one of the three verdicts.
-func (v Verdict) Valid() bool { return v == Allow || v == Confirm || v == Refuse }
+// graver gives the graver of two verdicts.
+func graver(a, b Verdict) Verdict {
+	if b.weight() > a.weight() {
+		return b
+	}
+	return a
+}
 
 // Text is one sentence for the holder in both languages of the product.
 type Text struct {
@@ -44,7 +49,7 @@ type Text struct {
 // A Finding is one thing the rules have something to say about.
 type Finding struct {
 	Rule     string  `json:"rule"`     // key of the rule table, such as "pdf.javascript"
-	Severity Verdict `json:"severity"` // as the rule table has it
+	Severity Verdict `json:"severity"` // as the policy has it
 	Where    string  `json:"where"`    // object, part, line or page; "" for the whole document
 	Quote    string  `json:"quote"`    // at most 80 characters of the document, control characters made visible
 	Text     Text    `json:"text"`     // what it is and what to do
@@ -55,26 +60,27 @@ type Report struct {
 	Format    string    `json:"format"`    // "pdf", "docx", "text", …; "unknown" if none was recognised
 	MediaType string    `json:"mediaType"` // IANA media type of Format
 	Verdict   Verdict   `json:"verdict"`
-	Findings  []Finding `json:"findings"`          // never nil
-	Omitted   int       `json:"omitted,omitempty"` // findings beyond the limits; they have counted for the verdict
+	Findings  []Finding `json:"findings"`          // never nil; of each rule that has any the first at least
+	Omitted   int       `json:"omitted,omitempty"` // findings beyond the limits
 	Ruleset   string    `json:"ruleset"`
+	Policy    string    `json:"policy"` // its name; of a user's own also the SHA-256 of its file
 }
 
 // Check tells whether the report is one that Inspect could have made: known
-// rules with their own severity, a verdict that follows from the findings, and
-// texts within bounds. It is what the parent of a worker process runs on what
-// the worker says, since a subverted worker may say anything.
+// rules with the severity of the standard policy, a verdict that follows from the
+// findings, and texts within bounds. It is what the parent of a worker process runs
+// on what the worker says, since a subverted worker may say anything.
 func (r Report) Check() error {
-	if r.Format == "" || len(r.Format) > 32 || len(r.MediaType) > 128 || len(r.Ruleset) > 64 {
-		return &Error{Kind: Invalid, Msg: "the report lacks its format or has an overlong field"}
+	if r.Format == "" || len(r.Format) > 32 || len(r.MediaType) > 128 || r.Ruleset != Ruleset || r.Policy != standard.id {
+		return &Error{Kind: Invalid, Msg: "the report lacks its format or is of other rules"}
 	}
-	if r.Findings == nil || len(r.Findings) > maxFindings || r.Omitted < 0 {
+	if r.Findings == nil || len(r.Findings) > maxFindings+len(rules) || r.Omitted < 0 {
 		return &Error{Kind: Invalid, Msg: "the report has no list of findings or too long a one"}
 	}
 	worst := Allow
 	for _, f := range r.Findings {
 		rule, ok := ruleByID[f.Rule]
-		if !ok || rule.Severity != f.Severity || rule.Text != f.Text {
+		if !ok || standard.Severity(f.Rule) != f.Severity || rule.Text != f.Text {
 			return &Error{Kind: Invalid, Msg: "the report names a rule that does not exist or changes one"}
 		}
 		if utf8.RuneCountInString(f.Quote) > maxQuote || utf8.RuneCountInString(f.Where) > maxWhere {
@@ -83,12 +89,9 @@ func (r Report) Check() error {
 		if f.Quote != clean(f.Quote, maxQuote) || f.Where != clean(f.Where, maxWhere) {
 			return &Error{Kind: Invalid, Msg: "the report has control characters in it"}
 		}
-		if f.Severity.weight() > worst.weight() {
-			worst = f.Severity
-		}
+		worst = graver(worst, f.Severity)
 	}
-	// Omitted findings may have been graver than those listed, never lighter.
-	if !r.Verdict.Valid() || r.Verdict.weight() < worst.weight() || (r.Omitted == 0 && r.Verdict != worst) {
+	if r.Verdict != worst {
 		return &Error{Kind: Invalid, Msg: "the verdict does not follow from the findings"}
 	}
 	return nil
@@ -113,7 +116,7 @@ func newReport() *report {
 	return &report{
 		Report: &Report{
 			Format: "unknown", MediaType: "application/octet-stream",
-			Verdict: Allow, Findings: []Finding{}, Ruleset: Ruleset,
+			Verdict: Allow, Findings: []Finding{}, Ruleset: Ruleset, Policy: standard.id,
 		},
 		perRule: map[string]int{},
 	}
@@ -127,16 +130,16 @@ func (r *report) add(rule, where, quote string) {
 		known = ruleByID["inspect.failed"]
 		quote = "rule " + rule
 	}
-	if known.Severity.weight() > r.Verdict.weight() {
-		r.Verdict = known.Severity
-	}
+	severity := standard.Severity(known.ID)
+	r.Verdict = graver(r.Verdict, severity)
+	// The first of a rule is listed always, so that any policy can judge the list.
 	r.perRule[known.ID]++
-	if r.perRule[known.ID] > maxFindingsPerRule || len(r.Findings) >= maxFindings {
+	if n := r.perRule[known.ID]; n > maxFindingsPerRule || n > 1 && len(r.Findings) >= maxFindings {
 		r.Omitted++
 		return
 	}
 	r.Findings = append(r.Findings, Finding{
-		Rule: known.ID, Severity: known.Severity, Text: known.Text,
+		Rule: known.ID, Severity: severity, Text: known.Text,
 		Where: clean(where, maxWhere), Quote: clean(quote, maxQuote),
 	})
 }
@@ -177,6 +180,8 @@ type Kind string
 const (
 	Read    Kind = "read"    // the document could not be read
 	Invalid Kind = "invalid" // a report is not one that Inspect makes
+	// BadPolicy: a policy's file has a mistake that its author has to mend
+	BadPolicy Kind = "bad-policy"
 )
 
 // Error is the typed error of this room.
