@@ -87,6 +87,7 @@ type Appliance struct {
 	lock       *os.File    // held by a service while it runs
 	supervisor *supervisor // nil when the vault belongs to another process
 	inspectors *worker.Pool
+	policy     *inspect.Policy
 	strangers  strangers
 	index      *store.DB         // of the ledger
 	tokenSize  atomic.Int64      // of the largest token for our own signatures
@@ -152,6 +153,9 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 		if a.lock, err = lock(a.Layout.Lock()); err != nil {
 			return err
 		}
+	}
+	if a.policy, err = a.Config.inspectionPolicy(a.Layout.Dir); err != nil {
+		return err
 	}
 	if err := a.startVault(false); err != nil {
 		return err
@@ -286,7 +290,7 @@ func (a *Appliance) inspect(ctx context.Context, path, name string) inspect.Repo
 	if err != nil {
 		a.log.Error("inspection failed; the document is refused", "err", err)
 	}
-	return report
+	return a.policy.Judge(report)
 }
 
 // viewer renders pages in bwrap, or where that can't be, in a cage of our own

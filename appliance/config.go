@@ -11,6 +11,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"sigillo/formats/inspect"
 	"sigillo/hsm"
 	"sigillo/tsa/accounts"
 )
@@ -47,9 +48,19 @@ type Config struct {
 	// MaxUploadMB is the largest document taken, in MB (10^6 bytes).
 	MaxUploadMB int64 `toml:"max_upload_mb"`
 
+	Inspection Inspection `toml:"inspection"`
+
 	HSM HSM `toml:"hsm"`
 	TSA TSA `toml:"tsa"`
 	PKI PKI `toml:"pki"`
+}
+
+// Inspection configures what is done about content that can change what a document
+// shows.
+type Inspection struct {
+	// Policy is "standard", "strict", or the file of a policy of one's own, relative
+	// to this folder. Empty: standard. It is read when the service starts.
+	Policy string `toml:"policy,omitempty"`
 }
 
 // HSM names the token that holds the keys.
@@ -232,6 +243,22 @@ func (c Config) Check() error {
 		return err
 	}
 	return c.checkTSA()
+}
+
+// inspectionPolicy is the one that documents are judged by in the appliance in dir.
+func (c Config) inspectionPolicy(dir string) (*inspect.Policy, error) {
+	name := c.Inspection.Policy
+	switch {
+	case name == "":
+		return inspect.Standard(), nil
+	case name != "standard" && name != "strict" && !filepath.IsAbs(name):
+		name = filepath.Join(dir, name)
+	}
+	p, err := inspect.OpenPolicy(name)
+	if err != nil {
+		return nil, fmt.Errorf("appliance: inspection.policy: %w", err)
+	}
+	return p, nil
 }
 
 // Proxies are the trusted proxies as networks.

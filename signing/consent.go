@@ -17,6 +17,7 @@ import (
 type confirmation struct {
 	Document string   `json:"document"` // SHA-256, hexadecimal
 	Ruleset  string   `json:"ruleset"`
+	Policy   string   `json:"policy"`
 	Rules    []string `json:"rules"`
 }
 
@@ -34,7 +35,7 @@ func consent(d store.Document, confirmed bool) (*confirmation, error) {
 		if err := json.Unmarshal(d.Report, &r); err != nil {
 			return nil, fail(Internal, "the stored report cannot be read", err)
 		}
-		return &confirmation{Document: hex.EncodeToString(d.SHA256), Ruleset: r.Ruleset, Rules: ruleNames(r, inspect.Confirm)}, nil
+		return &confirmation{Document: hex.EncodeToString(d.SHA256), Ruleset: r.Ruleset, Policy: r.Policy, Rules: ruleNames(r, inspect.Confirm)}, nil
 	}
 	return nil, fail(Refused, "the inspection refuses this document", nil)
 }

@@ -61,7 +61,7 @@ func (s *Service) Upload(ctx context.Context, holder, name string, r io.Reader) 
 		}
 		return audit.Append(tx, s.cfg.Now(), audit.Event{Actor: holder, Event: "document.inspected", Subject: id,
 			Detail: map[string]string{"sha256": hex.EncodeToString(sum), "format": doc.Format,
-				"verdict": doc.Verdict, "rules": strings.Join(ruleNames(report, ""), " "), "ruleset": report.Ruleset}})
+				"verdict": doc.Verdict, "rules": strings.Join(ruleNames(report, ""), " "), "ruleset": report.Ruleset, "policy": report.Policy}})
 	})
 	if err != nil {
 		if doc.Path != "" {

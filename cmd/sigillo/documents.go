@@ -32,12 +32,18 @@ var verdictExit = map[inspect.Verdict]int{inspect.Allow: exitGood, inspect.Confi
 
 func runInspect(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "inspect")
+	named := fs.String("policy", "standard", "what is refused and what may be confirmed: standard, strict, or a `file`")
 	asJSON := fs.Bool("json", false, "one JSON object a line")
 	if code, ok := parse(fs, args); !ok {
 		return code
 	}
 	if fs.NArg() == 0 {
 		fmt.Fprintln(e.err, "sigillo: name the files to inspect")
+		return exitUsage
+	}
+	policy, err := inspect.OpenPolicy(*named)
+	if err != nil {
+		fmt.Fprintln(e.err, "sigillo:", err)
 		return exitUsage
 	}
 	exe, err := os.Executable()
@@ -48,39 +54,48 @@ func runInspect(ctx context.Context, e env, args []string) int {
 	defer pool.Close()
 	worst := exitGood
 	for _, path := range fs.Args() {
-		if _, err := os.Stat(path); err != nil {
-			fmt.Fprintln(e.err, "sigillo:", err)
-			worst = exitUnreadable
-			continue
-		}
 		r, err := pool.Inspect(ctx, path, path)
 		if err != nil { // the report is a refusal
 			fmt.Fprintln(e.err, "sigillo:", err)
+			worst = exitUnreadable
 		}
+		r = policy.Judge(r)
 		worst = max(worst, verdictExit[r.Verdict])
-		if *asJSON {
-			err = printJSON(e.out, struct {
-				File string `json:"file"`
-				inspect.Report
-			}{path, r})
-		} else {
+		if !*asJSON {
 			printInspection(e.text(), path, r)
+			continue
 		}
-		if err != nil {
+		if err := printJSON(e.out, inspected{path, r}); err != nil {
 			return failed(e, err)
 		}
 	}
 	return worst
 }
 
+// inspected is a line of --json.
+type inspected struct {
+	File string `json:"file"`
+	inspect.Report
+}
+
 func printInspection(w io.Writer, path string, r inspect.Report) {
 	fmt.Fprintf(w, "%s: %s (%s)\n", path, r.Verdict, r.Format)
 	for _, f := range r.Findings {
+		place := f.Rule
+		if f.Where != "" {
+			place += ", " + f.Where
+		}
+		if f.Quote != "" {
+			place += " «" + f.Quote + "»"
+		}
 		text := f.Text.En
 		if language() == "it" {
 			text = f.Text.It
 		}
-		fmt.Fprintf(w, "  %-8s %s, %s: %s\n", f.Severity, f.Rule, f.Where, text)
+		fmt.Fprintf(w, "  %-8s %s: %s\n", f.Severity, place, text)
+	}
+	if r.Omitted > 0 {
+		fmt.Fprintf(w, "  … +%d\n", r.Omitted)
 	}
 }
 

@@ -52,7 +52,7 @@ func init() { // in a function, because help itself lists the commands
 		{name: "vault", args: "[--dir DIR]", help: "run the vault alone: the one process that uses the token", run: runVault},
 		{name: "holder", args: "add …", help: "register a holder: factors, key, certificate", run: runHolder},
 		{name: "certificate", args: "list|suspend|reactivate|revoke …", help: "look at certificates and change their status", run: runCertificate},
-		{name: "inspect", args: "[--json] FILE…", help: "look for content that can change what a document shows", run: runInspect},
+		{name: "inspect", args: "[--policy standard|strict|FILE] [--json] FILE…", help: "look for content that can change what a document shows", run: runInspect},
 		{name: "verify", args: "--trust ROOT.pem [--detached FILE] [--json] FILE…", help: "validate signatures and time-stamps", run: runVerify},
 		{name: "extend", args: "--level B-LTA --trust ROOT.pem FILE", help: "raise signatures to a level that lasts", run: runExtend},
 		{name: "sign", args: "prepare|assemble …", help: "sign with a key that is elsewhere", run: runSign},

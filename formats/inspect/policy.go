@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strings"
 
@@ -25,7 +26,7 @@ var (
 // they report every finding, and a policy judges the report.
 type Policy struct {
 	name     string
-	id       string // in reports; of a user's own with the digest of its file
+	id       string
 	severity map[string]Verdict
 }
 
@@ -73,6 +74,27 @@ func ParsePolicy(r io.Reader) (*Policy, error) {
 	}
 	sum := sha256.Sum256(text)
 	p.id += " sha256:" + hex.EncodeToString(sum[:])
+	return p, nil
+}
+
+// OpenPolicy gives a policy of the house by its name, "standard" or "strict", or else
+// reads the file of that name. Kind: BadPolicy.
+func OpenPolicy(name string) (*Policy, error) {
+	switch name {
+	case standard.name:
+		return standard, nil
+	case strict.name:
+		return strict, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, &Error{Kind: BadPolicy, Msg: "the policy is neither \"standard\" nor \"strict\" nor a file that can be read", Err: err}
+	}
+	defer f.Close()
+	p, err := ParsePolicy(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	return p, nil
 }
 
@@ -146,8 +168,9 @@ func (p *Policy) change(f policyFile) error {
 	return nil
 }
 
-// Name is what the policy calls itself.
-func (p *Policy) Name() string { return p.name }
+// ID is what reports and the journal call the policy: its name, of a user's own also
+// the SHA-256 of its file.
+func (p *Policy) ID() string { return p.id }
 
 // Severity is what the policy does about one rule; a refusal if it does not know it.
 func (p *Policy) Severity(rule string) Verdict {
