@@ -48,7 +48,7 @@ func (v *validation) readASN1(r io.ReaderAt, size int64) error {
 	case sd.HasContent():
 		digest = sd.ContentDigest()
 	case given != nil:
-		digest = digestOfReader(given.Data, given.Size)
+		digest = given.digest()
 	}
 	for _, si := range sd.Signers {
 		v.addSigner("CAdES", "", sd, si, digest)

@@ -249,6 +249,33 @@ func TestDetached(t *testing.T) {
 	expect(t, validate(t, pem.EncodeToMemory(&pem.Block{Type: "PKCS7", Bytes: file}), with(content)), TotalPassed, "")
 }
 
+// Where the document is not at hand its digest does, by the algorithm that signed it.
+func TestDetachedByDigest(t *testing.T) {
+	t.Parallel()
+	w := pki()
+	content := []byte("il contenuto")
+	file := detached(t, content, w.holder)
+	with := func(h crypto.Hash, text string) Options {
+		d := h.New()
+		d.Write([]byte(text))
+		o := w.options()
+		o.Contents = []Content{{Name: "contratto.pdf", Digests: map[crypto.Hash][]byte{h: d.Sum(nil)}}}
+		return o
+	}
+	expect(t, validate(t, file, with(crypto.SHA256, "il contenuto")), TotalPassed, "")
+	expect(t, validate(t, file, with(crypto.SHA256, "un altro")), TotalFailed, HashFailure)
+	if r := validate(t, file, with(crypto.SHA512, "il contenuto")); r.Indication == TotalPassed {
+		t.Error("passed by a digest that was not signed")
+	}
+	for _, form := range []string{"XAdES", "JAdES"} {
+		signed := sign(t, form, []byte("<a>contratto</a>"), w.holder, nil, signedAt)
+		o := with(crypto.SHA256, "il contenuto")
+		if r, err := Validate(bytes.NewReader(signed), int64(len(signed)), "f", o); KindOf(err) != BadOptions {
+			t.Errorf("%s: %v, %v", form, r.Indication, err)
+		}
+	}
+}
+
 // A document that was taken out of a container was not changed: it is not there.
 func TestDocumentTakenOut(t *testing.T) {
 	t.Parallel()

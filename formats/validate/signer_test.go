@@ -184,7 +184,7 @@ func TestSeveralContents(t *testing.T) {
 	w := pki()
 	file := detached(t, []byte("one"), w.holder)
 	o := w.options()
-	o.Contents = []Content{{"a", strings.NewReader("one"), 3}, {"b", strings.NewReader("two"), 3}}
+	o.Contents = []Content{{Name: "a", Data: strings.NewReader("one"), Size: 3}, {Name: "b", Data: strings.NewReader("two"), Size: 3}}
 	if _, err := Validate(bytes.NewReader(file), int64(len(file)), "f", o); KindOf(err) != BadOptions {
 		t.Errorf("got %v", err)
 	}
@@ -202,9 +202,9 @@ func TestSeveralContents(t *testing.T) {
 		want     Indication
 		sub      SubIndication
 	}{
-		{[]Content{{"a.txt", strings.NewReader("one"), 3}, {"b.txt", strings.NewReader("two"), 3}}, TotalPassed, ""},
-		{[]Content{{"a.txt", strings.NewReader("one"), 3}, {"b.txt", strings.NewReader("tWo"), 3}}, TotalFailed, HashFailure},
-		{[]Content{{"a.txt", strings.NewReader("one"), 3}, {"c.txt", strings.NewReader("two"), 3}}, Indeterminate, SignedDataNotFound},
+		{[]Content{{Name: "a.txt", Data: strings.NewReader("one"), Size: 3}, {Name: "b.txt", Data: strings.NewReader("two"), Size: 3}}, TotalPassed, ""},
+		{[]Content{{Name: "a.txt", Data: strings.NewReader("one"), Size: 3}, {Name: "b.txt", Data: strings.NewReader("tWo"), Size: 3}}, TotalFailed, HashFailure},
+		{[]Content{{Name: "a.txt", Data: strings.NewReader("one"), Size: 3}, {Name: "c.txt", Data: strings.NewReader("two"), Size: 3}}, Indeterminate, SignedDataNotFound},
 		{nil, Indeterminate, SignedDataNotFound},
 	} {
 		o.Contents = c.contents

@@ -242,7 +242,7 @@ func (v *validation) readRecord(b []byte) error {
 	var documents []ers.Document
 	for i := range v.doc.Contents {
 		c := &v.doc.Contents[i]
-		documents = append(documents, ers.Document{Name: c.Name, Digest: digestOfReader(c.Data, c.Size)})
+		documents = append(documents, ers.Document{Name: c.Name, Digest: c.digest()})
 		if c.Name != "" {
 			e.names = append(e.names, c.Name)
 		}

@@ -48,7 +48,7 @@ func (v *validation) readToken(der []byte) error {
 		s.whole = false
 		s.findings = append(checkToken(t, nil), doubt(SignedDataNotFound, "content-missing"))
 	} else {
-		s.findings = v.tokenFindings(t, digestOfReader(given.Data, given.Size))
+		s.findings = v.tokenFindings(t, given.digest())
 	}
 	v.subjects = append(v.subjects, s)
 	return nil

@@ -2,12 +2,15 @@ package validate
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"sigillo/formats/certpath"
@@ -52,6 +55,9 @@ type Content struct {
 	Name string
 	Data io.ReaderAt
 	Size int64
+	// Digests stand in for Data and Size where the document itself is not known: for
+	// CMS signatures and time-stamps.
+	Digests map[crypto.Hash][]byte
 }
 
 // Fetcher gets on-line what a signature does not carry. What it gives need not
@@ -180,8 +186,17 @@ func (v *Validator) open(ctx context.Context, d Document) (*validation, error) {
 	if err := uniqueNames(d.Contents); err != nil {
 		return nil, err
 	}
+	f.doc.Contents = slices.Clone(d.Contents)
+	for i, c := range d.Contents {
+		if c.unseen() {
+			f.doc.Contents[i].Data, f.doc.Contents[i].Size = nothing{}, 1
+		}
+	}
 	if err := f.read(d.Data, d.Size); err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(d.Contents, Content.unseen) && f.format != "cms" && f.format != "timestamp" {
+		return nil, fail(BadOptions, nil, "signatures of this kind need the document, not its digest")
 	}
 	f.notNamed()
 	if len(f.subjects) > maxSubjects {
@@ -189,6 +204,27 @@ func (v *Validator) open(ctx context.Context, d Document) (*validation, error) {
 	}
 	f.number()
 	return f, nil
+}
+
+// unseen says that only digests of the document are known.
+func (c Content) unseen() bool { return c.Digests != nil }
+
+// nothing is in place of a document that is not known.
+type nothing struct{}
+
+func (nothing) ReadAt([]byte, int64) (int, error) { return 0, errors.New("the document is not known") }
+
+// digest gives the digests of the document.
+func (c Content) digest() imprinter {
+	if !c.unseen() {
+		return digestOfReader(c.Data, c.Size)
+	}
+	return func(h crypto.Hash) ([]byte, error) {
+		if d, ok := c.Digests[h]; ok {
+			return d, nil
+		}
+		return nil, fail(Failed, nil, "the document is not known, nor its digest by %v", h)
+	}
 }
 
 // uniqueNames refuses contents of which one would be taken for the other.
