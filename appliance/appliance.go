@@ -87,7 +87,6 @@ type Appliance struct {
 	lock       *os.File    // held by a service while it runs
 	supervisor *supervisor // nil when the vault belongs to another process
 	inspectors *worker.Pool
-	policy     *inspect.Policy
 	strangers  strangers
 	index      *store.DB         // of the ledger
 	tokenSize  atomic.Int64      // of the largest token for our own signatures
@@ -154,7 +153,8 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if a.policy, err = a.Config.inspectionPolicy(a.Layout.Dir); err != nil {
+	policy, err := a.Config.inspectionPolicy(a.Layout.Dir)
+	if err != nil {
 		return err
 	}
 	if err := a.startVault(false); err != nil {
@@ -177,7 +177,7 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 	a.inspectors = worker.NewPool(a.opt.Executable, ready)
 	a.Signing, err = signing.New(signing.Config{
 		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.Stamps, Viewer: a.viewer(),
-		Inspect: a.inspect, Dir: a.Layout.Documents(),
+		Inspect: a.inspect, Policy: policy, Dir: a.Layout.Documents(),
 		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Now: a.opt.Now, Log: a.log,
 	})
 	if err != nil {
@@ -290,7 +290,7 @@ func (a *Appliance) inspect(ctx context.Context, path, name string) inspect.Repo
 	if err != nil {
 		a.log.Error("inspection failed; the document is refused", "err", err)
 	}
-	return a.policy.Judge(report)
+	return report
 }
 
 // viewer renders pages in bwrap, or where that can't be, in a cage of our own

@@ -110,11 +110,11 @@ func (s *Service) assembleItem(ctx context.Context, t store.Transaction, it *sto
 		return err
 	}
 	if Level(it.Level).AtLeast(BLT) {
-		if it.OutputSHA256, err = s.raise(ctx, tmp, Level(it.Level)); err != nil {
+		if it.OutputSHA256, err = s.raise(ctx, tmp, Level(it.Level), beside(d)); err != nil {
 			return err
 		}
 	}
-	if it.Report, err = s.judge(ctx, tmp, it); err != nil {
+	if it.Report, err = s.judge(ctx, tmp, it, beside(d)); err != nil {
 		return s.unverified(ctx, t, it, err)
 	}
 	if err := os.Rename(tmp, it.Output); err != nil {
@@ -158,11 +158,15 @@ var errTryLater = errors.New("the revocation data at hand do not decide; try lat
 // assemble streams the document and its signature into a new, synced file and
 // gives its SHA-256.
 func assemble(path string, d store.Document, p prepared, signature, token []byte) ([]byte, error) {
-	doc, err := os.Open(d.Path)
-	if err != nil {
-		return nil, fail(Changed, "the stored document is missing", err)
+	var doc io.ReaderAt
+	if d.Format != digestOnly {
+		f, err := os.Open(d.Path)
+		if err != nil {
+			return nil, fail(Changed, "the stored document is missing", err)
+		}
+		defer f.Close()
+		doc = f
 	}
-	defer doc.Close()
 	out, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fromDisk(err, "the signed document could not be stored")
@@ -180,7 +184,7 @@ func assemble(path string, d store.Document, p prepared, signature, token []byte
 
 // judge runs our own validator over a signed file, as a relying party with our
 // roots and our current lists would.
-func (s *Service) judge(ctx context.Context, path string, it *store.Item) ([]byte, error) {
+func (s *Service) judge(ctx context.Context, path string, it *store.Item, contents []validate.Content) ([]byte, error) {
 	v, err := s.validator(ctx)
 	if err != nil {
 		return nil, err
@@ -194,7 +198,7 @@ func (s *Service) judge(ctx context.Context, path string, it *store.Item) ([]byt
 	if err != nil {
 		return nil, fromDisk(err, "the signed document cannot be read back")
 	}
-	report, err := v.Validate(ctx, validate.Document{Data: f, Size: st.Size(), Name: it.OutputName, Time: s.cfg.Now()})
+	report, err := v.Validate(ctx, validate.Document{Data: f, Size: st.Size(), Name: it.OutputName, Time: s.cfg.Now(), Contents: contents})
 	if err != nil {
 		return nil, fail(NotVerified, "the signed document cannot be validated", err)
 	}

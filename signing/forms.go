@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sigillo/formats/cades"
+	"sigillo/formats/inspect"
 	"sigillo/formats/pades"
 	"sigillo/formats/xades"
 	"sigillo/store"
@@ -32,13 +33,14 @@ type signer struct {
 	time        time.Time
 	tokenSize   int // 0 for B-B
 	mediaType   string
+	digest      []byte // of the document, SHA-256
 	order       Order
 }
 
 // form is one row of the table below.
 type form struct {
-	fits    func(format string) bool // documents it is offered for
-	prepare func(doc io.ReaderAt, size int64, s signer) (prepared, error)
+	fits    func(format string) bool                                      // documents it is offered for
+	prepare func(doc io.ReaderAt, size int64, s signer) (prepared, error) // doc is nil if only its digest is known
 	load    func(data []byte) (prepared, error)
 	name    func(name string) string // file name of the result
 	media   string                   // media type of the result
@@ -57,7 +59,7 @@ var forms = map[Form]form{
 		media: "application/pdf",
 	},
 	CAdES: {
-		fits: func(string) bool { return true },
+		fits: func(format string) bool { return format != digestOnly },
 		prepare: func(doc io.ReaderAt, size int64, s signer) (prepared, error) {
 			return cades.Prepare(doc, size, cades.Options{Certificate: s.certificate, Chain: s.chain, Hash: s.hash,
 				SigningTime: s.time, Timestamp: s.tokenSize})
@@ -65,6 +67,16 @@ var forms = map[Form]form{
 		load:  load[cades.Prepared],
 		name:  func(n string) string { return n + ".p7m" },
 		media: "application/pkcs7-mime",
+	},
+	CAdESDetached: {
+		fits: func(format string) bool { return format == digestOnly },
+		prepare: func(_ io.ReaderAt, _ int64, s signer) (prepared, error) {
+			return cades.PrepareDigest(s.digest, cades.Options{Certificate: s.certificate, Chain: s.chain, Hash: crypto.SHA256,
+				SigningTime: s.time, Timestamp: s.tokenSize})
+		},
+		load:  load[cades.Prepared],
+		name:  func(n string) string { return n + ".p7s" },
+		media: "application/pkcs7-signature",
 	},
 	XAdES: {
 		fits: func(format string) bool { return format == "xml" },
@@ -93,10 +105,10 @@ func load[T any, P interface {
 // formsFor lists the forms a document can take, the natural one first.
 func formsFor(d store.Document) []Form {
 	out := []Form{}
-	if d.Path == "" {
+	if d.Path == "" && d.Format != digestOnly || inspect.Verdict(d.Verdict) == inspect.Refuse {
 		return out
 	}
-	for _, f := range []Form{PAdES, XAdES, CAdES} {
+	for _, f := range []Form{PAdES, XAdES, CAdES, CAdESDetached} {
 		if forms[f].fits(d.Format) {
 			out = append(out, f)
 		}

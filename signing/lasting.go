@@ -66,7 +66,7 @@ func (register) Issuers(context.Context, *x509.Certificate) ([]*x509.Certificate
 // raise puts the evidence into a signed file, and for B-LTA a time-stamp over it,
 // and gives the new SHA-256. The file is replaced once the new one is whole and
 // synced.
-func (s *Service) raise(ctx context.Context, path string, level Level) ([]byte, error) {
+func (s *Service) raise(ctx context.Context, path string, level Level, contents []validate.Content) ([]byte, error) {
 	v, err := s.validator(ctx)
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (s *Service) raise(ctx context.Context, path string, level Level) ([]byte, 
 	defer os.Remove(out.Name())
 	defer out.Close()
 	h := sha256.New()
-	err = extend.Extend(ctx, io.MultiWriter(out, h), validate.Document{Data: in, Size: st.Size(), Name: path}, extend.Options{
+	err = extend.Extend(ctx, io.MultiWriter(out, h), validate.Document{Data: in, Size: st.Size(), Name: path, Contents: contents}, extend.Options{
 		Level: level, Validator: v, Now: s.cfg.Now, TokenSize: s.cfg.Stamper.MaxTokenSize(),
 		Scratch: func() (extend.Scratch, error) { return newScratch(path) },
 		Stamp: func(ctx context.Context, h crypto.Hash, digest []byte) ([]byte, error) {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -93,13 +94,20 @@ func (s *Service) prepareItem(ctx context.Context, holder string, o Order, confi
 	if !f.fits(d.Format) {
 		return it, nil, fail(WrongForm, "the "+string(o.Form)+" form does not fit a "+d.Format+" document", nil)
 	}
-	file, err := openUnchanged(d)
-	if err != nil {
-		return it, nil, err
+	if d.Format == digestOnly && o.Level.AtLeast(BLTA) {
+		return it, nil, fail(BadRequest, "an archive time-stamp needs the document itself; ask for B-LT", nil)
 	}
-	defer file.Close()
+	var file io.ReaderAt
+	if d.Format != digestOnly {
+		f, err := openUnchanged(d)
+		if err != nil {
+			return it, nil, err
+		}
+		defer f.Close()
+		file = f
+	}
 	sg := signer{certificate: cred.certificate, chain: s.cfg.Certificates.Chain(cred.certificate), hash: s.cfg.Hash,
-		time: now, mediaType: d.MediaType, order: o}
+		time: now, mediaType: d.MediaType, digest: d.SHA256, order: o}
 	if o.Level.AtLeast(BT) {
 		sg.tokenSize = s.cfg.Stamper.MaxTokenSize()
 	}

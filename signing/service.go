@@ -84,8 +84,9 @@ type Config struct {
 	Stamper      Stamper
 	Viewer       Viewer
 	Inspect      Inspector
-	Dir          string // private folder for documents, results and page images
-	MaxUpload    int64  // bytes; 0 means DefaultMaxUpload
+	Policy       *inspect.Policy // by which reports are judged; nil: the standard one
+	Dir          string          // private folder for documents, results and page images
+	MaxUpload    int64           // bytes; 0 means DefaultMaxUpload
 	Hash         crypto.Hash
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -116,6 +117,9 @@ func New(cfg Config) (*Service, error) {
 	}
 	if cfg.Hash == 0 {
 		cfg.Hash = crypto.SHA256
+	}
+	if cfg.Policy == nil {
+		cfg.Policy = inspect.Standard()
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

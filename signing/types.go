@@ -15,6 +15,8 @@ const (
 	PAdES Form = "pades" // ETSI EN 319 142-1, for PDF
 	CAdES Form = "cades" // ETSI EN 319 122-1, attached .p7m, for any file
 	XAdES Form = "xades" // ETSI EN 319 132-1, enveloped, for XML
+	// CAdESDetached is a .p7s beside a document of which only the digest is known here.
+	CAdESDetached Form = "cades-detached"
 )
 
 // Level is the baseline level asked for.
@@ -40,10 +42,19 @@ type Document struct {
 	Created time.Time      `json:"created"`
 }
 
+// Declaration is a document that stays where it is: only its digest is signed.
+type Declaration struct {
+	Name   string `json:"name" minLength:"1" maxLength:"255" doc:"File name of the document"`
+	SHA256 string `json:"sha256" pattern:"^[0-9a-f]{64}$" doc:"SHA-256 of the document, lower hex"`
+	// InspectedBy is who looked for content that can change what the document shows. It
+	// is recorded as stated, and the holder is asked to confirm it.
+	InspectedBy string `json:"inspected_by" minLength:"3" maxLength:"78" doc:"Who has inspected the document for active content, and with what"`
+}
+
 // Order asks for one signature on one document.
 type Order struct {
 	Document string `json:"document" doc:"Identifier of the document"`
-	Form     Form   `json:"form" enum:"pades,cades,xades" doc:"Form of the signature"`
+	Form     Form   `json:"form" enum:"pades,cades,xades,cades-detached" doc:"Form of the signature"`
 	Level    Level  `json:"level,omitempty" enum:"B-B,B-T,B-LT,B-LTA" default:"B-T" doc:"Baseline level"`
 	Reason   string `json:"reason,omitempty" maxLength:"200" doc:"PAdES only: reason shown by PDF readers"`
 	Location string `json:"location,omitempty" maxLength:"200" doc:"PAdES only: place of signing"`

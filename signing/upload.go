@@ -80,7 +80,7 @@ func (s *Service) inspect(ctx context.Context, path, name string) (inspect.Repor
 		return inspect.Report{}, err
 	}
 	defer release()
-	return s.cfg.Inspect(ctx, path, name), nil
+	return s.cfg.Policy.Judge(s.cfg.Inspect(ctx, path, name)), nil
 }
 
 // slot waits for the right to run a demanding program.

@@ -68,6 +68,16 @@ func (s *Server) apiDocuments(api huma.API) {
 			doc, err := s.cfg.Signing.Document(ctx, holderOf(ctx), in.ID)
 			return one(ctx, doc, err)
 		})
+	declare := operation("declareDocument", http.MethodPost, "/documents/digests",
+		"Name a document of which only the digest is sent, and who has inspected it", http.StatusBadRequest)
+	declare.DefaultStatus = http.StatusCreated
+	huma.Register(api, declare, func(ctx context.Context, in *declarationInput) (*createdOutput[signing.Document], error) {
+		doc, err := s.cfg.Signing.Declare(ctx, holderOf(ctx), in.Body)
+		if err != nil {
+			return nil, apiFail(ctx, err)
+		}
+		return &createdOutput[signing.Document]{apiBase + "/documents/" + pathSegment(doc.ID), doc}, nil
+	})
 	op := operation("getPage", http.MethodGet, "/documents/{id}/pages/{n}", "One page as an image", http.StatusNotFound, http.StatusUnprocessableEntity)
 	op.Responses = map[string]*huma.Response{"200": {Description: "The page", Content: map[string]*huma.MediaType{
 		"image/png": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
@@ -167,6 +177,8 @@ func describe[T any](api huma.API, op *huma.Operation, text string) {
 	schema := huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeOf(v))
 	describeResponse(api, op, text, fiber.MIMEApplicationJSON, schema)
 }
+
+type declarationInput struct{ Body signing.Declaration }
 
 type transactionInput struct{ Body signing.Request }
 

@@ -19,6 +19,7 @@ import (
 // another. *signing.Service satisfies it.
 type Signing interface {
 	Upload(ctx context.Context, holder, name string, r io.Reader) (signing.Document, error)
+	Declare(ctx context.Context, holder string, d signing.Declaration) (signing.Document, error)
 	Document(ctx context.Context, holder, id string) (signing.Document, error)
 	Documents(ctx context.Context, holder string) ([]signing.Document, error)
 	// Page gives page n, counted from 1, as a PNG image.

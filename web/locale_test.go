@@ -109,7 +109,7 @@ func TestWordsForEveryValue(t *testing.T) {
 		"status":     {"valid", "suspended", "revoked", "expired", "none"},
 		"state":      {"prepared", "authorised", "signed", "delivered", "failed"},
 		"indication": {"TOTAL_PASSED", "INDETERMINATE", "TOTAL_FAILED"},
-		"order":      {"pades", "cades", "xades", "pades_help", "cades_help", "xades_help"},
+		"order":      {"pades", "cades", "xades", "cades-detached", "pades_help", "cades_help", "xades_help", "cades-detached_help"},
 		"unit":       {"waiting", "active", "expired", "stopped", "retired"},
 		"month":      {"1", "12"},
 	} {

@@ -112,6 +112,19 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// A document that was inspected elsewhere is never signed without being asked for, and
+// under the strict policy not at all; who inspected it is told.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	rep := Elsewhere("Ufficio protocollo, anti-macro 3.1")
+	if err := rep.Check(); err != nil || rep.Verdict != Confirm || rep.Findings[0].Quote != "Ufficio protocollo, anti-macro 3.1" {
+		t.Errorf("%+v, %v", rep, err)
+	}
+	if Strict().Judge(rep).Verdict != Refuse {
+		t.Error("the strict policy lets it pass")
+	}
+}
+
 // However many findings there are, a policy sees at least one of each rule.
 func TestEveryRuleIsListed(t *testing.T) {
 	t.Parallel()

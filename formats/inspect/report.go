@@ -106,6 +106,16 @@ func Failed(reason string) Report {
 	return *rep.Report
 }
 
+// Elsewhere is the report on a document that was not seen here, of which only the
+// digest is signed: by is who looked for active content in it, as those say who sent
+// the digest.
+func Elsewhere(by string) Report {
+	rep := newReport()
+	rep.Format = "digest"
+	rep.add("inspect.elsewhere", "", by)
+	return *rep.Report
+}
+
 // report collects findings under the limits.
 type report struct {
 	*Report

@@ -73,7 +73,7 @@ func TestRules(t *testing.T) {
 func TestEveryRuleHasACase(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{
-		"inspect.failed": "TestReadFailure", "size": "TestSize", "pdf.limit": "TestPDFLimit",
+		"inspect.failed": "TestReadFailure", "inspect.elsewhere": "TestElsewhere", "size": "TestSize", "pdf.limit": "TestPDFLimit",
 		"pdf.encrypted": "TestSampleDocuments",
 	}
 	tested := map[string]bool{}
