@@ -42,6 +42,7 @@ var mediaTypes = map[string]string{
 	"xml":   "application/xml",
 	"text":  "text/plain",
 	"csv":   "text/csv",
+	"webp":  "image/webp",
 	"png":   "image/png",
 	"jpeg":  "image/jpeg",
 	"tiff":  "image/tiff",
@@ -63,7 +64,7 @@ var extensions = map[string][]string{
 	"rtf": {"rtf"}, "html": {"html", "htm"}, "xhtml": {"xhtml", "xht", "html", "htm"},
 	"svg": {"svg"}, "xml": {"xml"}, "text": {"txt", "text", "log", "md", "asc", "json"}, "csv": {"csv", "tsv"},
 	"png": {"png"}, "jpeg": {"jpg", "jpeg", "jpe"}, "tiff": {"tif", "tiff"}, "bmp": {"bmp", "dib"},
-	"gif": {"gif"}, "zip": {"zip"}, "p7m": {"p7m"},
+	"gif": {"gif"}, "webp": {"webp"}, "zip": {"zip"}, "p7m": {"p7m"},
 }
 
 func extension(name string) string {
@@ -148,6 +149,8 @@ func detectStructure(head []byte, r io.ReaderAt, size int64, name string) string
 	switch {
 	case len(head) >= 18 && head[0] == 'B' && head[1] == 'M' && plausibleBMP(head):
 		return "bmp"
+	case bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12 && string(head[8:12]) == "WEBP":
+		return "webp"
 	case isSignedData(head):
 		return "p7m"
 	}

@@ -88,6 +88,8 @@ func (s *scan) dispatch(d detected) {
 		s.jpeg()
 	case "gif":
 		s.gif()
+	case "webp":
+		s.webp()
 	case "bmp":
 		s.bmp()
 	case "tiff":

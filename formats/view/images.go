@@ -14,6 +14,7 @@ import (
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/draw"
 	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
 )
 
 // codec is one image format: its dimensions without decoding, and its picture.
@@ -28,6 +29,7 @@ var codecs = map[string]codec{
 	"gif":  {gif.DecodeConfig, gif.Decode},
 	"bmp":  {bmp.DecodeConfig, bmp.Decode},
 	"tiff": {tiff.DecodeConfig, tiff.Decode},
+	"webp": {webp.DecodeConfig, webp.Decode},
 }
 
 func imagePages(path, format string) (int, error) {

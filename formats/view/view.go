@@ -84,7 +84,7 @@ func family(format string) string {
 		return "office"
 	case "text", "csv", "xml", "html", "xhtml", "svg":
 		return "text"
-	case "png", "jpeg", "tiff", "bmp", "gif":
+	case "png", "jpeg", "tiff", "bmp", "gif", "webp":
 		return "image"
 	}
 	return ""

@@ -408,6 +408,7 @@ func TestImages(t *testing.T) {
 		"gif":  func(w io.Writer) error { return gif.Encode(w, src, nil) },
 		"bmp":  func(w io.Writer) error { return bmp.Encode(w, src) },
 		"tiff": func(w io.Writer) error { return tiff.Encode(w, src, nil) },
+		"webp": func(w io.Writer) error { return webpEncode(w, src) },
 	}
 	for format, encode := range encoders {
 		var b bytes.Buffer
@@ -433,6 +434,42 @@ func TestImages(t *testing.T) {
 			t.Errorf("%s cut short: %v", format, err)
 		}
 	}
+}
+
+// webpEncode writes black and white as a lossless WebP (RFC 9649 §3): no
+// transform, no cache, and one bit for each of green, red and blue.
+func webpEncode(w io.Writer, src *image.Paletted) error {
+	var out []byte
+	n := 0
+	put := func(value, bits int) {
+		for ; bits > 0; bits, value = bits-1, value>>1 {
+			if n%8 == 0 {
+				out = append(out, 0)
+			}
+			out[n/8] |= byte(value&1) << (n % 8)
+			n++
+		}
+	}
+	put(0x2f, 8)
+	put(src.Rect.Dx()-1, 14)
+	put(src.Rect.Dy()-1, 14)
+	put(0, 1+3+3) // no alpha, version 0; no transform, no colour cache, one group of codes
+	for range 3 { // codes of two symbols: 0 and 255
+		put(1|1<<1|1<<2, 3)
+		put(0, 8)
+		put(255, 8)
+	}
+	put(1|0<<1|1<<2, 3) // alpha is always 255
+	put(255, 8)
+	put(1, 4) // no distances: the symbol 0
+	for _, p := range src.Pix {
+		put(7*(1-int(p)), 3)
+	}
+	out = append(out, make([]byte, len(out)%2)...)
+	head := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(out)+12))
+	head = binary.LittleEndian.AppendUint32(append(head, "WEBPVP8L"...), uint32(len(out)))
+	_, err := w.Write(append(head, out...))
+	return err
 }
 
 func TestImageLimits(t *testing.T) {
