@@ -60,6 +60,9 @@ func (c *cfbScan) readFormat() bool {
 		return c.workbook()
 	case "ppt":
 		return c.presentation()
+	case "msg": // [MS-OXMSG] §2.4: the properties of a message
+		c.mail()
+		return true
 	}
 	return false
 }
@@ -70,7 +73,7 @@ func (s *scan) checkNameOfBinary(format string) {
 			s.Format, s.MediaType = format, mediaTypes[format]
 		}
 		switch extension(s.name) {
-		case "", "doc", "dot", "xls", "xlt", "ppt", "pps", "pot":
+		case "", "doc", "dot", "xls", "xlt", "ppt", "pps", "pot", "msg":
 			return // too broken to tell
 		}
 	}
@@ -104,6 +107,8 @@ func (c *cfbScan) entry(e *mscfb.File) {
 			c.is("xls")
 		case "powerpoint document":
 			c.is("ppt")
+		case "__properties_version1.0":
+			c.is("msg")
 		}
 	}
 	switch {
@@ -114,8 +119,6 @@ func (c *cfbScan) entry(e *mscfb.File) {
 		c.add("cfb.embedded", where, "")
 	case name == "encryptedpackage", name == "encryptioninfo", name == "encryption", name == "\x06dataspaces":
 		c.add("cfb.encrypted", where, "")
-	case strings.HasPrefix(name, "__substg1.0_"), name == "__properties_version1.0":
-		c.add("format.unknown", where, "MSG")
 	}
 }
 

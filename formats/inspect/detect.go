@@ -15,41 +15,48 @@ import (
 
 // mediaTypes are the IANA names of the formats we report.
 var mediaTypes = map[string]string{
-	"pdf":   "application/pdf",
-	"docx":  "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-	"dotx":  "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
-	"docm":  "application/vnd.ms-word.document.macroEnabled.12",
-	"xlsx":  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-	"xltx":  "application/vnd.openxmlformats-officedocument.spreadsheetml.template",
-	"xlsm":  "application/vnd.ms-excel.sheet.macroEnabled.12",
-	"xlsb":  "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
-	"pptx":  "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-	"ppsx":  "application/vnd.openxmlformats-officedocument.presentationml.slideshow",
-	"potx":  "application/vnd.openxmlformats-officedocument.presentationml.template",
-	"pptm":  "application/vnd.ms-powerpoint.presentation.macroEnabled.12",
-	"doc":   "application/msword",
-	"xls":   "application/vnd.ms-excel",
-	"ppt":   "application/vnd.ms-powerpoint",
-	"cfb":   "application/x-ole-storage",
-	"odt":   "application/vnd.oasis.opendocument.text",
-	"ods":   "application/vnd.oasis.opendocument.spreadsheet",
-	"odp":   "application/vnd.oasis.opendocument.presentation",
-	"odg":   "application/vnd.oasis.opendocument.graphics",
-	"rtf":   "application/rtf",
-	"html":  "text/html",
-	"xhtml": "application/xhtml+xml",
-	"svg":   "image/svg+xml",
-	"xml":   "application/xml",
-	"text":  "text/plain",
-	"csv":   "text/csv",
-	"webp":  "image/webp",
-	"png":   "image/png",
-	"jpeg":  "image/jpeg",
-	"tiff":  "image/tiff",
-	"bmp":   "image/bmp",
-	"gif":   "image/gif",
-	"zip":   "application/zip",
-	"p7m":   "application/pkcs7-mime",
+	"pdf":      "application/pdf",
+	"docx":     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	"dotx":     "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+	"docm":     "application/vnd.ms-word.document.macroEnabled.12",
+	"xlsx":     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	"xltx":     "application/vnd.openxmlformats-officedocument.spreadsheetml.template",
+	"xlsm":     "application/vnd.ms-excel.sheet.macroEnabled.12",
+	"xlsb":     "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
+	"pptx":     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+	"ppsx":     "application/vnd.openxmlformats-officedocument.presentationml.slideshow",
+	"potx":     "application/vnd.openxmlformats-officedocument.presentationml.template",
+	"pptm":     "application/vnd.ms-powerpoint.presentation.macroEnabled.12",
+	"doc":      "application/msword",
+	"xls":      "application/vnd.ms-excel",
+	"ppt":      "application/vnd.ms-powerpoint",
+	"cfb":      "application/x-ole-storage",
+	"odt":      "application/vnd.oasis.opendocument.text",
+	"ods":      "application/vnd.oasis.opendocument.spreadsheet",
+	"odp":      "application/vnd.oasis.opendocument.presentation",
+	"odg":      "application/vnd.oasis.opendocument.graphics",
+	"rtf":      "application/rtf",
+	"html":     "text/html",
+	"xhtml":    "application/xhtml+xml",
+	"svg":      "image/svg+xml",
+	"xml":      "application/xml",
+	"text":     "text/plain",
+	"csv":      "text/csv",
+	"markdown": "text/markdown",
+	"json":     "application/json",
+	"eml":      "message/rfc822",
+	"msg":      "application/vnd.ms-outlook",
+	"mhtml":    "multipart/related",
+	"sylk":     "text/plain",
+	"dif":      "text/plain",
+	"webp":     "image/webp",
+	"png":      "image/png",
+	"jpeg":     "image/jpeg",
+	"tiff":     "image/tiff",
+	"bmp":      "image/bmp",
+	"gif":      "image/gif",
+	"zip":      "application/zip",
+	"p7m":      "application/pkcs7-mime",
 }
 
 // extensions are the name endings a format may come under. A format that is
@@ -62,10 +69,17 @@ var extensions = map[string][]string{
 	"doc": {"doc", "dot"}, "xls": {"xls", "xlt"}, "ppt": {"ppt", "pps", "pot"},
 	"odt": {"odt", "ott"}, "ods": {"ods", "ots"}, "odp": {"odp", "otp"}, "odg": {"odg", "otg"},
 	"rtf": {"rtf"}, "html": {"html", "htm"}, "xhtml": {"xhtml", "xht", "html", "htm"},
-	"svg": {"svg"}, "xml": {"xml"}, "text": {"txt", "text", "log", "md", "asc", "json"}, "csv": {"csv", "tsv"},
+	"svg": {"svg"}, "xml": {"xml"}, "text": textExtensions, "json": {"json"}, "markdown": {"md", "markdown"}, "csv": {"csv", "tsv"},
 	"png": {"png"}, "jpeg": {"jpg", "jpeg", "jpe"}, "tiff": {"tif", "tiff"}, "bmp": {"bmp", "dib"},
-	"gif": {"gif"}, "webp": {"webp"}, "zip": {"zip"}, "p7m": {"p7m"},
+	"gif": {"gif"}, "webp": {"webp"}, "eml": {"eml", "mbox"}, "msg": {"msg"}, "mhtml": {"mht", "mhtml"}, "sylk": {"slk", "sylk"}, "dif": {"dif"}, "zip": {"zip"}, "p7m": {"p7m"},
 }
+
+// textExtensions are the names of files whose content is a text and is opened
+// as one: notes, settings, logs and source code. Names by which a double click
+// runs the text (.bat, .js, .ps1, .vbs …) are not among them: what is signed
+// shall be shown, not run.
+var textExtensions = strings.Fields(`txt text asc log ini cfg conf properties toml yaml yml jsonl ndjson
+	sql c h cc cpp hpp cs go java kt py rb rs swift tex bib diff patch`)
 
 func extension(name string) string {
 	return strings.ToLower(strings.TrimPrefix(path.Ext(strings.TrimRight(name, " .")), "."))
@@ -160,14 +174,24 @@ func detectStructure(head []byte, r io.ReaderAt, size int64, name string) string
 	case format != "":
 		return format
 	}
-	if bytes.HasPrefix(head, []byte("ID;P")) {
-		return "unknown" // SYLK: a spreadsheet that looks like text
+	if format := detectSheetText(head); format != "" {
+		return format
 	}
 	if !looksLikeText(head) {
 		return "unknown"
 	}
-	if ext := extension(name); ext == "csv" || ext == "tsv" {
-		return "csv" // to its last byte a CSV is a text; only its name tells
+	if format := detectMail(head, name); format != "" {
+		return format
+	}
+	switch extension(name) { // to their last byte these are texts; only the name tells
+	case "csv", "tsv":
+		return "csv"
+	case "md", "markdown":
+		return "markdown"
+	case "json":
+		if isJSON(r, size) {
+			return "json"
+		}
 	}
 	return "text"
 }
@@ -318,7 +342,7 @@ func secondOpinion(head []byte, format string) string {
 		agrees = chain["application/zip"]
 	case "cfb":
 		agrees = chain["application/x-ole-storage"]
-	case "text", "csv":
+	case "text", "csv", "json", "markdown", "eml", "mhtml", "sylk", "dif":
 		agrees = chain["text/plain"] && !chain["text/html"] && !chain["text/xml"] && !chain["image/svg+xml"] && !chain["text/rtf"]
 	case "html", "xhtml", "svg", "xml":
 		agrees = chain["text/plain"] || chain["text/xml"] || chain["text/html"]

@@ -80,8 +80,14 @@ func (s *scan) dispatch(d detected) {
 		s.html()
 	case "xhtml", "svg", "xml":
 		s.xml(d.format)
-	case "text", "csv":
+	case "text", "csv", "json", "markdown":
 		s.text(d.format)
+	case "eml":
+		s.mail()
+	case "mhtml":
+		s.webArchive()
+	case "sylk", "dif":
+		s.sheetText(d.format)
 	case "png":
 		s.png()
 	case "jpeg":

@@ -136,7 +136,9 @@ func binaryCases() []ruleCase {
 		{"cfb.encrypted", "x.doc", cfbOf("EncryptedPackage", "x", "EncryptionInfo", "x"), doc},
 		{"format.polyglot", "x.doc", cfbOf("WordDocument", wordStream(0), "Workbook", records(0x809, "x")), doc},
 		{"name.mismatch", "x.xls", doc, xlsOf("", "")},
-		{"format.unknown", "x.msg", cfbOf("__properties_version1.0", "x"), doc},
+		{"format.mail", "x.msg", cfbOf("__properties_version1.0", "x", "__substg1.0_0037001F", "x"), doc},
+		{"cfb.macro", "x.msg", cfbFile("__properties_version1.0", "x", "__attach_version1.0_#00000000/__substg1.0_3701000D/Macros/VBA/dir", "x"), cfbOf("__properties_version1.0", "x")},
+		{"name.mismatch", "x.doc", cfbOf("__properties_version1.0", "x"), doc},
 	}
 }
 

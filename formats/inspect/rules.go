@@ -28,6 +28,9 @@ var rules = []Rule{
 	{"format.unknown", Text{"Il formato non è riconosciuto e non se ne può escludere un contenuto attivo: convertire in PDF/A.", "The format is not recognised and active content cannot be ruled out: convert to PDF/A."}},
 	{"format.container", Text{"È un archivio: firmare i singoli documenti che contiene.", "It is an archive: sign the single documents it contains."}},
 	{"format.polyglot", Text{"Il file può essere letto come due formati diversi e mostrare due contenuti: esportarlo di nuovo dal programma di origine.", "The file can be read as two different formats and show two contents: export it again from the program it came from."}},
+	{"format.mail", Text{"È un messaggio di posta: firmare i documenti allegati, o stamparlo in PDF/A.", "It is a mail message: sign the attached documents, or print it to PDF/A."}},
+	{"format.mhtml", Text{"È una pagina web in un solo file (MHTML), che ogni programma mostra a modo suo: stamparla in PDF/A.", "It is a web page in a single file (MHTML), which every program shows its own way: print it to PDF/A."}},
+	{"format.sheet", Text{"È un foglio in un formato di scambio (SYLK o DIF), le cui celle possono eseguire comandi: salvarlo come .xlsx o in PDF/A.", "It is a sheet in an interchange format (SYLK or DIF), whose cells may run commands: save it as .xlsx or as PDF/A."}},
 	{"name.mismatch", Text{"L'estensione del nome non corrisponde al contenuto: rinominare il file con l'estensione giusta.", "The name's extension does not match the content: rename the file with the right extension."}},
 	{"link", Text{"Contiene un collegamento che si apre solo su richiesta: la pagina collegata non fa parte del documento.", "It has a link that opens only on request: the page it leads to is not part of the document."}},
 	{"link.scheme", Text{"Contiene un collegamento che può eseguire codice o aprire un file locale: toglierlo.", "It has a link that can run code or open a local file: remove it."}},
@@ -143,6 +146,7 @@ var rules = []Rule{
 	{"text.encoding", Text{"Il testo non è in UTF-8 e altrove può apparire diverso: salvarlo in UTF-8 è meglio.", "The text is not UTF-8 and may look different elsewhere: saving it as UTF-8 is better."}},
 	{"text.encoding.mixed", Text{"Il testo mescola codifiche diverse: salvarlo in UTF-8.", "The text mixes different encodings: save it as UTF-8."}},
 	{"csv.formula", Text{"Una cella comincia come una formula e un foglio di calcolo la eseguirebbe: farla precedere da un apostrofo o toglierla.", "A cell begins like a formula and a spreadsheet would run it: put an apostrophe before it or remove it."}},
+	{"markdown.active", Text{"Il Markdown richiama immagini o contiene HTML, che altri programmi mostrano a modo loro: verificare il testo com'è scritto, che è ciò che si firma.", "The Markdown refers to images or contains HTML, which other programs show their own way: check the text as it is written, which is what is signed."}},
 
 	// Images
 	{"image.malformed", Text{"L'immagine è difettosa: salvarla di nuovo.", "The image is defective: save it again."}},

@@ -22,7 +22,7 @@ func allCases(t *testing.T) []ruleCase {
 	t.Helper()
 	var all []ruleCase
 	for _, cases := range [][]ruleCase{generalCases(), pdfCases(), zipCases(), wordCases(), sheetCases(), slideCases(),
-		odfCases(), binaryCases(), docCases(), formulaCases(), bookCases(), pptCases(), rtfCases(), markupCases(), textCases(), imageCases(), webpCases(), envelopeCases(t)} {
+		odfCases(), binaryCases(), docCases(), formulaCases(), bookCases(), pptCases(), rtfCases(), markupCases(), textCases(), imageCases(), webpCases(), mailCases(), sheetTextCases(), envelopeCases(t)} {
 		all = append(all, cases...)
 	}
 	return all
@@ -127,7 +127,6 @@ func generalCases() []ruleCase {
 	return []ruleCase{
 		{"empty", "vuoto.pdf", []byte{}, pdfPage("", "")},
 		{"format.unknown", "x.dat", []byte("\x00\x01\x02\x03"), text},
-		{"format.unknown", "x.slk", []byte("ID;PWXL;N;E\n"), text},
 		{"format.container", "x.zip", zipOf("a.txt", "ciao"), docx("")},
 		{"name.mismatch", "x.pdf", text, pdfPage("", "")},
 		{"name.mismatch", "x.txt", []byte("<html><body>ciao</body></html>"), []byte("ciao <html>")},

@@ -68,11 +68,14 @@ func characterRule(r rune) string {
 	return ""
 }
 
-// text inspects plain text and CSV.
+// text inspects plain text, CSV, JSON and Markdown.
 func (s *scan) text(format string) {
 	if s.size > maxMarkup {
 		s.add("size", "", "")
 		return
+	}
+	if format == "markdown" {
+		s.markdown()
 	}
 	var r io.Reader = s.reader()
 	head := make([]byte, min(s.size, 2))

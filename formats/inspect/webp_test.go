@@ -38,7 +38,9 @@ func webpCases() []ruleCase {
 	shorter[16]++ // the chunk
 	padded := append([]byte(nil), lossless...)
 	padded[len(padded)-1] = 'x'
-	bad := func(chunks ...string) ruleCase { return ruleCase{"image.malformed", "x.webp", webpOf(chunks...), simple} }
+	bad := func(chunks ...string) ruleCase {
+		return ruleCase{"image.malformed", "x.webp", webpOf(chunks...), simple}
+	}
 	return []ruleCase{
 		{"image.malformed", "x.webp", longer, simple},
 		{"image.malformed", "x.webp", shorter, lossless},

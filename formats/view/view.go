@@ -82,7 +82,7 @@ func family(format string) string {
 		return "pdf"
 	case "docx", "dotx", "xlsx", "xltx", "pptx", "ppsx", "potx", "odt", "ods", "odp", "odg", "rtf", "doc", "xls", "ppt":
 		return "office"
-	case "text", "csv", "xml", "html", "xhtml", "svg":
+	case "text", "csv", "json", "markdown", "xml", "html", "xhtml", "svg":
 		return "text"
 	case "png", "jpeg", "tiff", "bmp", "gif", "webp":
 		return "image"

@@ -319,6 +319,8 @@ func TestTextLayout(t *testing.T) {
 	}{
 		"plain":       {"text", "a\r\nb\rc\n", []string{"a", "b", "c", ""}},
 		"tab":         {"text", "a\tb", []string{"a       b"}},
+		"json":        {"json", "{}\n", []string{"{}", ""}},
+		"markdown":    {"markdown", "# a", []string{"# a"}},
 		"control":     {"text", "a\x1bb\x00", []string{"a[U+001B]b[U+0000]"}},
 		"bidi":        {"text", "a\u202eb\u200b", []string{"a[U+202E]b[U+200B]"}},
 		"no glyph":    {"text", "a漢😀", []string{"a[U+6F22][U+1F600]"}},
