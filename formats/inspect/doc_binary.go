@@ -367,6 +367,9 @@ func (f *docFields) char(c rune, at uint32) error {
 	case c == 0x13 && n >= maxFieldDepth:
 		return errors.New("fields nested too deep")
 	case c == 0x13:
+		if n > 0 && !f.open[n-1].result && !fieldTyped(string(f.open[n-1].code)) {
+			f.add("field.dynamic", f.where, "a field writes the type of another")
+		}
 		f.open = append(f.open, docField{kind: kind})
 	case n == 0, c == 0x14 && f.open[n-1].result:
 		return fmt.Errorf("the field character at %d belongs to no field", at)

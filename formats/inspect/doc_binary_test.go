@@ -54,6 +54,7 @@ func docCases() []ruleCase {
 		{"field.dynamic", "x.doc", oneField(0x1f, `DATE \@ "d"`), oneField(0x21, "PAGE")},
 		{"field.dynamic", "x.doc", oneField(0x1f, `DATA \@ "d"`), oneField(0x21, "PAGINA")}, // in Italian
 		{"field.dynamic", "x.doc", oneField(0x21, "date"), oneField(0x21, "page")},          // the number lies
+		{"field.dynamic", "x.doc", docSpec{text: "\x13\x13 PAGE \x14DATE \x15PAGE \x141\x15\r", types: []byte{0x21, 0x21}}.file(), docSpec{text: "\x13 REF \x13 PAGE \x141\x15\x141\x15\r", types: []byte{0x03, 0x21}}.file()},
 		{"field.dynamic", "x.doc", oneField(0x02, "segnalibro"), oneField(0x03, "segnalibro")},
 		{"field.dynamic", "x.doc", oneField(0xfe, "PAGE"), oneField(0x1a, "NUMPAGES")},
 		{"field.dde", "x.doc", oneField(0x2e, "DDEAUTO excel"), oneField(0x1a, "NUMPAGES")},

@@ -2,6 +2,11 @@ package inspect
 
 import "strings"
 
+// nested is a field with something before its code.
+func nested(before, code string) string {
+	return strings.Replace(field(code), `<w:r><w:instrText`, before+`<w:r><w:instrText`, 1)
+}
+
 func wordCases() []ruleCase {
 	main := "word/document.xml"
 	rel := func(kind, target, mode string) []byte {
@@ -37,6 +42,10 @@ func wordCases() []ruleCase {
 		{"ooxml.hidden", "x.docx", docx(`<w:r><w:rPr><w:vanish/></w:rPr></w:r>`), docx(`<w:r><w:rPr><w:vanish w:val="0"/><w:webHidden/></w:rPr></w:r>`)},
 		{"text.bidi", "x.docx", docx("<w:p><w:r><w:t>ab\u202edc</w:t></w:r></w:p>"), docx("<w:p><w:r><w:t>ab\u200bdc</w:t></w:r></w:p>")},
 		{"field.dynamic", "x.docx", docx(field(" DA", "TE \\@ \"dd/MM/yyyy\" ")), docx(field(" PAGE "))},
+		{"field.dynamic", "x.docx", docx(nested(field("HYPERLINK x"), "PAGE")), docx(nested("", "PAGE"))},
+		{"field.dynamic", "x.docx", docx(nested(field("REF a"), "A")), docx(field("REF ") + field("PAGE"))},
+		{"field.dynamic", "x.docx", docx(nested(`<w:fldSimple w:instr="REF a"><w:r><w:t>DATE</w:t></w:r></w:fldSimple>`, "PAGE")), docx(nested("<w:p/>", "PAGE"))},
+		{"field.dynamic", "x.docx", docx(nested(`<w:r><w:t>DATE </w:t></w:r>`, "PAGE")), docx(nested(`<w:r><w:tab/></w:r>`, "PAGE"))},
 		{"field.dynamic", "x.docx", docx(`<w:fldSimple w:instr="TIME"/>`), docx(`<w:fldSimple w:instr="NUMPAGES"/>`)},
 		{"field.dynamic", "x.docx", docx(strings.Replace(field("REF a"), `<w:r><w:fldChar w:fldCharType="separate"/></w:r>`, field("DATE")+`<w:r><w:fldChar w:fldCharType="separate"/></w:r>`, 1)), docx(field("REF a"))},
 		{"field.dynamic", "x.docx", docx("", "word/header1.xml", `<q:hdr xmlns:q="http://purl.oclc.org/ooxml/wordprocessingml/main">`+strings.ReplaceAll(field("FILENAME"), "w:", "q:")+`</q:hdr>`), docx("", "customXml/item1.xml", `<q:hdr xmlns:q="urn:x">`+strings.ReplaceAll(field("FILENAME"), "w:", "q:")+`</q:hdr>`)},
@@ -159,6 +168,17 @@ func rtfCases() []ruleCase {
 		{"field.dynamic", "x.rtf", f(`{\b D}{\i ATE}`), f(`{\b P}{\i AGE}`)},
 		{"field.dynamic", "x.rtf", f(`\'44ATE`), f(`\'50AGE`)},
 		{"field.dde", "x.rtf", f(`DDEAUTO c:\\\\x`), f(`HYPERLINK "https://x.it/"`)},
+		// What another program would skip or add is not read past
+		{"rtf.dynamic", "x.rtf", f(`\uc5\u32 PAGE DATE`), f(`HYPERLINK "https://x.it/\u233?"`)},
+		{"rtf.dynamic", "x.rtf", f(`{\*\altro PAGE }DATE`), f(`{\rtlch\fcs1 \af0\loch\f1 PAGE }`)},
+		{"rtf.dynamic", "x.rtf", f(`{\upr{PAGE }{\*\ud{DATE}}}`), f(`HYPERLINK "https://x.it/" {\*\datafield 0bad\bin1 }` + "}")},
+		{"rtf.dynamic", "x.rtf", f(`{\footnote PAGE }DATE`), r(`{\footnote PAGE DATE}`)},
+		{"rtf.dynamic", "x.rtf", f(`{\deleted PAGE }DATE`), f(`{\revised PAGE}`)},
+		{"field.dynamic", "x.rtf", f(`{\field{\*\fldinst HYPERLINK x}{\fldrslt DATE }}PAGE`), f(`REF {\field{\*\fldinst PAGE}{\fldrslt 1}}`)},
+		{"field.dynamic", "x.rtf", r(`{\field{\*\fldin` + "\n" + `st DATE}{\*\fldinst DATE}}`), r(`{\field{\*\fldin` + "\n" + `st DATE}{\*\fldinst PAGE}}`)},
+		{"rtf.object", "x.rtf", r(`{\*\objdata 01` + "\r\n" + `{\*\x y}\'41 \bin2 {} 05}`), r(`{\*\objdat` + "\n" + `a 01}`)},
+		{"rtf.malformed", "x.rtf", r(`\'4`), r(`\'41`)},
+		{"rtf.malformed", "x.rtf", r(`\bin-1 x`), r(`\bin0 x`)},
 		{"field.layout", "x.rtf", f("PAGE"), f(`HYPERLINK "https://x.it/"`)},
 		{"link", "x.rtf", f(`HYPERLINK "https://x.it/"`), f("PAGE")},
 		{"text.bidi", "x.rtf", r(`\u8238?abc`), r(`\u8364?abc`)},

@@ -23,6 +23,21 @@ var rtfWords = map[string]string{
 	"linkval": "rtf.dynamic",
 }
 
+// rtfInCode are the control words that may stand in a field code. They only
+// format it; any other could make a program skip or add a piece of the code
+// that we read otherwise: another destination, a Unicode twin, deleted text.
+var rtfInCode = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`fldinst field fldrslt datafield formfield fldedit flddirty fldlock fldpriv plain pard cs
+		rtlch ltrch fcs af afs ab ai aul aulnone acaps ascaps alang acf adn aup loch hich dbch insrsid charrsid
+		f fs b i ul uld uldb uldash ulw ulth ulc ulnone strike caps scaps sub super nosupersub up dn outl shad embo impr
+		expnd expndtw kerning charscalex cf cb chcbpat chcfpat chshdng highlight lang langfe langnp langfenp noproof
+		accnone cgrid v webhidden revised revauth revdttm uc u tab emdash endash bullet lquote rquote ldblquote rdblquote`) {
+		m[w] = true
+	}
+	return m
+}()
+
 // rtf inspects a Rich Text document: every control word, and the codes of its
 // fields by the same table as Word's.
 func (s *scan) rtf() {
@@ -209,7 +224,12 @@ func (t *rtfScan) word(word string, number int, numbered, negative bool) error {
 		return errors.New("a control word outside the document")
 	}
 	g := &t.groups[len(t.groups)-1]
+	if g.instruction {
+		t.wordInCode(g, word, number, negative)
+	}
 	switch word {
+	case "datafield", "formfield": // data of the field, not code
+		g.instruction = false
 	case "bin":
 		if negative || number > 64<<20 {
 			return errors.New("binary data of an impossible length")
@@ -241,6 +261,18 @@ func (t *rtfScan) word(word string, number int, numbered, negative bool) error {
 		t.add(rule, fmt.Sprintf("byte %d", t.at), `\`+word)
 	}
 	return nil
+}
+
+// wordInCode judges a control word within a field code. An ASCII character that
+// is written by its number is there to have the characters after it skipped
+// (\uc), and a field before the type is known would write the type.
+func (t *rtfScan) wordInCode(g *rtfGroup, word string, number int, negative bool) {
+	switch {
+	case !rtfInCode[word], word == "u" && number < 0x80 && !negative:
+		t.add("rtf.dynamic", fmt.Sprintf("byte %d", t.at), `\`+word+" in a field code")
+	case word == "field" && !fieldTyped(g.code.String()):
+		t.add("field.dynamic", fmt.Sprintf("byte %d", t.at), "a field writes the type of another")
+	}
 }
 
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }

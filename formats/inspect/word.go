@@ -23,7 +23,7 @@ var fieldRules = map[string]string{
 func fieldRule(code string) (rule, quote string) {
 	code = strings.TrimSpace(code)
 	word := code
-	if i := strings.IndexFunc(code, func(c rune) bool { return c <= ' ' || c == '\u00a0' || c == '"' || c == '\\' }); i >= 0 {
+	if i := strings.IndexFunc(code, endsFieldType); i >= 0 {
 		word = code[:i]
 	}
 	if strings.HasPrefix(word, "=") {
@@ -37,6 +37,15 @@ func fieldRule(code string) (rule, quote string) {
 		rule = linkRule(hyperlinkTarget(code[len(word):]))
 	}
 	return rule, code
+}
+
+func endsFieldType(c rune) bool { return c <= ' ' || c == '\u00a0' || c == '"' || c == '\\' }
+
+// fieldTyped reports whether a code, read so far, has its field type whole. A
+// field within the code before that writes the type itself, by its result.
+func fieldTyped(code string) bool {
+	code = strings.TrimSpace(code) + code[len(strings.TrimRight(code, " ")):]
+	return strings.HasPrefix(code, "=") || strings.IndexFunc(code, endsFieldType) > 0
 }
 
 // hyperlinkTarget is the first argument of a HYPERLINK field; with the switch
@@ -91,7 +100,11 @@ func (w *wordScan) start(e xml.StartElement) {
 		if isOn(attr(e, "val")) {
 			w.add("field.layout", w.where, "<updateFields>")
 		}
-	case "fldSimple":
+	case "t", "fldSimple":
+		w.inCode(e.Name.Local)
+		if e.Name.Local == "t" {
+			return
+		}
 		code, _ := attr(e, "instr")
 		w.field(code)
 	case "fldChar":
@@ -105,6 +118,14 @@ func (w *wordScan) start(e xml.StartElement) {
 	}
 }
 
+// inCode: text that is no code, and fields, where a code has yet to say of what
+// type it is. Programs differ in what they make of it.
+func (w *wordScan) inCode(what string) {
+	if n := len(w.fields); n > 0 && !w.fields[n-1].result && (what == "t" || !fieldTyped(w.fields[n-1].code.String())) {
+		w.add("field.dynamic", w.where, "<"+what+"> in a field code "+w.fields[n-1].code.String())
+	}
+}
+
 func (w *wordScan) fieldChar(e xml.StartElement) {
 	kind, _ := attr(e, "fldCharType")
 	n := len(w.fields)
@@ -112,6 +133,7 @@ func (w *wordScan) fieldChar(e xml.StartElement) {
 	case kind == "begin" && n >= maxFieldDepth:
 		w.add("field.dynamic", w.where, "fields nested too deep")
 	case kind == "begin":
+		w.inCode("fldChar")
 		w.fields = append(w.fields, wordField{})
 	case n == 0: // an end without a beginning shows nothing
 	case kind == "separate":
