@@ -15,48 +15,46 @@ import (
 
 // mediaTypes are the IANA names of the formats we report.
 var mediaTypes = map[string]string{
-	"pdf":      "application/pdf",
-	"docx":     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-	"dotx":     "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
-	"docm":     "application/vnd.ms-word.document.macroEnabled.12",
-	"xlsx":     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-	"xltx":     "application/vnd.openxmlformats-officedocument.spreadsheetml.template",
-	"xlsm":     "application/vnd.ms-excel.sheet.macroEnabled.12",
-	"xlsb":     "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
-	"pptx":     "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-	"ppsx":     "application/vnd.openxmlformats-officedocument.presentationml.slideshow",
-	"potx":     "application/vnd.openxmlformats-officedocument.presentationml.template",
-	"pptm":     "application/vnd.ms-powerpoint.presentation.macroEnabled.12",
-	"doc":      "application/msword",
-	"xls":      "application/vnd.ms-excel",
-	"ppt":      "application/vnd.ms-powerpoint",
-	"cfb":      "application/x-ole-storage",
-	"odt":      "application/vnd.oasis.opendocument.text",
-	"ods":      "application/vnd.oasis.opendocument.spreadsheet",
-	"odp":      "application/vnd.oasis.opendocument.presentation",
-	"odg":      "application/vnd.oasis.opendocument.graphics",
-	"rtf":      "application/rtf",
-	"html":     "text/html",
-	"xhtml":    "application/xhtml+xml",
-	"svg":      "image/svg+xml",
-	"xml":      "application/xml",
-	"text":     "text/plain",
-	"csv":      "text/csv",
-	"markdown": "text/markdown",
-	"json":     "application/json",
-	"eml":      "message/rfc822",
-	"msg":      "application/vnd.ms-outlook",
-	"mhtml":    "multipart/related",
-	"sylk":     "text/plain",
-	"dif":      "text/plain",
-	"webp":     "image/webp",
-	"png":      "image/png",
-	"jpeg":     "image/jpeg",
-	"tiff":     "image/tiff",
-	"bmp":      "image/bmp",
-	"gif":      "image/gif",
-	"zip":      "application/zip",
-	"p7m":      "application/pkcs7-mime",
+	"pdf":   "application/pdf",
+	"docx":  "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	"dotx":  "application/vnd.openxmlformats-officedocument.wordprocessingml.template",
+	"docm":  "application/vnd.ms-word.document.macroEnabled.12",
+	"xlsx":  "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	"xltx":  "application/vnd.openxmlformats-officedocument.spreadsheetml.template",
+	"xlsm":  "application/vnd.ms-excel.sheet.macroEnabled.12",
+	"xlsb":  "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
+	"pptx":  "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+	"ppsx":  "application/vnd.openxmlformats-officedocument.presentationml.slideshow",
+	"potx":  "application/vnd.openxmlformats-officedocument.presentationml.template",
+	"pptm":  "application/vnd.ms-powerpoint.presentation.macroEnabled.12",
+	"doc":   "application/msword",
+	"xls":   "application/vnd.ms-excel",
+	"ppt":   "application/vnd.ms-powerpoint",
+	"cfb":   "application/x-ole-storage",
+	"odt":   "application/vnd.oasis.opendocument.text",
+	"ods":   "application/vnd.oasis.opendocument.spreadsheet",
+	"odp":   "application/vnd.oasis.opendocument.presentation",
+	"odg":   "application/vnd.oasis.opendocument.graphics",
+	"rtf":   "application/rtf",
+	"html":  "text/html",
+	"xhtml": "application/xhtml+xml",
+	"svg":   "image/svg+xml",
+	"xml":   "application/xml",
+	"text":  "text/plain",
+	"csv":   "text/csv",
+	"png":   "image/png",
+	"jpeg":  "image/jpeg",
+	"tiff":  "image/tiff",
+	"bmp":   "image/bmp",
+	"gif":   "image/gif",
+	"zip":   "application/zip",
+	"p7m":   "application/pkcs7-mime",
+
+	"markdown": "text/markdown", "json": "application/json",
+	"eml": "message/rfc822", "msg": "application/vnd.ms-outlook", "mhtml": "multipart/related",
+	"sylk": "text/plain", "dif": "text/plain",
+	"wordml": "application/xml", "spreadsheetml": "application/xml", "flatopc": "application/xml", "flatodf": "application/xml",
+	"webp": "image/webp",
 }
 
 // extensions are the name endings a format may come under. A format that is
@@ -71,7 +69,8 @@ var extensions = map[string][]string{
 	"rtf": {"rtf"}, "html": {"html", "htm"}, "xhtml": {"xhtml", "xht", "html", "htm"},
 	"svg": {"svg"}, "xml": {"xml"}, "text": textExtensions, "json": {"json"}, "markdown": {"md", "markdown"}, "csv": {"csv", "tsv"},
 	"png": {"png"}, "jpeg": {"jpg", "jpeg", "jpe"}, "tiff": {"tif", "tiff"}, "bmp": {"bmp", "dib"},
-	"gif": {"gif"}, "webp": {"webp"}, "eml": {"eml", "mbox"}, "msg": {"msg"}, "mhtml": {"mht", "mhtml"}, "sylk": {"slk", "sylk"}, "dif": {"dif"}, "zip": {"zip"}, "p7m": {"p7m"},
+	"gif": {"gif"}, "webp": {"webp"}, "wordml": {"xml"}, "spreadsheetml": {"xml"}, "flatopc": {"xml"},
+	"flatodf": {"fodt", "fods", "fodp", "fodg", "xml"}, "eml": {"eml", "mbox"}, "msg": {"msg"}, "mhtml": {"mht", "mhtml"}, "sylk": {"slk", "sylk"}, "dif": {"dif"}, "zip": {"zip"}, "p7m": {"p7m"},
 }
 
 // textExtensions are the names of files whose content is a text and is opened
@@ -271,6 +270,8 @@ func detectMarkup(head []byte, r io.ReaderAt, size int64) string {
 		return "xhtml"
 	case err == nil && root.Local == "svg":
 		return "svg"
+	case err == nil && officeXMLFormat(root) != "":
+		return officeXMLFormat(root)
 	case err == nil || declared || wide:
 		return "xml" // a defective one is for the scanner to refuse
 	case bytes.HasPrefix(lower, []byte("<!--")) || bytes.HasPrefix(lower, []byte("<!doctype")):
@@ -344,7 +345,7 @@ func secondOpinion(head []byte, format string) string {
 		agrees = chain["application/x-ole-storage"]
 	case "text", "csv", "json", "markdown", "eml", "mhtml", "sylk", "dif":
 		agrees = chain["text/plain"] && !chain["text/html"] && !chain["text/xml"] && !chain["image/svg+xml"] && !chain["text/rtf"]
-	case "html", "xhtml", "svg", "xml":
+	case "html", "xhtml", "svg", "xml", "wordml", "spreadsheetml", "flatopc", "flatodf":
 		agrees = chain["text/plain"] || chain["text/xml"] || chain["text/html"]
 	case "rtf":
 		agrees = chain["text/rtf"] || chain["application/rtf"]

@@ -80,6 +80,8 @@ func (s *scan) dispatch(d detected) {
 		s.html()
 	case "xhtml", "svg", "xml":
 		s.xml(d.format)
+	case "wordml", "spreadsheetml", "flatopc", "flatodf":
+		s.officeXML(d.format)
 	case "text", "csv", "json", "markdown":
 		s.text(d.format)
 	case "eml":

@@ -291,26 +291,29 @@ var relationRules = map[string]string{
 
 func (o *ooxmlScan) relationships(name string, r io.Reader) error {
 	return walkXML(r, xmlVisitor{start: func(e xml.StartElement, _ int) {
-		if e.Name.Local != "Relationship" {
-			return
-		}
-		kind, _ := attr(e, "Type")
-		target, _ := attr(e, "Target")
-		mode, _ := attr(e, "TargetMode")
-		kind = strings.ToLower(kind[strings.LastIndexByte(kind, '/')+1:])
-		external := strings.EqualFold(mode, "External")
-		rule, known := relationRules[kind]
-		switch {
-		case known:
-			o.add(rule, name, kind+" "+target)
-		case external && kind == "hyperlink":
-			o.add(linkRule(target), name, target)
-		case external:
-			o.add("ooxml.external", name, kind+" "+target)
-		case urlScheme(target) != "" || strings.HasPrefix(target, "//") || strings.Contains(target, "\\"):
-			o.add("ooxml.external", name, kind+" "+target)
+		if e.Name.Local == "Relationship" {
+			o.relationship(name, e)
 		}
 	}})
+}
+
+func (o *ooxmlScan) relationship(name string, e xml.StartElement) {
+	kind, _ := attr(e, "Type")
+	target, _ := attr(e, "Target")
+	mode, _ := attr(e, "TargetMode")
+	kind = strings.ToLower(kind[strings.LastIndexByte(kind, '/')+1:])
+	external := strings.EqualFold(mode, "External")
+	rule, known := relationRules[kind]
+	switch {
+	case known:
+		o.add(rule, name, kind+" "+target)
+	case external && kind == "hyperlink":
+		o.add(linkRule(target), name, target)
+	case external:
+		o.add("ooxml.external", name, kind+" "+target)
+	case urlScheme(target) != "" || strings.HasPrefix(target, "//") || strings.Contains(target, "\\"):
+		o.add("ooxml.external", name, kind+" "+target)
+	}
 }
 
 // xmlPart reads a part of the document proper. Which vocabulary it is in is

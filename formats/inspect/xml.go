@@ -38,8 +38,11 @@ func (s *scan) xml(format string) {
 			chars.text(string(b), where)
 		},
 		pi: func(target string, inst []byte) {
-			if target == "xml-stylesheet" {
+			switch target {
+			case "xml-stylesheet":
 				s.add("xml.stylesheet", where(), string(inst))
+			case "mso-application": // by which Windows opens it in a program of Office
+				s.add("format.office-xml", where(), string(inst))
 			}
 		},
 		doctype: func(d []byte) {
