@@ -21,6 +21,14 @@ func zlibOf(n int) string {
 	return b.String()
 }
 
+func zlibText(s string) string {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	_, _ = w.Write([]byte(s))
+	_ = w.Close()
+	return b.String()
+}
+
 // Documents made to exhaust the machine end soon, in little memory, and are
 // refused where they cannot be read whole.
 func TestBombs(t *testing.T) {

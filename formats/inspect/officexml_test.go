@@ -34,7 +34,9 @@ func officeXMLCases() []ruleCase {
 	packed := func(s string) string {
 		return `<pkg:binaryData>` + "\r\n" + base64.StdEncoding.EncodeToString([]byte(s)) + `</pkg:binaryData>`
 	}
-	body := func(s string) string { return `<pkg:xmlData><w:document ` + nsW + `>` + s + `</w:document></pkg:xmlData>` }
+	body := func(s string) string {
+		return `<pkg:xmlData><w:document ` + nsW + `>` + s + `</w:document></pkg:xmlData>`
+	}
 	part := func(kind, content string) []byte { return flatPackage(flatPart("/word/a.xml", kind, content)) }
 	return []ruleCase{
 		{"format.office-xml", "x.xml", word, plain},

@@ -69,16 +69,17 @@ var pptContainers = map[uint16]bool{
 // first byte to its last, and so sees also what no slide refers to.
 type pptScan struct {
 	*report
-	r       *bufio.Reader
-	at      int64
-	open    []pptContainer
-	objects map[int64]uint16 // records that are in no other, by their place
-	tag     string           // the last name of a tag
-	edits   []pptEdit
-	persist map[int64]bool // places in the persist directories
-	slides  int
-	generic bool // a date that the headers and footers decide upon
-	headers bool
+	r        *bufio.Reader
+	at       int64
+	open     []pptContainer
+	objects  map[int64]uint16 // records that are in no other, by their place
+	tag      string           // the last name of a tag
+	edits    []pptEdit
+	persist  map[int64]bool // places in the persist directories
+	slides   int
+	inflated int64 // bytes of the storages of objects so far
+	generic  bool  // a date that the headers and footers decide upon
+	headers  bool
 }
 
 type pptContainer struct {
@@ -157,6 +158,9 @@ func (p *pptScan) record(start int64, version, kind uint16, length int64) error 
 	_, judged := pptAtoms[kind]
 	if pptContainers[kind] != container && (pptContainers[kind] || judged) {
 		return fmt.Errorf("record %#04x is not what it has to be", kind)
+	}
+	if kind == pptObjectStg && !container {
+		return p.storage(start, version>>4, length)
 	}
 	if rule, ok := pptRules[kind]; ok {
 		p.add(rule, p.where(), fmt.Sprintf("record %#04x at %d", kind, start))
