@@ -46,7 +46,7 @@ func FuzzInspectCFB(f *testing.F) {
 	fuzz(f, "x.doc", append(append(seedsOf(binaryCases()), seedsOf(docCases())...), seedsOf(pptCases())...)...)
 }
 func FuzzInspectXLS(f *testing.F) {
-	fuzz(f, "x.xls", seedsOf(append(bookCases(), formulaCases()...))...)
+	fuzz(f, "x.xls", seedsOf(append(append(bookCases(), formulaCases()...), listCases()...))...)
 }
 func FuzzInspectRTF(f *testing.F)    { fuzz(f, "x.rtf", seedsOf(rtfCases())...) }
 func FuzzInspectMarkup(f *testing.F) { fuzz(f, "x.html", seedsOf(markupCases())...) }

@@ -291,7 +291,10 @@ func (c *cfbScan) bookEntry(e *mscfb.File) {
 		return
 	}
 	switch name {
-	case "revision log", "user names":
+	case "revision log": // it keeps the formulas there were before, in records that are not read here
+		c.add("ooxml.changes", where, "")
+		c.add("cfb.legacy", where, "")
+	case "user names":
 		c.add("ooxml.changes", where, "")
 	case "ctls":
 		if e.Size > 0 {

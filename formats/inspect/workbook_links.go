@@ -199,19 +199,6 @@ func (b *bookScan) pivotExtra(rec biffRecord) error {
 	return c.err()
 }
 
-// listFeature: Feature11 and Feature12, §2.4.112 and §2.4.113. A list is a range
-// of the sheet (lt 0) or comes from a server, an XML file or a query.
-func (b *bookScan) listFeature(rec biffRecord) error {
-	c := cursor{b: rec.body}
-	c.take(19)
-	refs := c.u16()
-	c.take(6 + 8*refs)
-	if kind := c.u32(); kind != 0 && !c.short {
-		b.add("ooxml.data", b.place(), fmt.Sprintf("list from source %d", kind))
-	}
-	return c.err()
-}
-
 // doubleStream: DSF, §2.4.94: the workbook is there a second time, for Excel 95.
 func (b *bookScan) doubleStream(rec biffRecord) error {
 	c := cursor{b: rec.body}

@@ -198,9 +198,6 @@ func linkCases() []ruleCase {
 	cache := func(flags int) []byte {
 		return cfbFile("Workbook", bookStream("", "", 0, 0), "_SX_DB_CUR/0001", records(0xc6, le(uint32(1), 1, flags, strings.Repeat("\x00", 12)), 0x0a, ""))
 	}
-	list := func(kind uint32) []byte {
-		return xlsOf("", records(0x872, le(strings.Repeat("\x00", 19), 1, strings.Repeat("\x00", 14), kind)))
-	}
 	store := func(s string) []byte {
 		return cfbFile("Workbook", bookStream("", "", 0, 0), "MsoDataStore/A/Item", s)
 	}
@@ -222,7 +219,6 @@ func linkCases() []ruleCase {
 		{"ooxml.data", "x.xls", xlsOf(records(0xe3, "\x02\x00"), ""), xlsOf(records(0xe3, "\x01\x00"), "")},
 		{"ooxml.data", "x.xls", xlsOf("", records(0x51, le(strings.Repeat("\x00", 6), 3, byte(0), "\x01xy"))), xlsOf("", records(0x51, le(strings.Repeat("\x00", 6), 3, byte(0), "\x02xy")))},
 		{"ooxml.data", "x.xls", xlsOf("", records(0x864, le(uint32(0), byte(3), byte(0x34), uint32(2)))), xlsOf("", records(0x864, le(uint32(0), byte(3), byte(0x34), uint32(1))))},
-		{"ooxml.data", "x.xls", list(1), list(0)},
 		{"ooxml.data", "x.xls", store("http://schemas.microsoft.com/DataMashup"), store("http://schemas.microsoft.com/x")},
 		{"formula.volatile", "x.xls", xlsOf(records(0x813, "x"), ""), plain},
 	}
