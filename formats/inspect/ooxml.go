@@ -38,6 +38,8 @@ type ooxmlScan struct {
 	*report
 	a     *zipArchive
 	types map[string]string // by "/part/name" in lower case, or by extension
+
+	binary bool // a binary workbook
 }
 
 func (s *scan) ooxml(a *zipArchive) {
@@ -59,6 +61,7 @@ func (s *scan) ooxml(a *zipArchive) {
 		s.add("ooxml.macro", "[Content_Types].xml", format)
 	case "xlsb":
 		s.add("ooxml.binary-workbook", "", "")
+		o.binary = true
 	}
 	for _, f := range a.files {
 		if isDir(f) || f.Name == "[Content_Types].xml" {
@@ -153,6 +156,8 @@ func (o *ooxmlScan) part(f *zip.File) error {
 		return o.relationships(f.Name, whole)
 	case strings.HasSuffix(kind, "+xml"), strings.HasSuffix(kind, "/xml"), strings.HasSuffix(strings.ToLower(f.Name), ".xml"), strings.HasSuffix(strings.ToLower(f.Name), ".vml"):
 		return o.xmlPart(f.Name, whole)
+	case o.binary && binaryType(kind):
+		return o.binaryPart(f.Name, whole)
 	}
 	// The rest is inert data, read to the end for its checksum and the limits.
 	_, err = io.Copy(io.Discard, whole)
@@ -177,7 +182,7 @@ func (o *ooxmlScan) partType(name, kind string) {
 		o.add("ooxml.activex", name, kind)
 	case strings.Contains(lower, "/macrosheets/"):
 		o.add("sheet.macrosheet", name, kind)
-	case inertType(kind), strings.HasSuffix(lower, ".rels"):
+	case inertType(kind), strings.HasSuffix(lower, ".rels"), o.binary && binaryType(kind):
 	default:
 		o.add("ooxml.part", name, kind)
 	}
