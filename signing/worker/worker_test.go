@@ -106,6 +106,10 @@ func misbehaveCaged(what string) int {
 		}
 	case "!caged-reach":
 		return reach()
+	case "!caged-timer":
+		time.Sleep(time.Millisecond)
+		fmt.Println("awake")
+		return 0
 	}
 	return 99
 }
@@ -259,6 +263,15 @@ func TestWorkerReachesNothing(t *testing.T) {
 	}
 	if reached != "reached:" {
 		t.Errorf("the caged worker %s", reached)
+	}
+}
+
+// The runtime has timers of its own, such as that by which a collector gives memory
+// back after a large document: the cage must leave it what they need.
+func TestWorkerHasTimers(t *testing.T) {
+	t.Parallel()
+	if out, err := misbehavedAnswer(t, wallClock, "!caged-timer"); err != nil || string(out) != "awake\n" {
+		t.Fatalf("%q, %v", out, err)
 	}
 }
 
