@@ -1,13 +1,13 @@
 package inspect
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/html/charset"
 	"golang.org/x/text/encoding/unicode"
@@ -22,7 +22,8 @@ const (
 )
 
 // An xmlVisitor is told what a strict pass over an XML stream meets. Nil
-// members are skipped. Elements carry resolved name spaces.
+// members are skipped. Elements carry resolved name spaces. Text and the list of
+// attributes are good until the visitor returns.
 type xmlVisitor struct {
 	start   func(e xml.StartElement, depth int)
 	end     func(name xml.Name, depth int)
@@ -34,156 +35,434 @@ type xmlVisitor struct {
 
 var errDoctype = errors.New("document type declaration")
 
-// walkXML reads one well-formed XML document. encoding/xml never expands
-// entities that a DTD declares, and RawToken keeps no state, so memory is
-// bounded by the largest single token; nesting, attributes and balance are
-// checked here.
+// walkXML reads one well-formed XML document. No entity that a DTD declares is
+// known, so memory is bounded by the largest single token (maxXMLToken); nesting,
+// attributes and balance are checked here.
 func walkXML(r io.Reader, v xmlVisitor) error {
-	dec, err := newXMLDecoder(r)
-	if err != nil {
-		return err
+	w, err := newXMLWalk(r, v)
+	for more := true; more && err == nil; {
+		more, err = w.token()
 	}
-	w := xmlWalk{v: v, dec: dec}
-	for {
-		t, err := dec.RawToken()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if v.line != nil {
-			*v.line, _ = dec.InputPos()
-		}
-		if err := w.token(t); err != nil {
-			return err
-		}
+	if err == nil && (len(w.open) != 0 || !w.rooted) {
+		err = w.r.fail(errXMLEnd)
 	}
-	if len(w.open) != 0 || !w.rooted {
-		return errors.New("unexpected end of document")
-	}
-	return nil
+	return err
 }
 
-// newXMLDecoder handles the byte order mark and the declared encoding.
-func newXMLDecoder(r io.Reader) (*xml.Decoder, error) {
-	br := bufio.NewReaderSize(r, 64<<10)
-	bom, _ := br.Peek(2)
-	wide := string(bom) == "\xff\xfe" || string(bom) == "\xfe\xff"
-	var src io.Reader = br
-	if wide {
-		src = transform.NewReader(br, unicode.UTF16(unicode.BigEndian, unicode.ExpectBOM).NewDecoder())
-	} else if bom, _ := br.Peek(3); string(bom) == "\xef\xbb\xbf" {
-		if _, err := br.Discard(3); err != nil {
-			return nil, err
-		}
+// xmlRoot returns the root element's name, resolved.
+func xmlRoot(r io.Reader) (xml.Name, error) {
+	var root xml.Name
+	w, err := newXMLWalk(r, xmlVisitor{
+		start:   func(e xml.StartElement, _ int) { root = e.Name },
+		doctype: func([]byte) {},
+	})
+	for more := true; more && err == nil && !w.rooted; {
+		more, err = w.token()
 	}
-	dec := xml.NewDecoder(src)
-	dec.Strict = true
-	dec.CharsetReader = func(label string, in io.Reader) (io.Reader, error) {
-		switch l := strings.ToLower(label); {
-		case wide && strings.HasPrefix(l, "utf-16"):
-			return in, nil
-		case wide:
-			return nil, fmt.Errorf("encoding %q contradicts the byte order mark", label)
-		case l == "utf-8", l == "us-ascii", l == "ascii", strings.HasPrefix(l, "iso-8859-"), strings.HasPrefix(l, "windows-125"):
-			return charset.NewReaderLabel(l, in)
-		}
-		return nil, fmt.Errorf("encoding %q", label)
+	if err == nil && !w.rooted {
+		err = io.EOF
 	}
-	return dec, nil
-}
-
-type xmlElement struct {
-	raw  xml.Name // as written: prefix and local name
-	name xml.Name // resolved
-	ns   map[string]string
+	return root, err
 }
 
 type xmlWalk struct {
-	v      xmlVisitor
-	dec    *xml.Decoder
+	r     *xmlReader
+	v     xmlVisitor
+	wide  bool // the stream was UTF-16
+	begun bool // a token was read
+
 	open   []xmlElement
 	rooted bool
+
+	names  map[string]*xmlName // by how they are written
+	recent [256]*xmlName       // some of them, by a hash
+	spaces []map[string]string // what the open elements that declare name spaces declare
+	scope  int                 // which set of declarations is in force
+	scopes int                 // how many there have been
+
+	element int // how many have begun
+	attrs   []xml.Attr
+	written []*xmlName      // the names of attrs
+	values  strings.Builder // of attributes: one allocation for many
 }
 
-func (w *xmlWalk) token(t xml.Token) error {
+// xmlElement is one that is open.
+type xmlElement struct {
+	raw      string // its name as written
+	name     xml.Name
+	scope    int  // that was in force before it
+	declares bool // it has a member of spaces
+}
+
+// xmlName is a name as it is written in elements and attributes, with what it
+// means in the scope where it was last met.
+type xmlName struct {
+	raw           string
+	prefix, local string
+	name          xml.Name // resolved
+	scope         int
+	element       int // the last with an attribute of that name
+}
+
+const maxXMLNames = 4096 // remembered, and those of one element; a document has hundreds
+
+// newXMLWalk handles the byte order mark.
+func newXMLWalk(src io.Reader, v xmlVisitor) (*xmlWalk, error) {
+	w := &xmlWalk{v: v, r: newXMLReader(src), names: map[string]*xmlName{}, scope: 1, scopes: 1}
+	for w.r.end < 3 && w.r.err == nil {
+		w.r.more(0)
+	}
+	switch head := string(w.r.buf[:min(w.r.end, 3)]); {
+	case strings.HasPrefix(head, "\xff\xfe"), strings.HasPrefix(head, "\xfe\xff"):
+		w.wide = true
+		w.recode(unicode.UTF16(unicode.BigEndian, unicode.ExpectBOM).NewDecoder())
+	case head == "\xef\xbb\xbf":
+		w.r.pos = 3
+	}
+	return w, nil
+}
+
+// recode has the rest of the stream read through a decoder.
+func (w *xmlWalk) recode(d transform.Transformer) {
+	rest := w.r
+	w.r = newXMLReader(transform.NewReader(rest, d))
+	w.r.line = rest.lineAt()
+}
+
+// declared handles the encoding that the XML declaration names.
+func (w *xmlWalk) declared(label string) error {
+	switch l := strings.ToLower(label); {
+	case label == "", w.wide && strings.HasPrefix(l, "utf-16"):
+		return nil
+	case w.wide:
+		return fmt.Errorf("encoding %q contradicts the byte order mark", label)
+	case l == "us-ascii", l == "ascii", strings.HasPrefix(l, "iso-8859-"), strings.HasPrefix(l, "windows-125"):
+		e, _ := charset.Lookup(l)
+		if e == nil {
+			return fmt.Errorf("encoding %q", label)
+		}
+		w.recode(e.NewDecoder())
+		return nil
+	}
+	return fmt.Errorf("encoding %q", label)
+}
+
+// token reads one and tells the visitor; more is false at the end of the stream.
+func (w *xmlWalk) token() (more bool, err error) {
+	r := w.r
+	if r.pos == r.end {
+		if _, ok := r.more(r.pos); !ok {
+			if errors.Is(r.err, io.EOF) {
+				return false, nil
+			}
+			return false, r.err
+		}
+	}
+	first := !w.begun
+	w.begun = true
+	if r.buf[r.pos] != '<' {
+		b, err := r.text(0)
+		return true, w.text(b, err)
+	}
+	kind, err := r.ahead(1)
+	if err != nil {
+		return false, err
+	}
+	switch kind {
+	case '/':
+		r.pos += 2
+		return true, w.endElement()
+	case '?':
+		return true, w.rare(first)
+	case '!':
+		kind, err = r.ahead(2)
+		switch {
+		case err != nil:
+			return false, err
+		case kind == '-':
+			r.pos += 3
+			return true, r.comment()
+		case kind == '[':
+			r.pos += 3
+			b, err := r.cdata()
+			return true, w.text(b, err)
+		}
+		return true, w.rare(first)
+	}
+	r.pos++
+	return true, w.startElement()
+}
+
+// rare handles instructions and document types.
+func (w *xmlWalk) rare(first bool) error {
+	if kind, err := w.r.ahead(1); err == nil && kind == '!' && w.v.doctype == nil {
+		return errDoctype // whatever it says
+	}
+	t, encoding, err := w.r.rare()
+	if err != nil {
+		return err
+	}
+	w.told()
 	switch t := t.(type) {
-	case xml.StartElement:
-		return w.startElement(t)
-	case xml.EndElement:
-		return w.endElement(t)
-	case xml.CharData:
-		if len(w.open) == 0 && len(bytes.TrimSpace(t)) != 0 {
-			return errors.New("text outside the root element")
-		}
-		if w.v.text != nil && len(w.open) > 0 {
-			w.v.text(t)
-		}
 	case xml.ProcInst:
-		if w.v.pi != nil && t.Target != "xml" {
+		switch {
+		case t.Target == "xml" && !first:
+			return w.r.fail(errors.New("an XML declaration that is not the beginning"))
+		case t.Target == "xml":
+			return w.declared(encoding)
+		case w.v.pi != nil:
 			w.v.pi(t.Target, t.Inst)
 		}
 	case xml.Directive:
-		if w.v.doctype == nil {
-			return errDoctype
-		}
 		w.v.doctype(t)
 	}
 	return nil
 }
 
-func (w *xmlWalk) startElement(t xml.StartElement) error {
+// told keeps the visitor's line.
+func (w *xmlWalk) told() {
+	if w.v.line != nil {
+		*w.v.line = w.r.lineAt()
+	}
+}
+
+func (w *xmlWalk) text(b []byte, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case len(w.open) == 0 && len(bytes.TrimSpace(b)) != 0:
+		return w.r.fail(errors.New("text outside the root element"))
+	case len(w.open) == 0 || w.v.text == nil:
+		return nil
+	}
+	w.told()
+	w.v.text(b)
+	return nil
+}
+
+func (w *xmlWalk) startElement() error {
 	switch {
 	case len(w.open) == 0 && w.rooted:
-		return errors.New("a second root element")
+		return w.r.fail(errors.New("a second root element"))
 	case len(w.open) >= maxXMLDepth:
-		return errors.New("elements nested too deep")
-	case len(t.Attr) > maxXMLAttributes:
-		return errors.New("too many attributes")
+		return w.r.fail(errors.New("elements nested too deep"))
+	}
+	if len(w.names) >= maxXMLNames { // not in between: the names of one element are told apart by their place here
+		clear(w.names)
+		clear(w.recent[:])
 	}
 	w.rooted = true
-	e := xmlElement{raw: t.Name}
-	seen := make(map[xml.Name]bool, len(t.Attr))
-	for _, a := range t.Attr {
-		if seen[a.Name] {
-			return fmt.Errorf("attribute %s twice", a.Name.Local)
+	w.element++
+	n, err := w.name()
+	if err != nil {
+		return err
+	}
+	e := xmlElement{raw: n.raw, scope: w.scope}
+	empty, err := w.attributes(&e)
+	if err != nil {
+		return err
+	}
+	e.name = w.resolve(n)
+	for i, a := range w.written {
+		switch a.prefix {
+		case "", "xmlns":
+			w.attrs[i].Name = xml.Name{Space: a.prefix, Local: a.local}
+		default:
+			w.attrs[i].Name = w.resolve(a)
 		}
-		seen[a.Name] = true
-		prefix, ok := declares(a)
-		if !ok {
-			continue
-		}
-		if e.ns == nil {
-			e.ns = map[string]string{}
-		}
-		e.ns[prefix] = a.Value
 	}
 	w.open = append(w.open, e)
-	resolved := xml.StartElement{Name: xml.Name{Space: w.resolve(t.Name.Space), Local: t.Name.Local}, Attr: t.Attr}
-	for i, a := range resolved.Attr {
-		if a.Name.Space != "" && a.Name.Space != "xmlns" {
-			resolved.Attr[i].Name.Space = w.resolve(a.Name.Space)
-		}
-	}
-	w.open[len(w.open)-1].name = resolved.Name
 	if w.v.start != nil {
-		w.v.start(resolved, len(w.open))
+		w.told()
+		w.v.start(xml.StartElement{Name: e.name, Attr: w.attrs}, len(w.open))
+	}
+	if empty {
+		w.close()
 	}
 	return nil
 }
 
-func (w *xmlWalk) endElement(t xml.EndElement) error {
+// attributes reads those of a start-tag and its end, into attrs and written.
+func (w *xmlWalk) attributes(e *xmlElement) (empty bool, err error) {
+	r := w.r
+	w.attrs, w.written = w.attrs[:0], w.written[:0]
+	for {
+		c, err := r.space()
+		switch {
+		case err != nil:
+			return false, err
+		case c == '>':
+			return false, nil
+		case c == '/':
+			c, err = r.byte()
+			if err == nil && c != '>' {
+				err = r.fail(errors.New("/ without > in an element"))
+			}
+			return true, err
+		case len(w.attrs) >= maxXMLAttributes:
+			return false, r.fail(errors.New("too many attributes"))
+		}
+		r.pos--
+		n, err := w.name()
+		if err != nil {
+			return false, err
+		}
+		if n.element == w.element {
+			return false, r.fail(fmt.Errorf("attribute %s twice", n.raw))
+		}
+		n.element = w.element
+		value, err := w.value()
+		if err != nil {
+			return false, err
+		}
+		w.attrs = append(w.attrs, xml.Attr{Value: value})
+		w.written = append(w.written, n)
+		if n.prefix == "xmlns" || n.raw == "xmlns" {
+			w.declare(e, n, value)
+		}
+	}
+}
+
+// value reads the value of an attribute with what is before it.
+func (w *xmlWalk) value() (string, error) {
+	r := w.r
+	c, err := r.space()
+	if err == nil && c != '=' {
+		err = r.fail(errors.New("an attribute without ="))
+	}
+	if err != nil {
+		return "", err
+	}
+	if c, err = r.space(); err == nil && c != '"' && c != '\'' {
+		err = r.fail(errors.New("the value of an attribute without quotes"))
+	}
+	if err != nil {
+		return "", err
+	}
+	b, err := r.text(c)
+	if err != nil {
+		return "", err
+	}
+	if w.values.Cap()-w.values.Len() < len(b) {
+		w.values = strings.Builder{}
+		w.values.Grow(max(len(b), 4<<10))
+	}
+	from := w.values.Len()
+	w.values.Write(b)
+	return w.values.String()[from:], nil
+}
+
+// declare binds a prefix for the element e that begins.
+func (w *xmlWalk) declare(e *xmlElement, n *xmlName, uri string) {
+	prefix := n.local
+	if n.prefix == "" {
+		prefix = "" // the default name space
+	}
+	if !e.declares {
+		e.declares = true
+		w.spaces = append(w.spaces, map[string]string{})
+		w.scopes++
+		w.scope = w.scopes
+	}
+	w.spaces[len(w.spaces)-1][prefix] = uri
+}
+
+func (w *xmlWalk) endElement() error {
+	r := w.r
+	if len(w.open) == 0 {
+		return r.fail(errors.New("the end of an element that is not open"))
+	}
+	want := w.open[len(w.open)-1].raw
+	if rest := r.buf[r.pos:r.end]; len(rest) > len(want) && rest[len(want)] == '>' && string(rest[:len(want)]) == want {
+		r.pos += len(want) + 1
+		w.close()
+		return nil
+	}
+	b, err := r.name()
+	if err != nil {
+		return err
+	}
+	if string(b) != want {
+		return r.fail(fmt.Errorf("end of %s where another element is open", b))
+	}
+	c, err := r.space()
+	if err == nil && c != '>' {
+		err = r.fail(errors.New("the end of an element has more than its name"))
+	}
+	if err == nil {
+		w.close()
+	}
+	return err
+}
+
+// close ends the innermost element.
+func (w *xmlWalk) close() {
 	n := len(w.open)
-	if n == 0 || w.open[n-1].raw != t.Name {
-		return fmt.Errorf("end of %s where another element is open", t.Name.Local)
-	}
-	name := w.open[n-1].name
+	e := w.open[n-1]
 	w.open = w.open[:n-1]
-	if w.v.end != nil {
-		w.v.end(name, n)
+	if e.declares {
+		w.spaces = w.spaces[:len(w.spaces)-1]
 	}
-	return nil
+	w.scope = e.scope
+	if w.v.end != nil {
+		w.told()
+		w.v.end(e.name, n)
+	}
+}
+
+// name reads a name and finds it among those that were met before.
+func (w *xmlWalk) name() (*xmlName, error) {
+	b, err := w.r.name()
+	if err != nil {
+		return nil, err
+	}
+	slot := &w.recent[(int(b[0])+7*int(b[len(b)-1])+31*int(b[len(b)/2])+13*len(b))&255]
+	if n := *slot; n != nil && n.raw == string(b) {
+		return n, nil
+	}
+	n := w.names[string(b)]
+	if n == nil {
+		if n, err = newXMLName(string(b)); err != nil {
+			return nil, w.r.fail(err)
+		}
+		w.names[n.raw] = n
+	}
+	*slot = n
+	return n, nil
+}
+
+// newXMLName checks a name (XML 1.0 §2.3, Namespaces in XML §4).
+func newXMLName(raw string) (*xmlName, error) {
+	if c := raw[0]; c == '-' || c == '.' || c >= '0' && c <= '9' || strings.Count(raw, ":") > 1 {
+		return nil, fmt.Errorf("%q is no name", raw)
+	}
+	if strings.IndexFunc(raw, func(c rune) bool { return c >= utf8.RuneSelf }) >= 0 {
+		if _, err := xml.NewDecoder(strings.NewReader("<" + raw + "/>")).RawToken(); err != nil {
+			return nil, fmt.Errorf("%q is no name", raw)
+		}
+	}
+	n := &xmlName{raw: raw, local: raw}
+	if prefix, local, ok := strings.Cut(raw, ":"); ok && prefix != "" && local != "" {
+		n.prefix, n.local = prefix, local
+	}
+	return n, nil
+}
+
+// resolve is what a name means where the walk is. An undeclared prefix stands
+// for itself.
+func (w *xmlWalk) resolve(n *xmlName) xml.Name {
+	if n.scope == w.scope {
+		return n.name
+	}
+	space := n.prefix
+	for i := len(w.spaces) - 1; i >= 0; i-- {
+		if uri, ok := w.spaces[i][n.prefix]; ok {
+			space = uri
+			break
+		}
+	}
+	n.scope, n.name = w.scope, xml.Name{Space: space, Local: n.local}
+	return n.name
 }
 
 // declares reports the prefix that attribute a binds, "" for the default.
@@ -195,37 +474,6 @@ func declares(a xml.Attr) (prefix string, ok bool) {
 		return "", true
 	}
 	return "", false
-}
-
-func (w *xmlWalk) resolve(prefix string) string {
-	for i := len(w.open) - 1; i >= 0; i-- {
-		if uri, ok := w.open[i].ns[prefix]; ok {
-			return uri
-		}
-	}
-	return prefix
-}
-
-// xmlRoot returns the root element's name, resolved.
-func xmlRoot(r io.Reader) (xml.Name, error) {
-	dec, err := newXMLDecoder(r)
-	if err != nil {
-		return xml.Name{}, err
-	}
-	w := xmlWalk{dec: dec}
-	var root xml.Name
-	w.v.start = func(e xml.StartElement, _ int) { root = e.Name }
-	w.v.doctype = func([]byte) {}
-	for !w.rooted {
-		t, err := dec.RawToken()
-		if err != nil {
-			return root, err
-		}
-		if err := w.token(t); err != nil {
-			return root, err
-		}
-	}
-	return root, nil
 }
 
 // attr returns the value of the attribute with that local name, whatever its
