@@ -143,8 +143,8 @@ func (r *xmlReader) Read(p []byte) (int, error) {
 // What a byte is in character data (XML 1.0 §2.2, §2.4).
 const (
 	plainText   = iota
-	textMarkup  // <
 	textQuote   // one of the two
+	textMarkup  // <
 	textEntity  // &
 	textReturn  // becomes a line feed
 	textBracket // perhaps of ]]>
@@ -165,14 +165,14 @@ var textClass = func() (t [256]byte) {
 	return
 }()
 
-// text reads character data up to the next markup, or the value of an attribute
-// up to quote and over it. The bytes are good until the next read.
-func (r *xmlReader) text(quote byte) ([]byte, error) {
+// text reads character data up to the next markup. The bytes are good until the
+// next read.
+func (r *xmlReader) text() ([]byte, error) {
 	start := r.pos
 	high, rewrite := false, false
 	for {
 		b, i := r.buf[:r.end], r.pos
-		for i < len(b) && textClass[b[i]] == plainText {
+		for i < len(b) && textClass[b[i]] <= textQuote {
 			i++
 		}
 		r.pos = i
@@ -182,21 +182,14 @@ func (r *xmlReader) text(quote byte) ([]byte, error) {
 			if ok {
 				continue
 			}
-			if !errors.Is(r.err, io.EOF) || quote != 0 {
+			if !errors.Is(r.err, io.EOF) {
 				return nil, r.ended()
 			}
 			return r.content(r.buf[start:r.pos], high, rewrite)
 		}
 		switch c := b[i]; textClass[c] {
 		case textMarkup:
-			if quote != 0 {
-				return nil, r.fail(errors.New("< in the value of an attribute"))
-			}
 			return r.content(b[start:i], high, rewrite)
-		case textQuote:
-			if r.pos++; c == quote {
-				return r.content(b[start:i], high, rewrite)
-			}
 		case textEntity, textReturn:
 			rewrite = true
 			r.pos++
@@ -205,7 +198,7 @@ func (r *xmlReader) text(quote byte) ([]byte, error) {
 				start, _ = r.more(start)
 				continue
 			}
-			if r.pos++; quote == 0 && i+2 < r.end && b[i+1] == ']' && b[i+2] == '>' {
+			if r.pos++; i+2 < r.end && b[i+1] == ']' && b[i+2] == '>' {
 				return nil, r.fail(errors.New("]]> in text"))
 			}
 		case textHigh:

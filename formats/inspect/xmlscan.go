@@ -82,7 +82,7 @@ type xmlWalk struct {
 
 	element int // how many have begun
 	attrs   []xml.Attr
-	written []*xmlName      // the names of attrs
+	written []xmlAttribute  // attrs as they are in the buffer
 	values  strings.Builder // of attributes: one allocation for many
 }
 
@@ -161,7 +161,7 @@ func (w *xmlWalk) token() (more bool, err error) {
 	first := !w.begun
 	w.begun = true
 	if r.buf[r.pos] != '<' {
-		b, err := r.text(0)
+		b, err := r.text()
 		return true, w.text(b, err)
 	}
 	kind, err := r.ahead(1)
@@ -189,7 +189,6 @@ func (w *xmlWalk) token() (more bool, err error) {
 		}
 		return true, w.rare(first)
 	}
-	r.pos++
 	return true, w.startElement()
 }
 
@@ -252,23 +251,27 @@ func (w *xmlWalk) startElement() error {
 		clear(w.recent[:])
 	}
 	w.rooted = true
-	w.element++
-	n, err := w.name()
+	tag, err := w.tag()
+	for errors.Is(err, errXMLShort) {
+		if err = w.r.refill(); err == nil {
+			tag, err = w.tag()
+		}
+	}
 	if err != nil {
 		return err
 	}
-	e := xmlElement{raw: n.raw, scope: w.scope}
-	empty, err := w.attributes(&e)
-	if err != nil {
+	w.r.pos = tag.end
+	e := xmlElement{raw: tag.name.raw, scope: w.scope}
+	if err := w.attributes(&e); err != nil {
 		return err
 	}
-	e.name = w.resolve(n)
+	e.name = w.resolve(tag.name)
 	for i, a := range w.written {
-		switch a.prefix {
+		switch a.name.prefix {
 		case "", "xmlns":
-			w.attrs[i].Name = xml.Name{Space: a.prefix, Local: a.local}
+			w.attrs[i].Name = xml.Name{Space: a.name.prefix, Local: a.name.local}
 		default:
-			w.attrs[i].Name = w.resolve(a)
+			w.attrs[i].Name = w.resolve(a.name)
 		}
 	}
 	w.open = append(w.open, e)
@@ -276,80 +279,41 @@ func (w *xmlWalk) startElement() error {
 		w.told()
 		w.v.start(xml.StartElement{Name: e.name, Attr: w.attrs}, len(w.open))
 	}
-	if empty {
+	if tag.empty {
 		w.close()
 	}
 	return nil
 }
 
-// attributes reads those of a start-tag and its end, into attrs and written.
-func (w *xmlWalk) attributes(e *xmlElement) (empty bool, err error) {
-	r := w.r
-	w.attrs, w.written = w.attrs[:0], w.written[:0]
-	for {
-		c, err := r.space()
-		switch {
-		case err != nil:
-			return false, err
-		case c == '>':
-			return false, nil
-		case c == '/':
-			c, err = r.byte()
-			if err == nil && c != '>' {
-				err = r.fail(errors.New("/ without > in an element"))
+// attributes takes the values of w.written and what they declare.
+func (w *xmlWalk) attributes(e *xmlElement) error {
+	w.attrs = w.attrs[:0]
+	for _, a := range w.written {
+		b := w.r.buf[a.from:a.to]
+		if a.high || a.rewrite {
+			var err error
+			if b, err = w.r.content(b, a.high, a.rewrite); err != nil {
+				return err
 			}
-			return true, err
-		case len(w.attrs) >= maxXMLAttributes:
-			return false, r.fail(errors.New("too many attributes"))
 		}
-		r.pos--
-		n, err := w.name()
-		if err != nil {
-			return false, err
-		}
-		if n.element == w.element {
-			return false, r.fail(fmt.Errorf("attribute %s twice", n.raw))
-		}
-		n.element = w.element
-		value, err := w.value()
-		if err != nil {
-			return false, err
-		}
+		value := w.keep(b)
 		w.attrs = append(w.attrs, xml.Attr{Value: value})
-		w.written = append(w.written, n)
-		if n.prefix == "xmlns" || n.raw == "xmlns" {
-			w.declare(e, n, value)
+		if a.name.prefix == "xmlns" || a.name.raw == "xmlns" {
+			w.declare(e, a.name, value)
 		}
 	}
+	return nil
 }
 
-// value reads the value of an attribute with what is before it.
-func (w *xmlWalk) value() (string, error) {
-	r := w.r
-	c, err := r.space()
-	if err == nil && c != '=' {
-		err = r.fail(errors.New("an attribute without ="))
-	}
-	if err != nil {
-		return "", err
-	}
-	if c, err = r.space(); err == nil && c != '"' && c != '\'' {
-		err = r.fail(errors.New("the value of an attribute without quotes"))
-	}
-	if err != nil {
-		return "", err
-	}
-	b, err := r.text(c)
-	if err != nil {
-		return "", err
-	}
+// keep makes a string of b that may be kept.
+func (w *xmlWalk) keep(b []byte) string {
 	if w.values.Cap()-w.values.Len() < len(b) {
 		w.values = strings.Builder{}
 		w.values.Grow(max(len(b), 4<<10))
 	}
 	from := w.values.Len()
 	w.values.Write(b)
-	return w.values.String()[from:], nil
+	return w.values.String()[from:]
 }
 
 // declare binds a prefix for the element e that begins.
@@ -408,27 +372,6 @@ func (w *xmlWalk) close() {
 		w.told()
 		w.v.end(e.name, n)
 	}
-}
-
-// name reads a name and finds it among those that were met before.
-func (w *xmlWalk) name() (*xmlName, error) {
-	b, err := w.r.name()
-	if err != nil {
-		return nil, err
-	}
-	slot := &w.recent[(int(b[0])+7*int(b[len(b)-1])+31*int(b[len(b)/2])+13*len(b))&255]
-	if n := *slot; n != nil && n.raw == string(b) {
-		return n, nil
-	}
-	n := w.names[string(b)]
-	if n == nil {
-		if n, err = newXMLName(string(b)); err != nil {
-			return nil, w.r.fail(err)
-		}
-		w.names[n.raw] = n
-	}
-	*slot = n
-	return n, nil
 }
 
 // newXMLName checks a name (XML 1.0 §2.3, Namespaces in XML §4).
