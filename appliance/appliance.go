@@ -32,6 +32,7 @@ import (
 	"sigillo/pki"
 	"sigillo/signing"
 	"sigillo/signing/cage"
+	"sigillo/signing/clamd"
 	"sigillo/signing/worker"
 	"sigillo/store"
 	"sigillo/tsa/accounts"
@@ -177,7 +178,7 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 	a.inspectors = worker.NewPool(a.opt.Executable, ready)
 	a.Signing, err = signing.New(signing.Config{
 		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.Stamps, Viewer: a.viewer(),
-		Inspect: a.inspect, Policy: policy, Dir: a.Layout.Documents(),
+		Inspect: a.inspect, Policy: policy, Antivirus: a.antivirus(), Dir: a.Layout.Documents(),
 		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Now: a.opt.Now, Log: a.log,
 	})
 	if err != nil {
@@ -291,6 +292,15 @@ func (a *Appliance) inspect(ctx context.Context, path, name string) inspect.Repo
 		a.log.Error("inspection failed; the document is refused", "err", err)
 	}
 	return report
+}
+
+// antivirus asks ClamAV's daemon, if the configuration names one.
+func (a *Appliance) antivirus() signing.Antivirus {
+	if a.Config.Inspection.ClamdSocket == "" {
+		return nil
+	}
+	c := &clamd.Client{Socket: a.Config.Inspection.ClamdSocket}
+	return c.Scan
 }
 
 // viewer renders pages in bwrap, or where that can't be, in a cage of our own

@@ -61,6 +61,11 @@ type Inspection struct {
 	// Policy is "standard", "strict", or the file of a policy of one's own, relative
 	// to this folder. Empty: standard. It is read when the service starts.
 	Policy string `toml:"policy,omitempty"`
+	// ClamdSocket is the Unix socket of ClamAV's daemon, such as
+	// "/run/clamav/clamd.ctl". It is asked for a second opinion on each document that
+	// the inspection would let pass: what it finds is refused; when it has no answer,
+	// which the journal tells, the inspection alone decides. Empty: nobody is asked.
+	ClamdSocket string `toml:"clamd_socket,omitempty"`
 }
 
 // HSM names the token that holds the keys.
@@ -236,6 +241,8 @@ func (c Config) Check() error {
 		return errors.New("appliance: without TLS only a loopback address may be served; set tls_certificate and tls_key")
 	case c.MaxUploadMB < 1 || c.MaxUploadMB > 4096:
 		return errors.New("appliance: max_upload_mb must be between 1 and 4096")
+	case c.Inspection.ClamdSocket != "" && !filepath.IsAbs(c.Inspection.ClamdSocket):
+		return errors.New("appliance: inspection.clamd_socket must be the whole path of a Unix socket")
 	case c.HSM.Module == "" || c.HSM.Token == "" || c.HSM.PINFile == "" || c.HSM.Node == "":
 		return errors.New("appliance: hsm.module, hsm.token, hsm.node and hsm.pin_file must be set")
 	}

@@ -30,6 +30,7 @@ func TestConfigCheck(t *testing.T) {
 		{"half of TLS", "both", func(c *Config) { c.TLSKey = "key.pem" }},
 		{"no address", "base_url", func(c *Config) { c.BaseURL = "ftp://x" }},
 		{"no upload", "max_upload_mb", func(c *Config) { c.MaxUploadMB = 0 }},
+		{"a virus scanner somewhere", "clamd_socket", func(c *Config) { c.Inspection.ClamdSocket = "clamd.ctl" }},
 		{"a wished-for clock", "tsa.clock", func(c *Config) { c.TSA.Clock = "trusted" }},
 		{"a bad accuracy", "accuracy", func(c *Config) { c.TSA.AccuracyMS = 2000 }},
 		{"no policy", "policy", func(c *Config) { c.TSA.Policies = nil }},

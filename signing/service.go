@@ -39,6 +39,7 @@ import (
 
 	"sigillo/audit"
 	"sigillo/formats/inspect"
+	"sigillo/signing/clamd"
 	"sigillo/store"
 	"sigillo/vault"
 )
@@ -76,6 +77,10 @@ type Viewer interface {
 // fail: what it can't inspect it refuses.
 type Inspector func(ctx context.Context, path, name string) inspect.Report
 
+// Antivirus is a second opinion on a document that the inspection would let pass.
+// It can't fail: what it can't say is no answer, and then the inspection decides.
+type Antivirus func(ctx context.Context, path string) clamd.Answer
+
 // Config is all that a Service needs.
 type Config struct {
 	DB           *store.DB
@@ -85,6 +90,7 @@ type Config struct {
 	Viewer       Viewer
 	Inspect      Inspector
 	Policy       *inspect.Policy // by which reports are judged; nil: the standard one
+	Antivirus    Antivirus       // nil: there is none
 	Dir          string          // private folder for documents, results and page images
 	MaxUpload    int64           // bytes; 0 means DefaultMaxUpload
 	Hash         crypto.Hash

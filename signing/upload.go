@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,11 +19,12 @@ import (
 
 	"sigillo/audit"
 	"sigillo/formats/inspect"
+	"sigillo/signing/clamd"
 	"sigillo/store"
 )
 
 // Upload takes a document of holder from r: streamed to disk, hashed on the
-// way, inspected in a disposable process. A document that the inspection
+// way, inspected in a disposable process, shown to a virus scanner if there is one. A document that the inspection
 // refuses is reported, not kept: its row and report stay, its bytes go.
 //
 // Kinds: TooLarge, Empty, DiskFull, Busy, Internal.
@@ -36,7 +38,7 @@ func (s *Service) Upload(ctx context.Context, holder, name string, r io.Reader) 
 		return Document{}, err
 	}
 	name = cleanName(name)
-	report, err := s.inspect(ctx, tmp, name)
+	report, said, err := s.inspect(ctx, tmp, name)
 	if err != nil {
 		return Document{}, err
 	}
@@ -59,9 +61,10 @@ func (s *Service) Upload(ctx context.Context, holder, name string, r io.Reader) 
 		if err := tx.PutDocument(doc); err != nil {
 			return err
 		}
-		return audit.Append(tx, s.cfg.Now(), audit.Event{Actor: holder, Event: "document.inspected", Subject: id,
-			Detail: map[string]string{"sha256": hex.EncodeToString(sum), "format": doc.Format,
-				"verdict": doc.Verdict, "rules": strings.Join(ruleNames(report, ""), " "), "ruleset": report.Ruleset, "policy": report.Policy}})
+		detail := map[string]string{"sha256": hex.EncodeToString(sum), "format": doc.Format,
+			"verdict": doc.Verdict, "rules": strings.Join(ruleNames(report, ""), " "), "ruleset": report.Ruleset, "policy": report.Policy}
+		maps.Copy(detail, said)
+		return audit.Append(tx, s.cfg.Now(), audit.Event{Actor: holder, Event: "document.inspected", Subject: id, Detail: detail})
 	})
 	if err != nil {
 		if doc.Path != "" {
@@ -73,14 +76,27 @@ func (s *Service) Upload(ctx context.Context, holder, name string, r io.Reader) 
 }
 
 // inspect runs the inspection, a few at a time: each may take hundreds of
-// megabytes. Kind: Busy, when the client gives up waiting.
-func (s *Service) inspect(ctx context.Context, path, name string) (inspect.Report, error) {
+// megabytes. What it would let pass is shown to the virus scanner, if there is
+// one; said is for the journal what that said. Kind: Busy, when the client gives up
+// waiting.
+func (s *Service) inspect(ctx context.Context, path, name string) (report inspect.Report, said map[string]string, err error) {
 	release, err := s.slot(ctx)
 	if err != nil {
-		return inspect.Report{}, err
+		return inspect.Report{}, nil, err
 	}
 	defer release()
-	return s.cfg.Policy.Judge(s.cfg.Inspect(ctx, path, name)), nil
+	report = s.cfg.Policy.Judge(s.cfg.Inspect(ctx, path, name))
+	if s.cfg.Antivirus == nil || report.Verdict == inspect.Refuse {
+		return report, nil, nil
+	}
+	answer := s.cfg.Antivirus(ctx, path)
+	switch answer.Result {
+	case clamd.Found:
+		report = s.cfg.Policy.Judge(report.Infected(answer.Signature))
+	case clamd.NoAnswer:
+		s.cfg.Log.Warn("the virus scanner has no answer; the inspection alone decides", "reason", answer.Reason)
+	}
+	return report, map[string]string{"antivirus": answer.String(), "antivirus-engine": answer.Engine}, nil
 }
 
 // slot waits for the right to run a demanding program.

@@ -3,6 +3,7 @@ package inspect
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -114,6 +115,15 @@ func Elsewhere(by string) Report {
 	rep.Format = "digest"
 	rep.add("inspect.elsewhere", "", by)
 	return *rep.Report
+}
+
+// Infected is the report with the finding "virus": another program than this one
+// has found in the document what it calls name.
+func (r Report) Infected(name string) Report {
+	r.Findings = slices.Clone(r.Findings)
+	rep := &report{Report: &r, perRule: map[string]int{}}
+	rep.add("virus", "", name)
+	return r
 }
 
 // report collects findings under the limits.

@@ -35,6 +35,7 @@ var rules = []Rule{
 	{"name.mismatch", Text{"L'estensione del nome non corrisponde al contenuto: rinominare il file con l'estensione giusta.", "The name's extension does not match the content: rename the file with the right extension."}},
 	{"link", Text{"Contiene un collegamento che si apre solo su richiesta: la pagina collegata non fa parte del documento.", "It has a link that opens only on request: the page it leads to is not part of the document."}},
 	{"link.scheme", Text{"Contiene un collegamento che può eseguire codice o aprire un file locale: toglierlo.", "It has a link that can run code or open a local file: remove it."}},
+	{"virus", Text{"L'antivirus vi ha trovato qualcosa: non aprirlo e chiedere un altro file a chi lo ha fornito.", "The virus scanner has found something in it: do not open it and ask whoever supplied it for another file."}},
 
 	// PDF (ISO 32000-2)
 	{"pdf.malformed", Text{"Il PDF non rispetta lo standard e programmi diversi possono mostrarlo diversamente: esportarlo di nuovo, meglio in PDF/A.", "The PDF breaks the standard and different programs may show it differently: export it again, best as PDF/A."}},

@@ -74,7 +74,7 @@ func TestEveryRuleHasACase(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{
 		"inspect.failed": "TestReadFailure", "inspect.elsewhere": "TestElsewhere", "size": "TestSize", "pdf.limit": "TestPDFLimit",
-		"pdf.encrypted": "TestSampleDocuments",
+		"pdf.encrypted": "TestSampleDocuments", "virus": "TestInfected",
 	}
 	tested := map[string]bool{}
 	for _, c := range allCases(t) {
@@ -86,6 +86,25 @@ func TestEveryRuleHasACase(t *testing.T) {
 	for _, r := range Rules() {
 		if !tested[r.ID] && elsewhere[r.ID] == "" {
 			t.Errorf("rule %s has no case", r.ID)
+		}
+	}
+}
+
+// What another program found refuses the document, however much we found ourselves,
+// and leaves the report one that can be checked.
+func TestInfected(t *testing.T) {
+	t.Parallel()
+	full := newReport()
+	for _, r := range Rules() {
+		for range maxFindingsPerRule {
+			full.add(r.ID, "", "")
+		}
+	}
+	for _, before := range []Report{look(t, "a.txt", []byte("testo\n")), *full.Report} {
+		n := len(before.Findings)
+		rep := before.Infected("Eicar-Test-Signature\n" + strings.Repeat("x", 2*maxQuote))
+		if err := rep.Check(); err != nil || rep.Verdict != Refuse || !has(rep, "virus") || len(before.Findings) != n {
+			t.Errorf("%+v, %v", rep, err)
 		}
 	}
 }
