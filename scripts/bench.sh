@@ -6,7 +6,7 @@
 # The floor or peer a figure is compared with is measured in the same run; a peer
 # that is not set up (make interop does that) is told as missing. Argument: a
 # group, one of hsm, vault, cms, tsa, cades, pades, xades, jades, asic, ers, tsd, c14n,
-# certpath, validate, service; none means all.
+# certpath, validate, inspect, service; none means all.
 set -eu
 group=${1:-}
 out=$(mktemp)
@@ -109,5 +109,15 @@ if [ -z "$group" ] || [ "$group" = validate ]; then
 		exit 1
 	fi
 	grep '^validate\.' "$out"
+fi
+if [ -z "$group" ] || [ "$group" = inspect ]; then
+	# The documents are made by LibreOffice and qpdf the first time, which takes minutes.
+	python=.interop/scanners/bin/python
+	[ -x "$python" ] || python=
+	clamav=.interop/clamav
+	[ -x "$clamav/usr/sbin/clamd" ] || clamav=
+	mkdir -p .interop/bench
+	go build -trimpath -o .interop/bench/ ./interop/inspectbench
+	.interop/bench/inspectbench -python "$python" -clamav "$clamav"
 fi
 figures service cmd/sigillo 'BenchmarkService|BenchmarkBigPDF' 1x

@@ -39,6 +39,7 @@ venv pdfs || {
 	echo "interop: the PDF libraries of Python are missing: pip could not install them"
 	python=
 }
+scripts/scanners.sh # tests and measurements alone ask them
 
 go build -trimpath -o .interop/interop ./interop
 exec .interop/interop -sigillo bin/sigillo -dss "$jar" -pyhanko "$pyhanko" -python "$python" "$@"
