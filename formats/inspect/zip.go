@@ -9,6 +9,8 @@ import (
 	"io"
 	"math"
 	"strings"
+
+	"github.com/klauspost/compress/flate"
 )
 
 // zipArchive is a ZIP opened strictly: the parts named by the directory are the
@@ -84,6 +86,7 @@ func openZip(r io.ReaderAt, size int64) *zipArchive {
 	if len(z.File) > maxZipEntries {
 		return fail("zip.bomb", fmt.Sprint(len(z.File), " entries"))
 	}
+	z.RegisterDecompressor(zip.Deflate, func(r io.Reader) io.ReadCloser { return flate.NewReader(r) })
 	a.files = z.File
 	if rule, detail := a.checkEntries(); rule != "" {
 		return fail(rule, detail)
