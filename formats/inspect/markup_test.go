@@ -120,6 +120,8 @@ func imageCases() []ruleCase {
 		{"image.trailing", "x.jpg", join(jpegOf(1, 1), []byte("more")), jpegOf(1, 1)},
 		{"image.trailing", "x.gif", join(gifOf(1), []byte("more")), gifOf(1)},
 		{"image.trailing", "x.tif", join(tiffOf(1), []byte("much more")), tiffOf(1)},
+		{"image.trailing", "x.tif", join(tiffOf(1), make([]byte, 16)), join(tiffOf(1), make([]byte, 15))},
+		{"image.trailing", "x.tif", join(tiffOf(1), []byte("\x00\x00\x00\x00\x01")), join(tiffOf(1), []byte("\x01\x00\x00"))},
 		{"image.trailing", "x.bmp", join(bmpOf(2, 2), []byte("more")), bmpOf(2, -2)},
 		{"image.animated", "x.gif", gifOf(2), gifOf(1)},
 		{"image.animated", "x.png", pngOf(1, 1, "acTL"), pngOf(1, 1, "gAMA")},

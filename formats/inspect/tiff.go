@@ -31,6 +31,7 @@ const (
 	tagGPS         = 34853
 	tagInterop     = 40965
 	maxTIFFEntries = 4096
+	maxTIFFPadding = 15
 	maxTIFFValues  = 1 << 20
 )
 
@@ -63,11 +64,20 @@ func (s *scan) tiff() {
 	if t.pages > 1 {
 		s.add("image.pages", "", fmt.Sprintf("%d pages", t.pages))
 	}
-	if t.reach > s.size {
-		s.end(t.reach)
-	} else if s.size-t.reach > 3 { // padding to a word is not data
+	if t.reach > s.size || !t.padding() {
 		s.end(t.reach)
 	}
+}
+
+// padding tells whether what is behind the last thing referred to is none: up to
+// a word of anything, or zeros up to a paragraph, as writers of pages leave them.
+func (t *tiffScan) padding() bool {
+	if n := t.s.size - t.reach; n > maxTIFFPadding || n <= 3 {
+		return n <= 3
+	}
+	var b [maxTIFFPadding]byte
+	n, _ := t.s.r.ReadAt(b[:t.s.size-t.reach], t.reach)
+	return int64(n) == t.s.size-t.reach && b == [maxTIFFPadding]byte{}
 }
 
 // directory reads one directory and returns the offset of the next.
