@@ -18,6 +18,7 @@ func wordCases() []ruleCase {
 		{"ooxml.malformed", "x.docx", docx(`<w:r><w:fldChar w:fldCharType="begin"/></w:r>`), docx(field("PAGE"))},
 		{"xml.dtd", "x.docx", docx("", "customXml/item1.xml", `<!DOCTYPE a [<!ENTITY b "c">]><a/>`), docx("", "customXml/item1.xml", `<a/>`)},
 		{"ooxml.macro", "x.docx", docxTyped("word/vbaProject.bin", "application/vnd.ms-office.vbaProject", "x"), docxTyped("word/media/a.png", "image/png", "x")},
+		{"ooxml.macro", "x.docx", docx("", "word/vbaProject.xml", "<a/>"), docx("", "word/media/vbaProject.png", string(pngOf(1, 1)))},
 		{"ooxml.macro", "x.docx", docx("", "word/media/image1.png", string(cfbOf("VBA/", "", "VBA/_VBA_PROJECT", "x"))), docx("", "word/media/image1.png", "x")},
 		{"ooxml.macro", "x.docm", zipOf("[Content_Types].xml", contentTypes(main, "application/vnd.ms-word.document.macroEnabled.main+xml"), main, "<a/>"), docx("")},
 		{"ooxml.macro", "x.docx", rel("vbaProject", "media/a.png", ""), image},

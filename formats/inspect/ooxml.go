@@ -174,7 +174,7 @@ func (o *ooxmlScan) partType(name, kind string) {
 		}
 	}
 	switch {
-	case strings.Contains(lower, "vbaproject"):
+	case strings.Contains(lower, "vbaproject") && !strings.HasPrefix(kind, "image/"): // a picture may have any name
 		o.add("ooxml.macro", name, kind)
 	case strings.Contains(lower, "/embeddings/"):
 		o.add("ooxml.embedded", name, kind)
