@@ -21,7 +21,13 @@ var actionRules = map[pdf.Name]string{
 
 func (p *pdfScan) action(d pdf.Dict) error {
 	if script, ok := d["JS"]; ok {
-		p.note("pdf.javascript", p.script(script))
+		named, err := p.resourceNames(d, script)
+		if err != nil {
+			return err
+		}
+		if !named {
+			p.note("pdf.javascript", p.script(script))
+		}
 	}
 	if _, ok := d["JavaScript"]; ok { // the name tree of the catalog (§7.7.4)
 		p.note("pdf.javascript", "/JavaScript")
@@ -60,6 +66,24 @@ func (p *pdfScan) action(d pdf.Dict) error {
 		p.note("pdf.action", "/"+string(kind))
 	}
 	return nil
+}
+
+// resourceNames tells whether d is no action but a list of forms and pictures,
+// one of which happens to be called like the entry that value is.
+func (p *pdfScan) resourceNames(d pdf.Dict, value pdf.Object) (bool, error) {
+	if d["S"] != nil {
+		return false, nil
+	}
+	o, err := p.f.Resolve(value)
+	if err != nil {
+		return false, err
+	}
+	stream, ok := o.(*pdf.Stream)
+	if !ok {
+		return false, nil
+	}
+	kind, err := p.name(stream.Dict, "Subtype")
+	return kind == "Form" || kind == "Image", err
 }
 
 // script quotes the beginning of a JavaScript.

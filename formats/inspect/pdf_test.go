@@ -30,6 +30,7 @@ func pdfCases() []ruleCase {
 		{"pdf.javascript", "x.pdf", catalog("/Outlines 5 0 R", "<< /First 6 0 R /Last 6 0 R >>", "<< /Title (x) /Parent 5 0 R /A "+js+" >>"), catalog("/Outlines 5 0 R", "<< /First 6 0 R /Last 6 0 R >>", "<< /Title (JavaScript) /Parent 5 0 R /A "+goTo+" >>")},
 		{"pdf.javascript", "x.pdf", catalog("/OpenAction << /S /GoTo /D [3 0 R /Fit] /Next 5 0 R >>", js), catalog("/OpenAction << /S /GoTo /D [3 0 R /Fit] /Next 5 0 R >>", goTo)},
 		{"pdf.javascript", "x.pdf", catalog("", "<< /S /JavaScript /JS 6 0 R >>", pdfStream("", "app.alert(1)")), catalog("", "(/S /JavaScript /JS)")},
+		{"pdf.javascript", "x.pdf", catalog("", "<< /S /Rendition /JS 6 0 R >>", pdfStream("/Subtype /Form /BBox [0 0 1 1]", "x")), catalog("", "<< /JS 6 0 R >>", pdfStream("/Subtype /Form /BBox [0 0 1 1]", "x"))},
 		{"pdf.javascript", "x.pdf", pdfRevise(catalog("/OpenAction 5 0 R", js), 6, map[int]string{5: goTo}), catalog("/OpenAction 5 0 R", goTo)},
 		{"pdf.action", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /Launch /F (x.exe) >>"), annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /Named /N /NextPage >>")},
 		{"pdf.action", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /Named /N /Print >>"), nil},
