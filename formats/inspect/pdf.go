@@ -296,7 +296,8 @@ func (p *pdfScan) coveredBySignature(end int64) bool {
 }
 
 // onlyValidationData compares revision i with the one before: nothing may have
-// changed but /DSS and /Extensions in the catalog.
+// changed but /DSS and /Extensions in the catalog, and nothing have been added
+// but what these lead to and the means to store it.
 func (p *pdfScan) onlyValidationData(i int) (bool, error) {
 	before, err := p.f.At(i - 1)
 	if err != nil {
@@ -310,7 +311,9 @@ func (p *pdfScan) onlyValidationData(i int) (bool, error) {
 	if before.Trailer()["Root"] != root {
 		return false, nil
 	}
+	old := map[pdf.Ref]bool{}
 	for ref := range before.Objects() {
+		old[ref] = true
 		a, err := before.Get(ref)
 		if err != nil {
 			return false, err
@@ -326,7 +329,53 @@ func (p *pdfScan) onlyValidationData(i int) (bool, error) {
 			return false, nil
 		}
 	}
+	catalog, err := after.Catalog()
+	if err != nil {
+		return false, err
+	}
+	if err := mark(after, pdf.Array{catalog["DSS"], catalog["Extensions"]}, old); err != nil {
+		return false, err
+	}
+	for ref := range after.Objects() {
+		if old[ref] {
+			continue
+		}
+		o, err := after.Get(ref)
+		stream, ok := o.(*pdf.Stream)
+		if err != nil || !ok || stream.Dict["Type"] != pdf.Name("XRef") && stream.Dict["Type"] != pdf.Name("ObjStm") {
+			return false, err
+		}
+	}
 	return true, nil
+}
+
+// mark adds the objects of f that o leads to.
+func mark(f *pdf.File, o pdf.Object, marked map[pdf.Ref]bool) error {
+	for todo := []pdf.Object{o}; len(todo) > 0; {
+		last := len(todo) - 1
+		o, todo = todo[last], todo[:last]
+		switch v := o.(type) {
+		case pdf.Ref:
+			if marked[v] {
+				continue
+			}
+			marked[v] = true
+			target, err := f.Get(v)
+			if err != nil {
+				return err
+			}
+			todo = append(todo, target)
+		case pdf.Array:
+			todo = append(todo, v...)
+		case pdf.Dict:
+			for _, entry := range v {
+				todo = append(todo, entry)
+			}
+		case *pdf.Stream:
+			todo = append(todo, v.Dict)
+		}
+	}
+	return nil
 }
 
 func withoutDSS(o pdf.Object) pdf.Object {

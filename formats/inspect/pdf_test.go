@@ -65,6 +65,7 @@ func pdfCases() []ruleCase {
 		{"pdf.transfer", "x.pdf", page("", "<< /Type /ExtGState /TR << /FunctionType 2 >> >>"), page("", "<< /Type /ExtGState /TR /Identity /TR2 /Default >>")},
 		{"pdf.signed", "x.pdf", pdfSigned(clean, 5, ""), clean},
 		{"pdf.revisions", "x.pdf", pdfRevise(clean, 5, map[int]string{4: pdfStream("", "0 0 m S")}), pdfSigned(clean, 5, "")},
+		{"pdf.revisions", "x.pdf", pdfRevise(clean, 6, map[int]string{5: "<< /Type /Whatever >>"}), pdfSigned(clean, 5, "")},
 		{"pdf.revisions", "x.pdf", pdfRevise(pdfSigned(clean, 5, ""), 7, map[int]string{4: pdfStream("", "0 0 m S")}), pdfSigned(pdfSigned(clean, 5, ""), 7, "")},
 		{"pdf.revisions", "x.pdf", pdfOrphan("9 0 obj\n<< /S /X >>\nendobj\n"), pdfOrphan("% 9 0 abj\n")},
 		{"pdf.revisions", "x.pdf", pdfOrphan("4 0 obj\n<< /S /X >>\nendobj\n"), nil},
