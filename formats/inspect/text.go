@@ -43,7 +43,11 @@ func (c *characters) text(s string, where func() string) {
 		if r < 0x7f && r >= ' ' {
 			continue
 		}
-		if rule := characterRule(r); rule != "" {
+		switch rule := characterRule(r); {
+		case rule == "":
+		case c.perRule[rule] >= maxFindingsPerRule: // only counted; a text can have millions
+			c.add(rule, "", "")
+		default:
 			c.add(rule, where(), fmt.Sprintf("U+%04X … %s", r, s[max(0, i-20):min(len(s), i+20)]))
 		}
 	}
@@ -120,7 +124,7 @@ type textScan struct {
 
 func (t *textScan) rune(c rune) {
 	if rule := characterRule(c); rule != "" {
-		t.add(rule, fmt.Sprintf("line %d", t.line), fmt.Sprintf("U+%04X %s", c, string(t.recent)))
+		t.found(rule, func() string { return fmt.Sprintf("U+%04X %s", c, string(t.recent)) })
 	}
 	if t.csv {
 		t.csvRune(c)
@@ -132,6 +136,16 @@ func (t *textScan) rune(c rune) {
 	} else if len(t.recent) < maxQuote {
 		t.recent = append(t.recent, c)
 	}
+}
+
+// found adds a finding, and works out what to show of it only if it is shown: a
+// text can have millions.
+func (t *textScan) found(rule string, quote func() string) {
+	if t.perRule[rule] >= maxFindingsPerRule {
+		t.add(rule, "", "")
+		return
+	}
+	t.add(rule, fmt.Sprintf("line %d", t.line), quote())
 }
 
 func (t *textScan) csvRune(c rune) {
@@ -173,5 +187,5 @@ func (t *textScan) endCell() {
 			return
 		}
 	}
-	t.add("csv.formula", fmt.Sprintf("line %d", t.line), string(cell))
+	t.found("csv.formula", func() string { return string(cell) })
 }
