@@ -277,11 +277,11 @@ func TestWorkerHasTimers(t *testing.T) {
 
 func TestCannotStart(t *testing.T) {
 	t.Parallel()
-	rep, err := Inspect(t.Context(), "/nonexistent", document(t, "x"), "x.txt")
+	rep, err := Inspect(t.Context(), filepath.Join(t.TempDir(), "missing"), document(t, "x"), "x.txt")
 	if KindOf(err) != NotStarted || rep.Verdict != inspect.Refuse {
 		t.Fatalf("%v, %s", err, rep.Verdict)
 	}
-	rep, err = Inspect(t.Context(), "", "/nonexistent", "x.txt")
+	rep, err = Inspect(t.Context(), "", filepath.Join(t.TempDir(), "missing"), "x.txt")
 	if KindOf(err) != Unreadable || rep.Verdict != inspect.Refuse {
 		t.Fatalf("%v, %s", err, rep.Verdict)
 	}
