@@ -36,10 +36,10 @@ func corpusLater() map[string][]byte {
 		"flat-opc/active-macro.xml":    flat(`<w:t>Contratto</w:t>`, `<pkg:part pkg:name="/word/vbaProject.bin" pkg:contentType="application/vnd.ms-office.vbaProject"><pkg:binaryData>`+b64+`</pkg:binaryData></pkg:part>`),
 		"flat-opc/inert-text.xml":      flat(`<w:t>vbaProject.bin e DATE</w:t>`, ""),
 		"flat-opc/inert-own-words.xml": []byte(`<?xml version="1.0"?><pkg:package xmlns:pkg="urn:x"><pkg:part pkg:name="/word/vbaProject.bin"/></pkg:package>`),
-		"xlsb/active-macro.xlsb":       xlsb(xlsbNumber, "xl/vbaProject.bin", project),
-		"xlsb/active-now.xlsb":         xlsb(xlsbNow),
-		"xlsb/inert-number.xlsb":       xlsb(xlsbNumber),
-		"xlsb/inert-text.xlsb":         xlsb(xlsbText("NOW() vbaProject.bin")),
+		"xlsb/active-macro.xlsb":       binaryBook(xlsbNumber, "xl/vbaProject.bin", project),
+		"xlsb/active-now.xlsb":         binaryBook(xlsbNow),
+		"xlsb/inert-number.xlsb":       binaryBook(xlsbNumber),
+		"xlsb/inert-text.xlsb":         binaryBook(xlsbText("NOW() vbaProject.bin")),
 		"mail/active-attachment.msg":   cfbFile("__properties_version1.0", strings.Repeat("\x00", 32), "__attach_version1.0_#00000000/__substg1.0_37010102", project, "__nameid_version1.0/__substg1.0_00020102", "x"),
 		"mail/active-plain.msg":        cfbFile("__properties_version1.0", strings.Repeat("\x00", 32), "__substg1.0_1000001E", "Offerta", "__nameid_version1.0/__substg1.0_00020102", "x"),
 		"mail/inert-names.doc":         docSpec{text: "__properties_version1.0 e __substg1.0_1000001E\r"}.file(),
@@ -72,7 +72,7 @@ func xlsbText(s string) string {
 }
 
 // xlsb is a binary workbook of one sheet with one cell, and more parts.
-func xlsb(cell string, more ...string) []byte {
+func binaryBook(cell string, more ...string) []byte {
 	text := func(s string) string { return le(uint32(len(s)), string(utf16le(s))) }
 	const book, sheet = "application/vnd.ms-excel.sheet.binary.macroEnabled.main", "application/vnd.ms-excel.worksheet"
 	types := []string{"xl/worksheets/sheet1.bin", sheet}

@@ -29,10 +29,10 @@ func readLabels(t *testing.T, name string) []label {
 	var labels []label
 	for i, line := range lines[1:] {
 		f := strings.Split(line, "\t")
-		if len(f) != 5 || f[1] != filepath.Dir(f[0]) || !strings.HasPrefix(filepath.Base(f[0]), f[2]+"-") || f[2] != "active" && f[2] != "inert" || !Verdict(f[3]).Valid() {
+		if len(f) != 5 || f[1] != filepath.Dir(f[0]) || !strings.HasPrefix(filepath.Base(f[0]), f[2]+"-") || f[2] != "active" && f[2] != "inert" || !slices.Contains([]Verdict{Allow, Confirm, Refuse}, Verdict(f[3])) {
 			t.Fatalf("%s:%d: %q", name, i+2, line)
 		}
-		if rule, ok := ruleByID[f[4]]; f[4] != "-" && (!ok || rule.Severity.weight() > Verdict(f[3]).weight()) {
+		if _, ok := ruleByID[f[4]]; f[4] != "-" && (!ok || Standard().Severity(f[4]).weight() > Verdict(f[3]).weight()) {
 			t.Errorf("%s: rule %s and verdict %s do not go together", f[0], f[4], f[3])
 		}
 		labels = append(labels, label{f[0], f[1], f[2] == "active", Verdict(f[3]), f[4]})
