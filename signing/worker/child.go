@@ -24,12 +24,13 @@ const socketFD = 3
 // Limits of the child. The Go runtime reserves some 1.6 GB of addresses before
 // it has done anything (measured), so address space is a coarse wall; the one
 // that counts is on private writable memory (RLIMIT_DATA, which since Linux 4.7
-// covers anonymous mappings; some 110 MB at the start). The soft limit makes
-// the collector work harder before it.
+// covers anonymous mappings): some 110 MB that the runtime maps at the start and
+// hardly uses, and 256 MB for the inspection. The soft limit makes the collector
+// work harder before it.
 const (
-	memoryLimit  = 256 << 20 // bytes, soft
-	dataLimit    = 640 << 20 // bytes, hard: the runtime dies beyond it
-	addressSpace = 3 << 30   // bytes, hard
+	memoryLimit  = 160 << 20         // bytes, soft
+	dataLimit    = (110 + 256) << 20 // bytes, hard: the runtime dies beyond it
+	addressSpace = 3 << 30           // bytes, hard
 	cpuSeconds   = 10
 )
 
