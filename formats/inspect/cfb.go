@@ -14,6 +14,9 @@ import (
 // was found in it: its fields and formulas may lie there.
 func (s *scan) cfb() {
 	doc, err := mscfb.New(s.reader())
+	if err == nil {
+		err = s.sectorTables()
+	}
 	if err != nil {
 		s.checkNameOfBinary("cfb")
 		s.add("cfb.malformed", "", err.Error())
@@ -49,6 +52,19 @@ func (s *scan) cfb() {
 	if !c.readFormat() {
 		s.add("cfb.legacy", "", format)
 	}
+}
+
+// sectorTables compares the number of sector tables that the header states with
+// the size of the file, since the reader goes by the list of their places alone.
+func (s *scan) sectorTables() error {
+	var h [76]byte
+	if _, err := s.r.ReadAt(h[:], 0); err != nil {
+		return err
+	}
+	if tables := int64(u32(h[44:])); tables<<u16(h[30:]) > s.size {
+		return errors.New("there are fewer sector tables than the header says")
+	}
+	return nil
 }
 
 // readFormat reads the records of the format and tells whether it could.

@@ -53,6 +53,11 @@ func FuzzInspectMarkup(f *testing.F) { fuzz(f, "x.html", seedsOf(markupCases()).
 func FuzzInspectText(f *testing.F)   { fuzz(f, "x.csv", seedsOf(textCases())...) }
 func FuzzInspectImage(f *testing.F)  { fuzz(f, "x.png", seedsOf(imageCases())...) }
 
+func FuzzInspectMarkdown(f *testing.F) { fuzz(f, "x.md", seedsOf(textCases())...) }
+func FuzzInspectEnvelope(f *testing.F) {
+	fuzz(f, "x.p7m", []byte("\x30\x0f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x02\x30\x00"), []byte("-----BEGIN PKCS7-----\nMA8GCSqGSIb3DQEHAqACMAA=\n-----END PKCS7-----\n"))
+}
+
 // FuzzWordBinary and FuzzPPTRecords go straight to the records, past the
 // compound file.
 func FuzzWordBinary(f *testing.F) {
@@ -84,6 +89,18 @@ func FuzzPPTRecords(f *testing.F) {
 			t.Fatal("the walk ended early")
 		}
 		if err := p.Check(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzODFXML goes straight to the parts of an OpenDocument package.
+func FuzzODFXML(f *testing.F) {
+	f.Add(`<office:document-content ` + nsODF + `><text:date/><draw:image xlink:href="a"/><table:table-cell table:formula="of:=NOW()"/></office:document-content>`)
+	f.Fuzz(func(t *testing.T, part string) {
+		o := &odfScan{report: newReport(), a: &zipArchive{}, masters: map[string]bool{}}
+		_ = o.xmlPart("content.xml", bytes.NewReader([]byte(part)))
+		if err := o.Check(); err != nil {
 			t.Fatal(err)
 		}
 	})

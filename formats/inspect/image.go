@@ -32,7 +32,11 @@ func (s *scan) end(at int64) {
 // png walks the chunks (ISO/IEC 15948 §5.3).
 func (s *scan) png() {
 	at := int64(8)
-	for {
+	for chunks := 0; ; chunks++ {
+		if chunks > maxImageParts {
+			s.add("image.malformed", "", "too many chunks")
+			return
+		}
 		var head [16]byte
 		n, _ := s.r.ReadAt(head[:], at)
 		if n < 8 {
@@ -74,7 +78,7 @@ func (s *scan) jpeg() {
 		}
 		s.add("image.malformed", fmt.Sprintf("byte %d", at), err.Error())
 	}
-	scanning := false
+	scanning, segments := false, 0
 	for {
 		b, err := r.ReadByte()
 		if err != nil {
@@ -108,6 +112,9 @@ func (s *scan) jpeg() {
 			return
 		default:
 			size, err := s.jpegSegment(r, marker)
+			if segments++; segments > maxImageParts {
+				err = errors.New("too many segments")
+			}
 			if err != nil {
 				fail(err)
 				return
@@ -189,7 +196,7 @@ func (g *gifScan) run(s *scan) (frames int, err error) {
 	if _, err := g.read(colourTable(head[10])); err != nil {
 		return 0, err
 	}
-	for frames <= maxGIFFrames {
+	for parts := 0; frames <= maxGIFFrames && parts < maxImageParts; parts++ {
 		kind, err := g.read(1)
 		if err != nil {
 			return 0, err
@@ -216,7 +223,7 @@ func (g *gifScan) run(s *scan) (frames int, err error) {
 			return 0, err
 		}
 	}
-	return 0, errors.New("too many frames")
+	return 0, errors.New("too many frames or extensions")
 }
 
 func (g *gifScan) blocks() error {

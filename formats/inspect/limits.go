@@ -27,6 +27,7 @@ const (
 	maxPixels        = 100 << 20 // of one page image
 	maxTIFFPages     = 5_000
 	maxGIFFrames     = 10_000
+	maxImageParts    = 1 << 20 // chunks, segments or extensions of an image
 	maxCFBEntries    = 20_000
 	maxEnvelopes     = 5 // .p7m within .p7m
 

@@ -34,11 +34,15 @@ func officeXMLFormat(root xml.Name) string {
 	return ""
 }
 
+const (
+	maxOfficeXML         = 16 << 20 // bytes of a file that is looked into, being refused anyway
+	maxOfficeXMLFormulas = 10_000
+)
+
 // officeXML refuses a single-file Office document and names what is in it.
 func (s *scan) officeXML(format string) {
 	s.add("format.office-xml", "", format)
-	if s.size > maxMarkup {
-		s.add("size", "", "")
+	if s.size > maxOfficeXML {
 		return
 	}
 	o := &officeXMLScan{ooxmlScan: &ooxmlScan{report: s.report}}
@@ -59,8 +63,9 @@ func (s *scan) officeXML(format string) {
 // officeXMLScan finds what the rules for the parts of a package do not see.
 type officeXMLScan struct {
 	*ooxmlScan
-	part string // of a flat package, the part being read
-	data bool   // within binary data whose beginning has not been seen
+	part     string // of a flat package, the part being read
+	formulas int
+	data     bool // within binary data whose beginning has not been seen
 }
 
 func (o *officeXMLScan) start(e xml.StartElement, depth int) {
@@ -98,6 +103,9 @@ func (o *officeXMLScan) start(e xml.StartElement, depth int) {
 
 // formula judges the formulas of SpreadsheetML 2003, which stand in attributes.
 func (o *officeXMLScan) formula(e xml.StartElement) {
+	if o.formulas++; o.formulas > maxOfficeXMLFormulas {
+		return
+	}
 	for _, name := range []string{"Formula", "RefersTo"} {
 		if f, ok := attr(e, name); ok {
 			if rule := formulaRule(f); name == "Formula" || rule != "formula" {

@@ -65,6 +65,15 @@ type rtfGroup struct {
 	code        *strings.Builder
 }
 
+// found adds a finding at the place that has been read.
+func (t *rtfScan) found(rule, quote string) {
+	where := ""
+	if !t.enough(rule) {
+		where = fmt.Sprintf("byte %d", t.at)
+	}
+	t.add(rule, where, quote)
+}
+
 func (t *rtfScan) next() (byte, error) {
 	c, err := t.in.ReadByte()
 	if err == nil {
@@ -124,7 +133,7 @@ func (t *rtfScan) close() {
 	t.groups = t.groups[:len(t.groups)-1]
 	if g.owner {
 		rule, quote := fieldRule(g.code.String())
-		t.add(rule, fmt.Sprintf("byte %d", t.at), quote)
+		t.found(rule, quote)
 	}
 }
 
@@ -245,7 +254,7 @@ func (t *rtfScan) word(word string, number int, numbered, negative bool) error {
 		g.instruction, g.owner = false, false
 	case "u":
 		if !negative && characterRule(rune(number)) == "text.bidi" {
-			t.add("text.bidi", fmt.Sprintf("byte %d", t.at), fmt.Sprintf("U+%04X", number))
+			t.found("text.bidi", fmt.Sprintf("U+%04X", number))
 		}
 		if number < 0x80 && !negative {
 			t.literal(byte(number))
@@ -258,7 +267,7 @@ func (t *rtfScan) word(word string, number int, numbered, negative bool) error {
 	rule, ok := rtfWords[word]
 	off := numbered && number == 0
 	if ok && rule != "" && !off {
-		t.add(rule, fmt.Sprintf("byte %d", t.at), `\`+word)
+		t.found(rule, `\`+word)
 	}
 	return nil
 }
@@ -269,9 +278,9 @@ func (t *rtfScan) word(word string, number int, numbered, negative bool) error {
 func (t *rtfScan) wordInCode(g *rtfGroup, word string, number int, negative bool) {
 	switch {
 	case !rtfInCode[word], word == "u" && number < 0x80 && !negative:
-		t.add("rtf.dynamic", fmt.Sprintf("byte %d", t.at), `\`+word+" in a field code")
+		t.found("rtf.dynamic", `\`+word+" in a field code")
 	case word == "field" && !fieldTyped(g.code.String()):
-		t.add("field.dynamic", fmt.Sprintf("byte %d", t.at), "a field writes the type of another")
+		t.found("field.dynamic", "a field writes the type of another")
 	}
 }
 

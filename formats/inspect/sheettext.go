@@ -25,13 +25,12 @@ func detectSheetText(head []byte) string {
 	return ""
 }
 
+const maxSheetText = 1 << 20 // bytes that are looked at, of what is refused anyway
+
 // sheetText refuses a SYLK or DIF file and looks for macros and formulas in it.
 func (s *scan) sheetText(format string) {
 	s.add("format.sheet", "", format)
-	if s.size > maxMarkup {
-		return
-	}
-	br := bufio.NewReaderSize(s.reader(), 64<<10)
+	br := bufio.NewReaderSize(io.NewSectionReader(s.r, 0, min(s.size, maxSheetText)), 64<<10)
 	for n := 1; ; n++ {
 		line, err := br.ReadSlice('\n')
 		if format == "sylk" {

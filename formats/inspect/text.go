@@ -45,13 +45,17 @@ func (c *characters) text(s string, where func() string) {
 		}
 		switch rule := characterRule(r); {
 		case rule == "":
-		case c.perRule[rule] >= maxFindingsPerRule: // only counted; a text can have millions
+		case c.enough(rule):
 			c.add(rule, "", "")
 		default:
 			c.add(rule, where(), fmt.Sprintf("U+%04X … %s", r, s[max(0, i-20):min(len(s), i+20)]))
 		}
 	}
 }
+
+// enough reports that more findings of a rule will only be counted, so that a
+// text full of them is not quoted a million times over.
+func (r *report) enough(rule string) bool { return r.perRule[rule] >= maxFindingsPerRule }
 
 // characterRule is "" for a character that shows what it is. Direction
 // overrides, embeddings and isolates (Unicode UAX #9 §2) show a text in another
@@ -141,7 +145,7 @@ func (t *textScan) rune(c rune) {
 // found adds a finding, and works out what to show of it only if it is shown: a
 // text can have millions.
 func (t *textScan) found(rule string, quote func() string) {
-	if t.perRule[rule] >= maxFindingsPerRule {
+	if t.enough(rule) {
 		t.add(rule, "", "")
 		return
 	}

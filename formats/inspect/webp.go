@@ -68,11 +68,11 @@ func (w *webpScan) chunks(end int64) error {
 			return fmt.Errorf("chunk %q reaches beyond the image", kind)
 		}
 		if kind == "ANIM" || kind == "ANMF" {
-			if !w.seen["ANIM"] {
-				w.add("image.animated", "", kind)
-			}
 			w.seen["ANIM"] = true
-		} else if err := w.chunk(kind, size); err != nil {
+			w.add("image.animated", "", kind)
+			return nil // its frames need not be counted
+		}
+		if err := w.chunk(kind, size); err != nil {
 			return err
 		}
 		if size%2 != 0 {
@@ -122,9 +122,9 @@ func (w *webpScan) extended(b [10]byte, size int64) error {
 	w.canvas[0] = 1 + (uint64(b[4]) | uint64(b[5])<<8 | uint64(b[6])<<16)
 	w.canvas[1] = 1 + (uint64(b[7]) | uint64(b[8])<<8 | uint64(b[9])<<16)
 	w.pixels(w.canvas[0], w.canvas[1])
-	if w.flags&webpAnimation != 0 {
-		w.add("image.animated", "", "VP8X")
+	if w.flags&webpAnimation != 0 && !w.seen["ANIM"] {
 		w.seen["ANIM"] = true
+		w.add("image.animated", "", "VP8X")
 	}
 	return nil
 }

@@ -93,6 +93,10 @@ func (c *cfbScan) workbook() bool {
 	if c.streams["book"] != nil {
 		c.add("format.polyglot", e.Name, "Book + Workbook")
 	}
+	if e.Size > c.size {
+		c.add("cfb.malformed", e.Name, "the stream is larger than the file")
+		return true
+	}
 	b := &bookScan{report: c.report, path: e.Name, bound: map[int64]sheet{}, found: map[int64]bool{}, shared: sstScan{texts: -1}}
 	err := b.run(&biffReader{r: bufio.NewReaderSize(e, 64<<10)})
 	if err != nil && !errors.Is(err, errOldBook) {
