@@ -28,6 +28,7 @@ var elementRules = map[string]string{
 	"bgsound": "html.embedded", "canvas": "html.embedded", "xml": "html.embedded",
 	"form": "html.form", "input": "html.form", "button": "html.form", "select": "html.form",
 	"textarea": "html.form", "isindex": "html.form", "keygen": "html.form",
+	"bdo": "text.bidi", "maction": "html.dynamic", "annotation-xml": "html.embedded",
 	"base": "html.redirect", "link": "html.external", "import": "html.external",
 	"template": "html.dynamic", "slot": "html.dynamic", "marquee": "html.dynamic", "blink": "html.dynamic",
 	"dialog": "html.dynamic", "details": "html.dynamic", "animate": "html.dynamic", "animatemotion": "html.dynamic",
@@ -35,11 +36,31 @@ var elementRules = map[string]string{
 	"switch": "html.dynamic",
 }
 
+// inertElements are those of HTML, MathML and SVG that show what they hold. What
+// is on neither list may be something to the browsers of tomorrow.
+var inertElements = func() map[string]bool {
+	m := map[string]bool{}
+	for _, e := range strings.Fields(`html head title body style meta
+		h1 h2 h3 h4 h5 h6 hgroup p br hr wbr div span pre blockquote center address article aside footer header main nav section search
+		a abbr acronym b bdi big cite code data del dfn em font i ins kbd mark nobr q s samp small strike strong sub sup time tt u var basefont
+		ruby rb rp rt rtc ul ol li dir menu dl dt dd figure figcaption img map area label legend meter progress
+		table caption colgroup col thead tbody tfoot tr th td
+		math mrow mi mn mo ms mspace mtext mfrac msqrt mroot mstyle merror mpadded mphantom msub msup msubsup munder mover munderover
+		mmultiscripts mprescripts mtable mtr mtd semantics annotation
+		svg g defs symbol use path rect circle ellipse line polyline polygon text tspan textpath desc metadata image view
+		lineargradient radialgradient stop pattern clippath mask marker filter`) {
+		m[e] = true
+	}
+	return m
+}()
+
 // element judges one start tag; name may be in any case.
 func (m *markup) element(name string, attrs []attribute) {
 	name = strings.ToLower(name)
 	if rule, ok := elementRules[name]; ok {
 		m.add(rule, m.where(), "<"+name+">")
+	} else if !inertElements[name] && !strings.HasPrefix(name, "fe") {
+		m.add("html.malformed", m.where(), "<"+name+">")
 	}
 	if name == "meta" {
 		m.meta(attrs)
@@ -78,8 +99,17 @@ func (m *markup) attribute(element, name, value string) {
 	case name == "style":
 		m.css(value)
 		return
+	case name == "media" && element != "meta":
+		if v := strings.ToLower(strings.TrimSpace(value)); v != "" && v != "all" {
+			m.add("html.dynamic", m.where(), "media="+value)
+		}
+		return
 	case name == "srcdoc":
 		m.add("html.embedded", m.where(), "srcdoc="+value)
+		return
+	case name == "popover", name == "contenteditable", // shown on demand; changed by the reader
+		name == "systemlanguage", name == "requiredfeatures", name == "requiredextensions": // shown to some readers only
+		m.add("html.dynamic", m.where(), name+"="+value)
 		return
 	case name == "hidden":
 		m.add("html.hidden", m.where(), "<"+element+" hidden>")
@@ -166,6 +196,10 @@ var (
 	cssURL     = regexp.MustCompile(`url\(\s*['"]?\s*([^)]?)`)
 	cssCode    = regexp.MustCompile(`expression\s*\(|behaviou?r\s*:|-moz-binding|javascript:|vbscript:`)
 	cssDynamic = regexp.MustCompile(`@media|@container|@supports|@keyframes|@-webkit-keyframes|@page|:hover|:focus|:active|:visited|:target|:checked|:has\(|animation|transition|content\s*:|attr\(`)
+	cssAtRule  = regexp.MustCompile(`@([a-z-]+)`)
+	cssPseudo  = regexp.MustCompile(`:+([a-z-]+)`)
+	cssCall    = regexp.MustCompile(`([a-z-]+)\(`)
+	cssBidi    = regexp.MustCompile(`unicode-bidi\s*:`)
 	cssHidden  = regexp.MustCompile(`display\s*:\s*none|visibility\s*:\s*(hidden|collapse)|opacity\s*:\s*0?\.?0+\s*(;|}|$|!)|font-size\s*:\s*0+(\.0+)?[a-z%]*\s*(;|}|$|!)`)
 )
 
@@ -192,6 +226,53 @@ func (m *markup) css(style string) {
 	}
 	if hit := cssHidden.FindString(style); hit != "" {
 		m.add("html.hidden", m.where(), hit)
+	}
+	if hit := cssBidi.FindString(style); hit != "" {
+		m.add("text.bidi", m.where(), hit)
+	}
+	m.cssUnknown(style)
+}
+
+// cssStatic are the at-rules, the pseudo-classes and the functions whose outcome
+// hangs on the document alone, not on the reader, the screen or the moment.
+var cssStatic = func() map[string]bool {
+	m := map[string]bool{}
+	for _, word := range strings.Fields(`@charset @namespace
+		:root :empty :first-child :last-child :only-child :nth-child :nth-last-child :first-of-type :last-of-type :only-of-type
+		:nth-of-type :nth-last-of-type :not :is :where :before :after :first-letter :first-line :marker
+		url rgb rgba hsl hsla hwb lab lch oklab oklch color calc min max clamp var counter
+		linear-gradient radial-gradient conic-gradient repeating-linear-gradient repeating-radial-gradient
+		matrix rotate scale scalex scaley skew skewx skewy translate translatex translatey rect inset circle ellipse polygon path
+		repeat minmax fit-content blur brightness contrast drop-shadow grayscale opacity saturate sepia`) {
+		m[word] = true
+	}
+	return m
+}()
+
+// cssUnknown finds at-rules, pseudo-classes and functions that are not known to
+// be static. What is before a brace is a selector; colons elsewhere only stand
+// between a property and its value.
+func (m *markup) cssUnknown(style string) {
+	refuse := func(kind string, names [][]string) {
+		for _, name := range names {
+			if !cssStatic[kind+name[1]] {
+				m.add("html.dynamic", m.where(), name[0])
+				return
+			}
+		}
+	}
+	refuse("@", cssAtRule.FindAllStringSubmatch(style, -1))
+	for len(style) > 0 {
+		end := strings.IndexAny(style, "{};")
+		if end < 0 {
+			end = len(style)
+		}
+		part, brace := style[:end], end < len(style) && style[end] == '{'
+		if style = style[min(end+1, len(style)):]; brace {
+			refuse(":", cssPseudo.FindAllStringSubmatch(part, -1))
+		} else {
+			refuse("", cssCall.FindAllStringSubmatch(part, -1))
+		}
 	}
 }
 
