@@ -168,6 +168,8 @@ func detectStructure(head []byte, r io.ReaderAt, size int64, name string) string
 		return "p7m"
 	}
 	switch format := detectMarkup(head, r, size); {
+	case format == "html" && isMarkdown(name) && !beginsPage(head):
+		// A Markdown text may begin with a piece of HTML.
 	case format == "xhtml" && (extension(name) == "html" || extension(name) == "htm"):
 		return "html" // by that name a browser reads it as HTML, whatever it says itself
 	case format != "":
@@ -247,12 +249,8 @@ func detectMarkup(head []byte, r io.ReaderAt, size int64) string {
 	}
 	declared := bytes.HasPrefix(text, []byte("<?xml"))
 	lower := bytes.ToLower(text)
-	for !declared && bytes.HasPrefix(lower, []byte("<!--")) {
-		_, after, ok := bytes.Cut(lower, []byte("-->"))
-		if !ok {
-			break
-		}
-		lower = bytes.TrimLeft(after, "\t\n\f\r ")
+	if !declared {
+		lower = afterComments(lower)
 	}
 	if !declared && !wide {
 		for _, start := range htmlStarts {
@@ -278,6 +276,36 @@ func detectMarkup(head []byte, r io.ReaderAt, size int64) string {
 		return "html"
 	}
 	return ""
+}
+
+// afterComments is text without the comments it begins with.
+func afterComments(text []byte) []byte {
+	for bytes.HasPrefix(text, []byte("<!--")) {
+		_, after, ok := bytes.Cut(text, []byte("-->"))
+		if !ok {
+			break
+		}
+		text = bytes.TrimLeft(after, "\t\n\f\r ")
+	}
+	return text
+}
+
+func isMarkdown(name string) bool {
+	ext := extension(name)
+	return ext == "md" || ext == "markdown"
+}
+
+// beginsPage reports whether a text begins with what only a whole page has; by
+// whatever name, it is one.
+func beginsPage(head []byte) bool {
+	lower := bytes.ToLower(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")))
+	lower = afterComments(bytes.TrimLeft(lower, "\t\n\f\r "))
+	for _, start := range []string{"<!", "<html", "<head", "<body", "<title", "<meta", "<link", "<style", "<script", "<iframe", "<frameset"} {
+		if bytes.HasPrefix(lower, []byte(start)) {
+			return true
+		}
+	}
+	return false
 }
 
 // isXHTML: an html element in the XHTML name space, without an XML declaration.
@@ -343,7 +371,9 @@ func secondOpinion(head []byte, format string) string {
 		agrees = chain["application/zip"]
 	case "cfb":
 		agrees = chain["application/x-ole-storage"]
-	case "text", "csv", "json", "markdown", "eml", "mhtml", "sylk", "dif":
+	case "markdown": // it may begin with a piece of HTML
+		agrees = chain["text/plain"] && !chain["text/xml"] && !chain["image/svg+xml"] && !chain["text/rtf"]
+	case "text", "csv", "json", "eml", "mhtml", "sylk", "dif":
 		agrees = chain["text/plain"] && !chain["text/html"] && !chain["text/xml"] && !chain["image/svg+xml"] && !chain["text/rtf"]
 	case "html", "xhtml", "svg", "xml", "wordml", "spreadsheetml", "flatopc", "flatodf":
 		agrees = chain["text/plain"] || chain["text/xml"] || chain["text/html"]

@@ -16,8 +16,11 @@
 // The format is decided by the content, never by the name; a name that says
 // something else, or content that can be read as two formats, is refused,
 // because then two programs would show two documents. Formats we cannot read
-// to the last byte are refused too. Nothing is repaired: a file that a tolerant
-// program mends is a file that another program mends differently.
+// to the last byte are refused too, and so are those that every program shows in
+// its own way: mail, web archives, Office documents in a single XML file, sheets
+// in SYLK or DIF; what is in them is named where that is easy. Nothing is
+// repaired: a file that a tolerant program mends is a file that another program
+// mends differently.
 //
 // Every finding names a rule of the table in rules.go, the place, a short
 // quotation and, in Italian and English, what to do about it. A [Policy] says for

@@ -65,7 +65,7 @@ func markdownActive(text []byte) bool {
 	for end < len(text) && end < 16 && isLetter(text[end]) {
 		end++
 	}
-	return end < len(text) && !isLetter(text[end]) && markdownTags[strings.ToLower(string(text[1:end]))]
+	return end < len(text) && bytes.IndexByte([]byte(" \t\r\n/>"), text[end]) >= 0 && markdownTags[strings.ToLower(string(text[1:end]))]
 }
 
 // isJSON: one JSON value (RFC 8259) and nothing else. One that is too large to

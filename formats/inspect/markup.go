@@ -44,6 +44,7 @@ var inertElements = func() map[string]bool {
 		h1 h2 h3 h4 h5 h6 hgroup p br hr wbr div span pre blockquote center address article aside footer header main nav section search
 		a abbr acronym b bdi big cite code data del dfn em font i ins kbd mark nobr q s samp small strike strong sub sup time tt u var basefont
 		ruby rb rp rt rtc ul ol li dir menu dl dt dd figure figcaption img map area label legend meter progress
+		summary picture fieldset option optgroup datalist output
 		table caption colgroup col thead tbody tfoot tr th td
 		math mrow mi mn mo ms mspace mtext mfrac msqrt mroot mstyle merror mpadded mphantom msub msup msubsup munder mover munderover
 		mmultiscripts mprescripts mtable mtr mtd semantics annotation

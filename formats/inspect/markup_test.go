@@ -105,7 +105,7 @@ func textCases() []ruleCase {
 		{"markdown.active", "x.md", []byte("# Titolo\n![logo](https://x.it/a.png)\n"), []byte("# Titolo\n[logo](https://x.it/a.png)!\n")},
 		{"markdown.active", "x.markdown", []byte("ciao ![logo][1]\n"), []byte("ciao! [logo][1]\n")},
 		{"markdown.active", "x.md", []byte("[qui]( <javascript:x>)\n"), []byte("[qui](#javascript)\n")},
-		{"markdown.active", "x.md", []byte("a <img src=x>"), []byte("a <imgx>")},
+		{"markdown.active", "x.md", []byte("a <img src=x>"), []byte("a <imgx> <source-branch>")},
 		{"text.bidi", "x.md", []byte("prezzo \u202e001"), []byte("<script>")[1:]},
 		{"text.bidi", "x.go", []byte("package x // \u2066"), []byte("package x // a")},
 		{"text.bidi", "x.json", []byte("{\"a\": \"\u202e\"}"), []byte("{\"a\": \"b\"}")},
@@ -115,6 +115,10 @@ func textCases() []ruleCase {
 		{"name.mismatch", "x.json", []byte(strings.Repeat("[", 20_000)), []byte("[]")},
 		{"name.mismatch", "x.json", []byte("{} {}"), []byte("\"a\"")},
 		{"name.mismatch", "x.md", []byte("<html><body>x</body></html>"), []byte("# x\n")},
+		{"name.mismatch", "x.md", []byte("<!-- x --> <script>x</script>"), []byte("<!-- x --> ciao <script>x</script>")},
+		{"name.mismatch", "x.md", []byte("<!-- x"), []byte("<h1 align=center>Titolo</h1>\n\nciao\n")},
+		{"format.polyglot", "x.txt", []byte("<!-- x -->\nciao\n"), []byte("ciao <!-- x -->\n")},
+		{"markdown.active", "x.md", []byte("<p align=center><img src=x.png></p>\n\nciao\n"), []byte("<!-- x -->\nciao\n")},
 		{"name.mismatch", "x.md", []byte("<?xml version=\"1.0\"?><a/>"), []byte("a <b>c</b>")},
 		{"name.mismatch", "x.bat", []byte("@echo off\n"), nil},
 	}
@@ -161,7 +165,7 @@ func TestFormats(t *testing.T) {
 		"xml a.xml": []byte(`<FatturaElettronica/>`), "xml b.xml": utf16Text(`<?xml version="1.0" encoding="UTF-16"?><a/>`),
 		"text a.txt": []byte("a < b"), "text b": []byte("x"), "text a.go": []byte("package a\n"), "text a.java": []byte("class A {}\n"), "text a.py": []byte("#!/usr/bin/env python3\nprint(1)\n"), "text a.sql": []byte("SELECT 1;\n"),
 		"text a.log": []byte("18:00 avvio\n"), "text a.ini": []byte("[a]\nb = c\n"), "text a.yaml": []byte("a: b\nc: d\n"), "text a.jsonl": []byte("{\"a\": 1}\n{\"a\": 2}\n"),
-		"json a.json": []byte("{\"a\": [1, 2.5e999, null]}\n"), "text b.txt": []byte("{\"a\": 1}\n"), "markdown a.md": []byte("# Titolo\n\n- uno\n"), "csv a.csv": []byte("a,b\n"), "png a.png": pngOf(1, 1), "jpeg a.jpg": jpegOf(1, 1),
+		"json a.json": []byte("{\"a\": [1, 2.5e999, null]}\n"), "text b.txt": []byte("{\"a\": 1}\n"), "markdown a.md": []byte("# Titolo\n\n- uno\n"), "markdown b.md": []byte("<!-- nota -->\n# Titolo\n"), "markdown c.md": []byte("<h1>Titolo</h1>\n\n- uno\n"), "csv a.csv": []byte("a,b\n"), "png a.png": pngOf(1, 1), "jpeg a.jpg": jpegOf(1, 1),
 		"tiff a.tif": tiffOf(1), "gif a.gif": gifOf(1), "bmp a.bmp": bmpOf(2, 2), "zip a.zip": zipOf("a", "b"), "unknown a.exe": []byte("MZ\x90\x00\x03\x00"),
 	} {
 		want, file, _ := strings.Cut(name, " ")

@@ -10,9 +10,10 @@
 //
 // PDF pages are drawn by poppler's pdftoppm. Office documents are converted to
 // PDF by LibreOffice first; other programs may lay them out differently, and
-// the web pages say so. Text, CSV, XML and HTML are laid out here as text:
-// markup is shown as it is written, and characters that would hide or turn
-// around parts of a text are shown by their numbers. Images are decoded here.
+// the web pages say so. Text, CSV, JSON, Markdown, XML and HTML are laid out
+// here as text: markup is shown as it is written, and characters that would hide
+// or turn around parts of a text are shown by their numbers. Images are decoded
+// here.
 //
 // The outside programs are large and the documents are strangers', so each run
 // is a process of its own in bubblewrap: no network, no other processes in
