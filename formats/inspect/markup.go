@@ -196,7 +196,7 @@ var (
 	cssEscape  = regexp.MustCompile(`\\(?:([0-9a-fA-F]{1,6})\s?|([^\n]))`)
 	cssURL     = regexp.MustCompile(`url\(\s*['"]?\s*([^)]?)`)
 	cssCode    = regexp.MustCompile(`expression\s*\(|behaviou?r\s*:|-moz-binding|javascript:|vbscript:`)
-	cssDynamic = regexp.MustCompile(`@media|@container|@supports|@keyframes|@-webkit-keyframes|@page|:hover|:focus|:active|:visited|:target|:checked|:has\(|animation|transition|content\s*:|attr\(`)
+	cssDynamic = regexp.MustCompile(`@media|@container|@supports|@keyframes|@-webkit-keyframes|:hover|:focus|:active|:visited|:target|:checked|:has\(|attr\(|(?:^|[^a-z0-9_.#-])(?:-[a-z]+-)?(?:animation|transition)[a-z-]*\s*:|(?:^|[^a-z0-9_.#-])content\s*:`)
 	cssAtRule  = regexp.MustCompile(`@([a-z-]+)`)
 	cssPseudo  = regexp.MustCompile(`:+([a-z-]+)`)
 	cssCall    = regexp.MustCompile(`([a-z-]+)\(`)
@@ -238,7 +238,7 @@ func (m *markup) css(style string) {
 // hangs on the document alone, not on the reader, the screen or the moment.
 var cssStatic = func() map[string]bool {
 	m := map[string]bool{}
-	for _, word := range strings.Fields(`@charset @namespace
+	for _, word := range strings.Fields(`@charset @namespace @page :first :left :right :blank
 		:root :empty :first-child :last-child :only-child :nth-child :nth-last-child :first-of-type :last-of-type :only-of-type
 		:nth-of-type :nth-last-of-type :not :is :where :before :after :first-letter :first-line :marker
 		url rgb rgba hsl hsla hwb lab lch oklab oklch color calc min max clamp var counter

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/unicode"
@@ -121,6 +122,7 @@ type textScan struct {
 	line      int
 	recent    []rune // the line so far, for quotations
 	cellStart bool
+	separator rune // that the table itself asks for in its first line
 	last      rune
 	quoted    bool   // inside a quoted cell
 	cell      []rune // the beginning of a cell that may be a formula
@@ -135,6 +137,9 @@ func (t *textScan) rune(c rune) {
 		t.last = c
 	}
 	if c == '\n' {
+		if t.csv && t.line == 1 {
+			t.separator = ownSeparator(string(t.recent))
+		}
 		t.line++
 		t.recent = t.recent[:0]
 	} else if len(t.recent) < maxQuote {
@@ -152,13 +157,26 @@ func (t *textScan) found(rule string, quote func() string) {
 	t.add(rule, fmt.Sprintf("line %d", t.line), quote())
 }
 
+// ownSeparator is what Excel separates cells by if the first line is sep= and it;
+// 0 if that is none.
+func ownSeparator(line string) rune {
+	line = strings.Trim(strings.TrimSpace(line), `"`)
+	if len(line) < len("sep=") || !strings.EqualFold(line[:len("sep=")], "sep=") {
+		return 0
+	}
+	if c, n := utf8.DecodeRuneInString(line[len("sep="):]); n == len(line)-len("sep=") && n > 0 {
+		return c
+	}
+	return 0
+}
+
 func (t *textScan) csvRune(c rune) {
 	switch {
 	case t.quoted && c == '"':
 		t.quoted = false // a doubled quote opens it again at once
 	case !t.quoted && c == '"' && (t.cellStart || t.last == '"'):
 		t.quoted = true
-	case !t.quoted && (c == '\n' || c == '\r' || c == ',' || c == ';' || c == '\t' || c == '|'):
+	case !t.quoted && (c == '\n' || c == '\r' || c == ',' || c == ';' || c == '\t' || c == '|' || c == t.separator):
 		t.endCell()
 		t.cellStart = true
 	case t.cellStart && c == ' ':
