@@ -164,7 +164,9 @@ var odfRules = map[string]string{
 	"table-of-content": "field.layout", "alphabetical-index": "field.layout", "illustration-index": "field.layout", "user-index": "field.layout", "bibliography": "field.layout",
 	"variable-set": "field.layout", "variable-get": "field.layout", "user-field-get": "field.layout", "user-defined": "field.layout",
 	"control": "odf.form", "changed-region": "odf.changes", "tracked-changes": "", "annotation": "odf.changes",
-	"animate": "slide.animation", "par": "slide.animation", "audio": "ooxml.media",
+	"animate": "slide.animation", "par": "slide.animation", "animations": "slide.animation", "audio": "ooxml.media", "sound": "ooxml.media",
+	"database-source-table": "odf.external", "database-source-sql": "odf.external", "database-source-query": "odf.external", "source-service": "odf.external",
+	"date-is": "formula.volatile", // a format that compares with the day it is looked at
 }
 
 // odfFields are fields that are fixed only if they say so (text:fixed).
@@ -248,6 +250,13 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
 		}
 		rule := formulaRule(odfFormula(a.Value))
 		if a.Name.Local == "formula" || rule != "formula" {
+			o.add(rule, o.where, a.Value)
+		}
+	case "expression", "value": // of a name; of a condition or threshold that LibreOffice wrote
+		if e.Name.Local != "named-expression" && !strings.HasSuffix(e.Name.Space, ":calc:xmlns:calcext:1.0") {
+			return
+		}
+		if rule := formulaRule(odfFormula(a.Value)); rule != "formula" {
 			o.add(rule, o.where, a.Value)
 		}
 	case "href":

@@ -49,6 +49,10 @@ func wordCases() []ruleCase {
 		{"field.dynamic", "x.docx", docx(`<w:fldSimple w:instr="TIME"/>`), docx(`<w:fldSimple w:instr="NUMPAGES"/>`)},
 		{"field.dynamic", "x.docx", docx(strings.Replace(field("REF a"), `<w:r><w:fldChar w:fldCharType="separate"/></w:r>`, field("DATE")+`<w:r><w:fldChar w:fldCharType="separate"/></w:r>`, 1)), docx(field("REF a"))},
 		{"field.dynamic", "x.docx", docx("", "word/header1.xml", `<q:hdr xmlns:q="http://purl.oclc.org/ooxml/wordprocessingml/main">`+strings.ReplaceAll(field("FILENAME"), "w:", "q:")+`</q:hdr>`), docx("", "customXml/item1.xml", `<q:hdr xmlns:q="urn:x">`+strings.ReplaceAll(field("FILENAME"), "w:", "q:")+`</q:hdr>`)},
+		{"field.dynamic", "x.docx", docx(`<w:ffData><w:textInput><w:type w:val="currentTime"/></w:textInput></w:ffData>`), docx(`<w:ffData><w:textInput><w:type w:val="date"/></w:textInput></w:ffData>`)},
+		{"formula", "x.docx", docx(`<w:ffData><w:textInput><w:type w:val="calculated"/></w:textInput></w:ffData>`), docx(`<w:sectPr><w:type w:val="nextPage"/></w:sectPr>`)},
+		{"ooxml.macro", "x.docx", docx(`<w:ffData><w:exitMacro w:val="a"/></w:ffData>`), docx(`<w:ffData><w:statusText w:val="a"/></w:ffData>`)},
+		{"ooxml.external", "x.docx", docx(`<v:fill xmlns:v="urn:schemas-microsoft-com:vml" src="\\server\a.png"/>`), docx(`<v:shape xmlns:v="urn:schemas-microsoft-com:vml" href="https://x.it/"/>`)},
 		{"field.dde", "x.docx", docx(field(`DDEAUTO c:\\x.exe`)), docx(field(`HYPERLINK "https://dde.it/"`))},
 		{"field.layout", "x.docx", docx(field(" PAGE ")), docx(field(` HYPERLINK "https://x.it/" `))},
 		{"link", "x.docx", docx(field(` HYPERLINK "https://x.it/" `)), docx("")},
@@ -70,6 +74,9 @@ func sheetCases() []ruleCase {
 		{"field.dde", "x.xlsx", xlsx(cell("cmd|' /c calc'!A0"), ""), xlsx(cell("A2&amp;\"|\""), "")},
 		{"formula.volatile", "x.xlsx", xlsx(cell("[1]Foglio1!A1"), ""), xlsx(cell("Tabella[Importo]"), "")},
 		{"formula.volatile", "x.xlsx", xlsx(`<conditionalFormatting><cfRule><formula>A1&gt;TODAY()</formula></cfRule></conditionalFormatting>`, ""), xlsx(`<conditionalFormatting><cfRule><formula>A1&gt;9</formula></cfRule></conditionalFormatting>`, "")},
+		{"formula.volatile", "x.xlsx", xlsx(`<conditionalFormatting><cfRule><dataBar><cfvo type="num" val="A1+NOW()"/></dataBar></cfRule></conditionalFormatting>`, ""), xlsx(`<conditionalFormatting><cfRule><dataBar><cfvo type="max"/></dataBar></cfRule></conditionalFormatting>`, "")},
+		{"formula", "x.xlsx", xlsx(`<conditionalFormatting><cfRule><dataBar><cfvo type="formula" val="A1"/></dataBar></cfRule></conditionalFormatting>`, ""), xlsx(`<conditionalFormatting><cfRule><dataBar><cfvo type="percent" val="1.5E1"/></dataBar></cfRule></conditionalFormatting>`, "")},
+		{"formula.volatile", "x.xlsx", xlsx(`<conditionalFormatting><cfRule type="timePeriod" timePeriod="today"/></conditionalFormatting>`, ""), xlsx(`<conditionalFormatting><cfRule type="cellIs"/></conditionalFormatting>`, "")},
 		{"formula.volatile", "x.xlsx", xlsx("", `<definedNames><definedName name="x">INDIRECT("A1")</definedName></definedNames>`), xlsx("", `<definedNames><definedName name="x">Foglio1!$A$1</definedName></definedNames>`)},
 		{"sheet.macrosheet", "x.xlsx", xlsx("", "", "xl/macrosheets/sheet2.xml", "<a/>"), xlsx("", "")},
 		{"sheet.macrosheet", "x.xlsx", xlsx("", `<definedNames><definedName name="Auto_Open" xlm="1">x</definedName></definedNames>`), xlsx("", `<definedNames><definedName name="Auto_Open">x</definedName></definedNames>`)},
@@ -95,11 +102,14 @@ func slideCases() []ruleCase {
 		{"field.dynamic", "x.pptx", pptx(`><a:fld type="datetime1"/>`), pptx(`><a:fld type="slidenum"/>`)},
 		{"slide.animation", "x.pptx", pptx(`><p:timing/>`), pptx(`>`)},
 		{"slide.action", "x.pptx", pptx(`><a:hlinkClick action="ppaction://macro?name=x"/>`), pptx(`><a:hlinkClick action="ppaction://hlinksldjump"/>`)},
+		{"slide.action", "x.pptx", pptx(`><a:hlinkHover id="r1"/>`), pptx(`><a:hlinkHover id="r1" action="ppaction://hlinksldjump"/>`)},
 		{"ooxml.hidden", "x.pptx", pptx(`show="0">`), pptx(`show="1">`)},
 		{"ooxml.media", "x.pptx", pptx(`><a:videoFile/>`), pptx(`>`)},
 		{"ooxml.comments", "x.pptx", pptx(`><p:cm/>`), pptx(`>`)},
 	}
 }
+
+const calcext = `xmlns:c="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"`
 
 func odfCases() []ruleCase {
 	styles := func(master, used string) []byte {
@@ -131,6 +141,13 @@ func odfCases() []ruleCase {
 		{"formula", "x.odt", odt(`<table:table-cell table:formula="of:=SUM([.A1:.A9])"/>`), odt(`<table:table-cell/>`)},
 		{"formula.volatile", "x.odt", odt(`<table:table-cell table:formula="of:=NOW()"/>`), odt(`<table:table-cell table:formula="of:=SUM([$Foglio1.A1:.A9])"/>`)},
 		{"formula.volatile", "x.odt", odt(`<table:table-cell table:formula="of:=['file:///x.ods'#$Foglio1.A1]"/>`), nil},
+		{"formula.volatile", "x.odt", odt(`<table:named-expression table:expression="of:=TODAY()"/>`), odt(`<table:named-expression table:expression="of:=1"/><text:x text:expression="TODAY()"/>`)},
+		{"formula.volatile", "x.odt", odt(`<c:color-scale-entry c:value="=NOW()" ` + calcext + `/>`), odt(`<c:color-scale-entry c:value="1" ` + calcext + `/>`)},
+		{"formula.volatile", "x.odt", odt(`<c:date-is ` + calcext + `/>`), odt(`<c:condition c:value="&gt;1" ` + calcext + `/>`)},
+		{"formula.volatile", "x.odt", odt(`<table:table-cell table:formula="of:=1+ORG.OPENOFFICE.STYLE(&quot;a&quot;)"/>`), odt(`<table:table-cell table:formula="of:=LIFESTYLE()"/>`)},
+		{"odf.external", "x.odt", odt(`<table:database-source-sql/>`), odt(`<table:source-cell-range/>`)},
+		{"slide.animation", "x.odt", odt(`<draw:animations/>`), odt(`<draw:animation/>`)},
+		{"ooxml.media", "x.odt", odt(`<draw:sound/>`), odt(`<draw:layer/>`)},
 		{"zip.encrypted", "x.odt", odt("", "META-INF/x.xml", `<manifest:encryption-data `+nsODF+`/>`), odt("")},
 		{"xml.dtd", "x.odt", odt("", "settings.xml", `<!DOCTYPE a><a/>`), odt("")},
 		{"text.bidi", "x.odt", odt("<text:p>a\u202eb</text:p>"), odt("<text:p>a b</text:p>")},
@@ -156,6 +173,8 @@ func rtfCases() []ruleCase {
 	f := func(code string) []byte { return r(`{\field{\*\fldinst ` + code + `}{\fldrslt x}}`) }
 	return []ruleCase{
 		{"rtf.malformed", "x.rtf", []byte(`{\rtf1 ciao`), r("ciao")},
+		{"rtf.dynamic", "x.rtf", r(`{\field{\*\fldinst DATE \fldrslt x}}`), f("PAGE")},
+		{"field.dynamic", "x.rtf", r(`{\field{\*\fldinst DATE \datafield 00}{\fldrslt x}}`), f(`PAGE {\*\datafield 00}`)},
 		{"rtf.malformed", "x.rtf", append(r("ciao"), "MZ"...), append(r("ciao"), "\r\n\x00"...)},
 		{"rtf.malformed", "x.rtf", r(strings.Repeat("{", maxRTFDepth+1)), r("{{}}")},
 		{"rtf.malformed", "x.rtf", r(`\bin999999999 x`), r(`\bin1 }`)},
@@ -163,6 +182,12 @@ func rtfCases() []ruleCase {
 		{"rtf.object", "x.rtf", r(`{\*\obj` + "data 01}"), r(`\bin9 \objdata  `)},
 		{"rtf.external", "x.rtf", r(`{\*\template http://x.it/a.dot}`), r(`template`)},
 		{"rtf.dynamic", "x.rtf", r(`\chdate`), r(`\chcbpat0`)},
+		{"rtf.dynamic", "x.rtf", r(`{\*\ffentrymcr a}`), r(`{\*\ffname a}`)},
+		{"rtf.external", "x.rtf", r(`{\sp{\sn fillBlipFlags}{\sv {10}}}`), r(`{\sp{\sn fillBlipFlags}{\sv 2}}{\sp{\sn pib}{\sv 10}}`)},
+		{"field.dynamic", "x.rtf", r(`{\sp{\sn a}{\sv {\field{\*\fldinst DATE}}}}`), r(`{\sp{\sn a}{\sv DATE}}`)},
+		{"field.dynamic", "x.rtf", f(`{\sn D}{\sv ATE}`), f(`{\sn P}{\sv AGE}`)},
+		{"field.dynamic", "x.rtf", r(`\fftypetxt4`), r(`\fftypetxt2`)},
+		{"formula", "x.rtf", r(`\fftypetxt5`), r(`\fftypetxt1`)},
 		{"rtf.hidden", "x.rtf", r(`{\v nascosto}`), r(`{\v0 visibile}`)},
 		{"field.dynamic", "x.rtf", f(`DATE \\@ "d"`), f(`PAGE`)},
 		{"field.dynamic", "x.rtf", f(`{\b D}{\i ATE}`), f(`{\b P}{\i AGE}`)},

@@ -335,7 +335,11 @@ func (p *pptScan) action(b []byte) {
 	case 0, 3, 7: // none, jump, custom show
 	case 4: // link; its kind
 		switch b[12] {
-		case 0, 1, 2, 3, 6, 7, 8, 0xff: // slides; URL, which is judged where it stands
+		case 8: // URL, which is judged where it stands
+			if parent := p.parent(); parent.kind == pptInteractive && parent.instance == 1 {
+				p.add("slide.action", p.where(), "link opened by the pointer alone")
+			}
+		case 0, 1, 2, 3, 6, 7, 0xff: // slides
 		default:
 			p.add("link.scheme", p.where(), "link to another file")
 		}

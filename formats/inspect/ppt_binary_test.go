@@ -86,6 +86,7 @@ func pptCases() []ruleCase {
 		{"field.layout", "x.ppt", pptSpec{master: headers(0, 3)}.file(), pptSpec{master: headers(0, 5)}.file()},
 		{"field.layout", "x.ppt", document(headers(4, 3)), document(headers(4, 5))},
 		{"slide.action", "x.ppt", slide(action(1, 0, 0)), slide(action(3, 0, 0))},
+		{"slide.action", "x.ppt", slide(strings.Replace(action(4, 8, 0), "\x0f\x00\xf2\x0f", "\x1f\x00\xf2\x0f", 1)), slide(action(4, 8, 0))},
 		{"slide.action", "x.ppt", slide(action(2, 0, 0)), slide(action(7, 0, 0))},
 		{"slide.action", "x.ppt", slide(action(5, 0, 0)), slide(action(0, 0, 0))},
 		{"slide.action", "x.ppt", slide(action(9, 0, 0)), slide(action(4, 8, 0))},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ var rtfWords = map[string]string{
 	"htmltag": "rtf.dynamic", "fromhtml": "rtf.dynamic", "mhtmltag": "rtf.dynamic", "htmlrtf": "rtf.dynamic",
 	"v": "rtf.hidden", "revised": "rtf.hidden", "deleted": "rtf.hidden", "annotation": "rtf.hidden", "atnid": "rtf.hidden",
 	"chpgn": "field.layout", "sectnum": "field.layout", "formfield": "field.layout",
-	"linkval": "rtf.dynamic",
+	"linkval": "rtf.dynamic", "ffentrymcr": "rtf.dynamic", "ffexitmcr": "rtf.dynamic",
 }
 
 // rtfInCode are the control words that may stand in a field code. They only
@@ -56,13 +57,15 @@ type rtfScan struct {
 	in     *bufio.Reader
 	at     int64
 	groups []rtfGroup
+
+	property string // the name of the last property of a shape
 }
 
 // rtfGroup is what a group in braces inherits and collects.
 type rtfGroup struct {
-	instruction bool // inside \fldinst
-	owner       bool // the \fldinst group itself: its end judges the code
-	code        *strings.Builder
+	collects string // what its text is: "fldinst" a field code, "sn" and "sv" name and value of a property; or ""
+	owner    bool   // the group that began with that word: its end judges the text
+	code     *strings.Builder
 }
 
 // found adds a finding at the place that has been read.
@@ -131,9 +134,28 @@ func (t *rtfScan) open() error {
 func (t *rtfScan) close() {
 	g := t.groups[len(t.groups)-1]
 	t.groups = t.groups[:len(t.groups)-1]
-	if g.owner {
+	if !g.owner {
+		return
+	}
+	switch g.collects {
+	case "fldinst":
 		rule, quote := fieldRule(g.code.String())
 		t.found(rule, quote)
+	case "sn":
+		t.property = strings.TrimSpace(g.code.String())
+	case "sv":
+		t.shape(strings.TrimSpace(g.code.String()))
+	}
+}
+
+// shape judges a property of a shape: a picture with the flag 8 is read from a file
+// ([MS-ODRAW] §2.4.3, MSOBLIPFLAGS).
+func (t *rtfScan) shape(value string) {
+	if flags, err := strconv.Atoi(value); err == nil && flags&8 != 0 {
+		switch strings.ToLower(t.property) {
+		case "pibflags", "fillblipflags", "linefillblipflags":
+			t.found("rtf.external", t.property+" "+value)
+		}
 	}
 }
 
@@ -159,7 +181,7 @@ func (t *rtfScan) literal(c byte) {
 		return
 	}
 	g := &t.groups[len(t.groups)-1]
-	if g.instruction && g.code.Len() < maxFieldCode {
+	if g.collects != "" && g.code.Len() < maxFieldCode {
 		g.code.WriteByte(c)
 	}
 }
@@ -233,12 +255,14 @@ func (t *rtfScan) word(word string, number int, numbered, negative bool) error {
 		return errors.New("a control word outside the document")
 	}
 	g := &t.groups[len(t.groups)-1]
-	if g.instruction {
+	if g.collects == "fldinst" {
 		t.wordInCode(g, word, number, negative)
 	}
 	switch word {
 	case "datafield", "formfield": // data of the field, not code
-		g.instruction = false
+		if !g.owner { // whose end judges the code
+			g.collects = ""
+		}
 	case "bin":
 		if negative || number > 64<<20 {
 			return errors.New("binary data of an impossible length")
@@ -249,9 +273,23 @@ func (t *rtfScan) word(word string, number int, numbered, negative bool) error {
 			return errors.New("binary data cut short")
 		}
 	case "fldinst":
-		g.instruction, g.owner, g.code = true, true, &strings.Builder{}
+		g.collects, g.owner, g.code = word, true, &strings.Builder{}
+	case "sn", "sv":
+		if g.collects != "fldinst" { // whose code is judged whole
+			g.collects, g.owner, g.code = word, true, &strings.Builder{}
+		}
 	case "fldrslt":
-		g.instruction, g.owner = false, false
+		if g.owner && g.collects == "fldinst" { // in the group of the code, which would not be judged
+			t.found("rtf.dynamic", `\fldrslt in a field code`)
+		}
+		g.collects, g.owner = "", false
+	case "fftypetxt": // of a text field of a form
+		switch number {
+		case 3, 4: // the day's date, the time
+			t.found("field.dynamic", fmt.Sprintf(`\%s%d`, word, number))
+		case 5:
+			t.found("formula", `\fftypetxt5`)
+		}
 	case "u":
 		if !negative && characterRule(rune(number)) == "text.bidi" {
 			t.found("text.bidi", fmt.Sprintf("U+%04X", number))

@@ -3,6 +3,7 @@ package inspect
 import (
 	"encoding/xml"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -16,6 +17,7 @@ var volatileFunctions = map[string]bool{
 	"DDE": true, "DDE.ADD": true, "DDEINITIATE": true, "INITIATE": true, "REQUEST": true, "RUN": true, "GOTO": true, "FOPEN": true, "FWRITE": true,
 	"CUBEVALUE": true, "CUBEMEMBER": true, "CUBESET": true, "CUBERANKEDMEMBER": true, "CUBEKPIMEMBER": true,
 	"CUBEMEMBERPROPERTY": true, "CUBESETCOUNT": true, "TRANSLATE": true, "DETECTLANGUAGE": true, "COPILOT": true,
+	"STYLE":    true, // of LibreOffice: formats the cell differently after a while
 	"GET.CELL": true, "GET.WORKBOOK": true, "GET.DOCUMENT": true, "GET.WORKSPACE": true, "CURRENT": true, "RAND.NV": true, "RANDBETWEEN.NV": true,
 }
 
@@ -61,6 +63,16 @@ func (x *sheetScan) start(e xml.StartElement) {
 	case "pivotCacheDefinition":
 		if v, ok := attr(e, "refreshOnLoad"); ok && isOn(v, true) {
 			x.add("ooxml.data", x.where, "refreshOnLoad")
+		}
+	case "cfRule":
+		if kind, _ := attr(e, "type"); kind == "timePeriod" { // compares with the day it is looked at
+			period, _ := attr(e, "timePeriod")
+			x.add("formula.volatile", x.where, kind+" "+period)
+		}
+	case "cfvo": // a threshold is a number or a formula (§18.3.1.11)
+		value, _ := attr(e, "val")
+		if _, err := strconv.ParseFloat(value, 64); err != nil {
+			x.formula(value)
 		}
 	case "connection", "queryTable", "webPr", "dbPr":
 		x.add("ooxml.data", x.where, "<"+e.Name.Local+">")
@@ -174,6 +186,9 @@ func (p *slideScan) start(e xml.StartElement) {
 func (p *slideScan) action(e xml.StartElement) {
 	action, ok := attr(e, "action")
 	if !ok || action == "" {
+		if id, _ := attr(e, "id"); id != "" && e.Name.Local != "hlinkClick" {
+			p.add("slide.action", p.where, "<"+e.Name.Local+">") // the pointer alone opens the link
+		}
 		return
 	}
 	lower := strings.ToLower(action)

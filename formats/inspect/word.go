@@ -109,7 +109,16 @@ func (w *wordScan) start(e xml.StartElement) {
 		w.field(code)
 	case "fldChar":
 		w.fieldChar(e)
-	case "macroWll", "wllMacro", "mcd", "acd":
+	case "type": // of a form field (§17.16.34)
+		switch kind, _ := attr(e, "val"); kind {
+		case "currentDate", "currentTime":
+			w.add("field.dynamic", w.where, kind)
+		case "calculated":
+			w.add("formula", w.where, kind)
+		}
+	case "imagedata", "fill", "stroke", "image":
+		w.vmlPicture(e)
+	case "macroWll", "wllMacro", "mcd", "acd", "entryMacro", "exitMacro":
 		w.add("ooxml.macro", w.where, "<"+e.Name.Local+">")
 	default:
 		if rule, ok := wordRules[e.Name.Local]; ok && isOn(attr(e, "val")) {
@@ -123,6 +132,20 @@ func (w *wordScan) start(e xml.StartElement) {
 func (w *wordScan) inCode(what string) {
 	if n := len(w.fields); n > 0 && !w.fields[n-1].result && (what == "t" || !fieldTyped(w.fields[n-1].code.String())) {
 		w.add("field.dynamic", w.where, "<"+what+"> in a field code "+w.fields[n-1].code.String())
+	}
+}
+
+// vmlPicture finds pictures that VML names by their address (ISO/IEC 29500-4
+// §19.1.2.11), where others have a relationship.
+func (w *wordScan) vmlPicture(e xml.StartElement) {
+	if e.Name.Space != "urn:schemas-microsoft-com:vml" {
+		return
+	}
+	for _, name := range []string{"src", "href"} {
+		target, _ := attr(e, name)
+		if urlScheme(target) != "" || strings.HasPrefix(target, "//") || strings.HasPrefix(target, `\\`) {
+			w.add("ooxml.external", w.where, "<"+e.Name.Local+"> "+target)
+		}
 	}
 }
 
