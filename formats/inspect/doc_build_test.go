@@ -3,6 +3,8 @@ package inspect
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -87,7 +89,8 @@ func (s docSpec) file() []byte {
 		tables[i] = t
 	}
 	table := []byte("table")
-	for i, t := range tables {
+	for _, i := range slices.Sorted(maps.Keys(tables)) {
+		t := tables[i]
 		le.PutUint32(main[0x9a+8*i:], uint32(len(table)))
 		le.PutUint32(main[0x9a+8*i+4:], uint32(len(t)))
 		table = append(table, t...)

@@ -104,7 +104,7 @@ FILTERS = {
     "odt": "odt:writer8", "docx": "docx:MS Word 2007 XML", "doc": "doc:MS Word 97", "rtf": "rtf:Rich Text Format",
     "ods": "ods:calc8", "xlsx": "xlsx:Calc MS Excel 2007 XML", "xlsm": "xlsm:Calc MS Excel 2007 VBA XML", "xls": "xls:MS Excel 97",
     "odp": "odp:impress8", "pptx": "pptx:Impress MS PowerPoint 2007 XML", "ppt": "ppt:MS PowerPoint 97",
-    "slk": "slk:SYLK",
+    "html": "html:HTML (StarWriter)",
 }
 SOURCES = {"text": "fodt", "spreadsheet": "fods", "presentation": "fodp"}
 

@@ -154,3 +154,29 @@ D["pdf-form/active-lo-field.pdf"] = flat("text", FIELD + '<text:p>Prezzo <draw:c
 D["pdf-form/inert-lo-word.pdf"] = text("Modulo: /AcroForm /FT /Tx (prezzo) ______")
 D["pdf-attachment/inert-lo-word.pdf"] = text("/EmbeddedFile /Filespec fattura.xml")
 D["pdf-font/inert-lo-embedded.pdf"] = text("Caratteri incorporati: Arial, Helvetica, Times.")
+
+# A picture that is in the file.
+DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGM4ceIEAATYAmvTtTZqAAAAAElFTkSuQmCC"
+PICTURE = f'<draw:frame text:anchor-type="as-char" svg:width="2cm" svg:height="2cm"><draw:image><office:binary-data>{DOT}</office:binary-data></draw:image></draw:frame>'
+for path in ("ooxml-external/inert-lo-picture.docx", "odf/inert-lo-picture.odt", "pdf-rendering/inert-lo-picture.pdf",
+             "rtf-object/inert-lo-picture.rtf", "ole-object/inert-lo-picture.doc"):
+    D[path] = text("Logo " + PICTURE)
+D["html-script/inert-lo-letter.html"] = text("<raw><text:h text:outline-level=\"1\">Contratto</text:h>", "Prezzo: &lt;script&gt; euro 100, onclick=x")
+D["html-external/inert-lo-table.html"] = text('<raw><table:table table:name="T"><table:table-column table:number-columns-repeated="2"/><table:table-row><table:table-cell><text:p>@import</text:p></table:table-cell><table:table-cell><text:p>@media</text:p></table:table-cell></table:table-row></table:table>')
+
+# OpenDocument spreadsheets
+D["formula-volatile/active-lo-name.ods"] = sheet([formula("Oggi+1")], more='<table:named-expressions><table:named-expression table:name="Oggi" table:base-cell-address="$Foglio1.$A$1" table:expression="of:=TODAY()"/></table:named-expressions>')
+D["formula-volatile/active-lo-style.ods"] = sheet([formula('ORG.OPENOFFICE.STYLE("Rosso";60;"Default")', 0)], styles=RED)
+D["formula-volatile/inert-lo-name.ods"] = sheet([formula("Quota*2")], more='<table:named-expressions><table:named-expression table:name="Quota" table:base-cell-address="$Foglio1.$A$1" table:expression="of:=0.22"/></table:named-expressions>')
+D["sheet-condition/active-lo-format.ods"] = conditional("[.A1]&lt;TODAY()")
+D["sheet-condition/inert-lo-format.ods"] = conditional("[.A1]&lt;5")
+DATE_IS = '<calcext:conditional-formats><calcext:conditional-format calcext:target-range-address="Foglio1.A1:Foglio1.A9"><calcext:date-is calcext:style="Rosso" calcext:date="today"/></calcext:conditional-format></calcext:conditional-formats>'
+for path in ("sheet-condition/active-lo-date-is.ods", "sheet-condition/active-lo-date-is.xlsx"):
+    D[path] = conditional("0").replace(CONDITION % "0", DATE_IS)
+SCALE = '<calcext:conditional-formats><calcext:conditional-format calcext:target-range-address="Foglio1.A1:Foglio1.A9"><calcext:color-scale><calcext:color-scale-entry calcext:value="0" calcext:type="minimum" calcext:color="#ff0000"/><calcext:color-scale-entry calcext:value="%s" calcext:type="formula" calcext:color="#00ff00"/></calcext:color-scale></calcext:conditional-format></calcext:conditional-formats>'
+for extension in ("ods", "xlsx"):
+    D["sheet-condition/active-lo-scale." + extension] = conditional("0").replace(CONDITION % "0", SCALE % "TODAY()")
+    D["sheet-condition/inert-lo-scale." + extension] = conditional("0").replace(CONDITION % "0", SCALE % "5")
+RANGE = '<table:database-ranges><table:database-range table:name="R" table:target-range-address="Foglio1.A1:Foglio1.B2"%s</table:database-ranges>'
+D["workbook-data/active-lo-database.ods"] = sheet(["Voce", "Prezzo"], [1, 2], after=RANGE % ' table:refresh-delay="PT60S"><table:database-source-table table:database-name="Prezzi" table:database-table-name="Listino"/></table:database-range>')
+D["workbook-data/inert-lo-range.ods"] = sheet(["Voce", "Prezzo"], [1, 2], after=RANGE % ' table:display-filter-buttons="true"/>')

@@ -1,0 +1,58 @@
+package inspect
+
+// corpusTricky are contents that stand aside of where such things usually stand.
+func corpusTricky() map[string][]byte {
+	form := func(data string) []byte {
+		return docx(`<w:p><w:r><w:fldChar w:fldCharType="begin"><w:ffData><w:name w:val="Data"/>` + data + `</w:ffData></w:fldChar></w:r><w:r><w:instrText>FORMTEXT</w:instrText></w:r><w:r><w:fldChar w:fldCharType="separate"/></w:r><w:r><w:t>15/01/2026</w:t></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r></w:p>`)
+	}
+	typed := func(kind string) []byte { return form(`<w:textInput><w:type w:val="` + kind + `"/></w:textInput>`) }
+	rtf := func(s string) []byte { return []byte(`{\rtf1\ansi\ansicpg1252 Contratto\par ` + s + `}`) }
+	rtfForm := func(data string) []byte {
+		return rtf(`{\field{\*\fldinst FORMTEXT {\*\formfield{\fftype0` + data + `{\*\ffname Data}}}}{\fldrslt 15/01/2026}}`)
+	}
+	shape := func(flags string) []byte {
+		return rtf(`{\shp{\*\shpinst{\sp{\sn pibName}{\sv https://example.org/a.png}}{\sp{\sn pibFlags}{\sv ` + flags + `}}}}`)
+	}
+	rule := func(s string) []byte {
+		return xlsx(`<conditionalFormatting sqref="A1:A9">`+s+`</conditionalFormatting>`, "")
+	}
+	scale := func(kind, value string) []byte {
+		return rule(`<cfRule type="colorScale" priority="1"><colorScale><cfvo type="min"/><cfvo type="` + kind + `" val="` + value + `"/></colorScale></cfRule>`)
+	}
+	vml := func(attribute string) []byte {
+		return docx(`<w:p><w:r><w:pict><v:shape xmlns:v="urn:schemas-microsoft-com:vml"><v:imagedata ` + attribute + `/></v:shape></w:pict></w:r></w:p>`)
+	}
+	h := func(s string) []byte {
+		return []byte("<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>Contratto</title>" + s + "</head><body><p>Contratto</p></body></html>\n")
+	}
+	over := func(instance int) []byte {
+		return pptSpec{slide: record(15, instance, pptInteractive, record(0, 0, pptAction, string(words([]uint32{0, 0}))+"\x04\x00\x00\x00\x08\x00\x00\x00"))}.file()
+	}
+	return map[string][]byte{
+		"word-field-changing/active-form-date.docx":  typed("currentDate"),
+		"word-field-changing/active-form-time.docx":  typed("currentTime"),
+		"word-field-changing/inert-form-text.docx":   typed("regular"),
+		"word-field-external/active-form-macro.docx": form(`<w:entryMacro w:val="Avvio"/>`),
+		"word-field-external/inert-form-help.docx":   form(`<w:helpText w:val="entryMacro"/>`),
+		"rtf-field/active-form-date.rtf":             rtfForm(`\fftypetxt3`),
+		"rtf-field/active-form-macro.rtf":            rtfForm(`\fftypetxt0{\*\ffentrymcr Avvio}`),
+		"rtf-field/inert-form-text.rtf":              rtfForm(`\fftypetxt0`),
+		"rtf-object/active-linked-picture.rtf":       shape("10"),
+		"rtf-object/inert-named-picture.rtf":         shape("2"),
+		"sheet-condition/active-threshold.xlsx":      scale("formula", "TODAY()"),
+		"sheet-condition/active-time-period.xlsx":    rule(`<cfRule type="timePeriod" timePeriod="yesterday" priority="1"/>`),
+		"sheet-condition/inert-threshold.xlsx":       scale("num", "10"),
+		"sheet-condition/inert-cell-threshold.xlsx":  scale("formula", "$A$1"),
+		"ooxml-external/active-vml.docx":             vml(`src="https://example.org/a.png"`),
+		"ooxml-external/inert-vml.docx":              vml(`src="" title="https://example.org/a.png"`),
+		"csv-formula/active-own-separator.csv":       []byte("sep=#\r\nvoce#prezzo\r\nuno#=NOW()\r\n"),
+		"csv-formula/inert-own-separator.csv":        []byte("sep=#\r\nvoce#prezzo\r\nuno#a=NOW()\r\n"),
+		"html-external/active-print-sheet.html":      h(`<style media="print">p { color: white }</style>`),
+		"html-external/inert-any-medium.html":        h(`<style media="all">p { color: navy }</style>`),
+		"html-external/inert-layout.html":            h(`<style>@page { size: 21cm 29.7cm; margin: 2cm } .transition { color: navy } p { display: flex; justify-content: center }</style>`),
+		"slide-dynamic/active-mouse-over.pptx":       pptx(`xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><a:hlinkMouseOver r:id="r1"/>`),
+		"slide-dynamic/inert-mouse-click.pptx":       pptx(`xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><a:hlinkClick r:id="r1"/>`),
+		"slide-dynamic/active-mouse-over.ppt":        over(1),
+		"slide-dynamic/inert-mouse-click.ppt":        over(0),
+	}
+}
