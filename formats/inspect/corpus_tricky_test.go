@@ -29,6 +29,19 @@ func corpusTricky() map[string][]byte {
 		return pptSpec{slide: record(15, instance, pptInteractive, record(0, 0, pptAction, string(words([]uint32{0, 0}))+"\x04\x00\x00\x00\x08\x00\x00\x00"))}.file()
 	}
 	return map[string][]byte{
+		"word-field-changing/active-day-block.docx":  docx(`<w:p><w:r><w:t>Roma, </w:t><w:dayLong/><w:t> </w:t><w:monthLong/><w:t> </w:t><w:yearLong/></w:r></w:p>`),
+		"word-field-changing/inert-own-day.docx":     docx("", "customXml/item1.xml", `<data xmlns="urn:x"><dayLong/><yearLong/></data>`),
+		"word-field-layout/active-page-block.docx":   docx(`<w:p><w:r><w:pgNum/></w:r></w:p>`),
+		"formula-plain/active-data-table.xlsx":       xlsx(`<sheetData><row r="1"><c r="A1"><f t="dataTable" ref="A1:A3" dt2D="0" dtr="0" r1="B1"/><v>1</v></c></row></sheetData>`, ""),
+		"workbook-data/active-stocks.xlsx":           richValues("_linkedentity2"),
+		"workbook-data/inert-rich-error.xlsx":        richValues("_error"),
+		"slide-dynamic/active-advance.pptx":          pptx(`><p:transition advTm="3000"/>`),
+		"slide-dynamic/inert-transition.pptx":        pptx(`><p:transition spd="fast"/>`),
+		"hidden/active-change.ods":                   odsChanges(`<table:cell-content-change table:id="c1"><table:previous><table:change-track-table-cell/></table:previous></table:cell-content-change>`),
+		"hidden/inert-no-change.ods":                 odsChanges(""),
+		"html-script/active-reversed.html":           h(`<style>.a { direction: rtl; unicode-bidi: bidi-override }</style>`),
+		"html-script/inert-hebrew.html":              h(`<style>.a { direction: rtl; unicode-bidi: embed }</style>`),
+		"pdf-uri/active-indirect-kind.pdf":           pdfPage("", "/Annots [5 0 R]", "<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S 6 0 R /D [3 0 R /Fit] /Next << /S 7 0 R /URI (https://example.org/) >> >> >>", "/GoTo", "/URI"),
 		"word-field-changing/active-form-date.docx":  typed("currentDate"),
 		"word-field-changing/active-form-time.docx":  typed("currentTime"),
 		"word-field-changing/inert-form-text.docx":   typed("regular"),
@@ -55,4 +68,15 @@ func corpusTricky() map[string][]byte {
 		"slide-dynamic/active-mouse-over.ppt":        over(1),
 		"slide-dynamic/inert-mouse-click.ppt":        over(0),
 	}
+}
+
+// richValues is a workbook with values of a structure of that type.
+func richValues(kind string) []byte {
+	return xlsx("", "", "xl/richData/rdrichvaluestructure.xml", `<rvStructures xmlns="http://schemas.microsoft.com/office/spreadsheetml/2017/richdata" count="1"><s t="`+kind+`"><k n="x" t="s"/></s></rvStructures>`)
+}
+
+func odsChanges(changes string) []byte {
+	return zipOf("mimetype", "application/vnd.oasis.opendocument.spreadsheet",
+		"content.xml", `<office:document-content `+nsODF+`><office:body><office:spreadsheet><table:tracked-changes>`+changes+`</table:tracked-changes><table:table table:name="Foglio1"/></office:spreadsheet></office:body></office:document-content>`,
+		"META-INF/manifest.xml", `<manifest:manifest `+nsODF+`/>`)
 }

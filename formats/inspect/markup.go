@@ -33,7 +33,7 @@ var elementRules = map[string]string{
 	"template": "html.dynamic", "slot": "html.dynamic", "marquee": "html.dynamic", "blink": "html.dynamic",
 	"dialog": "html.dynamic", "details": "html.dynamic", "animate": "html.dynamic", "animatemotion": "html.dynamic",
 	"animatetransform": "html.dynamic", "animatecolor": "html.dynamic", "set": "html.dynamic", "discard": "html.dynamic",
-	"switch": "html.dynamic",
+	"switch": "html.dynamic", "bdo": "text.bidi",
 }
 
 // inertElements are those of HTML, MathML and SVG that show what they hold. What
@@ -221,6 +221,9 @@ func (m *markup) css(style string) {
 		if strings.Contains(style, word) {
 			m.add("html.external", m.where(), word)
 		}
+	}
+	if strings.Contains(style, "bidi-override") || strings.Contains(style, "isolate-override") {
+		m.add("text.bidi", m.where(), "unicode-bidi")
 	}
 	if hit := cssDynamic.FindString(style); hit != "" {
 		m.add("html.dynamic", m.where(), hit)

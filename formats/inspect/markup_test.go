@@ -69,6 +69,8 @@ func markupCases() []ruleCase {
 		{"html.encoding", "x.html", h("<scr\x00ipt>"), h("<p>")},
 		{"text.encoding", "x.html", h("perché"), h("<meta charset=utf-8>perché")},
 		{"text.bidi", "x.html", h("<meta charset=utf-8>a&#x202e;b"), h("<meta charset=utf-8>a b")},
+		{"text.bidi", "x.html", h("<bdo dir=rtl>001</bdo>"), h("<p dir=rtl>001</p>")},
+		{"text.bidi", "x.html", h("<p style='unicode-bidi: isolate-override'>001"), h("<p style='unicode-bidi: isolate'>001")},
 		{"html.malformed", "x.html", h(`<p "=x>`), h(`<p a="x">`)},
 		{"html.malformed", "x.html", h("<p" + strings.Repeat(" a1", maxTag/2) + ">"), h("<p a1>")},
 		{"xml.malformed", "x.xml", x(`<a><b></a></b>`), x(`<a><b></b></a>`)},

@@ -163,6 +163,7 @@ var odfRules = map[string]string{
 	"sequence": "field.layout", "bookmark-ref": "field.layout", "reference-ref": "field.layout", "sequence-ref": "field.layout", "note-ref": "field.layout", "chapter": "field.layout", "sheet-name": "field.layout",
 	"table-of-content": "field.layout", "alphabetical-index": "field.layout", "illustration-index": "field.layout", "user-index": "field.layout", "bibliography": "field.layout",
 	"variable-set": "field.layout", "variable-get": "field.layout", "user-field-get": "field.layout", "user-defined": "field.layout",
+	"cell-content-change": "odf.changes", "movement": "odf.changes", "insertion": "odf.changes", "deletion": "odf.changes",
 	"control": "odf.form", "changed-region": "odf.changes", "tracked-changes": "", "annotation": "odf.changes",
 	"animate": "slide.animation", "par": "slide.animation", "animations": "slide.animation", "audio": "ooxml.media", "sound": "ooxml.media",
 	"database-source-table": "odf.external", "database-source-sql": "odf.external", "database-source-query": "odf.external", "source-service": "odf.external",

@@ -135,10 +135,11 @@ func (p *pdfScan) event(d pdf.Dict) error {
 			return err
 		}
 	}
-	if _, isAction := d["S"].(pdf.Name); isAction {
-		return p.uriAt(d, "Next", "/Next")
+	kind, err := p.name(d, "S")
+	if err != nil || kind == "" {
+		return err // no action
 	}
-	return nil
+	return p.uriAt(d, "Next", "/Next")
 }
 
 // uriAt reports a URI action, or one in an array, under key.

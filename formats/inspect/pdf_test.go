@@ -20,6 +20,9 @@ func pdfCases() []ruleCase {
 	goTo := "<< /S /GoTo /D [3 0 R /Fit] >>"
 	clean := pdfPage("", "")
 	font := "<< /Type /Font /Subtype /TrueType /BaseFont /Arial /FontDescriptor 6 0 R >>"
+	annotated := func(kind string) []byte {
+		return pdfPage("", "/Annots [5 0 R]", "<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S 6 0 R /Next << /S /URI /URI (https://x.it/) >> >> >>", kind)
+	}
 	cases := []ruleCase{
 		{"pdf.javascript", "x.pdf", catalog("/OpenAction " + js), catalog("/OpenAction " + goTo)},
 		{"pdf.javascript", "x.pdf", catalog("/OpenAction << /S /J#61vaScript /JS (x) >>"), catalog("/OpenAction [3 0 R /Fit]")},
@@ -38,6 +41,7 @@ func pdfCases() []ruleCase {
 		{"pdf.action.event", "x.pdf", catalog("/OpenAction << /S /URI /URI (https://x.it/) >>"), annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (https://x.it/) >>")},
 		{"pdf.action.event", "x.pdf", page("/AA << /O " + goTo + " >>"), page("/AA << >>")},
 		{"pdf.action.event", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /GoTo /D [3 0 R /Fit] /Next << /S /URI /URI (https://x.it/) >> >>"), nil},
+		{"pdf.action.event", "x.pdf", annotated("/GoTo"), annotated("()")},
 		{"link", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (https://x.it/) >>"), annot("/Subtype /Link /Rect [0 0 9 9] /A " + goTo)},
 		{"link.scheme", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (javascript:x) >>"), nil},
 		{"pdf.xfa", "x.pdf", catalog("/AcroForm << /Fields [] /XFA 5 0 R >>", pdfStream("", "<x/>")), catalog("/AcroForm << /Fields [] >>")},

@@ -64,6 +64,14 @@ func (x *sheetScan) start(e xml.StartElement) {
 		if v, ok := attr(e, "refreshOnLoad"); ok && isOn(v, true) {
 			x.add("ooxml.data", x.where, "refreshOnLoad")
 		}
+	case "f":
+		if kind, _ := attr(e, "t"); kind == "dataTable" { // has no text (§18.3.1.40)
+			x.add("formula", x.where+" "+x.cell, kind)
+		}
+	case "s":
+		if kind, _ := attr(e, "t"); strings.HasPrefix(kind, "_linkedentity") { // stocks and the like, which a service keeps up to date
+			x.add("ooxml.data", x.where, kind)
+		}
 	case "cfRule":
 		if kind, _ := attr(e, "type"); kind == "timePeriod" { // compares with the day it is looked at
 			period, _ := attr(e, "timePeriod")
@@ -173,6 +181,10 @@ func (p *slideScan) start(e xml.StartElement) {
 		p.action(e)
 	case "timing":
 		p.add("slide.animation", p.where, "<timing>")
+	case "transition":
+		if after, ok := attr(e, "advTm"); ok {
+			p.add("slide.animation", p.where, "advances by itself after "+after+" ms")
+		}
 	case "sld":
 		if v, ok := attr(e, "show"); ok && !isOn(v, true) {
 			p.add("ooxml.hidden", p.where, "<sld show=0>")

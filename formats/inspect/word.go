@@ -86,6 +86,9 @@ var wordRules = map[string]string{
 	"sectPrChange": "ooxml.changes", "cellIns": "ooxml.changes", "cellDel": "ooxml.changes", "trackRevisions": "ooxml.changes",
 	"comment": "ooxml.comments", "threadedComment": "ooxml.comments", "cm": "ooxml.comments",
 	"DataMashup": "ooxml.data",
+	// Date and page blocks (§17.3.3): the day it is looked at, without a field.
+	"dayLong": "field.dynamic", "dayShort": "field.dynamic", "monthLong": "field.dynamic", "monthShort": "field.dynamic",
+	"yearLong": "field.dynamic", "yearShort": "field.dynamic", "pgNum": "field.layout",
 }
 
 func (w *wordScan) start(e xml.StartElement) {
