@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector takes many times the memory and the time that are counted here.
+
 package worker
 
 import (
