@@ -33,7 +33,7 @@ var elementRules = map[string]string{
 	"template": "html.dynamic", "slot": "html.dynamic", "marquee": "html.dynamic", "blink": "html.dynamic",
 	"dialog": "html.dynamic", "details": "html.dynamic", "animate": "html.dynamic", "animatemotion": "html.dynamic",
 	"animatetransform": "html.dynamic", "animatecolor": "html.dynamic", "set": "html.dynamic", "discard": "html.dynamic",
-	"switch": "html.dynamic", "bdo": "text.bidi",
+	"switch": "html.dynamic",
 }
 
 // inertElements are those of HTML, MathML and SVG that show what they hold. What
