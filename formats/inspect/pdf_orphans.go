@@ -146,6 +146,14 @@ func isPDFSpace(c byte) bool {
 // packed counts the objects that lie in an object stream (§7.5.7), by the
 // numbers at its beginning.
 func (p *pdfScan) packed(stream *pdf.Stream, headers map[pdf.Ref]int) error {
+	if nums, ok := p.f.Packed(stream); ok {
+		for _, num := range nums {
+			if !p.countPacked(stream, pdf.Ref{Num: num}, headers) {
+				break
+			}
+		}
+		return nil
+	}
 	b, err := p.f.Decoded(stream, maxObjectStream)
 	if err != nil {
 		return err
@@ -160,13 +168,23 @@ func (p *pdfScan) packed(stream *pdf.Stream, headers map[pdf.Ref]int) error {
 			break // the reader has judged those it needed
 		}
 		num, err := strconv.Atoi(string(words[2*i]))
-		ref := pdf.Ref{Num: num}
-		headers[ref]++
-		if err != nil || headers[ref] > p.uses[ref] {
-			p.where = "object stream " + stream.Ref.String()
-			p.note("pdf.revisions", ref.String())
-			return nil
+		if err != nil {
+			num = 0 // that of no object
+		}
+		if !p.countPacked(stream, pdf.Ref{Num: num}, headers) {
+			break
 		}
 	}
 	return nil
+}
+
+// countPacked counts an object in an object stream, and tells whether it is in use.
+func (p *pdfScan) countPacked(stream *pdf.Stream, ref pdf.Ref, headers map[pdf.Ref]int) bool {
+	headers[ref]++
+	if headers[ref] <= p.uses[ref] {
+		return true
+	}
+	p.where = "object stream " + stream.Ref.String()
+	p.note("pdf.revisions", ref.String())
+	return false
 }

@@ -45,6 +45,7 @@ func (c *objectCache) put(ref Ref, o Object, cost int64) {
 // objectStream is a decoded object stream with the numbers and offsets of its objects.
 type objectStream struct {
 	num  int
+	name string // for messages
 	data []byte
 	nums []int
 	offs []int

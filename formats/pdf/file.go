@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // lexerAt gives a lexer on the file at offset pos that may read to the end of the file.
@@ -55,11 +56,11 @@ func (f *File) Get(ref Ref) (Object, error) {
 	if e.kind == nowhere {
 		return nil, malformed("object %s is said to be in use and to be nowhere", ref)
 	}
-	if f.loading[ref.Num] || len(f.loading) >= maxHops {
+	if slices.Contains(f.loading, ref.Num) || len(f.loading) >= maxHops {
 		return nil, malformed("object %s is needed to read itself, or a chain of objects too long", ref)
 	}
-	f.loading[ref.Num] = true
-	defer delete(f.loading, ref.Num)
+	f.loading = append(f.loading, ref.Num)
+	defer func() { f.loading = f.loading[:len(f.loading)-1] }()
 	var o Object
 	var cost int64
 	var err error
@@ -213,8 +214,8 @@ func (f *File) readCompressed(e entry) (Object, int64, error) {
 	if i+1 < len(os.offs) {
 		to = int64(os.offs[i+1])
 	}
-	name := fmt.Sprintf("object stream %d", e.off)
-	l := newLexerSized(os.data[from:to], name)
+	l := &f.packedLexer // an object in a stream needs no other to be read
+	*l = *newLexerSized(os.data[from:to], os.name)
 	o, err := f.parser(l).object()
 	f.parsed += l.pos
 	if err != nil {

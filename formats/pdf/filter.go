@@ -3,11 +3,11 @@ package pdf
 import (
 	"bufio"
 	"compress/lzw"
-	"compress/zlib"
 	"encoding/ascii85"
 	"errors"
 	"io"
 
+	"github.com/klauspost/compress/zlib"
 	tifflzw "golang.org/x/image/tiff/lzw"
 )
 

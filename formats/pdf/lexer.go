@@ -133,6 +133,15 @@ var class = func() (t [256]byte) {
 
 // skipWhite passes over white space only.
 func (l *lexer) skipWhite() {
+	if i := l.pos - l.start; i >= 0 && i < int64(l.n) { // what is at hand, at once
+		end := min(int64(l.n), l.stop-l.start)
+		for i < end && class[l.buf[i]] == white {
+			i++
+		}
+		if l.pos = l.start + i; i < end {
+			return
+		}
+	}
 	for {
 		c, ok := l.peek()
 		if !ok || class[c] != white {

@@ -31,17 +31,18 @@ func (f *File) objectStream(num int) (*objectStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	os := &objectStream{num: num, data: data}
+	os := &objectStream{num: num, name: fmt.Sprintf("object stream %d", num), data: data}
 	if err := os.index(n, first); err != nil {
 		return nil, err
 	}
+	f.packed[s.Offset] = os.nums
 	f.streams.put(os)
 	return os, nil
 }
 
 // index reads the n pairs of object number and offset before first.
 func (s *objectStream) index(n, first int64) error {
-	name := fmt.Sprintf("object stream %d", s.num)
+	name := s.name
 	if first > int64(len(s.data)) || n > first/2 { // a pair is at least "1 0", and a space between pairs
 		return malformed("%s is too short for its /N of %d and /First of %d", name, n, first)
 	}
@@ -63,4 +64,11 @@ func (s *objectStream) index(n, first int64) error {
 		return l.fail("there is something between the entries and the first object")
 	}
 	return nil
+}
+
+// Packed is the numbers of the objects in the object stream s, in their order; ok is false if no object of it has been
+// read yet. Treat the result as read-only.
+func (f *File) Packed(s *Stream) (nums []int, ok bool) {
+	nums, ok = f.packed[s.Offset]
+	return nums, ok
 }

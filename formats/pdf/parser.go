@@ -11,7 +11,9 @@ type parser struct {
 	*lexer
 	depth, maxDepth int
 	items, maxItems int
-	scratch         []byte // text of a number
+	scratch         []byte   // text of a number
+	stack           []Object // elements of the arrays being read
+	names           nameTable
 
 	// path holds the keys (or "[]") that lead to the value being read; trace, if set, sees the extent of each
 	// value of a dictionary.
@@ -19,8 +21,40 @@ type parser struct {
 	trace func(path []Name, from, to int64)
 }
 
+// parser gives the one that the file has: an object is read to its end before the next one is begun.
 func (f *File) parser(l *lexer) *parser {
-	return &parser{lexer: l, maxDepth: f.limits.Depth, maxItems: f.limits.ObjectItems}
+	p := &f.objects
+	*p = parser{lexer: l, maxDepth: f.limits.Depth, maxItems: f.limits.ObjectItems, scratch: p.scratch, stack: p.stack[:0], names: p.names}
+	if p.names == nil {
+		p.names = nameTable{}
+	}
+	return p
+}
+
+// nameTable has the names that were met, so that the next of the same costs no memory: a document has a few hundred, each
+// a hundred times.
+type nameTable map[string]knownName
+
+type knownName struct {
+	name Name
+	o    Object // the same
+}
+
+const (
+	maxKnownNames = 4096
+	maxKnownName  = 64 // bytes
+)
+
+func (t nameTable) get(text []byte) knownName {
+	n, ok := t[string(text)]
+	if !ok {
+		n.name = Name(text)
+		n.o = n.name
+		if len(t) < maxKnownNames && len(text) <= maxKnownName {
+			t[string(n.name)] = n
+		}
+	}
+	return n
 }
 
 // object reads any direct object or a reference.
@@ -72,8 +106,10 @@ func (p *parser) nested(read func(*parser) (Object, error)) (Object, error) {
 
 func (p *parser) array() (Object, error) {
 	p.pos++ // [
-	p.path = append(p.path, "[]")
-	a := Array{}
+	if p.trace != nil {
+		p.path = append(p.path, "[]")
+	}
+	from := len(p.stack)
 	for {
 		p.skip()
 		c, ok := p.peek()
@@ -82,14 +118,20 @@ func (p *parser) array() (Object, error) {
 		}
 		if c == ']' {
 			p.pos++
-			p.path = p.path[:len(p.path)-1]
+			if p.trace != nil {
+				p.path = p.path[:len(p.path)-1]
+			}
+			a := make(Array, len(p.stack)-from)
+			copy(a, p.stack[from:])
+			clear(p.stack[from:])
+			p.stack = p.stack[:from]
 			return a, nil
 		}
 		o, err := p.object()
 		if err != nil {
 			return nil, err
 		}
-		a = append(a, o)
+		p.stack = append(p.stack, o)
 	}
 }
 
@@ -136,11 +178,14 @@ func (p *parser) dict() (Object, error) {
 
 // value reads the value of key and reports its extent.
 func (p *parser) value(key Name) (Object, error) {
+	if p.trace == nil {
+		return p.object()
+	}
 	p.skip()
 	from := p.pos
 	p.path = append(p.path, key)
 	o, err := p.object()
-	if err == nil && p.trace != nil {
+	if err == nil {
 		p.trace(p.path, from, p.pos)
 	}
 	p.path = p.path[:len(p.path)-1]
@@ -149,6 +194,10 @@ func (p *parser) value(key Name) (Object, error) {
 
 // numberOrRef reads a number, or a reference "num gen R" (§7.3.10).
 func (p *parser) numberOrRef() (Object, error) {
+	if o, n := plainNumber(p.window()); n > 0 {
+		p.pos += int64(n)
+		return o, nil
+	}
 	o, err := p.number()
 	num, isInt := o.(Integer)
 	if err != nil || !isInt || num <= 0 {
@@ -163,6 +212,39 @@ func (p *parser) numberOrRef() (Object, error) {
 	}
 	p.pos = back
 	return o, nil
+}
+
+// plainNumber reads an integer or a reference that lies whole in b, with what ends it, in the form that nearly all have:
+// digits, and single spaces. n is 0 if it may be another form, or does not lie there whole; then the other way decides.
+func plainNumber(b []byte) (o Object, n int) {
+	num, i := plainDigits(b, 0)
+	if i == 0 || i+1 >= len(b) || class[b[i]] == regular || b[i] != ' ' && blank(b[i]) || b[i] == ' ' && blank(b[i+1]) {
+		return nil, 0
+	}
+	gen, j := plainDigits(b, i+1)
+	if num == 0 || b[i] != ' ' || j == i+1 {
+		return Integer(num), i
+	}
+	if j+2 >= len(b) || b[j] != ' ' && blank(b[j]) || b[j] == ' ' && blank(b[j+1]) {
+		return nil, 0
+	}
+	if b[j] != ' ' || b[j+1] != 'R' || class[b[j+2]] == regular || gen > 65535 {
+		return Integer(num), i
+	}
+	if num > maxObjectNumber {
+		return nil, 0
+	}
+	return Ref{int(num), int(gen)}, j + 2
+}
+
+// blank: white space, or the beginning of a comment.
+func blank(c byte) bool { return c == '%' || class[c] == white }
+
+func plainDigits(b []byte, i int) (v int64, end int) {
+	for end = i; end < len(b) && end < i+18 && b[end] >= '0' && b[end] <= '9'; end++ {
+		v = v*10 + int64(b[end]-'0')
+	}
+	return v, end
 }
 
 // maxObjectNumber is the highest number of ISO 32000-1 Annex C, table C.1.
@@ -212,16 +294,29 @@ func (p *parser) number() (Object, error) {
 }
 
 func (p *parser) nameObject() (Object, error) {
-	n, err := p.name()
-	return n, err
+	n, err := p.anyName()
+	return n.o, err
+}
+
+func (p *parser) name() (Name, error) {
+	n, err := p.anyName()
+	return n.name, err
 }
 
 // maxName is far above the 127 bytes of Annex C, which newer producers pass.
 const maxName = 4096
 
-// name reads a name and resolves #xx (§7.3.5).
-func (p *parser) name() (Name, error) {
+// anyName reads a name and resolves #xx (§7.3.5).
+func (p *parser) anyName() (knownName, error) {
 	p.pos++ // solidus
+	w, i := p.window(), 0
+	for i < len(w) && class[w[i]] == regular && w[i] != '#' && w[i] != '\v' {
+		i++
+	}
+	if i < len(w) && class[w[i]] != regular && i <= maxName { // it lies whole in the window, as it is
+		p.pos += int64(i)
+		return p.names.get(w[:i]), nil
+	}
 	var out []byte
 	for {
 		c, ok := p.peek()
@@ -230,21 +325,21 @@ func (p *parser) name() (Name, error) {
 		}
 		p.pos++
 		if c == '\v' {
-			return "", p.fail("a name has a vertical tabulator, which some readers take for white space")
+			return knownName{}, p.fail("a name has a vertical tabulator, which some readers take for white space")
 		}
 		if c == '#' {
 			hi, ok1 := p.hexDigit()
 			lo, ok2 := p.hexDigit()
 			c = hi<<4 | lo
 			if !ok1 || !ok2 || c == 0 {
-				return "", p.fail("a name has a # that is not followed by the code of a character")
+				return knownName{}, p.fail("a name has a # that is not followed by the code of a character")
 			}
 		}
 		if out = append(out, c); len(out) > maxName {
-			return "", failure(Limit, "a name is longer than %d bytes, at %s", maxName, p.where(p.pos))
+			return knownName{}, failure(Limit, "a name is longer than %d bytes, at %s", maxName, p.where(p.pos))
 		}
 	}
-	return Name(out), nil
+	return p.names.get(out), nil
 }
 
 func (p *parser) hexDigit() (byte, bool) {

@@ -31,8 +31,8 @@
 package pdf
 
 import (
-	"fmt"
 	"io"
+	"strconv"
 )
 
 // Limits bound what a file may ask for. A value of zero means the one in [DefaultLimits].
@@ -104,11 +104,14 @@ type File struct {
 	locked     error     // why an encrypted file has no key
 	password   string
 
-	cache    objectCache
-	streams  streamCache
-	loading  map[int]bool // objects being read now: a cycle through /Length or object streams ends here
-	lexers   []*lexer     // spare windows
-	inflated int64
+	cache       objectCache
+	streams     streamCache
+	packed      map[int64][]int // see Packed
+	loading     []int           // objects being read now: a cycle through /Length or object streams ends here
+	lexers      []*lexer        // spare windows
+	packedLexer lexer           // for the object in an object stream being read
+	objects     parser          // see parser
+	inflated    int64
 }
 
 // Open reads the structure of a PDF of size bytes; objects are read later, on demand. The reader must give
@@ -132,7 +135,7 @@ func OpenWith(r io.ReaderAt, size int64, l Limits, password string) (*File, erro
 }
 
 func open(r io.ReaderAt, size int64, l Limits, password string) (*File, error) {
-	f := &File{r: r, size: size, limits: l.withDefaults(), loading: map[int]bool{}, password: password}
+	f := &File{r: r, size: size, limits: l.withDefaults(), packed: map[int64][]int{}, password: password}
 	if err := f.readHeader(); err != nil {
 		return nil, err
 	}
@@ -212,4 +215,4 @@ func (f *File) Catalog() (Dict, error) {
 	return catalog, err
 }
 
-func (r Ref) String() string { return fmt.Sprintf("%d %d R", r.Num, r.Gen) }
+func (r Ref) String() string { return strconv.Itoa(r.Num) + " " + strconv.Itoa(r.Gen) + " R" }
