@@ -94,6 +94,8 @@ func (c *cfbScan) wordDocument() bool {
 }
 
 // whole reads a stream of the root storage.
+const cfbPiece = 32 << 10 // bytes
+
 func (c *cfbScan) whole(name string) ([]byte, error) {
 	e := c.streams[name]
 	switch {
@@ -103,8 +105,14 @@ func (c *cfbScan) whole(name string) ([]byte, error) {
 		return nil, errors.New("the stream is too large")
 	}
 	b := make([]byte, e.Size)
-	_, err := io.ReadFull(e, b)
-	return b, err
+	for rest := b; len(rest) > 0; { // in pieces: what the reader does for one takes the square of its length
+		n, err := io.ReadFull(e, rest[:min(len(rest), cfbPiece)])
+		if err != nil {
+			return nil, err
+		}
+		rest = rest[n:]
+	}
+	return b, nil
 }
 
 func u16(b []byte) uint16 { return binary.LittleEndian.Uint16(b) }

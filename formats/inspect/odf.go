@@ -199,6 +199,9 @@ func (o *odfScan) xmlPart(name string, r io.Reader) error {
 			}
 		},
 		text: func(b []byte) {
+			if bytes.IndexByte(b, 0xe2) < 0 { // direction overrides begin with E2 80 or E2 81
+				return
+			}
 			for _, c := range string(b) {
 				if characterRule(c) == "text.bidi" {
 					o.add("text.bidi", name, string(b))
@@ -209,15 +212,23 @@ func (o *odfScan) xmlPart(name string, r io.Reader) error {
 	})
 }
 
+var (
+	odfRuled   = sieveOf(odfRules)
+	odfFielded = sieveOf(odfFields)
+)
+
 func (o *odfScan) element(e xml.StartElement) {
 	local := e.Name.Local
-	text := strings.HasSuffix(e.Name.Space, ":text:1.0")
-	if odfFields[local] && text {
+	if odfFielded.may(local) && odfFields[local] && strings.HasSuffix(e.Name.Space, ":text:1.0") {
 		if v, ok := attr(e, "fixed"); !ok || !isOn(v, true) {
 			o.field(local)
 		}
 	}
-	switch rule := odfRules[local]; {
+	rule := ""
+	if odfRuled.may(local) {
+		rule = odfRules[local]
+	}
+	switch {
 	case local == "date-time-decl":
 		if v, _ := attr(e, "source"); v != "fixed" {
 			o.field("date-time " + v)

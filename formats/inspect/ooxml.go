@@ -329,9 +329,13 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 	p := &slideScan{report: o.report, where: name}
 	var text []byte
 	keep := false
+	space, office := "", false // of the last element: most have the same
 	err := walkXML(r, xmlVisitor{
 		start: func(e xml.StartElement, depth int) {
-			if !officeNamespace(e.Name.Space) {
+			if e.Name.Space != space {
+				space, office = e.Name.Space, officeNamespace(e.Name.Space)
+			}
+			if !office {
 				keep = false
 				return // somebody's own data, which no program shows by itself
 			}
@@ -341,7 +345,7 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 			w.start(e)
 			x.start(e)
 			p.start(e)
-			text, keep = text[:0], collected[e.Name.Local]
+			text, keep = text[:0], collectable.may(e.Name.Local) && collected[e.Name.Local]
 		},
 		text: func(b []byte) {
 			if keep && len(text)+len(b) <= maxFieldCode {
@@ -382,3 +386,5 @@ var collected = map[string]bool{
 	"f": true, "formula": true, "formula1": true, "formula2": true, "definedName": true,
 	"oddHeader": true, "oddFooter": true, "evenHeader": true, "evenFooter": true, "firstHeader": true, "firstFooter": true,
 }
+
+var collectable = sieveOf(collected)

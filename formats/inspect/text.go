@@ -63,7 +63,7 @@ func (r *report) enough(rule string) bool { return r.perRule[rule] >= maxFinding
 // order than it is written in; C0 and C1 controls drive terminals and printers.
 func characterRule(r rune) string {
 	switch {
-	case r == '\t', r == '\n', r == '\r', r == '\f', r == 0x85:
+	case r >= ' ' && r < 0x7f, r == '\t', r == '\n', r == '\r', r == '\f', r == 0x85:
 		return ""
 	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
 		return "text.bidi"

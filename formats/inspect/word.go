@@ -91,6 +91,8 @@ var wordRules = map[string]string{
 	"yearLong": "field.dynamic", "yearShort": "field.dynamic", "pgNum": "field.layout",
 }
 
+var wordRuled = sieveOf(wordRules)
+
 func (w *wordScan) start(e xml.StartElement) {
 	switch e.Name.Local {
 	case "control":
@@ -124,6 +126,9 @@ func (w *wordScan) start(e xml.StartElement) {
 	case "macroWll", "wllMacro", "mcd", "acd", "entryMacro", "exitMacro":
 		w.add("ooxml.macro", w.where, "<"+e.Name.Local+">")
 	default:
+		if !wordRuled.may(e.Name.Local) {
+			return
+		}
 		if rule, ok := wordRules[e.Name.Local]; ok && isOn(attr(e, "val")) {
 			w.add(rule, w.where, "<"+e.Name.Local+">")
 		}
