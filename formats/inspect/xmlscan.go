@@ -285,18 +285,24 @@ func (w *xmlWalk) startElement() error {
 	return nil
 }
 
-// attributes takes the values of w.written and what they declare.
+// attributes takes the values of w.written and what they declare. Nearly all are
+// as they are written, and share one string.
 func (w *xmlWalk) attributes(e *xmlElement) error {
 	w.attrs = w.attrs[:0]
+	if len(w.written) == 0 {
+		return nil
+	}
+	from := w.written[0].from
+	whole := w.keep(w.r.buf[from:w.written[len(w.written)-1].to])
 	for _, a := range w.written {
-		b := w.r.buf[a.from:a.to]
+		value := whole[a.from-from : a.to-from]
 		if a.high || a.rewrite {
-			var err error
-			if b, err = w.r.content(b, a.high, a.rewrite); err != nil {
+			b, err := w.r.content(w.r.buf[a.from:a.to], a.high, a.rewrite)
+			if err != nil {
 				return err
 			}
+			value = w.keep(b)
 		}
-		value := w.keep(b)
 		w.attrs = append(w.attrs, xml.Attr{Value: value})
 		if a.name.prefix == "xmlns" || a.name.raw == "xmlns" {
 			w.declare(e, a.name, value)
