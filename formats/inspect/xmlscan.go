@@ -164,8 +164,10 @@ func (w *xmlWalk) token() (more bool, err error) {
 		b, err := r.text()
 		return true, w.text(b, err)
 	}
-	kind, err := r.ahead(1)
-	if err != nil {
+	var kind byte
+	if r.pos+1 < r.end {
+		kind = r.buf[r.pos+1]
+	} else if kind, err = r.ahead(1); err != nil {
 		return false, err
 	}
 	switch kind {
@@ -252,7 +254,7 @@ func (w *xmlWalk) startElement() error {
 	}
 	w.rooted = true
 	tag, err := w.tag()
-	for errors.Is(err, errXMLShort) {
+	for err == errXMLShort { // as it is, never wrapped
 		if err = w.r.refill(); err == nil {
 			tag, err = w.tag()
 		}
