@@ -8,6 +8,7 @@ set -eu
 run='
 /usr/lib/softhsm/libsofthsm2.so:softhsm2:the token that holds the keys
 /usr/bin/pdftoppm:poppler-utils:page images of PDF documents, and pdfsig as a judge
+/usr/bin/mutool:mupdf-tools:a second opinion on the page images of PDF documents, and a judge of PDF signatures
 /usr/bin/bwrap:bubblewrap:the sandbox around page rendering
 /usr/lib/libreoffice/share/registry/writer.xcd:libreoffice-writer-nogui:page images of word processor documents
 /usr/lib/libreoffice/share/registry/calc.xcd:libreoffice-calc-nogui:page images of spreadsheets
@@ -34,7 +35,6 @@ interop='
 /usr/bin/javac:default-jdk-headless:EU DSS, a judge of all forms and their levels
 /usr/bin/mvn:maven:EU DSS, a judge of all forms and their levels
 /var/lib/dpkg/info/python3-venv.list:python3-venv:pyHanko, a judge of PDF and CMS signatures
-/usr/bin/mutool:mupdf-tools:a judge of PDF signatures, and a maker of PDF files
 /usr/lib/libreoffice/share/registry/draw.xcd:libreoffice-draw-nogui:PDF files to sign
 /usr/bin/gs:ghostscript:PDF files to sign
 /usr/bin/pdflatex:texlive-latex-base:PDF files to sign

@@ -8,7 +8,11 @@
 // are meant to come here after formats/inspect has found nothing in them that
 // changes by itself; of a document that changes, even a faithful picture lies.
 //
-// PDF pages are drawn by poppler's pdftoppm. Office documents are converted to
+// PDF pages are drawn by poppler's pdftoppm, and coarsely by mupdf's mutool as
+// well: PDF can be written so that two programs show two contracts, and then
+// nobody can say what the holder signs. Such a document is refused (Differs).
+// Where mutool is not installed there is no second opinion, and the Account of
+// the view says that there was none. Office documents are converted to
 // PDF by LibreOffice first; other programs may lay them out differently, and
 // the web pages say so. Text, CSV, JSON, Markdown, XML and HTML are laid out
 // here as text: markup is shown as it is written, and characters that would hide

@@ -58,7 +58,7 @@ var (
 
 // textPage draws page n of a text with line numbers and a page number.
 func (r *Renderer) textPage(ctx context.Context, path, format string, n, dpi int) ([]byte, error) {
-	l, err := layOut(ctx, path, format, n)
+	l, err := layOut(ctx, path, format, n, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -70,14 +70,15 @@ func (r *Renderer) textPage(ctx context.Context, path, format string, n, dpi int
 		return nil, err
 	}
 	defer release()
-	picture, err := drawText(l, n, dpi)
+	picture, err := drawText(l.kept, n, l.page, dpi)
 	if err != nil {
 		return nil, err
 	}
 	return encode(picture)
 }
 
-func drawText(l *layout, n, dpi int) (image.Image, error) {
+// drawText draws the lines of page n of so many.
+func drawText(lines []line, n, pages, dpi int) (image.Image, error) {
 	face, err := opentype.NewFace(monospace(), &opentype.FaceOptions{Size: fontSize, DPI: float64(dpi), Hinting: font.HintingNone})
 	if err != nil {
 		return nil, &Error{Failed, "the font cannot be used", err}
@@ -91,7 +92,7 @@ func drawText(l *layout, n, dpi int) (image.Image, error) {
 	draw.Draw(picture, picture.Rect, ground, image.Point{}, draw.Src)
 	d := font.Drawer{Dst: picture, Face: face}
 	advance := font.MeasureString(face, "0")
-	for i, line := range l.kept {
+	for i, line := range lines {
 		y := marginTop + float64(i+1)*lineHeight
 		if line.number > 0 {
 			label := fmt.Sprintf("%6d", line.number)
@@ -111,7 +112,7 @@ func drawText(l *layout, n, dpi int) (image.Image, error) {
 			}
 		}
 	}
-	footer := fmt.Sprintf("%d / %d", n, l.page)
+	footer := fmt.Sprintf("%d / %d", n, pages)
 	d.Src, d.Dot = pale, at(sheetWidth/2-float64(len(footer))*fontSize*0.3, sheetHeight-24)
 	d.DrawString(footer)
 	return picture, nil

@@ -9,14 +9,11 @@ import (
 	"image/png"
 	"io"
 	"strconv"
+	"time"
 )
 
-// pdfPage draws one page of a PDF. pdftoppm writes raw pixels, which we
-// compress ourselves: its own PNG takes several times as long.
+// pdfPage draws one page of a PDF.
 func (r *Renderer) pdfPage(ctx context.Context, path string, n, dpi int) ([]byte, error) {
-	if r.Pdftoppm == "" {
-		return nil, &Error{Missing, "pdftoppm is not installed; install poppler-utils", nil}
-	}
 	pages, err := pdfPages(path)
 	if err != nil {
 		return nil, err
@@ -29,26 +26,72 @@ func (r *Renderer) pdfPage(ctx context.Context, path string, n, dpi int) ([]byte
 		return nil, err
 	}
 	defer release()
-	var picture image.Image
-	page := strconv.Itoa(n)
-	err = r.run(ctx, &job{
-		program:  r.Pdftoppm,
-		args:     []string{"-f", page, "-l", page, "-r", strconv.Itoa(dpi), "-cropbox", "{document}"},
-		document: path, as: "document.pdf", memory: 2 << 30, time: pageTime,
-		stdout: func(out io.Reader) (err error) {
-			picture, err = readPPM(out)
-			return err
-		},
+	var out []byte
+	err = r.poppler(ctx, path, span{n, n}, dpi, nil, func(_ int, p image.Image) (err error) {
+		out, err = encode(p)
+		return err
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && out == nil {
+		err = &Error{Failed, "the renderer gave no picture", nil}
 	}
-	return encode(picture)
+	return out, err
+}
+
+// span is a run of pages, counted from 1, both ends included.
+type span struct{ first, last int }
+
+// time to draw a span: a page may take long, all of them may not.
+func (s span) time() time.Duration {
+	return pageTime + time.Duration(s.last-s.first)*time.Second
+}
+
+// poppler draws a span of pages with pdftoppm, which writes raw pixels that we
+// compress ourselves: its own PNG takes several times as long. It ends quietly
+// with the last page that the program knows of.
+func (r *Renderer) poppler(ctx context.Context, path string, s span, dpi int, options []string, each func(n int, p image.Image) error) error {
+	if r.Pdftoppm == "" {
+		return &Error{Missing, "pdftoppm is not installed; install poppler-utils", nil}
+	}
+	args := append([]string{"-f", strconv.Itoa(s.first), "-l", strconv.Itoa(s.last), "-r", strconv.Itoa(dpi), "-cropbox"}, options...)
+	return r.run(ctx, &job{
+		program: r.Pdftoppm, args: append(args, "{document}"),
+		document: path, as: "document.pdf", memory: 2 << 30, time: s.time(),
+		stdout: func(out io.Reader) error { return readPPMs(out, s, each) },
+	})
+}
+
+// mupdf draws a span of pages with mutool, another program by other people.
+func (r *Renderer) mupdf(ctx context.Context, path string, s span, dpi int, each func(n int, p image.Image) error) error {
+	return r.run(ctx, &job{
+		program:  r.Mutool,
+		args:     []string{"draw", "-q", "-r", strconv.Itoa(dpi), "-c", "rgb", "-F", "ppm", "-o", "-", "{document}", fmt.Sprintf("%d-%d", s.first, s.last)},
+		document: path, as: "document.pdf", memory: 2 << 30, time: s.time(),
+		stdout: func(out io.Reader) error { return readPPMs(out, s, each) },
+	})
+}
+
+// readPPMs reads the pictures of a span, one after the other.
+func readPPMs(r io.Reader, s span, each func(n int, p image.Image) error) error {
+	br := bufio.NewReaderSize(r, 1<<20)
+	for n := s.first; ; n++ {
+		if _, err := br.Peek(1); err == io.EOF {
+			return nil
+		}
+		if n > s.last {
+			return fmt.Errorf("something follows the pictures")
+		}
+		p, err := readPPM(br)
+		if err != nil {
+			return err
+		}
+		if err := each(n, p); err != nil {
+			return err
+		}
+	}
 }
 
 // readPPM reads one binary PPM (P6, 8 bits a channel).
-func readPPM(r io.Reader) (image.Image, error) {
-	br := bufio.NewReaderSize(r, 1<<20)
+func readPPM(br *bufio.Reader) (image.Image, error) {
 	var magic string
 	var width, height, depth int
 	if _, err := fmt.Fscanf(br, "%2s\n%d %d\n%d\n", &magic, &width, &height, &depth); err != nil {
@@ -73,9 +116,6 @@ func readPPM(r io.Reader) (image.Image, error) {
 			line[at], line[at+1], line[at+2], line[at+3] = red, green, blue, 0xff
 			grey = grey && red == green && green == blue
 		}
-	}
-	if _, err := br.ReadByte(); err != io.EOF {
-		return nil, fmt.Errorf("something follows the picture")
 	}
 	if !grey {
 		return picture, nil

@@ -40,10 +40,12 @@ type line struct {
 }
 
 // layout breaks a text into lines of pages. It is a stream: only the page that
-// is asked for is kept.
+// is asked for is kept, or the one that is being filled for who wants each.
 type layout struct {
 	wanted int // page to keep, 0 for none
-	page   int // the page being filled, from 1
+	each   func(page int, lines []line) error
+	failed error // of each
+	page   int   // the page being filled, from 1
 	row    int
 	kept   []line
 	cur    line
@@ -52,14 +54,14 @@ type layout struct {
 
 // textPages counts the pages by laying the text out.
 func textPages(ctx context.Context, path, format string) (int, error) {
-	l, err := layOut(ctx, path, format, 0)
+	l, err := layOut(ctx, path, format, 0, nil)
 	if err != nil {
 		return 0, err
 	}
 	return l.page, nil
 }
 
-func layOut(ctx context.Context, path, format string, wanted int) (*layout, error) {
+func layOut(ctx context.Context, path, format string, wanted int, each func(page int, lines []line) error) (*layout, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, &Error{Unreadable, "the document cannot be opened", err}
@@ -72,7 +74,7 @@ func layOut(ctx context.Context, path, format string, wanted int) (*layout, erro
 	if err != nil {
 		return nil, &Error{Unreadable, "the text cannot be decoded", err}
 	}
-	l := &layout{wanted: wanted, page: 1}
+	l := &layout{wanted: wanted, each: each, page: 1}
 	if err := l.read(ctx, bufio.NewReaderSize(norm.NFC.Reader(r), 64<<10)); err != nil {
 		return nil, err
 	}
@@ -146,8 +148,10 @@ func (l *layout) read(ctx context.Context, br *bufio.Reader) error {
 			l.endLine()
 			if l.row == 0 && l.page > 1 {
 				l.page-- // the last page began and stayed empty
+			} else {
+				l.handOver()
 			}
-			return nil
+			return l.failed
 		}
 		if err != nil {
 			return &Error{Unreadable, "the text cannot be read", err}
@@ -158,7 +162,10 @@ func (l *layout) read(ctx context.Context, br *bufio.Reader) error {
 			}
 			c = '\n'
 		}
-		if l.char(c); l.page > MaxPages {
+		if l.char(c); l.failed != nil {
+			return l.failed
+		}
+		if l.page > MaxPages {
 			return &Error{Limit, fmt.Sprintf("the text has more than %d pages; split it", MaxPages), nil}
 		}
 	}
@@ -229,7 +236,7 @@ func (l *layout) wrap() []glyph {
 }
 
 func (l *layout) endLine() {
-	if l.page == l.wanted {
+	if l.page == l.wanted || l.each != nil {
 		l.kept = append(l.kept, l.cur)
 	}
 	if l.row++; l.row == rows {
@@ -240,11 +247,20 @@ func (l *layout) endLine() {
 
 func (l *layout) newPage() {
 	if l.row > 0 {
+		l.handOver()
 		l.page, l.row = l.page+1, 0
 	}
 }
 
-// String is the line as plain text, for tests and logs.
+// handOver gives the page that is full to who wants each.
+func (l *layout) handOver() {
+	if l.each != nil && l.failed == nil {
+		l.failed = l.each(l.page, l.kept)
+		l.kept = l.kept[:0]
+	}
+}
+
+// String is the line as plain text.
 func (l line) String() string {
 	var b strings.Builder
 	for _, g := range l.glyphs {

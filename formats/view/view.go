@@ -29,10 +29,12 @@ const (
 // Renderer draws pages. The zero value is of no use; see New. Its fields are
 // set before the first call; its methods may be called at the same time.
 type Renderer struct {
-	Pdftoppm string // path of poppler's pdftoppm; "" if there is none
-	Soffice  string // path of LibreOffice; "" if there is none
-	Bwrap    string // path of bubblewrap; "" if there is none
-	Prlimit  string // path of util-linux' prlimit; "" if there is none
+	Pdftoppm  string // path of poppler's pdftoppm; "" if there is none
+	Pdftotext string // path of poppler's pdftotext; "" if there is none
+	Mutool    string // path of mupdf's mutool; "" if there is none
+	Soffice   string // path of LibreOffice; "" if there is none
+	Bwrap     string // path of bubblewrap; "" if there is none
+	Prlimit   string // path of util-linux' prlimit; "" if there is none
 
 	// Cache is a folder for the PDFs that Office documents were converted to,
 	// under the SHA-256 of the document. They hold the document's content: the
@@ -56,6 +58,7 @@ type Renderer struct {
 	kind     cageKind
 	cageErr  error
 	converts singleflight.Group
+	versions versions
 	drawings chan struct{} // bounds the pages in memory at the same time
 }
 
@@ -70,7 +73,8 @@ func New(cache string) *Renderer {
 		return path
 	}
 	return &Renderer{
-		Pdftoppm: find("pdftoppm"), Soffice: find("soffice"), Bwrap: find("bwrap"), Prlimit: find("prlimit"),
+		Pdftoppm: find("pdftoppm"), Pdftotext: find("pdftotext"), Mutool: find("mutool"),
+		Soffice: find("soffice"), Bwrap: find("bwrap"), Prlimit: find("prlimit"),
 		Cache: cache, drawings: make(chan struct{}, 2),
 	}
 }
@@ -185,7 +189,8 @@ const (
 	NoPage      Kind = "no-page"     // the document has no such page
 	Limit       Kind = "limit"       // too large
 	TimedOut    Kind = "timed-out"
-	Failed      Kind = "failed" // the outside program did not manage
+	Failed      Kind = "failed"  // the outside program did not manage
+	Differs     Kind = "differs" // two programs do not show the same
 )
 
 // Error is the typed error of this room.

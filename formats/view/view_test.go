@@ -1,6 +1,7 @@
 package view
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -283,6 +284,14 @@ func TestOffice(t *testing.T) {
 	if err != nil || len(cached) != 1 || !strings.HasSuffix(cached[0], ".rtf.pdf") {
 		t.Errorf("cache: %v, %v", cached, err)
 	}
+	var texts []string
+	acc, err := r.View(t.Context(), rtf, "rtf", func(s Sheet) error { texts = append(texts, s.Text); return nil })
+	if err != nil || len(acc.Images) != 2 || !strings.HasPrefix(acc.Renderer, "LibreOffice ") || !strings.Contains(acc.Renderer, ", poppler ") || acc.Second != "" {
+		t.Errorf("%+v, %v", acc, err)
+	}
+	if strings.Join(texts, "|") != "CONTRATTO|seconda pagina" {
+		t.Errorf("%q", texts)
+	}
 	// The second time LibreOffice is not asked.
 	r.Soffice = "/bin/false"
 	if _, err := r.Page(t.Context(), rtf, "rtf", 2, 50); err != nil {
@@ -301,7 +310,7 @@ func TestOffice(t *testing.T) {
 
 func lines(t *testing.T, path, format string, page int) (out []string, pages int) {
 	t.Helper()
-	l, err := layOut(t.Context(), path, format, page)
+	l, err := layOut(t.Context(), path, format, page, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -539,16 +548,16 @@ func TestTIFFPages(t *testing.T) {
 func TestReadPPM(t *testing.T) {
 	t.Parallel()
 	good := "P6\n2 1\n255\n\x00\x00\x00\xff\x00\x00"
-	if p, err := readPPM(strings.NewReader(good)); err != nil || p.Bounds().Dx() != 2 {
+	if p, err := readPPM(bufio.NewReader(strings.NewReader(good))); err != nil || p.Bounds().Dx() != 2 {
 		t.Fatalf("%v", err)
 	}
 	for _, bad := range []string{"", "P5\n2 1\n255\n", "P6\n2 1\n65535\n", "P6\n-2 1\n255\n", good[:len(good)-1], good + "x"} {
-		if _, err := readPPM(strings.NewReader(bad)); err == nil {
+		if err := readPPMs(strings.NewReader(bad), span{1, 1}, func(int, image.Image) error { return nil }); err == nil && bad != "" {
 			t.Errorf("%q is read", bad)
 		}
 	}
 	var limit *Error
-	if _, err := readPPM(strings.NewReader("P6\n99999 99999\n255\n")); !errors.As(err, &limit) || limit.Kind != Limit {
+	if _, err := readPPM(bufio.NewReader(strings.NewReader("P6\n99999 99999\n255\n"))); !errors.As(err, &limit) || limit.Kind != Limit {
 		t.Errorf("%v", err)
 	}
 }
@@ -561,7 +570,7 @@ func FuzzText(f *testing.F) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		l, err := layOut(t.Context(), path, format, 1)
+		l, err := layOut(t.Context(), path, format, 1, nil)
 		if err != nil {
 			return
 		}
