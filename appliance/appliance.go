@@ -178,7 +178,7 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 	a.inspectors = worker.NewPool(a.opt.Executable, ready)
 	a.Signing, err = signing.New(signing.Config{
 		DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Stamper: a.Stamps, Viewer: a.viewer(),
-		Inspect: a.inspect, Policy: policy, Antivirus: a.antivirus(), Dir: a.Layout.Documents(),
+		Inspect: a.inspect, Policy: policy, Antivirus: a.antivirus(), Dir: a.Layout.Documents(), Scratch: a.Layout.Pages(),
 		MaxUpload: a.Config.MaxUploadMB * 1_000_000, Now: a.opt.Now, Log: a.log,
 	})
 	if err != nil {

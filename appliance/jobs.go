@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"sigillo/store"
@@ -64,10 +65,20 @@ func (a *Appliance) settle(ctx context.Context) error {
 	return err
 }
 
-// forgetPages removes what the renderer kept of documents a day ago.
+// forgetPages removes what was kept of documents a day ago: page images, and
+// refused documents that nobody wanted converted.
 func (a *Appliance) forgetPages(context.Context) error {
 	old := a.opt.Now().Add(-24 * time.Hour)
+	var folders []string
+	defer func() {
+		for _, dir := range slices.Backward(folders) {
+			_ = os.Remove(dir) // only when it is empty
+		}
+	}()
 	return filepath.WalkDir(a.Layout.Pages(), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && path != a.Layout.Pages() {
+			folders = append(folders, path)
+		}
 		if err != nil || e.IsDir() {
 			return nil
 		}

@@ -47,7 +47,7 @@ func (s *Service) Declare(ctx context.Context, holder string, d Declaration) (Do
 	if err != nil {
 		return Document{}, fromStore(err)
 	}
-	return present(doc)
+	return s.present(doc)
 }
 
 // beside is what the validation of a signature needs besides its file.

@@ -38,9 +38,17 @@ func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transa
 		Certificate: cred.row.Certificate, Hash: s.cfg.Hash.String(), Created: now, Updated: now}
 	items := make([]store.Item, len(r.Documents))
 	confirmed := make([]*confirmation, len(items)) // by item
+	seen := make([]store.Document, len(items))     // by item
 	for i, o := range r.Documents {
-		it, c, err := s.prepareItem(ctx, holder, o, r.Confirmed, cred, now)
+		d, err := s.document(ctx, holder, o.Document)
 		if err != nil {
+			return Transaction{}, err
+		}
+		it, c, err := s.prepareItem(d, o, r.Confirmed, cred, now)
+		if err != nil {
+			return Transaction{}, err
+		}
+		if seen[i], err = s.accounted(ctx, d); err != nil {
 			return Transaction{}, err
 		}
 		it.Transaction, it.Seq = t.ID, i
@@ -54,7 +62,7 @@ func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transa
 			if err := tx.PutItem(it); err != nil {
 				return err
 			}
-			if err := audit.Append(tx, now, preparedEvent(holder, t, it, confirmed[i])); err != nil {
+			if err := audit.Append(tx, now, preparedEvent(holder, t, it, seen[i], confirmed[i])); err != nil {
 				return err
 			}
 		}
@@ -66,9 +74,14 @@ func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transa
 	return s.Transaction(ctx, holder, t.ID)
 }
 
-func preparedEvent(holder string, t store.Transaction, it store.Item, c *confirmation) audit.Event {
+// preparedEvent says what will be signed, and by the hash of its account which of
+// the journal's entries "document.viewed" tell the images that the holder saw.
+func preparedEvent(holder string, t store.Transaction, it store.Item, doc store.Document, c *confirmation) audit.Event {
 	d := map[string]string{"document": it.Document, "form": it.Form, "level": it.Level,
 		"digest": hex.EncodeToString(it.Digest), "seq": strconv.Itoa(it.Seq), "credential": t.Credential}
+	if doc.Account != nil {
+		d["pages"], d["account"] = strconv.Itoa(doc.Pages), accountHash(doc)
+	}
 	if c != nil {
 		d["confirmed"], d["ruleset"], d["sha256"] = strings.Join(c.Rules, " "), c.Ruleset, c.Document
 	}
@@ -76,17 +89,13 @@ func preparedEvent(holder string, t store.Transaction, it store.Item, c *confirm
 }
 
 // prepareItem does one order; c is what the holder confirmed, nil for nothing.
-func (s *Service) prepareItem(ctx context.Context, holder string, o Order, confirmed bool, cred credential, now time.Time) (it store.Item, c *confirmation, err error) {
+func (s *Service) prepareItem(d store.Document, o Order, confirmed bool, cred credential, now time.Time) (it store.Item, c *confirmation, err error) {
 	if o.Level == "" {
 		o.Level = BT
 	}
 	f, ok := forms[o.Form]
 	if !ok || !o.Level.Known() {
 		return it, nil, fail(BadRequest, "unknown signature form or level", nil)
-	}
-	d, err := s.document(ctx, holder, o.Document)
-	if err != nil {
-		return it, nil, err
 	}
 	if c, err = consent(d, confirmed); err != nil {
 		return it, nil, err

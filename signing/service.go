@@ -4,7 +4,8 @@
 //
 // The walk is one way, and each step is durable before the next begins:
 //
-//	Upload   bytes on disk, hashed, inspected in a disposable process
+//	Upload   bytes on disk, hashed, inspected in a disposable process, every
+//	         page drawn for the holder and its image's hash journalled
 //	Prepare  data to be signed fixed for every document of the transaction
 //	Sign     factors to the vault → SAD → signatures → time-stamps →
 //	         assembled files → own validation says TOTAL_PASSED → delivered
@@ -67,12 +68,6 @@ type Stamper interface {
 	MaxTokenSize() int
 }
 
-// Viewer makes the page images of a document.
-type Viewer interface {
-	Pages(ctx context.Context, path, format string) (int, error)
-	Page(ctx context.Context, path, format string, n, dpi int) (png []byte, err error)
-}
-
 // Inspector looks for content that can change what a document shows. It can't
 // fail: what it can't inspect it refuses.
 type Inspector func(ctx context.Context, path, name string) inspect.Report
@@ -91,7 +86,8 @@ type Config struct {
 	Inspect      Inspector
 	Policy       *inspect.Policy // by which reports are judged; nil: the standard one
 	Antivirus    Antivirus       // nil: there is none
-	Dir          string          // private folder for documents, results and page images
+	Dir          string          // private folder for documents and results
+	Scratch      string          // private folder for what its owner may throw away after a day: page images, refused documents; "" for one in Dir
 	MaxUpload    int64           // bytes; 0 means DefaultMaxUpload
 	Hash         crypto.Hash
 	Now          func() time.Time
@@ -101,14 +97,11 @@ type Config struct {
 // DefaultMaxUpload is the largest document taken unless configured: 200 MB.
 const DefaultMaxUpload = 200_000_000
 
-// pageDPI is the resolution of page images: enough to read small print on a
-// screen, little enough to send.
-const pageDPI = 110
-
 // Service does the main job. It is safe for concurrent use.
 type Service struct {
 	cfg       Config
 	finishing singleflight.Group // by transaction
+	drawing   singleflight.Group // by document
 	judges    judgeKeeper
 	inFlight  sync.Map      // transactions between factors and signature, in this process
 	unpassed  sync.Map      // transactions whose validation has to be tried later
@@ -132,6 +125,9 @@ func New(cfg Config) (*Service, error) {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.Scratch == "" {
+		cfg.Scratch = filepath.Join(cfg.Dir, "scratch")
 	}
 	for _, d := range []string{"incoming", "documents", "signed"} {
 		if err := os.MkdirAll(filepath.Join(cfg.Dir, d), 0o700); err != nil {

@@ -40,6 +40,12 @@ type Document struct {
 	Report  inspect.Report `json:"report" doc:"What the inspection found"`
 	Forms   []Form         `json:"forms" doc:"Signature forms this document can take; empty when it is refused"`
 	Created time.Time      `json:"created"`
+
+	Renderer    string `json:"renderer,omitempty" doc:"Programs that drew the page images, with their versions"`
+	Second      string `json:"second,omitempty" doc:"Program that drew the pages of a PDF too and shows the same; empty when none did"`
+	Difference  bool   `json:"difference,omitempty" doc:"Two pictures of a page that two programs show differently can be had"`
+	Convertible bool   `json:"convertible,omitempty" doc:"Refused, and a conversion to PDF/A removes what it is refused for"`
+	Origin      string `json:"origin,omitempty" doc:"Identifier of the refused document that this one was converted from"`
 }
 
 // Declaration is a document that stays where it is: only its digest is signed.
@@ -133,6 +139,7 @@ const (
 	Unsignable      Kind = "unsignable"       // the document forbids a signature (DocMDP, XFA, already signed XML ...)
 	Changed         Kind = "changed"          // stored bytes are not the bytes inspected
 	Unviewable      Kind = "unviewable"       // no page image can be made
+	Unconvertible   Kind = "unconvertible"    // no PDF/A can be made of the document
 	CertSuspended   Kind = "cert-suspended"   // SIG-5
 	CertRevoked     Kind = "cert-revoked"     // SIG-5
 	CertExpired     Kind = "cert-expired"     // SIG-5

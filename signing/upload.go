@@ -19,60 +19,111 @@ import (
 
 	"sigillo/audit"
 	"sigillo/formats/inspect"
+	"sigillo/formats/view"
 	"sigillo/signing/clamd"
 	"sigillo/store"
 )
 
 // Upload takes a document of holder from r: streamed to disk, hashed on the
-// way, inspected in a disposable process, shown to a virus scanner if there is one. A document that the inspection
-// refuses is reported, not kept: its row and report stay, its bytes go.
+// way, inspected in a disposable process, shown to a virus scanner if there is one.
+// A document that the inspection refuses is reported, not kept: its row and report
+// stay, its bytes go, at once or after a day in which it can be converted.
 //
 // Kinds: TooLarge, Empty, DiskFull, Busy, Internal.
 func (s *Service) Upload(ctx context.Context, holder, name string, r io.Reader) (Document, error) {
+	return s.take(ctx, upload{holder: holder, name: cleanName(name)}, r)
+}
+
+// upload is a document on its way in.
+type upload struct {
+	holder, name string
+	origin       string            // document that this one was converted from; "" for none
+	detail       map[string]string // about that, for the journal
+	said         map[string]string // by the virus scanner, for the journal
+}
+
+func (s *Service) take(ctx context.Context, u upload, r io.Reader) (Document, error) {
 	id := newID()
 	tmp := s.path("incoming", id)
 	defer os.Remove(tmp)
 	size, sum, err := s.receive(tmp, r)
 	if err != nil {
-		s.note(ctx, holder, "document.rejected", id, map[string]string{"kind": string(KindOf(err))})
+		s.note(ctx, u.holder, "document.rejected", id, map[string]string{"kind": string(KindOf(err))})
 		return Document{}, err
 	}
-	name = cleanName(name)
-	report, said, err := s.inspect(ctx, tmp, name)
+	report, said, err := s.inspect(ctx, tmp, u.name)
 	if err != nil {
 		return Document{}, err
 	}
-	doc := store.Document{ID: id, Holder: holder, Name: name, Format: report.Format, MediaType: report.MediaType,
-		Size: size, SHA256: sum, Verdict: string(report.Verdict), State: "inspected", Created: s.cfg.Now()}
+	u.said = said
+	doc := store.Document{ID: id, Holder: u.holder, Name: u.name, Format: report.Format, MediaType: report.MediaType,
+		Size: size, SHA256: sum, Path: tmp, State: "inspected", Created: s.cfg.Now(), Origin: u.origin}
+	if report.Verdict != inspect.Refuse {
+		if err := s.show(ctx, &doc, &report); err != nil {
+			return Document{}, err
+		}
+	}
+	doc.Verdict = string(report.Verdict)
 	if doc.Report, err = json.Marshal(report); err != nil {
 		return Document{}, fail(Internal, "the report could not be stored", err)
 	}
-	if report.Verdict != inspect.Refuse {
-		doc.Path = s.path("documents", id)
-		if err := os.Rename(tmp, doc.Path); err != nil {
-			return Document{}, fromDisk(err, "the document could not be stored")
-		}
-		if err := syncDir(s.path("documents")); err != nil {
-			return Document{}, fromDisk(err, "the document could not be stored")
-		}
-		doc.Pages = s.countPages(ctx, doc)
+	if err := s.settle(&doc, report, tmp); err != nil {
+		return Document{}, err
 	}
-	err = s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.PutDocument(doc); err != nil {
-			return err
-		}
-		detail := map[string]string{"sha256": hex.EncodeToString(sum), "format": doc.Format,
-			"verdict": doc.Verdict, "rules": strings.Join(ruleNames(report, ""), " "), "ruleset": report.Ruleset, "policy": report.Policy}
-		maps.Copy(detail, said)
-		return audit.Append(tx, s.cfg.Now(), audit.Event{Actor: holder, Event: "document.inspected", Subject: id, Detail: detail})
-	})
+	err = s.cfg.DB.Write(ctx, func(tx *store.Tx) error { return s.admit(tx, doc, report, u) })
 	if err != nil {
 		if doc.Path != "" {
 			os.Remove(doc.Path)
 		}
 		return Document{}, fromStore(err)
 	}
-	return present(doc)
+	return s.present(doc)
+}
+
+// settle moves the bytes of a document to where they belong: nowhere when it is
+// refused, but aside for a day when it could be converted.
+func (s *Service) settle(d *store.Document, report inspect.Report, tmp string) error {
+	if report.Verdict == inspect.Refuse {
+		d.Path = ""
+		if !s.convertible(report) {
+			return nil
+		}
+		if err := os.MkdirAll(filepath.Dir(s.refused(d.ID)), 0o700); err != nil {
+			return fromDisk(err, "the document could not be stored")
+		}
+		if err := os.Rename(tmp, s.refused(d.ID)); err != nil {
+			return fromDisk(err, "the document could not be stored")
+		}
+		return nil
+	}
+	d.Path = s.path("documents", d.ID)
+	if err := os.Rename(tmp, d.Path); err != nil {
+		return fromDisk(err, "the document could not be stored")
+	}
+	if err := syncDir(s.path("documents")); err != nil {
+		return fromDisk(err, "the document could not be stored")
+	}
+	return nil
+}
+
+// admit writes a document with what the journal says of it.
+func (s *Service) admit(tx *store.Tx, d store.Document, report inspect.Report, u upload) error {
+	if err := tx.PutDocument(d); err != nil {
+		return err
+	}
+	if d.Origin != "" {
+		if err := audit.Append(tx, s.cfg.Now(), convertedEvent(d, u.detail)); err != nil {
+			return err
+		}
+	}
+	detail := map[string]string{"sha256": hex.EncodeToString(d.SHA256), "format": d.Format, "verdict": d.Verdict,
+		"rules": strings.Join(ruleNames(report, ""), " "), "ruleset": report.Ruleset, "policy": report.Policy}
+	maps.Copy(detail, u.said)
+	err := audit.Append(tx, s.cfg.Now(), audit.Event{Actor: d.Holder, Event: "document.inspected", Subject: d.ID, Detail: detail})
+	if err != nil {
+		return err
+	}
+	return s.journalView(tx, d)
 }
 
 // inspect runs the inspection, a few at a time: each may take hundreds of
@@ -164,31 +215,13 @@ func (s *Service) note(ctx context.Context, actor, event, subject string, detail
 	}
 }
 
-// countPages gives 0 when the document cannot be shown: it may still be
-// signed, and the holder is told that no preview exists.
-func (s *Service) countPages(ctx context.Context, d store.Document) int {
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
-	defer cancel()
-	release, err := s.slot(ctx)
-	if err != nil {
-		return 0
-	}
-	defer release()
-	n, err := s.cfg.Viewer.Pages(ctx, d.Path, d.Format)
-	if err != nil {
-		s.cfg.Log.Warn("no page images", "document", d.ID, "format", d.Format, "err", err)
-		return 0
-	}
-	return n
-}
-
 // Document gives one document of holder. Kind: NotFound.
 func (s *Service) Document(ctx context.Context, holder, id string) (Document, error) {
 	d, err := s.document(ctx, holder, id)
 	if err != nil {
 		return Document{}, err
 	}
-	return present(d)
+	return s.present(d)
 }
 
 func (s *Service) document(ctx context.Context, holder, id string) (d store.Document, err error) {
@@ -214,35 +247,13 @@ func (s *Service) Documents(ctx context.Context, holder string) ([]Document, err
 	}
 	docs := make([]Document, 0, len(rows))
 	for _, r := range rows {
-		d, err := present(r)
+		d, err := s.present(r)
 		if err != nil {
 			return nil, err
 		}
 		docs = append(docs, d)
 	}
 	return docs, nil
-}
-
-// Page gives the image of page n, from 1, made from the very bytes that will
-// be signed. Kinds: NotFound, Changed, Unviewable.
-func (s *Service) Page(ctx context.Context, holder, id string, n int) ([]byte, error) {
-	d, err := s.document(ctx, holder, id)
-	if err != nil {
-		return nil, err
-	}
-	if n < 1 || n > d.Pages {
-		return nil, fail(NotFound, "no such page", nil)
-	}
-	f, err := openUnchanged(d)
-	if err != nil {
-		return nil, err
-	}
-	f.Close()
-	png, err := s.cfg.Viewer.Page(ctx, d.Path, d.Format, n, pageDPI)
-	if err != nil {
-		return nil, fail(Unviewable, "the page could not be shown", err)
-	}
-	return png, nil
 }
 
 // openUnchanged opens the stored bytes after checking that they are those
@@ -267,11 +278,25 @@ func openUnchanged(d store.Document) (*os.File, error) {
 	return f, nil
 }
 
-func present(d store.Document) (Document, error) {
+func (s *Service) present(d store.Document) (Document, error) {
 	out := Document{ID: d.ID, Name: d.Name, Format: d.Format, Size: d.Size, SHA256: hex.EncodeToString(d.SHA256),
-		Pages: d.Pages, Created: d.Created, Forms: formsFor(d)}
+		Pages: d.Pages, Created: d.Created, Forms: formsFor(d), Origin: d.Origin}
 	if err := json.Unmarshal(d.Report, &out.Report); err != nil {
 		return Document{}, fail(Internal, "the stored report cannot be read", err)
+	}
+	if d.Account != nil {
+		var acc view.Account
+		if err := json.Unmarshal(d.Account, &acc); err != nil {
+			return Document{}, fail(Internal, "the account of the pages cannot be read", err)
+		}
+		out.Renderer, out.Second = acc.Renderer, acc.Second
+	}
+	if out.Report.Verdict == inspect.Refuse {
+		out.Difference = s.hasDifference(d.ID)
+		if s.convertible(out.Report) {
+			_, err := os.Stat(s.refused(d.ID))
+			out.Convertible = err == nil
+		}
 	}
 	return out, nil
 }

@@ -20,21 +20,23 @@ type Document struct {
 	Pages     int
 	State     string
 	Created   time.Time
+	Account   []byte // JSON of view.Account: how the pages shown were made; nil when none are
+	Origin    string // document that this one was converted from; "" for an upload
 }
 
-const documentColumns = `id, holder, name, format, media_type, size, sha256, path, report, verdict, pages, state, created`
+const documentColumns = `id, holder, name, format, media_type, size, sha256, path, report, verdict, pages, state, created, account, origin`
 
 func documentRow(d *Document) []any {
 	return []any{&d.ID, &d.Holder, &d.Name, &d.Format, &d.MediaType, &d.Size, &d.SHA256, &d.Path,
-		&d.Report, &d.Verdict, &d.Pages, &d.State, at(&d.Created)}
+		&d.Report, &d.Verdict, &d.Pages, &d.State, at(&d.Created), &d.Account, &d.Origin}
 }
 
 // PutDocument stores a new document; Conflict if the ID is taken or the holder
 // does not exist.
 func (tx *Tx) PutDocument(d Document) error {
-	return tx.put("put document", `INSERT INTO documents (`+documentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	return tx.put("put document", `INSERT INTO documents (`+documentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		d.ID, d.Holder, d.Name, d.Format, d.MediaType, d.Size, bytes(d.SHA256), d.Path,
-		d.Report, d.Verdict, d.Pages, d.State, ms(d.Created))
+		d.Report, d.Verdict, d.Pages, d.State, ms(d.Created), d.Account, d.Origin)
 }
 
 // Document returns the document with this ID.
@@ -62,9 +64,9 @@ func (tx *Tx) SetDocumentInspected(id, from, to, format, mediaType, verdict stri
 		to, format, mediaType, verdict, report, id, from)
 }
 
-// SetDocumentPages stores the number of pages that the viewer shows.
-func (tx *Tx) SetDocumentPages(id string, pages int) error {
-	return tx.change("set document's pages", `UPDATE documents SET pages = ? WHERE id = ?`, pages, id)
+// SetDocumentView stores how the pages shown were made, and how many they are.
+func (tx *Tx) SetDocumentView(id string, pages int, account []byte) error {
+	return tx.change("set document's view", `UPDATE documents SET pages = ?, account = ? WHERE id = ?`, pages, account, id)
 }
 
 // SetDocumentState moves a document from one state to another; Conflict when it

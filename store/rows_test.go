@@ -55,7 +55,7 @@ func TestRoundTripsAppliance(t *testing.T) {
 		(*Tx).PutCertificate, func(tx *Tx) (Certificate, error) { return tx.Certificate("0a") })
 	roundTrip(t, db, CRL{"root-ca", 7, []byte("crl"), t0, t0.Add(time.Hour), t0, []byte("tst")},
 		(*Tx).PutCRL, func(tx *Tx) (CRL, error) { return tx.LatestCRL("root-ca") })
-	roundTrip(t, db, Document{"d2", "h", "a.pdf", "pdf", "application/pdf", math.MaxInt64, []byte("sum"), "/p", []byte("{}"), "allow", 3, "new", t0},
+	roundTrip(t, db, Document{"d2", "h", "a.pdf", "pdf", "application/pdf", math.MaxInt64, []byte("sum"), "/p", []byte("{}"), "allow", 3, "new", t0, []byte("{}"), "d"},
 		(*Tx).PutDocument, func(tx *Tx) (Document, error) { return tx.Document("d2") })
 	roundTrip(t, db, Transaction{"t", "h", "c", "prepared", "SHA-256", "", "", t0, t0},
 		(*Tx).PutTransaction, func(tx *Tx) (Transaction, error) { return tx.Transaction("t") })
@@ -216,11 +216,11 @@ func TestSettersAndSessions(t *testing.T) {
 	write(t, db, func(tx *Tx) error {
 		wantKind(t, tx.SetFactors("x", nil), NotFound)
 		wantKind(t, tx.SetCredentialCertificate("x", "1"), NotFound)
-		wantKind(t, tx.SetDocumentPages("x", 1), NotFound)
+		wantKind(t, tx.SetDocumentView("x", 1, nil), NotFound)
 		wantKind(t, tx.TouchSession([]byte("x"), t0), NotFound)
 		wantKind(t, tx.SetItemOutput("x", 0, "", "", nil, nil), NotFound)
 		for _, err := range []error{
-			tx.SetFactors("h", []byte("f")), tx.SetCredentialCertificate("c", "0b"), tx.SetDocumentPages("d", 9),
+			tx.SetFactors("h", []byte("f")), tx.SetCredentialCertificate("c", "0b"), tx.SetDocumentView("d", 9, []byte("{}")),
 			tx.PutSession(Session{ID: []byte("1"), Holder: "h", Expires: t0}),
 			tx.PutSession(Session{ID: []byte("2"), Holder: "h", Expires: t0.Add(time.Millisecond)}),
 			tx.TouchSession([]byte("2"), t0), tx.DeleteSession([]byte("absent")),

@@ -105,7 +105,7 @@ func (box area) place(r area, turn int) area {
 
 // sides are the four sides of r in pixels of a sketch, with the blur of drawing.
 func sides(r area) []image.Rectangle {
-	const blur = 2
+	const blur = 3
 	px := func(v float64) int { return int(math.Round(min(max(v, -1e6), 1e6) * sketchDPI / 72)) }
 	x0, y0, x1, y1 := px(r.x0), px(r.y0), px(r.x1), px(r.y1)
 	grow := func(a, b, c, d int) image.Rectangle {

@@ -57,7 +57,7 @@ func (r *Renderer) converted(ctx context.Context, path, format string, use func(
 		}
 		defer os.RemoveAll(dir)
 		converted := filepath.Join(dir, "converted.pdf")
-		if err := r.convert(ctx, path, format, converted); err != nil {
+		if err := r.convert(ctx, path, conversion{format: format, filter: "pdf"}, converted); err != nil {
 			return err
 		}
 		return use(converted)
@@ -72,7 +72,7 @@ func (r *Renderer) converted(ctx context.Context, path, format string, use func(
 			return nil, err
 		}
 		// The first to ask must not decide for the others by going away.
-		return nil, r.convert(context.WithoutCancel(ctx), path, format, converted)
+		return nil, r.convert(context.WithoutCancel(ctx), path, conversion{format: format, filter: "pdf"}, converted)
 	})
 	if err != nil {
 		return err
@@ -93,9 +93,16 @@ func fileDigest(path string) ([]byte, error) {
 	return h.Sum(nil), nil
 }
 
+// conversion is what LibreOffice is to do.
+type conversion struct {
+	format  string   // of the document
+	filter  string   // that writes
+	options []string // for reading
+}
+
 // convert has LibreOffice write the document as PDF to target, which appears
 // only when it is complete.
-func (r *Renderer) convert(ctx context.Context, path, format, target string) error {
+func (r *Renderer) convert(ctx context.Context, path string, c conversion, target string) error {
 	if err := os.MkdirAll(filepath.Dir(target), 0o700); err != nil {
 		return &Error{Failed, "the cache folder cannot be made", err}
 	}
@@ -104,11 +111,16 @@ func (r *Renderer) convert(ctx context.Context, path, format, target string) err
 		return &Error{Failed, "no room for temporary files", err}
 	}
 	defer os.RemoveAll(out)
+	ending := endings[c.format]
+	if ending == "" {
+		ending = c.format
+	}
+	args := []string{"-env:UserInstallation=file://{profile}", "--headless", "--norestore", "--nolockcheck",
+		"--nodefault", "--nofirststartwizard"}
+	args = append(append(args, c.options...), "--convert-to", c.filter, "--outdir", "{out}", "{document}")
 	err = r.run(ctx, &job{
-		program: r.Soffice,
-		args: []string{"-env:UserInstallation=file://{profile}", "--headless", "--norestore", "--nolockcheck",
-			"--nodefault", "--nofirststartwizard", "--convert-to", "pdf", "--outdir", "{out}", "{document}"},
-		document: path, as: "document." + format, out: out, profile: []byte(settings),
+		program: r.Soffice, args: args,
+		document: path, as: "document." + ending, out: out, profile: []byte(settings),
 		memory: 4 << 30, time: convertTime,
 	})
 	if err != nil {

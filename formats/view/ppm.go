@@ -60,11 +60,12 @@ func (r *Renderer) poppler(ctx context.Context, path string, s span, dpi int, op
 	})
 }
 
-// mupdf draws a span of pages with mutool, another program by other people.
+// mupdf draws a span of pages with mutool, another program by other people. Hair
+// lines are as thick as poppler makes them at twice the resolution.
 func (r *Renderer) mupdf(ctx context.Context, path string, s span, dpi int, each func(n int, p image.Image) error) error {
 	return r.run(ctx, &job{
 		program:  r.Mutool,
-		args:     []string{"draw", "-q", "-r", strconv.Itoa(dpi), "-c", "rgb", "-F", "ppm", "-o", "-", "{document}", fmt.Sprintf("%d-%d", s.first, s.last)},
+		args:     []string{"draw", "-q", "-r", strconv.Itoa(dpi), "-l", "0.5", "-c", "rgb", "-F", "ppm", "-o", "-", "{document}", fmt.Sprintf("%d-%d", s.first, s.last)},
 		document: path, as: "document.pdf", memory: 2 << 30, time: s.time(),
 		stdout: func(out io.Reader) error { return readPPMs(out, s, each) },
 	})

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"image"
+	"math/bits"
 )
 
 // A sketch is a page at 36 dpi: a pixel is a square of two points, which is
@@ -14,7 +15,7 @@ type sketch struct {
 	edges         []uint8 // the greatest step in lightness to one of the four pixels beside
 }
 
-const sketchDPI = 36
+const sketchDPI = 72
 
 // When two sketches differ. Measured with poppler 22.12 and mupdf 1.21 on 650
 // pages of 210 PDFs of some thirty producers (LibreOffice, TeX, Ghostscript,
@@ -29,15 +30,17 @@ const sketchDPI = 36
 //   - tone: at most 85, for pictures in CMYK, but for one page with annotations
 //     that are really drawn in other ways (112).
 const (
-	loneLimit = 8   // pixels of a window that are drawn in one sketch only
+	loneLimit = 30  // pixels of a window that are drawn in one sketch only
 	toneLimit = 128 // levels of 255 by which squares of eight points differ
 
 	edgeDrawn    = 40 // step in lightness from which a pixel counts as drawn
+	edgeBlank    = 12 // and below which nothing is there
 	reach        = 2  // pixels around in which the other program may have drawn it
-	windowWidth  = 10 // pixels
-	windowHeight = 6
-	square       = 4 // pixels
-	rim          = 2 // pixels of the edge of the page that do not count: half a line is drawn or is not
+	windowWidth  = 20 // pixels
+	windowHeight = 12
+	thinLine     = 4 // pixels, with what smoothing adds
+	square       = 8 // pixels
+	rim          = 4 // pixels of the edge of the page that do not count: half a line is drawn or is not
 )
 
 // sketchOf reduces a picture by a whole factor.
@@ -121,24 +124,37 @@ func (s *sketch) lone(o *sketch, excused []image.Rectangle) int {
 	for y := rim; y < min(s.height, o.height)-rim; y++ {
 		for x := rim; x < min(s.width, o.width)-rim; x++ {
 			v := s.edges[y*s.width+x]
-			alone[y*s.width+x] = v >= edgeDrawn && o.most(x, y) < v/4 && !within(excused, x, y)
+			alone[y*s.width+x] = v >= edgeDrawn && o.most(x, y) < edgeBlank && !within(excused, x, y)
 		}
 	}
 	worst := 0
 	for y := 0; y < s.height; y += windowHeight / 2 {
 		for x := 0; x < s.width; x += windowWidth / 2 {
-			n := 0
-			for j := y; j < min(y+windowHeight, s.height); j++ {
-				for i := x; i < min(x+windowWidth, s.width); i++ {
-					if alone[j*s.width+i] {
-						n++
-					}
-				}
+			window := image.Rect(x, y, min(x+windowWidth, s.width), min(y+windowHeight, s.height))
+			if n := marks(alone, s.width, window); n > worst {
+				worst = n
 			}
-			worst = max(worst, n)
 		}
 	}
 	return worst
+}
+
+// marks counts the pixels of a window, but for those of a thin line: programs
+// draw hair lines in many ways and lose columns of pictures that they reduce.
+// Not the smallest word is as thin as that.
+func marks(set []bool, width int, window image.Rectangle) (n int) {
+	var rows, columns uint32
+	for j := window.Min.Y; j < window.Max.Y; j++ {
+		for i := window.Min.X; i < window.Max.X; i++ {
+			if set[j*width+i] {
+				n, rows, columns = n+1, rows|1<<(j-window.Min.Y), columns|1<<(i-window.Min.X)
+			}
+		}
+	}
+	if min(bits.OnesCount32(rows), bits.OnesCount32(columns)) <= thinLine {
+		return 0
+	}
+	return n
 }
 
 // most is the greatest edge in reach of a pixel.

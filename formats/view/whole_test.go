@@ -9,6 +9,8 @@ import (
 	"image"
 	"image/draw"
 	"image/png"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -56,6 +58,19 @@ func textAt(x, y int, s string) string {
 	return fmt.Sprintf("BT /F1 11 Tf %d %d Td (%s) Tj ET\n", x, y, s)
 }
 
+// among is a paragraph in 8 points with a word that only one program draws.
+func among(word string) string {
+	var b strings.Builder
+	for i := range 12 {
+		font, text := "F1", "Il canone annuo e di euro mille per ciascuno dei due anni"
+		if i == 6 {
+			font, text = "F9", "                  "+word
+		}
+		fmt.Fprintf(&b, "BT /%s 8 Tf 60 %d Td (%s) Tj ET\n", font, 700-10*i, text)
+	}
+	return b.String()
+}
+
 // What only one of two programs draws, or draws elsewhere, refuses the document
 // and can be looked at; what both draw in their own way does not.
 func TestSecondOpinion(t *testing.T) {
@@ -86,6 +101,7 @@ func TestSecondOpinion(t *testing.T) {
 		"state restored too often":      {pdfPageOf("Q Q Q "+base, ""), Differs},
 		"stamp without appearance":      {pdfPageOf(base, "/Annots [<< /Type /Annot /Subtype /Stamp /Rect [100 300 300 360] /F 4 /Name /Draft >>]"), Differs},
 		"page in another unit":          {pdfPageOf(base, "/UserUnit 2"), Differs},
+		"a word among lines":            {pdfPageOf(among("non"), ""), Differs},
 		"content one program gives up":  {pdfPageOf(base+"BT /F1 11 Tf 60 500 Td (terzo Tj ET", ""), Failed},
 	} {
 		acc, err := r.View(t.Context(), write(t, "a.pdf", c.doc), "pdf", func(Sheet) error { return nil })
@@ -179,7 +195,7 @@ func TestDifference(t *testing.T) {
 				draw.Draw(p, image.Rect(x, m.Min.Y, x+2, m.Max.Y), image.Black, image.Point{}, draw.Src)
 			}
 		}
-		return sketchOf(p, 2)
+		return sketchOf(p, 1)
 	}
 	above, line, below := image.Rect(60, 88, 500, 96), image.Rect(60, 102, 500, 110), image.Rect(60, 116, 500, 124)
 	without := []image.Rectangle{above, image.Rect(60, 102, 200, 110), image.Rect(224, 102, 500, 110), below}
@@ -194,7 +210,7 @@ func TestDifference(t *testing.T) {
 		"a word more":      {page(without...), whole, true},
 		"a line elsewhere": {whole, page(above, line, below.Add(image.Pt(0, 40))), true},
 		"a black area":     {whole, page(above, line, below, image.Rect(60, 300, 500, 700)), true},
-		"another size":     {whole, sketchOf(image.NewGray(image.Rect(0, 0, 842, 595)), 2), true},
+		"another size":     {whole, sketchOf(image.NewGray(image.Rect(0, 0, 842, 595)), 1), true},
 	} {
 		if got := difference(c.a, c.b, nil); (got >= 1) != c.want {
 			t.Errorf("%s: %.2f", name, got)
@@ -217,5 +233,45 @@ func TestReadable(t *testing.T) {
 		if got := readable(in); got != want {
 			t.Errorf("%.20q: %.40q", in, got)
 		}
+	}
+}
+
+// A document with a macro becomes a PDF/A that shows its text and carries
+// nothing of the macro.
+func TestConvert(t *testing.T) {
+	if testing.Short() {
+		t.Skip("converts with LibreOffice")
+	}
+	t.Parallel()
+	r := renderer(t, true)
+	target := filepath.Join(t.TempDir(), "made.pdf")
+	program, err := r.Convert(t.Context(), filepath.Join("..", "..", "testdata", "documents", "macro.docm"), "docm", target)
+	if err != nil || !strings.HasPrefix(program, "LibreOffice ") {
+		t.Fatal(program, err)
+	}
+	made, err := os.ReadFile(target)
+	if err != nil || !bytes.Contains(made, []byte("<pdfaid:part>2</pdfaid:part>")) {
+		t.Errorf("not PDF/A-2, %v", err)
+	}
+	words := ""
+	if _, err := r.View(t.Context(), target, "pdf", func(s Sheet) error { words += s.Text; return nil }); err != nil || words == "" {
+		t.Errorf("the result shows %q, %v", words, err)
+	}
+	for name, c := range map[string]struct {
+		format, text string
+		kind         Kind
+	}{
+		"text":      {"text", "perch\u00e9 \u202ecod", ""},
+		"not UTF-8": {"text", "perch\xe9", Unsupported},
+		"no such":   {"p7m", "x", Unsupported},
+		"pdf":       {"pdf", "x", Unsupported},
+	} {
+		_, err := r.Convert(t.Context(), write(t, "a", []byte(c.text)), c.format, filepath.Join(t.TempDir(), "b.pdf"))
+		if KindOf(err) != c.kind {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if r.Converts("pdf") || !r.Converts("docm") {
+		t.Error("what can be converted is told wrongly")
 	}
 }

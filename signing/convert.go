@@ -1,0 +1,119 @@
+package signing
+
+import (
+	"context"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sigillo/audit"
+	"sigillo/formats/inspect"
+	"sigillo/formats/view"
+	"sigillo/store"
+)
+
+// refused is where the bytes of a refused document that can be converted wait
+// for a day, in case the holder wants that.
+func (s *Service) refused(id string) string { return filepath.Join(s.cfg.Scratch, "refused", id) }
+
+// convertible tells whether converting a refused document helps: it removes what
+// is refused, and the document can be read in one way only. What does not let
+// itself be read is not guessed at: a defective file, one of two formats, one
+// under a password, one that was too much for the inspection.
+func (s *Service) convertible(r inspect.Report) bool {
+	if r.Verdict != inspect.Refuse || r.Omitted > 0 || !s.cfg.Viewer.Converts(r.Format) {
+		return false
+	}
+	for _, f := range r.Findings {
+		if f.Severity == inspect.Refuse && !removable(f.Rule) {
+			return false
+		}
+	}
+	return true
+}
+
+func removable(rule string) bool {
+	switch rule {
+	case "empty", "size", "inspect.failed", "name.mismatch", "zip.bomb", "zip.layout", "zip.names", "html.encoding", "text.encoding.mixed":
+		return false
+	}
+	for _, part := range []string{"format.", "view.", "pdf."} {
+		if strings.HasPrefix(rule, part) {
+			return false
+		}
+	}
+	for _, part := range []string{".malformed", ".encrypted", ".limit"} {
+		if strings.HasSuffix(rule, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// Convert makes a PDF/A of a document that the inspection has refused, when the
+// holder asks for it: a new document of his, inspected and shown like any other,
+// and journalled with where it comes from. What changes by itself in the
+// original, such as the date of a field, stands in it as it was at this moment.
+//
+// Kinds: NotFound, Unconvertible, Changed, DiskFull, Busy, Internal.
+func (s *Service) Convert(ctx context.Context, holder, id string) (Document, error) {
+	d, err := s.document(ctx, holder, id)
+	if err != nil {
+		return Document{}, err
+	}
+	old, err := s.present(d)
+	if err != nil {
+		return Document{}, err
+	}
+	if !old.Convertible {
+		return Document{}, fail(Unconvertible, "the document cannot be converted, or is not kept any more", nil)
+	}
+	d.Path = s.refused(id)
+	f, err := openUnchanged(d)
+	if err != nil {
+		return Document{}, err
+	}
+	f.Close()
+	made := newID()
+	tmp := s.path("incoming", made)
+	defer os.Remove(tmp)
+	program, err := s.convert(ctx, d, tmp)
+	if err != nil {
+		return Document{}, err
+	}
+	pdf, err := os.Open(tmp)
+	if err != nil {
+		return Document{}, fromDisk(err, "the converted document cannot be read")
+	}
+	defer pdf.Close()
+	u := upload{holder: holder, name: strings.TrimSuffix(d.Name, filepath.Ext(d.Name)) + ".pdf", origin: d.ID,
+		detail: map[string]string{"origin": d.ID, "origin.sha256": hex.EncodeToString(d.SHA256), "program": program}}
+	return s.take(ctx, u, pdf)
+}
+
+func (s *Service) convert(ctx context.Context, d store.Document, target string) (program string, err error) {
+	release, err := s.slot(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	program, err = s.cfg.Viewer.Convert(ctx, d.Path, d.Format, target)
+	switch {
+	case err == nil:
+		return program, nil
+	case ctx.Err() != nil:
+		return "", fail(Busy, "the document could not be converted in time", err)
+	}
+	s.note(ctx, d.Holder, "document.unconverted", d.ID, map[string]string{"sha256": hex.EncodeToString(d.SHA256), "kind": string(view.KindOf(err))})
+	return "", fail(Unconvertible, "the document could not be converted", err)
+}
+
+// convertedEvent says where a converted document comes from, with both digests.
+func convertedEvent(d store.Document, detail map[string]string) audit.Event {
+	all := map[string]string{"sha256": hex.EncodeToString(d.SHA256)}
+	for k, v := range detail {
+		all[k] = v
+	}
+	return audit.Event{Actor: d.Holder, Event: "document.converted", Subject: d.ID, Detail: all}
+}
