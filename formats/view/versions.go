@@ -53,8 +53,13 @@ func (r *Renderer) version(ctx context.Context, p program) string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
+	home, err := os.MkdirTemp("", "sigillo-view-") // LibreOffice makes folders in it, even now
+	if err != nil {
+		return p.name
+	}
+	defer os.RemoveAll(home)
 	cmd := exec.CommandContext(ctx, path, p.ask)
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=/nonexistent", "LANG=C.UTF-8"}
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + home, "LANG=C.UTF-8"}
 	cmd.WaitDelay = time.Second
 	said, _ := cmd.CombinedOutput() // some end with 1 after -v
 	m := p.answer.FindSubmatch(said)
