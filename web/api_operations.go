@@ -22,7 +22,7 @@ type pageInput struct {
 	N  int    `path:"n" minimum:"1" doc:"Page, counted from 1"`
 }
 
-type pngOutput struct {
+type bytesOutput struct {
 	ContentType string `header:"Content-Type"`
 	Body        []byte
 }
@@ -81,13 +81,22 @@ func (s *Server) apiDocuments(api huma.API) {
 	op := operation("getPage", http.MethodGet, "/documents/{id}/pages/{n}", "One page as an image", http.StatusNotFound, http.StatusUnprocessableEntity)
 	op.Responses = map[string]*huma.Response{"200": {Description: "The page", Content: map[string]*huma.MediaType{
 		"image/png": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
-	huma.Register(api, op, func(ctx context.Context, in *pageInput) (*pngOutput, error) {
+	huma.Register(api, op, func(ctx context.Context, in *pageInput) (*bytesOutput, error) {
 		png, err := s.cfg.Signing.Page(ctx, holderOf(ctx), in.ID, in.N)
 		if err != nil {
 			return nil, apiFail(ctx, err)
 		}
-		return &pngOutput{"image/png", png}, nil
+		return &bytesOutput{"image/png", png}, nil
 	})
+	s.apiPageText(api)
+	huma.Register(api, operation("convertDocument", http.MethodPost, "/documents/{id}/convert",
+		"Make a PDF/A of a refused document that is convertible: a new document, inspected and shown afresh", http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
+		func(ctx context.Context, in *idInput) (*oneOutput[signing.Document], error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), convertTimeout)
+			defer cancel()
+			doc, err := s.cfg.Signing.Convert(ctx, holderOf(ctx), in.ID)
+			return one(ctx, doc, err)
+		})
 	huma.Register(api, operation("listCredentials", http.MethodGet, "/credentials", "The holder's signing keys and their certificates"),
 		func(ctx context.Context, _ *struct{}) (*listOutput[signing.Credential], error) {
 			creds, err := s.cfg.Signing.Credentials(ctx, holderOf(ctx))
@@ -95,6 +104,20 @@ func (s *Server) apiDocuments(api huma.API) {
 		})
 	huma.Register(api, operation("suspendCredential", http.MethodPost, "/credentials/{id}/suspend",
 		"Suspend the certificate of a credential at once", http.StatusNotFound, http.StatusConflict), s.apiSuspend)
+}
+
+// apiPageText describes the words of a page.
+func (s *Server) apiPageText(api huma.API) {
+	op := operation("getPageText", http.MethodGet, "/documents/{id}/pages/{n}/text", "The words of one page, as far as a program can tell", http.StatusNotFound, http.StatusUnprocessableEntity)
+	op.Responses = map[string]*huma.Response{"200": {Description: "The words", Content: map[string]*huma.MediaType{
+		"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
+	huma.Register(api, op, func(ctx context.Context, in *pageInput) (*bytesOutput, error) {
+		text, err := s.cfg.Signing.PageText(ctx, holderOf(ctx), in.ID, in.N)
+		if err != nil {
+			return nil, apiFail(ctx, err)
+		}
+		return &bytesOutput{"text/plain; charset=utf-8", []byte(text)}, nil
+	})
 }
 
 func (s *Server) apiSuspend(ctx context.Context, in *idInput) (*oneOutput[signing.Credential], error) {

@@ -31,6 +31,12 @@ func TestMainJobByProgram(t *testing.T) {
 	if len(docs) != 1 || docs[0].SHA256 != doc.SHA256 {
 		t.Errorf("%+v", docs)
 	}
+	if r = p.call("GET", "/documents/"+doc.ID+"/pages/1/text", nil); r.StatusCode != 200 || !strings.HasPrefix(r.body, "Words of page 1") {
+		t.Errorf("page text: %d %s", r.StatusCode, r.body)
+	}
+	if r = p.call("POST", "/documents/"+doc.ID+"/convert", nil); r.StatusCode != 422 || !strings.Contains(r.body, "unconvertible") {
+		t.Errorf("convert: %d %s", r.StatusCode, r.body)
+	}
 	if r = p.call("GET", "/documents/"+doc.ID+"/pages/1", nil); r.Header.Get("Content-Type") != "image/png" || !strings.HasPrefix(r.body, "\x89PNG") {
 		t.Errorf("page: %d %s", r.StatusCode, r.Header.Get("Content-Type"))
 	}

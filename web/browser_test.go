@@ -83,7 +83,8 @@ func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
 	s.shots, s.axe = shots, axe
 	dir := t.TempDir()
 	var files []string
-	for _, f := range []formFile{{"Contratto di locazione.pdf", "%PDF-1.7 a"}, {"Lettera con macro.docx", "PK"}, {"Modulo script.pdf", "%PDF-1.7 b"}} {
+	for _, f := range []formFile{{"Contratto di locazione.pdf", "%PDF-1.7 a"}, {"Lettera con macro.docx", "PK"}, {"Modulo script.pdf", "%PDF-1.7 b"},
+		{"Lettera con campi.docx", "PK b"}, {"Contratto in due versioni.pdf", "%PDF-1.7 c"}} {
 		files = append(files, filepath.Join(dir, f.name))
 		if err := os.WriteFile(files[len(files)-1], []byte(f.data), 0o600); err != nil {
 			t.Fatal(err)
@@ -105,10 +106,20 @@ func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
 	s.shot("04-home")
 	s.run("document", chromedp.Navigate(w.url+"/documents/d-1"), chromedp.WaitVisible(".sheet"))
 	s.shot("05-document")
+	s.viewer()
 	s.run("confirm", chromedp.Navigate(w.url+"/documents/d-2"), chromedp.WaitVisible("#confirmed"))
 	s.shot("06-document-confirm")
 	s.run("refuse", chromedp.Navigate(w.url+"/documents/d-3"), chromedp.WaitVisible(".verdict.bad"))
 	s.shot("07-document-refused")
+	s.run("differs", chromedp.Navigate(w.url+"/documents/d-5"), chromedp.WaitVisible(".pair"))
+	s.shot("07-document-differs")
+	s.run("convertible", chromedp.Navigate(w.url+"/documents/d-4"), chromedp.WaitVisible("form[action$='/convert']"))
+	s.shot("07-document-convertible")
+	s.run("convert", chromedp.Click("form[action$='/convert'] button"), chromedp.WaitVisible(".viewer"))
+	if at := eval[string](s, `location.pathname`); at != "/documents/d-6" {
+		t.Errorf("the converted document is at %s", at)
+	}
+	s.shot("07-document-converted")
 	s.run("choose two", chromedp.Navigate(w.url+"/"), chromedp.WaitVisible(".selectable"), chromedp.Click("input[value=d-1]"),
 		chromedp.Click("input[value=d-2]"), chromedp.Click("form[action='/together'] button"), chromedp.WaitVisible("#confirmed"))
 	s.shot("08-together")

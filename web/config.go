@@ -24,6 +24,13 @@ type Signing interface {
 	Documents(ctx context.Context, holder string) ([]signing.Document, error)
 	// Page gives page n, counted from 1, as a PNG image.
 	Page(ctx context.Context, holder, id string, n int) (png []byte, err error)
+	// PageText gives what is written on that page, as far as a program can tell.
+	PageText(ctx context.Context, holder, id string, n int) (text string, err error)
+	// Difference gives one of the two pictures, 1 or 2, of the page that two
+	// programs show differently, as a PNG image.
+	Difference(ctx context.Context, holder, id string, which int) (png []byte, err error)
+	// Convert makes a PDF/A of a refused document: a new document of the holder.
+	Convert(ctx context.Context, holder, id string) (signing.Document, error)
 	Credentials(ctx context.Context, holder string) ([]signing.Credential, error)
 	Prepare(ctx context.Context, holder string, r signing.Request) (signing.Transaction, error)
 	// Sign hands the holder's factors over. The callee may wipe password;

@@ -108,7 +108,8 @@ func (s *Server) upload(c *fiber.Ctx) error {
 // documentData is the page of one document, with the form to sign it.
 type documentData struct {
 	Document signing.Document
-	Page     int // shown, from 1; 0 when none can be
+	Page     int    // shown, from 1; 0 when none can be
+	Text     string // of that page
 	All      bool
 	Pages    []int // 1 ... Pages, when all are shown
 	Order    orderData
@@ -244,6 +245,10 @@ func (s *Server) documentView(c *fiber.Ctx, o orderData) view {
 	if n, err := strconv.Atoi(c.Query("page")); err == nil && n >= 1 && n <= doc.Pages {
 		data.Page = n
 	}
+	if data.Page > 0 && !data.All {
+		// Help only: the page is shown without it too, and the image says what is wrong.
+		data.Text, _ = s.cfg.Signing.PageText(c.UserContext(), current(c).holder.ID, doc.ID, data.Page)
+	}
 	if data.All {
 		for n := 1; n <= doc.Pages; n++ {
 			data.Pages = append(data.Pages, n)
@@ -278,20 +283,6 @@ func (s *Server) together(c *fiber.Ctx) error {
 		return err
 	}
 	return s.render(c, s.orderView(c, o))
-}
-
-// pageImage serves one page as an image. It is as private as the document.
-func (s *Server) pageImage(c *fiber.Ctx) error {
-	n, err := strconv.Atoi(c.Params("n"))
-	if err != nil || n < 1 {
-		return fail(Kind(signing.NotFound), "pages are counted from 1", nil)
-	}
-	png, err := s.cfg.Signing.Page(c.UserContext(), current(c).holder.ID, c.Params("id"), n)
-	if err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, "image/png")
-	return c.Send(png)
 }
 
 // Previous and Next are the pages beside the one shown.

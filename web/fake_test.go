@@ -154,17 +154,26 @@ func (r *rooms) Upload(_ context.Context, _, name string, src io.Reader) (signin
 		return signing.Document{}, refuse(signing.Empty)
 	}
 	d := signing.Document{ID: fmt.Sprintf("d-%d", len(r.documents)+1), Name: name, Format: "pdf", Size: n,
-		SHA256: hex.EncodeToString(sum.Sum(nil)), Pages: 3, Forms: []signing.Form{signing.PAdES, signing.CAdES},
+		SHA256: hex.EncodeToString(sum.Sum(nil)), Pages: 3, Renderer: "poppler 22.12.0", Second: "mupdf 1.21.1", Forms: []signing.Form{signing.PAdES, signing.CAdES},
 		Created: time.Date(2026, 11, 21, 14, 3, 12, 0, time.UTC),
 		Report:  inspect.Report{Format: "pdf", MediaType: "application/pdf", Verdict: inspect.Allow}}
 	switch {
 	case strings.Contains(name, "macro"):
 		d.Format, d.Forms = "docx", []signing.Form{signing.CAdES}
+		d.Renderer, d.Second = "LibreOffice 7.4.7.2, poppler 22.12.0", ""
 		d.Report.Verdict, d.Report.Omitted = inspect.Confirm, 3
 		d.Report.Findings = []inspect.Finding{{Rule: "docx.fields", Severity: inspect.Confirm, Where: "word/document.xml",
 			Quote: `DATE \@ "d MMMM yyyy"`, Text: inspect.Text{
 				It: "Un campo DATE mostra ogni giorno una data diversa. Sostituiscilo con testo fisso.",
 				En: "A DATE field shows a different date every day. Replace it with fixed text."}}}
+	case strings.Contains(name, "due"):
+		d.Forms, d.Pages, d.Report.Verdict, d.Difference = nil, 0, inspect.Refuse, true
+		d.Report.Findings = []inspect.Finding{{Rule: "view.differs", Severity: inspect.Refuse, Where: "p. 2", Text: inspect.Text{
+			It: "Due programmi mostrano il documento in modo diverso.", En: "Two programs show the document differently."}}}
+	case strings.Contains(name, "campi"):
+		d.Format, d.Forms, d.Pages, d.Report.Verdict, d.Convertible = "docx", nil, 0, inspect.Refuse, true
+		d.Report.Findings = []inspect.Finding{{Rule: "field.dynamic", Severity: inspect.Refuse, Where: "word/document.xml", Quote: "DATE", Text: inspect.Text{
+			It: "Un campo cambia da solo.", En: "A field changes by itself."}}}
 	case strings.Contains(name, "script"):
 		d.Forms, d.Pages, d.Report.Verdict = nil, 0, inspect.Refuse // its bytes are not kept
 		d.Report.Findings = []inspect.Finding{{Rule: "pdf.javascript", Severity: inspect.Refuse, Where: "oggetto 12 0",
@@ -210,6 +219,39 @@ func (r *rooms) Page(_ context.Context, _, id string, n int) ([]byte, error) {
 		return nil, refuse(signing.NotFound)
 	}
 	return sheet(n), nil
+}
+
+func (r *rooms) PageText(_ context.Context, _, id string, n int) (string, error) {
+	leave, err := r.enter("PageText")
+	defer leave()
+	if err == nil && n > 3 {
+		err = refuse(signing.NotFound)
+	}
+	return fmt.Sprintf("Words of page %d of %s <b>&amp;", n, id), err
+}
+
+func (r *rooms) Difference(_ context.Context, _, _ string, which int) ([]byte, error) {
+	leave, err := r.enter("Difference")
+	defer leave()
+	if err == nil && which > 2 {
+		err = refuse(signing.NotFound)
+	}
+	return sheet(which), err
+}
+
+func (r *rooms) Convert(ctx context.Context, holder, id string) (signing.Document, error) {
+	leave, err := r.enter("Convert")
+	leave()
+	if err != nil {
+		return signing.Document{}, err
+	}
+	if d, err := r.Document(ctx, holder, id); err != nil || !d.Convertible {
+		return d, refuse(signing.Unconvertible)
+	}
+	d, err := r.Upload(ctx, holder, "made.pdf", strings.NewReader("made"))
+	d.Origin = id
+	r.documents[len(r.documents)-1] = d
+	return d, err
 }
 
 // sheet draws something that looks like a page of text.

@@ -26,6 +26,17 @@ func TestMainJobWithoutScript(t *testing.T) {
 	if img := b.get("/documents/d-1/pages/2"); img.StatusCode != 200 || img.Header.Get("Content-Type") != "image/png" {
 		t.Errorf("page image: %d %s", img.StatusCode, img.Header.Get("Content-Type"))
 	}
+	if words := b.get("/documents/d-1/pages/2/text"); words.body != "Words of page 2 of d-1 <b>&amp;" || words.Header.Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("page text: %q %s", words.body, words.Header.Get("Content-Type"))
+	}
+	if page := b.get("/documents/d-1?page=3"); !strings.Contains(page.body, "Words of page 3 of d-1 &lt;b&gt;&amp;amp;") || !strings.Contains(page.body, "mupdf 1.21.1") {
+		t.Error("the page lacks its text or who drew it")
+	}
+	for _, path := range []string{"/documents/d-1/pages/4/text", "/documents/d-1/pages/0/text", "/documents/d-1/pages/x", "/documents/d-1/difference/3"} {
+		if r := b.get(path); r.StatusCode != 404 {
+			t.Errorf("%s: %d", path, r.StatusCode)
+		}
+	}
 	r = b.post("/transactions", url.Values{"token": {b.token("/documents/d-1")}, "document": {"d-1"}, "form-d-1": {"pades"},
 		"level": {"B-T"}, "credential": {testCred}, "reason": {"prova"}})
 	if r.StatusCode != 303 || r.Header.Get("Location") != "/transactions/t-1" {
@@ -214,5 +225,36 @@ func TestSession(t *testing.T) {
 	w.rooms.mu.Unlock()
 	if r = b.get("/"); r.StatusCode != 503 || r.Header.Get("Retry-After") != "2" || b.cookies[sessionCookie] == "" {
 		t.Errorf("a busy database must not end the session: %d", r.StatusCode)
+	}
+}
+
+// TestConvertRefused: the offer to convert, and what comes of it.
+func TestConvertRefused(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	b := w.browser().signIn("111111")
+	b.upload(formFile{"campi.docx", "PK"}, formFile{"due.pdf", "%PDF"})
+	page := b.get("/documents/d-1")
+	if !strings.Contains(page.body, `action="/documents/d-1/convert"`) || !strings.Contains(page.body, "as they are worked out now") {
+		t.Error("no offer that says what becomes of the fields")
+	}
+	if page := b.get("/documents/d-2"); strings.Contains(page.body, "/convert") || !strings.Contains(page.body, "/documents/d-2/difference/2") {
+		t.Error("a difference is not shown, or conversion is offered for it")
+	}
+	if img := b.get("/documents/d-2/difference/1"); img.StatusCode != 200 || img.Header.Get("Content-Type") != "image/png" {
+		t.Errorf("picture of a difference: %d", img.StatusCode)
+	}
+	if r := b.post("/documents/d-1/convert", url.Values{"token": {"forged"}}); r.StatusCode != 403 || len(w.rooms.documents) != 2 {
+		t.Errorf("forged: %d", r.StatusCode)
+	}
+	token := url.Values{"token": {b.token("/documents/d-1")}}
+	if r := b.post("/documents/d-1/convert", token); r.StatusCode != 303 || r.Header.Get("Location") != "/documents/d-3" {
+		t.Fatalf("convert: %d %s", r.StatusCode, r.body)
+	}
+	if page := b.get("/documents/d-3"); !strings.Contains(page.body, `href="/documents/d-1"`) || !strings.Contains(page.body, "not the file you uploaded") {
+		t.Error("the new document does not say where it comes from")
+	}
+	if r := b.post("/documents/d-2/convert", token); r.StatusCode != 422 || !strings.Contains(r.body, "cannot be converted") || !strings.Contains(r.body, "Two programs") {
+		t.Errorf("what cannot be converted: %d", r.StatusCode)
 	}
 }

@@ -32,6 +32,14 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 	out["document all"] = b.get("/documents/" + pdf + "?view=all").body
 	out["document confirm"] = b.get("/documents/" + macro).body
 	out["document refused"] = b.get("/documents/" + script).body
+	b.upload(formFile{"due.pdf", "x"}, formFile{"campi.docx", "y"})
+	if docs, err = w.rooms.Documents(t.Context(), testHolder); err != nil {
+		t.Fatal(err)
+	}
+	out["document differs"], out["document convertible"] = b.get("/documents/"+docs[1].ID).body, b.get("/documents/"+docs[0].ID).body
+	convert := url.Values{"token": {b.token("/")}}
+	out["document converted"] = b.get(b.post("/documents/"+docs[0].ID+"/convert", convert).Header.Get("Location")).body
+	out["document not converted"] = b.post("/documents/"+docs[1].ID+"/convert", convert).body
 	together := "/together?document=" + pdf + "&document=" + macro
 	out["together"] = b.get(together).body
 	out["together blocked"] = b.get(together + "&document=" + script).body

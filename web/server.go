@@ -20,6 +20,7 @@ const (
 	idleTimeout    = 75 * time.Second // between two requests of a connection
 	requestTimeout = 60 * time.Second // for the rooms below, on most requests
 	signTimeout    = 3 * time.Minute  // a batch of 100 documents, stamped and verified
+	convertTimeout = 3 * time.Minute  // a minute for the conversion, the rest for a long document's pages
 	uploadTimeout  = 90 * time.Minute // the limit over a slow line; body.go keeps it honest
 	headerLimit    = 16 << 10         // request line and header
 )
