@@ -25,8 +25,9 @@ const sketchDPI = 72
 //
 //   - lone, pixels in one window: 0 on nearly all, at most 29 where nothing but
 //     the frames of links (see frames) and lines in drawings is done otherwise.
-//     Among lines of text that both draw, a word of three letters in 7 points
-//     that only one draws makes 40 or more, one of two letters in 8 points 37.
+//     Of what only one draws among lines of text that both draw, a word of three
+//     letters makes 41 and more from 7 points on, one of two letters 37 and more
+//     from 8, a single figure 30 and more from 11; less than that goes unseen.
 //   - tone: at most 82, for pictures in CMYK.
 //
 // Four of these documents are beyond a limit, and differ to the eye: annotations
