@@ -72,32 +72,37 @@ func (s *Service) show(ctx context.Context, d *store.Document, report *inspect.R
 	case ctx.Err() != nil:
 		return fail(Busy, "the pages could not be drawn in time", err)
 	case kind == view.Differs:
-		refuse(report, ruleDiffers, s.keepDifference(d.ID, err))
+		where, quote := s.keepDifference(d.ID, err)
+		refuse(report, ruleDiffers, where, quote)
 	case d.Format == "pdf" && (kind == view.Failed || kind == view.TimedOut || kind == view.Limit || kind == view.Unreadable):
-		refuse(report, ruleFailed, "")
+		refuse(report, ruleFailed, "", "")
 	}
 	s.cfg.Log.Warn("no page images", "document", d.ID, "format", d.Format, "err", err)
 	return nil
 }
 
-func refuse(r *inspect.Report, rule, where string) {
+func refuse(r *inspect.Report, rule, where, quote string) {
 	r.Verdict = inspect.Refuse
-	r.Findings = append(r.Findings, inspect.Finding{Rule: rule, Severity: inspect.Refuse, Where: where, Text: viewTexts[rule]})
+	r.Findings = append(r.Findings, inspect.Finding{Rule: rule, Severity: inspect.Refuse, Where: where, Quote: quote, Text: viewTexts[rule]})
 }
 
 // keepDifference keeps the two pictures for the holder to look at, and names
-// the page. Without the pictures the refusal stands all the same.
-func (s *Service) keepDifference(id string, err error) (where string) {
+// the page and the programs. Without the pictures the refusal stands all the same.
+func (s *Service) keepDifference(id string, err error) (where, programs string) {
 	d, ok := view.DifferenceOf(err)
-	if !ok || d.Page == 0 {
-		return ""
+	if !ok {
+		return "", ""
+	}
+	programs = fmt.Sprintf("1: %s, 2: %s", d.Programs[0], d.Programs[1])
+	if d.Page == 0 {
+		return "", programs
 	}
 	for i, png := range [][]byte{d.First, d.Second} {
 		if err := writeNew(s.pageFile(id, i+1, ".differs.png"), png); err != nil {
 			s.cfg.Log.Warn("a picture of a difference was not kept", "document", id, "err", err)
 		}
 	}
-	return "p. " + strconv.Itoa(d.Page)
+	return "p. " + strconv.Itoa(d.Page), programs
 }
 
 // draw draws the pages of a document into files, a few documents at a time.

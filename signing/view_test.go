@@ -262,7 +262,7 @@ func TestImagesAreMadeAgain(t *testing.T) {
 // with a finding; other documents can do without pages.
 func TestWhatCannotBeShown(t *testing.T) {
 	t.Parallel()
-	differs := &view.Error{Kind: view.Differs, Err: &view.Difference{Page: 2, First: []byte("one"), Second: []byte("two")}}
+	differs := &view.Error{Kind: view.Differs, Err: &view.Difference{Page: 2, First: []byte("one"), Second: []byte("two"), Programs: [2]string{"a 1", "b 2"}}}
 	for name, c := range map[string]struct {
 		file string
 		err  error
@@ -295,7 +295,7 @@ func TestWhatCannotBeShown(t *testing.T) {
 		if name != "differs" {
 			continue
 		}
-		if f := d.Report.Findings[0]; f.Where != "p. 2" || f.Text.It == "" || f.Text.En == "" {
+		if f := d.Report.Findings[0]; f.Where != "p. 2" || f.Quote != "1: a 1, 2: b 2" || f.Text.It == "" || f.Text.En == "" {
 			t.Errorf("%+v", f)
 		}
 		for i, want := range map[int]string{1: "one", 2: "two"} {

@@ -230,10 +230,11 @@ func (s *sketch) squares(columns, rows int) [][3]int {
 // Difference is a page that two programs draw differently, which is the error
 // inside one of kind Differs.
 type Difference struct {
-	Page   int    // from 1; 0 where the programs count another number of pages
-	First  []byte // PNG of the page by the program of the view; nil where there is none
-	Second []byte // PNG of the page by the other program; nil where there is none
-	score  float64
+	Page     int       // from 1; 0 where the programs count another number of pages
+	First    []byte    // PNG of the page by the program of the view; nil where there is none
+	Second   []byte    // PNG of the page by the other program; nil where there is none
+	Programs [2]string // these programs, with their versions
+	score    float64
 }
 
 func (d *Difference) Error() string {

@@ -74,6 +74,9 @@ func (r *Renderer) View(ctx context.Context, path, format string, keep func(Shee
 	default:
 		err = unsupported(format)
 	}
+	if d, ok := DifferenceOf(err); ok {
+		d.Programs = [2]string{acc.Renderer, acc.Second}
+	}
 	if err != nil {
 		return Account{}, err
 	}

@@ -116,7 +116,7 @@ func TestSecondOpinion(t *testing.T) {
 			continue
 		}
 		d, ok := DifferenceOf(err)
-		if !ok || d.Page != 1 {
+		if !ok || d.Page != 1 || !strings.HasPrefix(d.Programs[0], "poppler ") || !strings.HasPrefix(d.Programs[1], "mupdf ") {
 			t.Fatalf("%s: %+v", name, d)
 		}
 		if a, b := picture(t, d.First), picture(t, d.Second); a.Bounds().Dx() < 500 || b.Bounds().Dx() < 500 {
