@@ -3,9 +3,12 @@ package signing
 import (
 	"context"
 	"encoding/hex"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"sigillo/audit"
 	"sigillo/formats/inspect"
@@ -16,6 +19,32 @@ import (
 // refused is where the bytes of a refused document that can be converted wait
 // for a day, in case the holder wants that.
 func (s *Service) refused(id string) string { return filepath.Join(s.cfg.Scratch, "refused", id) }
+
+// setAside moves a file to a folder that may be on another file system.
+func setAside(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	err := os.Rename(from, to)
+	if !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err := errors.Join(err, out.Close()); err != nil {
+		os.Remove(to)
+		return err
+	}
+	return nil
+}
 
 // convertible tells whether converting a refused document helps: it removes what
 // is refused, and the document can be read in one way only. What does not let

@@ -88,11 +88,8 @@ func (s *Service) settle(d *store.Document, report inspect.Report, tmp string) e
 		if !s.convertible(report) {
 			return nil
 		}
-		if err := os.MkdirAll(filepath.Dir(s.refused(d.ID)), 0o700); err != nil {
-			return fromDisk(err, "the document could not be stored")
-		}
-		if err := os.Rename(tmp, s.refused(d.ID)); err != nil {
-			return fromDisk(err, "the document could not be stored")
+		if err := setAside(tmp, s.refused(d.ID)); err != nil {
+			s.cfg.Log.Warn("a refused document was not kept for conversion", "document", d.ID, "err", err)
 		}
 		return nil
 	}

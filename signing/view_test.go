@@ -370,3 +370,25 @@ func TestConvert(t *testing.T) {
 		t.Errorf("left behind: %v, %v", kept, err)
 	}
 }
+
+// The folder of what is set aside may be on another file system.
+func TestSetAside(t *testing.T) {
+	t.Parallel()
+	folders := []string{t.TempDir()}
+	if other, err := os.MkdirTemp("/dev/shm", "sigillo-test-"); err == nil {
+		t.Cleanup(func() { os.RemoveAll(other) })
+		folders = append(folders, other)
+	}
+	for _, dir := range folders {
+		from, to := filepath.Join(t.TempDir(), "a"), filepath.Join(dir, "new", "b")
+		if err := os.WriteFile(from, []byte("content"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := setAside(from, to); err != nil {
+			t.Error(err)
+		}
+		if b, err := os.ReadFile(to); err != nil || string(b) != "content" {
+			t.Errorf("%q, %v", b, err)
+		}
+	}
+}
