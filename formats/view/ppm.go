@@ -42,7 +42,7 @@ type span struct{ first, last int }
 
 // time to draw a span: a page may take long, all of them may not.
 func (s span) time() time.Duration {
-	return pageTime + time.Duration(s.last-s.first)*time.Second
+	return pageTime + time.Duration(s.last-s.first)*2*time.Second
 }
 
 // poppler draws a span of pages with pdftoppm, which writes raw pixels that we

@@ -142,7 +142,7 @@ func TestView(t *testing.T) {
 		texts    []string
 	}{
 		"pdf":   {"pdf", pdfPageOf(textAt(60, 780, "Contratto")+textAt(60, 760, "ab"), ""), "poppler ", []string{"Contratto\nab"}},
-		"pages": {"pdf", pdfOf(spanPages+2, "0 0 1000 1000"), "poppler ", make([]string, spanPages+2)},
+		"pages": {"pdf", pdfOf(spanPages+2, "0 0 200 200"), "poppler ", make([]string, spanPages+2)},
 		"text":  {"text", []byte("uno\ndue\u202e\n\ffin"), "sigillo", []string{"uno\ndue[U+202E]\n[FF]", "fin"}},
 		"long":  {"text", []byte(strings.Repeat("parola ", 20)), "sigillo", []string{strings.TrimSpace(strings.Repeat("parola ", 20))}},
 		"image": {"png", squares.Bytes(), "sigillo", []string{""}},
