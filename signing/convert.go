@@ -64,7 +64,7 @@ func (s *Service) convertible(r inspect.Report) bool {
 
 func removable(rule string) bool {
 	switch rule {
-	case "empty", "size", "inspect.failed", "name.mismatch", "zip.bomb", "zip.layout", "zip.names", "html.encoding", "text.encoding.mixed":
+	case "empty", "size", "inspect.failed", "virus", "name.mismatch", "zip.bomb", "zip.layout", "zip.names", "html.encoding", "text.encoding.mixed":
 		return false
 	}
 	for _, part := range []string{"format.", "view.", "pdf."} {
