@@ -200,7 +200,6 @@ var (
 	cssAtRule  = regexp.MustCompile(`@([a-z-]+)`)
 	cssPseudo  = regexp.MustCompile(`:+([a-z-]+)`)
 	cssCall    = regexp.MustCompile(`([a-z-]+)\(`)
-	cssBidi    = regexp.MustCompile(`unicode-bidi\s*:`)
 	cssHidden  = regexp.MustCompile(`display\s*:\s*none|visibility\s*:\s*(hidden|collapse)|opacity\s*:\s*0?\.?0+\s*(;|}|$|!)|font-size\s*:\s*0+(\.0+)?[a-z%]*\s*(;|}|$|!)`)
 )
 
@@ -230,9 +229,6 @@ func (m *markup) css(style string) {
 	}
 	if hit := cssHidden.FindString(style); hit != "" {
 		m.add("html.hidden", m.where(), hit)
-	}
-	if hit := cssBidi.FindString(style); hit != "" {
-		m.add("text.bidi", m.where(), hit)
 	}
 	m.cssUnknown(style)
 }
