@@ -33,8 +33,8 @@ func main() {
 	python := flag.String("python", "", "a Python that has oletools and pdfid; empty: missing")
 	clamd := flag.String("clamav", "", "the folder of ClamAV's program and libraries; empty: missing")
 	only := flag.String("only", "", "the documents whose names have this in them")
-	rounds := flag.Int("rounds", 5, "how often each looks at a document; the best counts")
-	waits := flag.Int("waits", 40, "how often a document goes through the pool")
+	rounds := flag.Int("rounds", 4, "how often each looks at a document; the best counts")
+	waits := flag.Int("waits", 30, "how often a document goes through the pool")
 	flag.Parse()
 	b := bench{only: *only, rounds: *rounds, waits: *waits}
 	if err := b.run(*dir, *python, *clamd); err != nil {
