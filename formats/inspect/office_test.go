@@ -13,8 +13,24 @@ func wordCases() []ruleCase {
 		return docx("", "word/_rels/document.xml.rels", rels(kind, target, mode))
 	}
 	image := rel("image", "media/a.png", "")
+	run := func(text string) string { return "<w:p><w:r><w:t>" + text + "</w:t></w:r></w:p>" }
+	branches := func(all ...string) []byte { // the last is the fallback
+		out := `<mc:AlternateContent xmlns:mc="` + nsCompatibility + `">`
+		for _, b := range all[:len(all)-1] {
+			out += `<mc:Choice Requires="wps">` + b + `</mc:Choice>`
+		}
+		return docx(out + `<mc:Fallback>` + all[len(all)-1] + `</mc:Fallback></mc:AlternateContent>`)
+	}
+	nested := func(text string) string {
+		return `<mc:AlternateContent><mc:Choice Requires="w14">` + run(text) + `</mc:Choice><mc:Fallback>` + run(text) + `</mc:Fallback></mc:AlternateContent>`
+	}
 	cases := []ruleCase{
 		{"ooxml.malformed", "x.docx", docx("<w:p>"), docx("<w:p/>")},
+		{"ooxml.alternate", "x.docx", branches(run("1000 euro"), run("9000 euro")), branches(run("1000 euro"), "<w:p>"+run("1000")+run(" euro")+"</w:p>")},
+		{"ooxml.alternate", "x.docx", branches(run("mille"), run("mille"), run("duemila")), branches(run("mille"), run("mille"), run("mille"))},
+		{"ooxml.alternate", "x.docx", branches(nested("mille"), run("duemila")), branches(nested("mille"), run("mille"))},
+		{"ooxml.alternate.part", "x.docx", branches(run("mille"), ""), branches("<w:pict/>", "<w:pict/>")},
+		{"ooxml.alternate.part", "x.docx", branches("<w:pict/>", run("Il grafico non si vede")), branches(run("mille"), run("mille"))},
 		{"ooxml.malformed", "x.docx", docx(`<w:r><w:fldChar w:fldCharType="begin"/></w:r>`), docx(field("PAGE"))},
 		{"xml.dtd", "x.docx", docx("", "customXml/item1.xml", `<!DOCTYPE a [<!ENTITY b "c">]><a/>`), docx("", "customXml/item1.xml", `<a/>`)},
 		{"ooxml.macro", "x.docx", docxTyped("word/vbaProject.bin", "application/vnd.ms-office.vbaProject", "x"), docxTyped("word/media/a.png", "image/png", "x")},

@@ -327,6 +327,7 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 	w := &wordScan{report: o.report, where: name}
 	x := &sheetScan{report: o.report, where: name}
 	p := &slideScan{report: o.report, where: name}
+	a := &alternates{report: o.report, where: name}
 	var text []byte
 	keep := false
 	space, office := "", false // of the last element: most have the same
@@ -339,6 +340,7 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 				keep = false
 				return // somebody's own data, which no program shows by itself
 			}
+			a.start(e.Name)
 			if depth == 1 {
 				p.master = strings.HasSuffix(e.Name.Local, "Master") || e.Name.Local == "sldLayout"
 			}
@@ -351,6 +353,7 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 			if keep && len(text)+len(b) <= maxFieldCode {
 				text = append(text, b...)
 			}
+			a.text(b)
 			if bytes.IndexByte(b, 0xe2) >= 0 { // direction overrides begin with E2 80 or E2 81
 				for _, c := range string(b) {
 					if characterRule(c) == "text.bidi" {
@@ -365,6 +368,7 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 				w.text(n.Local, string(text))
 				x.text(n.Local, string(text))
 			}
+			a.end(n)
 			keep = false
 		},
 	})

@@ -72,6 +72,8 @@ var rules = []Rule{
 
 	// Office Open XML (ISO/IEC 29500)
 	{"ooxml.malformed", Text{"Il documento Office è difettoso: salvarlo di nuovo o convertirlo in PDF/A.", "The Office document is defective: save it again or convert it to PDF/A."}},
+	{"ooxml.alternate", Text{"Il documento contiene due versioni di uno stesso testo, e ogni programma ne mostra una: salvarlo di nuovo o convertirlo in PDF/A.", "The document has two versions of one text, and each program shows one of them: save it again or convert it to PDF/A."}},
+	{"ooxml.alternate.part", Text{"Una parte del documento è sostituita da altro nei programmi che non la conoscono: verificare le pagine.", "Programs that do not know a part of the document show something else in its place: check the pages."}},
 	{"ooxml.macro", Text{"Il documento contiene macro: salvarlo nel formato senza macro (.docx, .xlsx, .pptx).", "The document contains macros: save it in the format without macros (.docx, .xlsx, .pptx)."}},
 	{"ooxml.activex", Text{"Il documento contiene controlli ActiveX: toglierli.", "The document contains ActiveX controls: remove them."}},
 	{"ooxml.embedded", Text{"Il documento contiene un oggetto di un altro programma: sostituirlo con un'immagine.", "The document contains another program's object: replace it with a picture."}},

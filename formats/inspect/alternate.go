@@ -1,0 +1,94 @@
+package inspect
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/xml"
+	"hash"
+)
+
+// nsCompatibility is the name space of ISO/IEC 29500-3.
+const nsCompatibility = "http://schemas.openxmlformats.org/markup-compatibility/2006"
+
+// alternates compares the branches of mc:AlternateContent (ISO/IEC 29500-3 §10.2.1):
+// a program shows the first whose requirements it meets, so another program shows
+// another one. Honest writers put the same text into all, or a picture of it, or say
+// in the last that it cannot be shown.
+type alternates struct {
+	*report
+	where string
+	open  []alternate
+	shown bool // within an element whose text is shown
+}
+
+type alternate struct {
+	branch hash.Hash // nil between branches
+	words  int       // bytes of the branch, without white space
+	first  []byte    // digest of the first branch that has a text
+	count  int       // of branches
+	texts  int       // of those with a text
+	differ bool
+	nested bool // in another than the first branch of the one around: that one has the text already
+}
+
+func (a *alternates) start(name xml.Name) {
+	if name.Space != nsCompatibility {
+		a.shown = len(a.open) > 0 && name.Local == "t"
+		return
+	}
+	switch n := len(a.open); {
+	case name.Local == "AlternateContent" && n < maxXMLDepth:
+		a.open = append(a.open, alternate{})
+	case (name.Local == "Choice" || name.Local == "Fallback") && n > 0:
+		top := &a.open[n-1]
+		top.branch, top.words = sha256.New(), 0
+		top.nested = top.count > 0
+		top.count++
+	}
+}
+
+func (a *alternates) text(b []byte) {
+	if !a.shown {
+		return
+	}
+	words := bytes.Join(bytes.Fields(b), nil)
+	for i := len(a.open) - 1; i >= 0; i-- {
+		top := &a.open[i]
+		if top.branch == nil {
+			return
+		}
+		top.branch.Write(words)
+		top.words += len(words)
+		if top.nested {
+			return
+		}
+	}
+}
+
+func (a *alternates) end(name xml.Name) {
+	a.shown = false
+	n := len(a.open)
+	if name.Space != nsCompatibility || n == 0 {
+		return
+	}
+	top := &a.open[n-1]
+	switch name.Local {
+	case "Choice", "Fallback":
+		if top.branch != nil && top.words > 0 {
+			sum := top.branch.Sum(nil)
+			if top.texts++; top.first == nil {
+				top.first = sum
+			}
+			top.differ = top.differ || !bytes.Equal(top.first, sum)
+		}
+		top.branch = nil
+	case "AlternateContent":
+		switch {
+		case top.differ:
+			a.add("ooxml.alternate", a.where, "<AlternateContent>")
+		case top.texts > 0 && top.texts < top.count, top.texts > 0 && top.count == 1:
+			a.add("ooxml.alternate.part", a.where, "<AlternateContent>")
+		}
+		a.open = a.open[:n-1]
+	}
+}
