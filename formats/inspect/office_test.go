@@ -21,14 +21,14 @@ func wordCases() []ruleCase {
 		}
 		return docx(out + `<mc:Fallback>` + all[len(all)-1] + `</mc:Fallback></mc:AlternateContent>`)
 	}
-	nested := func(text string) string {
+	branched := func(text string) string {
 		return `<mc:AlternateContent><mc:Choice Requires="w14">` + run(text) + `</mc:Choice><mc:Fallback>` + run(text) + `</mc:Fallback></mc:AlternateContent>`
 	}
 	cases := []ruleCase{
 		{"ooxml.malformed", "x.docx", docx("<w:p>"), docx("<w:p/>")},
 		{"ooxml.alternate", "x.docx", branches(run("1000 euro"), run("9000 euro")), branches(run("1000 euro"), "<w:p>"+run("1000")+run(" euro")+"</w:p>")},
 		{"ooxml.alternate", "x.docx", branches(run("mille"), run("mille"), run("duemila")), branches(run("mille"), run("mille"), run("mille"))},
-		{"ooxml.alternate", "x.docx", branches(nested("mille"), run("duemila")), branches(nested("mille"), run("mille"))},
+		{"ooxml.alternate", "x.docx", branches(branched("mille"), run("duemila")), branches(branched("mille"), run("mille"))},
 		{"ooxml.alternate.part", "x.docx", branches(run("mille"), ""), branches("<w:pict/>", "<w:pict/>")},
 		{"ooxml.alternate.part", "x.docx", branches("<w:pict/>", run("Il grafico non si vede")), branches(run("mille"), run("mille"))},
 		{"ooxml.malformed", "x.docx", docx(`<w:r><w:fldChar w:fldCharType="begin"/></w:r>`), docx(field("PAGE"))},
