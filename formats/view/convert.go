@@ -34,12 +34,20 @@ func (r *Renderer) Converts(format string) bool { return r.Soffice != "" && expo
 // LibreOffice that is taken over by the document can do nothing but write a PDF
 // that the document's author could have written himself, and the caller must
 // treat it as that: as a new document of a stranger, to be inspected and shown.
+// So it is never done without a cage, whatever AllowUnsandboxed says.
 func (r *Renderer) Convert(ctx context.Context, path, format, target string) (program string, err error) {
 	if exports[format] == "" {
 		return "", unsupported(format)
 	}
 	if r.Soffice == "" {
 		return "", &Error{Missing, "LibreOffice is not installed; install libreoffice-writer-nogui and libreoffice-calc-nogui", nil}
+	}
+	kind, err := r.chooseCage(ctx)
+	if err == nil && kind == uncaged {
+		err = r.cageErr
+	}
+	if err != nil {
+		return "", err
 	}
 	release, err := r.slot(ctx)
 	if err != nil {

@@ -20,6 +20,9 @@ const DPI = 144
 const (
 	secondDPI = 72 // of the second opinion
 	spanPages = 16 // drawn by one process
+
+	maxSpan = 256 << 20 // bytes of the pictures of a span, which are in memory at the same time
+	maxView = 4 << 30   // bytes of all pictures of a view
 )
 
 // A Sheet is one page of a view.
@@ -49,7 +52,11 @@ func (r *Renderer) View(ctx context.Context, path, format string, keep func(Shee
 	ctx, cancel := context.WithTimeout(ctx, viewTime)
 	defer cancel()
 	acc := Account{DPI: DPI, Images: []string{}}
+	left := room(maxView)
 	take := func(s Sheet) error {
+		if err := left.take(len(s.PNG)); err != nil {
+			return err
+		}
 		sum := sha256.Sum256(s.PNG)
 		acc.Images = append(acc.Images, hex.EncodeToString(sum[:]))
 		return keep(s)
@@ -140,6 +147,9 @@ func (r *Renderer) viewPDF(ctx context.Context, path string, second bool, take f
 	if err != nil {
 		return err
 	}
+	if pages == 0 {
+		return &Error{Failed, "the PDF has no pages", nil}
+	}
 	d := &drawing{r: r, path: path, second: second, frames: framed}
 	for first := 1; first <= pages; first += spanPages {
 		s := span{first, min(first+spanPages-1, pages)}
@@ -180,6 +190,7 @@ func (d *drawing) draw(ctx context.Context, s span, last bool, take func(Sheet) 
 	}
 	var first, second []*sketch
 	var pictures []Sheet
+	left := room(maxSpan)
 	whole := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -189,6 +200,9 @@ func (d *drawing) draw(ctx context.Context, s span, last bool, take func(Sheet) 
 				first = append(first, sketchOf(p, DPI/sketchDPI))
 			}
 			pictures = append(pictures, Sheet{n, png, texts[n]})
+			if err == nil {
+				err = left.take(len(png))
+			}
 			return err
 		})
 	})
@@ -265,6 +279,18 @@ func (d *drawing) bare(ctx context.Context, n int) (s *sketch, err error) {
 		err = &Error{Failed, "the renderer gave no picture", nil}
 	}
 	return s, err
+}
+
+// room is how many bytes of pictures there is still room for. A small document
+// can fill large pages with what does not compress.
+type room int64
+
+// take takes n bytes. Kind: Limit.
+func (r *room) take(n int) error {
+	if *r -= room(n); *r < 0 {
+		return &Error{Limit, "the pictures of the pages are too large; split the document", nil}
+	}
+	return nil
 }
 
 // viewTime bounds a whole view.

@@ -177,6 +177,9 @@ func TestView(t *testing.T) {
 			t.Errorf("%s: page %d drawn alone is another picture, %v", name, n, err)
 		}
 	}
+	if _, err := r.View(t.Context(), write(t, "a", pdfOf(0, "0 0 200 200")), "pdf", func(Sheet) error { return nil }); KindOf(err) != Failed {
+		t.Errorf("a document without pages: %v", err)
+	}
 	full := errors.New("disk full")
 	if _, err := r.View(t.Context(), write(t, "a", []byte("a")), "text", func(Sheet) error { return full }); !errors.Is(err, full) {
 		t.Errorf("a page that cannot be kept: %v", err)
@@ -221,6 +224,20 @@ func TestDifference(t *testing.T) {
 	draw.Draw(white, white.Rect, ground, image.Point{}, draw.Src)
 	if got := difference(sketchOf(white, 2), sketchOf(grey, 2), nil); got < 1 {
 		t.Errorf("white and black: %.2f", got)
+	}
+}
+
+// Pictures are taken as long as there is room for them.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	left := room(10)
+	for i, c := range []struct {
+		bytes int
+		kind  Kind
+	}{{4, ""}, {6, ""}, {0, ""}, {1, Limit}, {1, Limit}} {
+		if err := left.take(c.bytes); KindOf(err) != c.kind {
+			t.Errorf("picture %d: %v", i, err)
+		}
 	}
 }
 
