@@ -13,6 +13,7 @@ import (
 	"sigillo/audit"
 	"sigillo/formats/inspect"
 	"sigillo/formats/view"
+	"sigillo/signing/clamd"
 	"sigillo/store"
 )
 
@@ -107,7 +108,7 @@ func (s *Service) Convert(ctx context.Context, holder, id string) (Document, err
 	made := newID()
 	tmp := s.path("incoming", made)
 	defer os.Remove(tmp)
-	program, err := s.convert(ctx, d, tmp)
+	detail, err := s.convert(ctx, d, tmp)
 	if err != nil {
 		return Document{}, err
 	}
@@ -116,26 +117,39 @@ func (s *Service) Convert(ctx context.Context, holder, id string) (Document, err
 		return Document{}, fromDisk(err, "the converted document cannot be read")
 	}
 	defer pdf.Close()
-	u := upload{holder: holder, name: strings.TrimSuffix(d.Name, filepath.Ext(d.Name)) + ".pdf", origin: d.ID,
-		detail: map[string]string{"origin": d.ID, "origin.sha256": hex.EncodeToString(d.SHA256), "program": program}}
+	u := upload{holder: holder, name: strings.TrimSuffix(d.Name, filepath.Ext(d.Name)) + ".pdf", origin: d.ID, detail: detail}
 	return s.take(ctx, u, pdf)
 }
 
-func (s *Service) convert(ctx context.Context, d store.Document, target string) (program string, err error) {
+// convert does it, and says for the journal what was done to which document. The
+// virus scanner, if there is one, has not seen a document that the inspection
+// refused: it is asked now, before a program opens it.
+func (s *Service) convert(ctx context.Context, d store.Document, target string) (detail map[string]string, err error) {
 	release, err := s.slot(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer release()
-	program, err = s.cfg.Viewer.Convert(ctx, d.Path, d.Format, target)
+	detail = map[string]string{"origin": d.ID, "origin.sha256": hex.EncodeToString(d.SHA256)}
+	if s.cfg.Antivirus != nil {
+		answer := s.cfg.Antivirus(ctx, d.Path)
+		detail["origin.antivirus"], detail["origin.antivirus-engine"] = answer.String(), answer.Engine
+		if answer.Result == clamd.Found {
+			os.Remove(d.Path)
+			s.note(ctx, d.Holder, "document.unconverted", d.ID, detail)
+			return nil, fail(Unconvertible, "the virus scanner has found something in the document", nil)
+		}
+	}
+	detail["program"], err = s.cfg.Viewer.Convert(ctx, d.Path, d.Format, target)
 	switch {
 	case err == nil:
-		return program, nil
+		return detail, nil
 	case ctx.Err() != nil:
-		return "", fail(Busy, "the document could not be converted in time", err)
+		return nil, fail(Busy, "the document could not be converted in time", err)
 	}
-	s.note(ctx, d.Holder, "document.unconverted", d.ID, map[string]string{"sha256": hex.EncodeToString(d.SHA256), "kind": string(view.KindOf(err))})
-	return "", fail(Unconvertible, "the document could not be converted", err)
+	detail["kind"] = string(view.KindOf(err))
+	s.note(ctx, d.Holder, "document.unconverted", d.ID, detail)
+	return nil, fail(Unconvertible, "the document could not be converted", err)
 }
 
 // convertedEvent says where a converted document comes from, with both digests.

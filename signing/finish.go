@@ -293,7 +293,7 @@ func (s *Service) sweep(ctx context.Context) error {
 				continue
 			}
 			s.note(ctx, "appliance", "document.swept", e.Name(), map[string]string{"folder": dir})
-			os.Remove(s.path(dir, e.Name()))
+			os.RemoveAll(s.path(dir, e.Name())) // a conversion leaves a folder
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package signing
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -72,9 +73,7 @@ func (s *Service) take(ctx context.Context, u upload, r io.Reader) (Document, er
 	}
 	err = s.cfg.DB.Write(ctx, func(tx *store.Tx) error { return s.admit(tx, doc, report, u) })
 	if err != nil {
-		if doc.Path != "" {
-			os.Remove(doc.Path)
-		}
+		os.Remove(cmp.Or(doc.Path, s.refused(id)))
 		return Document{}, fromStore(err)
 	}
 	return s.present(doc)

@@ -54,7 +54,7 @@ func (s *Service) pageFile(id string, n int, ending string) string {
 // it: the pages and how they were made, or for a PDF that two programs do not
 // show alike, a refusal. A document of another kind that cannot be drawn may
 // still be signed, and the holder is told that it cannot be shown; so may a PDF
-// where no renderer is installed.
+// where no renderer is installed or none can be shut in.
 //
 // Kinds: Busy, DiskFull.
 func (s *Service) show(ctx context.Context, d *store.Document, report *inspect.Report) error {
@@ -72,13 +72,22 @@ func (s *Service) show(ctx context.Context, d *store.Document, report *inspect.R
 	case ctx.Err() != nil:
 		return fail(Busy, "the pages could not be drawn in time", err)
 	case kind == view.Differs:
+		s.forgetPages(d.ID)
 		where, quote := s.keepDifference(d.ID, err)
 		refuse(report, ruleDiffers, where, quote)
-	case d.Format == "pdf" && (kind == view.Failed || kind == view.TimedOut || kind == view.Limit || kind == view.Unreadable):
+	case d.Format == "pdf" && kind != view.Missing && kind != view.NoSandbox:
+		s.forgetPages(d.ID)
 		refuse(report, ruleFailed, "", "")
 	}
 	s.cfg.Log.Warn("no page images", "document", d.ID, "format", d.Format, "err", err)
 	return nil
+}
+
+// forgetPages removes the pages that were drawn of a document until it was refused.
+func (s *Service) forgetPages(id string) {
+	if err := os.RemoveAll(filepath.Dir(s.pageFile(id, 1, ""))); err != nil {
+		s.cfg.Log.Warn("pages of a refused document are kept for a day", "document", id, "err", err)
+	}
 }
 
 func refuse(r *inspect.Report, rule, where, quote string) {

@@ -22,6 +22,7 @@ import (
 
 	"sigillo/formats/inspect"
 	"sigillo/formats/view"
+	"sigillo/signing/clamd"
 	"sigillo/store"
 	"sigillo/vault"
 )
@@ -31,13 +32,14 @@ type painter struct {
 	pages   int
 	version string
 	err     error
+	late    bool // the error comes after the pages
 	drawn   int
 }
 
 func (p *painter) View(_ context.Context, path, _ string, keep func(view.Sheet) error) (view.Account, error) {
 	p.drawn++
 	acc := view.Account{Renderer: "painter " + p.version, DPI: 144}
-	for n := 1; n <= p.pages && p.err == nil; n++ {
+	for n := 1; n <= p.pages && (p.late || p.err == nil); n++ {
 		png := []byte(fmt.Sprintf("%s page %d", p.version, n))
 		sum := sha256.Sum256(png)
 		acc.Images = append(acc.Images, hex.EncodeToString(sum[:]))
@@ -273,12 +275,17 @@ func TestWhatCannotBeShown(t *testing.T) {
 		"not drawn":    {"a.pdf", &view.Error{Kind: view.Failed}, ruleFailed},
 		"too slow":     {"a.pdf", &view.Error{Kind: view.TimedOut}, ruleFailed},
 		"too large":    {"a.pdf", &view.Error{Kind: view.Limit}, ruleFailed},
+		"any fault":    {"a.pdf", errors.New("any fault"), ruleFailed},
 		"no renderer":  {"a.pdf", &view.Error{Kind: view.Missing}, ""},
+		"no cage":      {"a.pdf", &view.Error{Kind: view.NoSandbox}, ""},
 		"no office":    {"a.docx", &view.Error{Kind: view.Failed}, ""},
 		"no such view": {"a.bin", &view.Error{Kind: view.Unsupported}, ""},
 	} {
-		s := room(t, &painter{err: c.err})
+		s := room(t, &painter{pages: 1, late: true, err: c.err})
 		d := put(t, s, c.file, "document")
+		if _, err := os.Stat(s.pageFile(d.ID, 1, ".png")); (err == nil) != (c.rule == "") {
+			t.Errorf("%s: pages of a refused document: %v", name, err)
+		}
 		if d.Pages != 0 || len(entries(t, s, "document.viewed", d.ID)) != 0 {
 			t.Errorf("%s: %d pages", name, d.Pages)
 		}
@@ -368,6 +375,52 @@ func TestConvert(t *testing.T) {
 	}
 	if kept, err := filepath.Glob(filepath.Join(s.cfg.Dir, "incoming", "*")); err != nil || len(kept) != 0 {
 		t.Errorf("left behind: %v, %v", kept, err)
+	}
+}
+
+// What the virus scanner finds something in is not converted, nor kept.
+func TestConvertVirus(t *testing.T) {
+	t.Parallel()
+	s := room(t, &painter{pages: 1})
+	found := false
+	s.cfg.Antivirus = func(_ context.Context, path string) clamd.Answer {
+		b, err := os.ReadFile(path)
+		if found = err == nil && strings.Contains(string(b), "eicar"); found {
+			return clamd.Answer{Result: clamd.Found, Signature: "Eicar", Engine: "e"}
+		}
+		return clamd.Answer{Result: clamd.Clean, Engine: "e"}
+	}
+	d := put(t, s, "a.docx", "a macro and eicar")
+	if _, err := s.Convert(t.Context(), "h", d.ID); KindOf(err) != Unconvertible || !found {
+		t.Errorf("%v", err)
+	}
+	if got := entries(t, s, "document.unconverted", d.ID); len(got) != 1 || got[0]["origin.antivirus"] != "found Eicar" || got[0]["origin.antivirus-engine"] != "e" {
+		t.Errorf("%v", got)
+	}
+	if d, err := s.Document(t.Context(), "h", d.ID); err != nil || d.Convertible {
+		t.Errorf("still convertible, %v", err)
+	}
+	made, err := s.Convert(t.Context(), "h", put(t, s, "a.docx", "a macro").ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := entries(t, s, "document.converted", made.ID); len(got) != 1 || got[0]["origin.antivirus"] != "clean" {
+		t.Errorf("%v", got)
+	}
+}
+
+// A conversion that was interrupted leaves a folder, which the next start removes.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	s := room(t, &painter{})
+	if err := os.MkdirAll(s.path("incoming", "converting-1", "profile"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(s.path("incoming")); err != nil || len(left) != 0 {
+		t.Errorf("%v, %v", left, err)
 	}
 }
 
