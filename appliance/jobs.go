@@ -76,16 +76,18 @@ func (a *Appliance) forgetPages(context.Context) error {
 		}
 	}()
 	return filepath.WalkDir(a.Layout.Pages(), func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.IsDir() && path != a.Layout.Pages() {
-			folders = append(folders, path)
-		}
-		if err != nil || e.IsDir() {
+		if err != nil || path == a.Layout.Pages() {
 			return nil
 		}
-		if info, err := e.Info(); err == nil && info.ModTime().Before(old) {
-			return os.Remove(path)
+		info, err := e.Info()
+		switch {
+		case err != nil || !info.ModTime().Before(old):
+			return nil
+		case e.IsDir(): // an empty one that is young is about to be used
+			folders = append(folders, path)
+			return nil
 		}
-		return nil
+		return os.Remove(path)
 	})
 }
 
