@@ -32,7 +32,12 @@ func NewPool(exe string, size int) *Pool {
 // Inspect is [Inspect] by a worker that is ready; when all are taken it starts one.
 func (p *Pool) Inspect(ctx context.Context, path, name string) (inspect.Report, error) {
 	defer p.fill()
-	return inspectBy(ctx, path, name, p.next)
+	take := p.next
+	return inspectBy(ctx, path, name, func() (*process, error) {
+		w, err := take()
+		take = p.start // where one that waited has died, others may have
+		return w, err
+	})
 }
 
 func (p *Pool) next() (*process, error) {
@@ -46,8 +51,10 @@ func (p *Pool) next() (*process, error) {
 		}
 	default:
 	}
-	return start(p.exe, Command)
+	return p.start()
 }
+
+func (p *Pool) start() (*process, error) { return start(p.exe, Command) }
 
 // fill starts what is missing. What does not start is tried again with the next
 // document, and the error told to whoever wants that one inspected.
@@ -56,7 +63,7 @@ func (p *Pool) fill() {
 	defer p.mu.Unlock()
 	for ; !p.closed && p.under < p.size; p.under++ {
 		p.starts.Go(func() {
-			w, err := start(p.exe, Command)
+			w, err := p.start()
 			if err != nil {
 				p.mu.Lock()
 				p.under--
