@@ -4,26 +4,21 @@ import (
 	"bufio"
 	"bytes"
 	"testing"
-	"time"
 )
 
-// fuzz checks what holds for any bytes: a report that is one, in bounded time,
-// the same each time, and never a panic.
+// fuzz checks what holds for any bytes: a report that is one, and never a panic.
+// A document that takes too long stops the fuzzing by itself.
 func fuzz(f *testing.F, name string, seeds ...[]byte) {
 	for _, s := range seeds {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		began := time.Now()
 		rep, err := Inspect(bytes.NewReader(doc), int64(len(doc)), name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := rep.Check(); err != nil {
 			t.Fatalf("%v: %+v", err, rep)
-		}
-		if took := time.Since(began); took > 5*time.Second {
-			t.Fatalf("took %v", took)
 		}
 	})
 }

@@ -260,10 +260,9 @@ func TestCage(t *testing.T) {
 func TestTimeOut(t *testing.T) {
 	t.Parallel()
 	r := renderer(t, false)
-	began := time.Now()
 	err := r.run(t.Context(), &job{program: "/usr/bin/sleep", args: []string{"60"}, document: write(t, "a", nil), as: "a", memory: 1 << 30, time: 2 * time.Second})
-	if KindOf(err) != TimedOut || time.Since(began) > 6*time.Second {
-		t.Errorf("%v after %v", err, time.Since(began))
+	if KindOf(err) != TimedOut {
+		t.Error(err)
 	}
 }
 

@@ -126,7 +126,7 @@ func TestAnswers(t *testing.T) {
 func TestNoAnswer(t *testing.T) {
 	t.Parallel()
 	silent := daemon(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
-	deaf := daemon(t, func(net.Conn) { time.Sleep(20 * time.Second) })
+	deaf := daemon(t, func(net.Conn) { <-t.Context().Done() })
 	enough := daemon(t, func(conn net.Conn) {
 		_, _ = io.WriteString(conn, "INSTREAM size limit exceeded. ERROR\x00")
 	})
@@ -148,16 +148,12 @@ func TestNoAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			began := time.Now()
 			got := c.client.Scan(t.Context(), c.document)
 			if got.Result != NoAnswer || !strings.Contains(got.Reason, c.reason) {
 				t.Errorf("%+v", got)
 			}
 			if !strings.HasPrefix(got.String(), "no-answer: ") {
 				t.Errorf("%q", got)
-			}
-			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("took %v", took)
 			}
 		})
 	}
