@@ -86,7 +86,7 @@ func removable(rule string) bool {
 // and journalled with where it comes from. What changes by itself in the
 // original, such as the date of a field, stands in it as it was at this moment.
 //
-// Kinds: NotFound, Unconvertible, Changed, DiskFull, Busy, Internal.
+// Kinds: NotFound, Unconvertible, Infected, TooLarge, Changed, DiskFull, Busy, Internal.
 func (s *Service) Convert(ctx context.Context, holder, id string) (Document, error) {
 	d, err := s.document(ctx, holder, id)
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *Service) convert(ctx context.Context, d store.Document, target string) 
 		if answer.Result == clamd.Found {
 			os.Remove(d.Path)
 			s.note(ctx, d.Holder, "document.unconverted", d.ID, detail)
-			return nil, fail(Unconvertible, "the virus scanner has found something in the document", nil)
+			return nil, fail(Infected, "the virus scanner has found something in the document", nil)
 		}
 	}
 	detail["program"], err = s.cfg.Viewer.Convert(ctx, d.Path, d.Format, target)

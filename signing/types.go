@@ -140,6 +140,7 @@ const (
 	Changed         Kind = "changed"          // stored bytes are not the bytes inspected
 	Unviewable      Kind = "unviewable"       // no page image can be made
 	Unconvertible   Kind = "unconvertible"    // no PDF/A can be made of the document
+	Infected        Kind = "infected"         // the virus scanner has found something in the document that was to be converted
 	CertSuspended   Kind = "cert-suspended"   // SIG-5
 	CertRevoked     Kind = "cert-revoked"     // SIG-5
 	CertExpired     Kind = "cert-expired"     // SIG-5

@@ -391,7 +391,7 @@ func TestConvertVirus(t *testing.T) {
 		return clamd.Answer{Result: clamd.Clean, Engine: "e"}
 	}
 	d := put(t, s, "a.docx", "a macro and eicar")
-	if _, err := s.Convert(t.Context(), "h", d.ID); KindOf(err) != Unconvertible || !found {
+	if _, err := s.Convert(t.Context(), "h", d.ID); KindOf(err) != Infected || !found {
 		t.Errorf("%v", err)
 	}
 	if got := entries(t, s, "document.unconverted", d.ID); len(got) != 1 || got[0]["origin.antivirus"] != "found Eicar" || got[0]["origin.antivirus-engine"] != "e" {

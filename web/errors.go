@@ -59,6 +59,7 @@ var statusOf = map[Kind]int{
 	Kind(signing.Unsignable):      http.StatusUnprocessableEntity,
 	Kind(signing.Changed):         http.StatusConflict,
 	Kind(signing.Unconvertible):   http.StatusUnprocessableEntity,
+	Kind(signing.Infected):        http.StatusUnprocessableEntity,
 	Kind(signing.Unviewable):      http.StatusUnprocessableEntity,
 	Kind(signing.CertSuspended):   http.StatusConflict,
 	Kind(signing.CertRevoked):     http.StatusConflict,

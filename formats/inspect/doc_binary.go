@@ -93,9 +93,9 @@ func (c *cfbScan) wordDocument() bool {
 	return true
 }
 
-// whole reads a stream of the root storage.
-const cfbPiece = 32 << 10 // bytes
+const cfbPiece = 32 << 10 // bytes of a stream that are read at once
 
+// whole reads a stream of the root storage.
 func (c *cfbScan) whole(name string) ([]byte, error) {
 	e := c.streams[name]
 	switch {
