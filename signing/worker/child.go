@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -24,13 +26,13 @@ const socketFD = 3
 // Limits of the child. The Go runtime reserves some 1.6 GB of addresses before
 // it has done anything (measured), so address space is a coarse wall; the one
 // that counts is on private writable memory (RLIMIT_DATA, which since Linux 4.7
-// covers anonymous mappings): some 110 MB that the runtime maps at the start and
-// hardly uses, and 256 MB for the inspection. The soft limit makes the collector
-// work harder before it.
+// covers anonymous mappings): what the runtime has mapped at the start and hardly
+// uses, some 110 MB, and 256 MB for the inspection. The soft limit makes the
+// collector work harder before it.
 const (
-	memoryLimit  = 160 << 20         // bytes, soft
-	dataLimit    = (110 + 256) << 20 // bytes, hard: the runtime dies beyond it
-	addressSpace = 3 << 30           // bytes, hard
+	memoryLimit  = 160 << 20 // bytes, soft
+	dataLimit    = 256 << 20 // bytes beyond those of the start, hard: the runtime dies beyond it
+	addressSpace = 3 << 30   // bytes, hard
 	cpuSeconds   = 10
 	gcPercent    = 400 // a process of one document has a small heap that grows: four times as seldom as in a service
 )
@@ -113,6 +115,10 @@ func confine() error {
 	// The runtime opens two descriptors of its own (epoll) with the first timer, and its
 	// collector has one for giving memory back: later there is no room for them, and it dies.
 	time.AfterFunc(time.Hour, func() {})
+	data, err := mapped()
+	if err != nil {
+		return err
+	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("no core dumps: %w", err)
 	}
@@ -126,7 +132,7 @@ func confine() error {
 		{unix.RLIMIT_CORE, 0},
 		{unix.RLIMIT_FSIZE, maxOutput},
 		{unix.RLIMIT_CPU, cpuSeconds},
-		{unix.RLIMIT_DATA, dataLimit},
+		{unix.RLIMIT_DATA, data + dataLimit},
 		{unix.RLIMIT_AS, addressSpace},
 		{unix.RLIMIT_NOFILE, 1},
 	}
@@ -136,6 +142,24 @@ func confine() error {
 		}
 	}
 	return unix.Close(0)
+}
+
+// mapped is how much private writable memory the process has, in bytes
+// (proc_pid_statm(5), the sixth number).
+func mapped() (uint64, error) {
+	line, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, fmt.Errorf("memory of the process: %w", err)
+	}
+	numbers := strings.Fields(string(line))
+	if len(numbers) < 6 {
+		return 0, errors.New("memory of the process: unknown")
+	}
+	pages, err := strconv.ParseUint(numbers[5], 10, 40)
+	if err != nil {
+		return 0, fmt.Errorf("memory of the process: %w", err)
+	}
+	return pages * uint64(os.Getpagesize()), nil
 }
 
 // seal takes away the room for new descriptors of any kind, file, socket or pipe;

@@ -42,7 +42,7 @@ func start(exe string, args ...string) (*process, error) {
 	defer theirs.Close()
 	p := &process{socket: pair[0], stdout: &capped{max: maxOutput}, stderr: &capped{max: 4 << 10}, ended: make(chan error, 1)}
 	p.cmd = exec.Command(exe, args...)
-	p.cmd.Env = []string{}
+	p.cmd.Env = []string{"GOMAXPROCS=2"} // each thread maps a stack of 8 MB
 	p.cmd.Dir = "/"
 	p.cmd.ExtraFiles = []*os.File{theirs}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
