@@ -18,8 +18,9 @@ type label struct {
 	rule      string // that must be among the findings; "-" for none in particular
 }
 
-// readLabels reads a table of labels and checks it.
-func readLabels(t *testing.T, name string) []label {
+// readLabels reads the table of labels and checks it.
+func readLabels(t *testing.T) []label {
+	const name = "labels.tsv"
 	t.Helper()
 	table, err := os.ReadFile(filepath.Join(corpusDir, name))
 	if err != nil {
@@ -78,7 +79,7 @@ func TestCorpus(t *testing.T) {
 	t.Parallel()
 	rows := map[string]*rowCount{}
 	var all rowCount
-	for _, l := range readLabels(t, "labels.tsv") {
+	for _, l := range readLabels(t) {
 		if l.active && l.rule == "-" {
 			t.Errorf("%s has no rule", l.path)
 		}
@@ -111,28 +112,15 @@ func TestCorpus(t *testing.T) {
 	t.Logf("%s\n%-20s detected %d of %d   false alarms %d of %d", table.String(), "all", all.found, all.active, all.alarms, all.inert)
 }
 
-// Documents in formats that are not read yet: what is still judged otherwise than
-// wanted is told, and moves from pending.tsv to labels.tsv when it is.
-func TestCorpusPending(t *testing.T) {
-	t.Parallel()
-	for _, l := range readLabels(t, "pending.tsv") {
-		if rep := corpusReport(t, l.path); !l.met(rep) {
-			t.Logf("%s: %s, wanted %s", l.path, rep.Verdict, l.verdict)
-		}
-	}
-}
-
 // No document lies in the corpus without a label, and none is labelled twice.
 func TestCorpusIsLabelled(t *testing.T) {
 	t.Parallel()
 	labelled := map[string]bool{}
-	for _, table := range []string{"labels.tsv", "pending.tsv"} {
-		for _, l := range readLabels(t, table) {
-			if labelled[l.path] {
-				t.Errorf("%s is labelled twice", l.path)
-			}
-			labelled[l.path] = true
+	for _, l := range readLabels(t) {
+		if labelled[l.path] {
+			t.Errorf("%s is labelled twice", l.path)
 		}
+		labelled[l.path] = true
 	}
 	files, err := filepath.Glob(filepath.Join(corpusDir, "*", "*-*"))
 	if err != nil {
