@@ -34,8 +34,11 @@ func (s *scan) pdf() {
 		s.pdfError(err)
 		return
 	}
-	if _, err := f.PageCount(); err != nil {
+	switch pages, err := f.PageCount(); {
+	case err != nil:
 		s.pdfError(err)
+	case pages == 0:
+		s.add("pdf.malformed", "", "no pages") // some programs look for pages elsewhere then
 	}
 	for i := len(revisions) - 2; i >= 0; i-- {
 		old, err := f.At(i)

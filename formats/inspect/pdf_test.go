@@ -75,6 +75,7 @@ func pdfCases() []ruleCase {
 		{"pdf.revisions", "x.pdf", pdfOrphan("4 0 obj\n<< /S /X >>\nendobj\n"), nil},
 		{"pdf.revisions", "x.pdf", page("", pdfStream("/Type /ObjStm /N 1 /First 4", "9 0 << /S /JavaScript >>")), page("", pdfStream("/Type /Metadata /N 1 /First 4", "9 0 << /S /JavaScript >>"))},
 		{"pdf.malformed", "x.pdf", clean[:len(clean)-30], clean},
+		{"pdf.malformed", "x.pdf", pdfDoc("<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Kids [] /Count 0 >>"), clean},
 		{"pdf.malformed", "x.pdf", page("", pdfStream("/Filter /Foo", "x")), page("", pdfStream("/Filter /DCTDecode", "x"))},
 		{"pdf.malformed", "x.pdf", join(clean, []byte("trailing words")), clean},
 		{"format.polyglot", "x.pdf", join([]byte("junk\n"), clean), clean},
