@@ -45,7 +45,8 @@ func (r *Renderer) officePage(ctx context.Context, path, format string, n, dpi i
 }
 
 // converted hands use the PDF that LibreOffice makes of the document. It is
-// made once per content and format, however many ask at the same time.
+// made once per content, format and version, however many ask at the same time:
+// the account of a view names the version that made it.
 func (r *Renderer) converted(ctx context.Context, path, format string, use func(string) error) error {
 	if r.Soffice == "" {
 		return &Error{Missing, "LibreOffice is not installed; install libreoffice-writer-nogui and libreoffice-calc-nogui", nil}
@@ -66,7 +67,8 @@ func (r *Renderer) converted(ctx context.Context, path, format string, use func(
 	if err != nil {
 		return err
 	}
-	converted := filepath.Join(r.Cache, hex.EncodeToString(digest)+"."+format+".pdf")
+	version := sha256.Sum256([]byte(r.version(ctx, libreOffice)))
+	converted := filepath.Join(r.Cache, hex.EncodeToString(digest)+"-"+hex.EncodeToString(version[:4])+"."+format+".pdf")
 	_, err, _ = r.converts.Do(converted, func() (any, error) {
 		if _, err := os.Stat(converted); !errors.Is(err, fs.ErrNotExist) {
 			return nil, err

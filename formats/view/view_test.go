@@ -296,10 +296,21 @@ func TestOffice(t *testing.T) {
 	if strings.Join(texts, "|") != "CONTRATTO|seconda pagina" {
 		t.Errorf("%q", texts)
 	}
-	// The second time LibreOffice is not asked.
-	r.Soffice = "/bin/false"
+	// The second time LibreOffice is not asked, unless it is another by then.
+	converter := func(version string) string {
+		path := write(t, "soffice", []byte("#!/bin/sh\necho '"+version+"'\nexit 1\n"))
+		if err := os.Chmod(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	r.Soffice = converter(r.version(t.Context(), libreOffice))
 	if _, err := r.Page(t.Context(), rtf, "rtf", 2, 50); err != nil {
 		t.Error(err)
+	}
+	r.Soffice = converter("LibreOffice 99.1")
+	if _, err := r.Page(t.Context(), rtf, "rtf", 2, 50); KindOf(err) != Failed {
+		t.Errorf("made by another version: %v", err)
 	}
 	if _, err := r.Pages(t.Context(), write(t, "b.rtf", []byte(`{\rtf1 x}`)), "rtf"); KindOf(err) != Failed {
 		t.Errorf("a renderer that fails: %v", err)
