@@ -140,9 +140,10 @@ func (s *Service) convert(ctx context.Context, d store.Document, target string) 
 			return nil, fail(Infected, "the virus scanner has found something in the document", nil)
 		}
 	}
-	detail["program"], err = s.cfg.Viewer.Convert(ctx, d.Path, d.Format, target)
+	program, err := s.cfg.Viewer.Convert(ctx, d.Path, d.Format, target)
 	switch {
 	case err == nil:
+		detail["program"] = program
 		return detail, nil
 	case ctx.Err() != nil:
 		return nil, fail(Busy, "the document could not be converted in time", err)
