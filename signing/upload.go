@@ -45,38 +45,50 @@ type upload struct {
 
 func (s *Service) take(ctx context.Context, u upload, r io.Reader) (Document, error) {
 	id := newID()
+	doc, err := s.bring(ctx, id, u, r)
+	if err != nil {
+		s.forgetPages(id)
+		s.note(ctx, u.holder, "document.rejected", id, map[string]string{"kind": string(KindOf(err))})
+		return Document{}, err
+	}
+	return s.present(doc)
+}
+
+// bring receives, inspects, draws and admits it. After an error nothing of it is left
+// but pages.
+func (s *Service) bring(ctx context.Context, id string, u upload, r io.Reader) (doc store.Document, err error) {
 	tmp := s.path("incoming", id)
 	defer os.Remove(tmp)
 	size, sum, err := s.receive(tmp, r)
 	if err != nil {
-		s.note(ctx, u.holder, "document.rejected", id, map[string]string{"kind": string(KindOf(err))})
-		return Document{}, err
+		return doc, err
 	}
 	report, said, err := s.inspect(ctx, tmp, u.name)
 	if err != nil {
-		return Document{}, err
+		return doc, err
 	}
 	u.said = said
-	doc := store.Document{ID: id, Holder: u.holder, Name: u.name, Format: report.Format, MediaType: report.MediaType,
+	doc = store.Document{ID: id, Holder: u.holder, Name: u.name, Format: report.Format, MediaType: report.MediaType,
 		Size: size, SHA256: sum, Path: tmp, State: "inspected", Created: s.cfg.Now(), Origin: u.origin}
 	if report.Verdict != inspect.Refuse {
 		if err := s.show(ctx, &doc, &report); err != nil {
-			return Document{}, err
+			return doc, err
 		}
 	}
 	doc.Verdict = string(report.Verdict)
 	if doc.Report, err = json.Marshal(report); err != nil {
-		return Document{}, fail(Internal, "the report could not be stored", err)
+		return doc, fail(Internal, "the report could not be stored", err)
 	}
 	if err := s.settle(&doc, report, tmp); err != nil {
-		return Document{}, err
+		os.Remove(doc.Path)
+		return doc, err
 	}
 	err = s.cfg.DB.Write(ctx, func(tx *store.Tx) error { return s.admit(tx, doc, report, u) })
 	if err != nil {
 		os.Remove(cmp.Or(doc.Path, s.refused(id)))
-		return Document{}, fromStore(err)
+		return doc, fromStore(err)
 	}
-	return s.present(doc)
+	return doc, nil
 }
 
 // settle moves the bytes of a document to where they belong: nowhere when it is

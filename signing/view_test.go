@@ -321,6 +321,33 @@ func TestWhatCannotBeShown(t *testing.T) {
 	}
 }
 
+// An upload that fails while it is drawn leaves nothing behind, and the journal says so.
+func TestUploadFails(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := room(t, &painter{pages: 1, late: true, err: &view.Error{Kind: view.TimedOut}})
+	s.cfg.Inspect = func(context.Context, string, string) inspect.Report {
+		cancel() // the client goes away
+		return inspect.Report{Format: "pdf", Verdict: inspect.Allow, Findings: []inspect.Finding{}}
+	}
+	if _, err := s.Upload(ctx, "h", "a.pdf", strings.NewReader("x")); KindOf(err) != Busy {
+		t.Fatal(err)
+	}
+	var last store.JournalEntry
+	err := s.cfg.DB.Read(t.Context(), func(tx *store.Tx) (err error) {
+		last, err = tx.JournalHead()
+		return err
+	})
+	if err != nil || last.Event != "document.rejected" || !strings.Contains(string(last.Detail), "busy") {
+		t.Errorf("%+v, %v", last, err)
+	}
+	for _, dir := range []string{s.path("incoming"), s.path("documents"), filepath.Join(s.cfg.Scratch, "views")} {
+		if left, _ := os.ReadDir(dir); len(left) != 0 {
+			t.Errorf("%s: %v", dir, left)
+		}
+	}
+}
+
 // What is converted is a new document, inspected and shown afresh, and the journal
 // says what it was made of.
 func TestConvert(t *testing.T) {
