@@ -45,7 +45,8 @@ type Config struct {
 	// anywhere: name the proxies, never a network with others in it.
 	TrustedProxies []string `toml:"trusted_proxies,omitempty"`
 
-	// MaxUploadMB is the largest document taken, in MB (10^6 bytes).
+	// MaxUploadMB is the largest document taken, in MB (10^6 bytes), at most 256: a
+	// larger one cannot be inspected.
 	MaxUploadMB int64 `toml:"max_upload_mb"`
 
 	Inspection Inspection `toml:"inspection"`
@@ -239,8 +240,8 @@ func (c Config) Check() error {
 		return errors.New("appliance: tls_client_certificates needs tls_certificate and tls_key")
 	case c.TLSCertificate == "" && !loopback(c.Listen):
 		return errors.New("appliance: without TLS only a loopback address may be served; set tls_certificate and tls_key")
-	case c.MaxUploadMB < 1 || c.MaxUploadMB > 4096:
-		return errors.New("appliance: max_upload_mb must be between 1 and 4096")
+	case c.MaxUploadMB < 1 || c.MaxUploadMB > 256:
+		return errors.New("appliance: max_upload_mb must be between 1 and 256")
 	case c.Inspection.ClamdSocket != "" && !filepath.IsAbs(c.Inspection.ClamdSocket):
 		return errors.New("appliance: inspection.clamd_socket must be the whole path of a Unix socket")
 	case c.HSM.Module == "" || c.HSM.Token == "" || c.HSM.PINFile == "" || c.HSM.Node == "":

@@ -297,7 +297,8 @@ func (s *Service) accounted(ctx context.Context, d store.Document) (store.Docume
 	if d.Pages == 0 || d.Account != nil {
 		return d, nil
 	}
-	if err := s.redraw(ctx, d.Holder, d.ID); err != nil {
+	_, err, _ := s.drawing.Do(d.ID, func() (any, error) { return nil, s.redraw(context.WithoutCancel(ctx), d.Holder, d.ID) })
+	if err != nil {
 		return d, err
 	}
 	return s.document(ctx, d.Holder, d.ID)

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -247,7 +249,10 @@ func (s *Server) documentView(c *fiber.Ctx, o orderData) view {
 	}
 	if data.Page > 0 && !data.All {
 		// Help only: the page is shown without it too, and the image says what is wrong.
-		data.Text, _ = s.cfg.Signing.PageText(c.UserContext(), current(c).holder.ID, doc.ID, data.Page)
+		// Where the pages have to be drawn anew it is not waited for.
+		ctx, cancel := context.WithTimeout(c.UserContext(), 2*time.Second)
+		defer cancel()
+		data.Text, _ = s.cfg.Signing.PageText(ctx, current(c).holder.ID, doc.ID, data.Page)
 	}
 	if data.All {
 		for n := 1; n <= doc.Pages; n++ {

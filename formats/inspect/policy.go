@@ -55,7 +55,7 @@ var policyName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
 
 // ParsePolicy reads a user's own policy. It refuses rules and keys that do not exist,
 // rules that are named twice, the names of the built-in policies, and to do anything
-// but refuse where the inspection failed. Errors are of kind BadPolicy and say what
+// but refuse where a document was not inspected to its end. Errors are of kind BadPolicy and say what
 // to change.
 func ParsePolicy(r io.Reader) (*Policy, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxPolicy+1))
@@ -158,14 +158,25 @@ func (p *Policy) change(f policyFile) error {
 				return fmt.Errorf("there is no rule %q", id)
 			case seen[id]:
 				return fmt.Errorf("the rule %q is named twice", id)
-			case id == "inspect.failed" && list.verdict != Refuse:
-				return fmt.Errorf("%q is always refused: nothing is known of such a document", id)
+			case alwaysRefused(id) && list.verdict != Refuse:
+				return fmt.Errorf("%q is always refused: such a document is not inspected to its end, or is known to be bad", id)
 			}
 			seen[id] = true
 			p.severity[id] = list.verdict
 		}
 	}
 	return nil
+}
+
+// alwaysRefused are the rules after which the rest of a document was not looked at:
+// to let it pass would be to let anything pass. A format that is not known, or an
+// archive, is another matter: who lets those pass knows that nothing was looked at.
+func alwaysRefused(rule string) bool {
+	switch rule {
+	case "inspect.failed", "virus", "empty", "size", "zip.bomb":
+		return true
+	}
+	return strings.HasSuffix(rule, ".malformed") || strings.HasSuffix(rule, ".limit") || strings.HasSuffix(rule, ".encrypted")
 }
 
 // ID is what reports and the journal call the policy: its name, of a user's own also
