@@ -76,6 +76,7 @@ func wordCases() []ruleCase {
 		{"link", "x.docx", docx(field(` HYPERLINK "https://x.it/" `)), docx("")},
 		{"link.scheme", "x.docx", docx(field(` HYPERLINK "file:///c:/x.exe" `)), docx(field(` HYPERLINK \l "capitolo" `))},
 		{"formula", "x.docx", docx(field(" =SUM(ABOVE) ")), docx(field("PAGE"))},
+		{"formula", "x.docx", docx(`<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText> = </w:instrText></w:r>` + field("PAGE") + `<w:r><w:instrText> + 1 </w:instrText></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>`), docx(field("PAGE"))},
 	}
 	for _, code := range []string{"INCLUDETEXT x", "INCLUDEPICTURE x", "IF 1", "MACROBUTTON x", "SAVEDATE", "DOCPROPERTY x", "USERNAME", "DATABASE", "DATUM", "", "QUOTE 68"} {
 		cases = append(cases, ruleCase{"field.dynamic", "x.docx", docx(field(code)), nil})

@@ -67,7 +67,7 @@ func hyperlinkTarget(args string) string {
 type wordScan struct {
 	*report
 	where  string
-	fields []wordField // open complex fields
+	fields []*wordField // open complex fields: pointers, for a strings.Builder must not be copied
 }
 
 // wordField is a complex field between its begin and end characters (§17.16.18).
@@ -165,7 +165,7 @@ func (w *wordScan) fieldChar(e xml.StartElement) {
 		w.add("field.dynamic", w.where, "fields nested too deep")
 	case kind == "begin":
 		w.inCode("fldChar")
-		w.fields = append(w.fields, wordField{})
+		w.fields = append(w.fields, &wordField{})
 	case n == 0: // an end without a beginning shows nothing
 	case kind == "separate":
 		w.fields[n-1].result = true
