@@ -241,8 +241,8 @@ func (p *pdfScan) annotation(d pdf.Dict) error {
 		return nil // the note's window, which shows what the note says
 	}
 	signature, err := p.isSignatureField(d)
-	if err != nil || signature {
-		return err // an invisible signature is nothing to look at
+	if err != nil || signature && subtype == "Widget" {
+		return err // an invisible signature is nothing to look at; any other kind is drawn whatever /FT says
 	}
 	flags, err := p.get(d, "F")
 	if err != nil {

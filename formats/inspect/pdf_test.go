@@ -58,6 +58,7 @@ func pdfCases() []ruleCase {
 		{"pdf.optional-content.hidden", "x.pdf", catalog("/OCProperties << /OCGs [5 0 R] /D << /AS [<< /Event /Print >>] >> >>", "<< /Type /OCG /Name (a) >>"), nil},
 		{"pdf.optional-content.hidden", "x.pdf", page("", "<< /Type /OCMD /P /AllOff >>"), page("", "<< /Type /OCMD /P /AllOn >>")},
 		{"pdf.annotation.hidden", "x.pdf", annot(square + ap + "/F 2"), annot(square + ap + "/F 4")},
+		{"pdf.annotation.hidden", "x.pdf", annot(square + ap + "/FT /Sig /F 2"), annot("/Subtype /Widget /Rect [0 0 9 9]" + ap + "/FT /Sig /F 2")},
 		{"pdf.annotation.hidden", "x.pdf", annot(square), annot("/Subtype /Popup /Rect [0 0 9 9]")},
 		{"pdf.annotation.hidden", "x.pdf", annot(square + "/AP << /N 4 0 R /R 4 0 R >>"), annot("/Subtype /Square /Rect [5 5 5 9]")},
 		{"pdf.annotation", "x.pdf", annot(square + ap + "/Contents (x)"), annot("/Subtype /Link /Rect [0 0 9 9]")},
