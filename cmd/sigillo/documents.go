@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sigillo/formats/inspect"
+	"sigillo/formats/legible"
 	"sigillo/signing/worker"
 )
 
@@ -79,7 +80,7 @@ type inspected struct {
 }
 
 func printInspection(w io.Writer, path string, r inspect.Report) {
-	fmt.Fprintf(w, "%s: %s (%s)\n", path, r.Verdict, r.Format)
+	fmt.Fprintf(w, "%s: %s (%s)\n", legible.Line(path), r.Verdict, r.Format)
 	for _, f := range r.Findings {
 		place := f.Rule
 		if f.Where != "" {

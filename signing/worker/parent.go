@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"sigillo/formats/inspect"
@@ -72,7 +73,7 @@ func Inspect(ctx context.Context, exe, path, name string) (inspect.Report, error
 // inspectBy has a worker look at a document. One that is found dead before it has
 // seen anything of it, as a pool's may be, is replaced once.
 func inspectBy(ctx context.Context, path, name string, next func() (*process, error)) (inspect.Report, error) {
-	document, err := os.Open(path)
+	document, err := openRegular(path)
 	if err != nil {
 		return failed(&Error{Unreadable, "the document cannot be opened", err})
 	}
@@ -99,6 +100,24 @@ func inspectBy(ctx context.Context, path, name string, next func() (*process, er
 		return failed(&Error{Nonsense, "the worker's answer is not a report", err})
 	}
 	return report, nil
+}
+
+// openRegular opens a file, and nothing that could keep the opener waiting, as a pipe
+// without a writer does.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &os.PathError{Op: "open", Path: path, Err: errors.New("not a file with content of its own")}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // argument is what of a file's name goes to the worker.

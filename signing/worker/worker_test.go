@@ -321,9 +321,22 @@ func TestCannotStart(t *testing.T) {
 	if KindOf(err) != Unreadable || rep.Verdict != inspect.Refuse {
 		t.Fatalf("%v, %s", err, rep.Verdict)
 	}
-	rep, err = Inspect(t.Context(), "", t.TempDir(), "x.txt") // a folder
-	if KindOf(err) != Crashed || rep.Verdict != inspect.Refuse {
-		t.Fatalf("%v, %s", err, rep.Verdict)
+}
+
+// What is no file with content of its own is refused at once: nobody waits for the
+// writer of a pipe, and no device is read.
+func TestNotAFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, dir, "/dev/zero", "/dev/null"} {
+		rep, err := Inspect(t.Context(), "", path, "x.txt")
+		if KindOf(err) != Unreadable || rep.Verdict != inspect.Refuse {
+			t.Errorf("%s: %v, %s", path, err, rep.Verdict)
+		}
 	}
 }
 
