@@ -211,14 +211,14 @@ func (s *Service) ofPage(ctx context.Context, holder, id string, n int, ending s
 	if n < 1 || n > d.Pages {
 		return nil, fail(NotFound, "no such page", nil)
 	}
+	if b, ok := s.kept(d, n, ending); ok {
+		return b, nil
+	}
 	f, err := openUnchanged(d)
 	if err != nil {
 		return nil, err
 	}
 	f.Close()
-	if b, ok := s.kept(d, n, ending); ok {
-		return b, nil
-	}
 	// The images were thrown away, or the document comes from before there was
 	// an account. They are made for all who ask, also when the first goes away.
 	done := s.drawing.DoChan(id, func() (any, error) { return nil, s.redraw(context.WithoutCancel(ctx), holder, id) })
