@@ -66,12 +66,26 @@ func pdfRevise(doc []byte, size int, objs map[int]string) []byte {
 
 // pdfSigned appends a revision whose signature dictionary covers it all.
 func pdfSigned(doc []byte, size int, catalog string) []byte {
+	var before []byte // the fields of the signatures that doc has
+	if i := bytes.LastIndex(doc, []byte("/Fields [")); i >= 0 {
+		before, _, _ = bytes.Cut(doc[i+len("/Fields ["):], []byte("]"))
+	}
 	build := func(end int) []byte {
 		return pdfRevise(doc, size+2, map[int]string{
-			1:        "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [" + fmt.Sprint(size+1) + " 0 R] /SigFlags 3 >> " + catalog + " >>",
+			1:        "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [" + string(before) + fmt.Sprintf(" %d 0 R", size+1) + "] /SigFlags 3 >> " + catalog + " >>",
 			size:     fmt.Sprintf("<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /ByteRange [0 10 20 %010d] /Contents <00> >>", end-20),
-			size + 1: fmt.Sprintf("<< /FT /Sig /T (Firma) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V %d 0 R >>", size),
+			size + 1: fmt.Sprintf("<< /FT /Sig /T (Firma %d) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V %d 0 R >>", size, size),
 		})
+	}
+	return build(len(build(0)))
+}
+
+// pdfCovered appends a revision with objs whose object sig is a signature
+// dictionary that covers it all; in no field, unless objs has one.
+func pdfCovered(doc []byte, size, sig int, objs map[int]string) []byte {
+	build := func(end int) []byte {
+		objs[sig] = fmt.Sprintf("<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /ByteRange [0 10 20 %010d] /Contents <00> >>", end-20)
+		return pdfRevise(doc, size, objs)
 	}
 	return build(len(build(0)))
 }

@@ -1,10 +1,6 @@
 package inspect
 
-import (
-	"reflect"
-
-	"sigillo/formats/pdf"
-)
+import "sigillo/formats/pdf"
 
 const (
 	maxPDFRevisions = 64 // each is walked whole
@@ -83,10 +79,9 @@ type pdfScan struct {
 	ref   pdf.Ref
 	seen  map[Finding]bool // the same object is met again in every later revision
 
-	signatureEnds []int64         // ends of the byte ranges of the signatures
-	uses          map[pdf.Ref]int // in how many revisions an object is in use
-	data          map[int64]int64 // the data of streams: where it begins and how long it is
-	packs         []*pdf.Stream   // the object streams
+	uses  map[pdf.Ref]int // in how many revisions an object is in use
+	data  map[int64]int64 // the data of streams: where it begins and how long it is
+	packs []*pdf.Stream   // the object streams
 }
 
 // note is add for things that other revisions will show again.
@@ -144,7 +139,7 @@ func (p *pdfScan) visit(o pdf.Object) error {
 }
 
 func (p *pdfScan) visitDict(d pdf.Dict) error {
-	for _, judge := range []func(pdf.Dict) error{p.action, p.event, p.attachment, p.annotation, p.field, p.font, p.graphics, p.signature, p.layer} {
+	for _, judge := range []func(pdf.Dict) error{p.action, p.event, p.attachment, p.annotation, p.field, p.font, p.graphics, p.layer} {
 		if err := judge(d); err != nil {
 			return err
 		}
@@ -261,133 +256,4 @@ func (p *pdfScan) optionalContent(c pdf.Dict) error {
 		}
 	}
 	return nil
-}
-
-// revisions refuses saved states that are not signatures: what a later one
-// hides, a viewer or a careless hand brings back. A state may only add a
-// signature that covers it whole, or validation data (ETSI EN 319 142-1 §5.4).
-func (p *pdfScan) revisions() error {
-	revisions := p.f.Revisions()
-	p.where = ""
-	if len(p.signatureEnds) > 0 {
-		p.note("pdf.signed", "")
-	}
-	for i := 1; i < len(revisions); i++ {
-		if p.coveredBySignature(revisions[i].End) {
-			continue
-		}
-		only, err := p.onlyValidationData(i)
-		if err != nil {
-			return err
-		}
-		if !only {
-			p.note("pdf.revisions", pdf.Ref{Num: i + 1}.String()+" %%EOF")
-		}
-	}
-	return nil
-}
-
-// coveredBySignature: a byte range ends with the revision, give or take the
-// end-of-line mark after %%EOF.
-func (p *pdfScan) coveredBySignature(end int64) bool {
-	for _, e := range p.signatureEnds {
-		if e <= end && e >= end-2 {
-			return true
-		}
-	}
-	return false
-}
-
-// onlyValidationData compares revision i with the one before: nothing may have
-// changed but /DSS and /Extensions in the catalog, and nothing have been added
-// but what these lead to and the means to store it.
-func (p *pdfScan) onlyValidationData(i int) (bool, error) {
-	before, err := p.f.At(i - 1)
-	if err != nil {
-		return false, err
-	}
-	after, err := p.f.At(i)
-	if err != nil {
-		return false, err
-	}
-	root := after.Trailer()["Root"]
-	if before.Trailer()["Root"] != root {
-		return false, nil
-	}
-	old := map[pdf.Ref]bool{}
-	for ref := range before.Objects() {
-		old[ref] = true
-		a, err := before.Get(ref)
-		if err != nil {
-			return false, err
-		}
-		b, err := after.Get(ref)
-		if err != nil {
-			return false, err
-		}
-		if pdf.Object(ref) == root {
-			a, b = withoutDSS(a), withoutDSS(b)
-		}
-		if !reflect.DeepEqual(a, b) {
-			return false, nil
-		}
-	}
-	catalog, err := after.Catalog()
-	if err != nil {
-		return false, err
-	}
-	if err := mark(after, pdf.Array{catalog["DSS"], catalog["Extensions"]}, old); err != nil {
-		return false, err
-	}
-	for ref := range after.Objects() {
-		if old[ref] {
-			continue
-		}
-		o, err := after.Get(ref)
-		stream, ok := o.(*pdf.Stream)
-		if err != nil || !ok || stream.Dict["Type"] != pdf.Name("XRef") && stream.Dict["Type"] != pdf.Name("ObjStm") {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// mark adds the objects of f that o leads to.
-func mark(f *pdf.File, o pdf.Object, marked map[pdf.Ref]bool) error {
-	for todo := []pdf.Object{o}; len(todo) > 0; {
-		last := len(todo) - 1
-		o, todo = todo[last], todo[:last]
-		switch v := o.(type) {
-		case pdf.Ref:
-			if marked[v] {
-				continue
-			}
-			marked[v] = true
-			target, err := f.Get(v)
-			if err != nil {
-				return err
-			}
-			todo = append(todo, target)
-		case pdf.Array:
-			todo = append(todo, v...)
-		case pdf.Dict:
-			for _, entry := range v {
-				todo = append(todo, entry)
-			}
-		case *pdf.Stream:
-			todo = append(todo, v.Dict)
-		}
-	}
-	return nil
-}
-
-func withoutDSS(o pdf.Object) pdf.Object {
-	d, ok := o.(pdf.Dict)
-	if !ok {
-		return o
-	}
-	d = d.Clone()
-	delete(d, "DSS")
-	delete(d, "Extensions")
-	return d
 }

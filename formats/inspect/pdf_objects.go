@@ -418,25 +418,6 @@ func (p *pdfScan) stream(d pdf.Dict) error {
 	return nil
 }
 
-// signature collects where signatures end.
-func (p *pdfScan) signature(d pdf.Dict) error {
-	parts, err := p.array(d, "ByteRange")
-	if err != nil || len(parts) < 2 || d["Contents"] == nil {
-		return err
-	}
-	var end [2]int64
-	for i := range end {
-		o, err := p.f.Resolve(parts[len(parts)-2+i])
-		if err != nil {
-			return err
-		}
-		n, _ := o.(pdf.Integer)
-		end[i] = int64(n)
-	}
-	p.signatureEnds = append(p.signatureEnds, end[0]+end[1])
-	return nil
-}
-
 // layer finds content that shows when a layer is off (§8.11.2.2).
 func (p *pdfScan) layer(d pdf.Dict) error {
 	kind, err := p.name(d, "Type")

@@ -23,6 +23,12 @@ func pdfCases() []ruleCase {
 	annotated := func(kind string) []byte {
 		return pdfPage("", "/Annots [5 0 R]", "<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S 6 0 R /Next << /S /URI /URI (https://x.it/) >> >> >>", kind)
 	}
+	otherPage := pdfStream("", "0 0 m S")
+	field := "<< /FT /Sig /T (Firma) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 5 0 R >>"
+	second := "<< /FT /Sig /T (Firma 2) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 7 0 R >>"
+	form := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> >>"
+	certified := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> /Perms << /DocMDP 5 0 R >> >>"
+	forms := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R 8 0 R] /SigFlags 3 >> >>"
 	cases := []ruleCase{
 		{"pdf.javascript", "x.pdf", catalog("/OpenAction " + js), catalog("/OpenAction " + goTo)},
 		{"pdf.javascript", "x.pdf", catalog("/OpenAction << /S /J#61vaScript /JS (x) >>"), catalog("/OpenAction [3 0 R /Fit]")},
@@ -72,6 +78,11 @@ func pdfCases() []ruleCase {
 		{"pdf.revisions", "x.pdf", pdfRevise(clean, 5, map[int]string{4: pdfStream("", "0 0 m S")}), pdfSigned(clean, 5, "")},
 		{"pdf.revisions", "x.pdf", pdfRevise(clean, 6, map[int]string{5: "<< /Type /Whatever >>"}), pdfSigned(clean, 5, "")},
 		{"pdf.revisions", "x.pdf", pdfRevise(pdfSigned(clean, 5, ""), 7, map[int]string{4: pdfStream("", "0 0 m S")}), pdfSigned(pdfSigned(clean, 5, ""), 7, "")},
+		{"pdf.revisions", "x.pdf", pdfCovered(clean, 6, 5, map[int]string{4: otherPage}), pdfCovered(clean, 7, 5, map[int]string{1: form, 6: field})},
+		{"pdf.revisions", "x.pdf", pdfCovered(clean, 7, 5, map[int]string{1: form, 6: field, 4: otherPage}), pdfCovered(clean, 7, 5, map[int]string{1: certified, 6: field})},
+		{"pdf.revisions", "x.pdf", pdfCovered(pdfSigned(clean, 5, ""), 9, 7, map[int]string{1: forms, 8: second, 4: otherPage}), pdfCovered(pdfSigned(clean, 5, ""), 9, 7, map[int]string{1: forms, 8: second})},
+		{"pdf.revisions", "x.pdf", pdfCovered(clean, 7, 5, map[int]string{1: form, 6: strings.Replace(field, "/Sig", "/Tx", 1)}), nil},
+		{"pdf.signed", "x.pdf", pdfCovered(clean, 7, 5, map[int]string{1: form, 6: field}), pdfCovered(clean, 6, 5, map[int]string{})},
 		{"pdf.revisions", "x.pdf", pdfOrphan("9 0 obj\n<< /S /X >>\nendobj\n"), pdfOrphan("% 9 0 abj\n")},
 		{"pdf.revisions", "x.pdf", pdfOrphan("4 0 obj\n<< /S /X >>\nendobj\n"), nil},
 		{"pdf.revisions", "x.pdf", page("", pdfStream("/Type /ObjStm /N 1 /First 4", "9 0 << /S /JavaScript >>")), page("", pdfStream("/Type /Metadata /N 1 /First 4", "9 0 << /S /JavaScript >>"))},
