@@ -139,7 +139,7 @@ func (p *pdfScan) visit(o pdf.Object) error {
 }
 
 func (p *pdfScan) visitDict(d pdf.Dict) error {
-	for _, judge := range []func(pdf.Dict) error{p.action, p.event, p.attachment, p.annotation, p.field, p.font, p.graphics, p.layer} {
+	for _, judge := range []func(pdf.Dict) error{p.action, p.event, p.attachment, p.annotation, p.annotated, p.field, p.font, p.graphics, p.layer} {
 		if err := judge(d); err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf16"
 
@@ -205,99 +204,6 @@ func (p *pdfScan) attachment(d pdf.Dict) error {
 		}
 	}
 	return nil
-}
-
-// mediaAnnotations are the annotations that play or hold something (§12.5.6).
-var mediaAnnotations = map[pdf.Name]string{
-	"Movie": "pdf.media", "Sound": "pdf.media", "Screen": "pdf.media", "3D": "pdf.media", "RichMedia": "pdf.media",
-	"FileAttachment": "pdf.attachment",
-}
-
-// Annotation flags (§12.5.3).
-const (
-	flagInvisible    = 1 << 0
-	flagHidden       = 1 << 1
-	flagNoView       = 1 << 5
-	flagToggleNoView = 1 << 8
-)
-
-func (p *pdfScan) annotation(d pdf.Dict) error {
-	subtype, err := p.name(d, "Subtype")
-	if err != nil {
-		return err
-	}
-	if rule, ok := mediaAnnotations[subtype]; ok {
-		p.note(rule, "/"+string(subtype))
-		return nil
-	}
-	if subtype == "U3D" || subtype == "PRC" {
-		p.note("pdf.media", "/"+string(subtype))
-	}
-	rect, err := p.array(d, "Rect")
-	if err != nil || subtype == "" || len(rect) != 4 {
-		return err
-	}
-	if subtype == "Popup" {
-		return nil // the note's window, which shows what the note says
-	}
-	signature, err := p.isSignatureField(d)
-	if err != nil || signature && subtype == "Widget" {
-		return err // an invisible signature is nothing to look at; any other kind is drawn whatever /FT says
-	}
-	flags, err := p.get(d, "F")
-	if err != nil {
-		return err
-	}
-	if n, _ := flags.(pdf.Integer); n&(flagInvisible|flagHidden|flagNoView|flagToggleNoView) != 0 {
-		p.note("pdf.annotation.hidden", fmt.Sprintf("/%s /F %d", subtype, n))
-	}
-	if subtype == "Link" {
-		return nil
-	}
-	appearance, err := p.dict(d, "AP")
-	if err != nil {
-		return err
-	}
-	switch {
-	case appearance["N"] == nil && !p.emptyRect(rect):
-		p.note("pdf.annotation.hidden", "/"+string(subtype)+": no /AP")
-	case subtype != "Widget" && len(appearance) > 1:
-		p.note("pdf.annotation.hidden", "/"+string(subtype)+": /AP with rollover")
-	case subtype != "Widget":
-		contents, err := p.get(d, "Contents")
-		if err != nil {
-			return err
-		}
-		text, _ := contents.(pdf.String)
-		p.note("pdf.annotation", "/"+string(subtype)+" "+textString(text))
-	}
-	return nil
-}
-
-func (p *pdfScan) emptyRect(r pdf.Array) bool {
-	side := func(a, b pdf.Object) bool {
-		a, err1 := p.f.Resolve(a)
-		b, err2 := p.f.Resolve(b)
-		return err1 == nil && err2 == nil && a == b
-	}
-	return side(r[0], r[2]) || side(r[1], r[3])
-}
-
-// isSignatureField: /FT is inheritable (§12.7.4.1).
-func (p *pdfScan) isSignatureField(d pdf.Dict) (bool, error) {
-	for range 32 {
-		kind, err := p.name(d, "FT")
-		if err != nil {
-			return false, err
-		}
-		if kind != "" {
-			return kind == "Sig", nil
-		}
-		if d, err = p.dict(d, "Parent"); err != nil || d == nil {
-			return false, err
-		}
-	}
-	return false, nil
 }
 
 // field finds form fields other than signatures (§12.7.4).

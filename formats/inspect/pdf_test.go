@@ -23,12 +23,15 @@ func pdfCases() []ruleCase {
 	annotated := func(kind string) []byte {
 		return pdfPage("", "/Annots [5 0 R]", "<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S 6 0 R /Next << /S /URI /URI (https://x.it/) >> >> >>", kind)
 	}
+	blank := "/Subtype /Widget /FT /Sig /T (a) /Rect [0 0 9 9] "
+	faces, pressed := "/AP << /N 4 0 R /R 4 0 R >> ", "/AP << /N 4 0 R /D 4 0 R >> "
 	otherPage := pdfStream("", "0 0 m S")
 	field := "<< /FT /Sig /T (Firma) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 5 0 R >>"
 	second := "<< /FT /Sig /T (Firma 2) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 7 0 R >>"
 	form := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> >>"
 	certified := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> /Perms << /DocMDP 5 0 R >> >>"
 	forms := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R 8 0 R] /SigFlags 3 >> >>"
+	hiddenSignature := pdfCovered(clean, 8, 5, map[int]string{1: form, 6: "<< " + blank + "/F 2 /V 5 0 R /AP << /N 7 0 R >> >>", 7: pdfStream("", "0 0 m S")})
 	cases := []ruleCase{
 		{"pdf.javascript", "x.pdf", catalog("/OpenAction " + js), catalog("/OpenAction " + goTo)},
 		{"pdf.javascript", "x.pdf", catalog("/OpenAction << /S /J#61vaScript /JS (x) >>"), catalog("/OpenAction [3 0 R /Fit]")},
@@ -64,7 +67,29 @@ func pdfCases() []ruleCase {
 		{"pdf.optional-content.hidden", "x.pdf", catalog("/OCProperties << /OCGs [5 0 R] /D << /AS [<< /Event /Print >>] >> >>", "<< /Type /OCG /Name (a) >>"), nil},
 		{"pdf.optional-content.hidden", "x.pdf", page("", "<< /Type /OCMD /P /AllOff >>"), page("", "<< /Type /OCMD /P /AllOn >>")},
 		{"pdf.annotation.hidden", "x.pdf", annot(square + ap + "/F 2"), annot(square + ap + "/F 4")},
-		{"pdf.annotation.hidden", "x.pdf", annot(square + ap + "/FT /Sig /F 2"), annot("/Subtype /Widget /Rect [0 0 9 9]" + ap + "/FT /Sig /F 2")},
+		{"pdf.annotation.hidden", "x.pdf", annot(square + ap + "/FT /Sig /F 2"), annot(blank + "/F 2")},
+		{"pdf.annotation.hidden", "x.pdf", annot(blank + ap + "/F 2"), hiddenSignature},
+		{"pdf.annotation.hidden", "x.pdf", annot(blank + faces), annot(blank + ap)},
+		{"pdf.annotation", "x.pdf", annot(blank + ap), hiddenSignature},
+		{"pdf.annotation", "x.pdf", annot(blank + ap), annot(blank)},
+		{"pdf.annotation", "x.pdf", annot(blank + ap), pdfPage("", "/Annots [5 0 R]", "<< /Type /Annot "+blank+"/AP << /N 6 0 R >> >>", pdfStream("/Subtype /Form", "% DSBlank\n/Tx BMC\nEMC"))},
+		{"pdf.annotation.hidden", "x.pdf", annot("/Subtype /Widget /Rect [0 0 9 9] " + faces), annot("/Subtype /Widget /Rect [0 0 9 9] " + ap)},
+		{"pdf.annotation", "x.pdf", annot("/Subtype /Widget /Rect [0 0 9 9] " + ap), annot("/Subtype /Widget /Rect [0 0 9 9] /FT /Tx " + ap)},
+		{"pdf.annotation.hidden", "x.pdf", annot("/Subtype /Widget /Rect [0 0 9 9] /FT /Btn /Ff 65536 " + faces), annot("/Subtype /Widget /Rect [0 0 9 9] /FT /Btn /Ff 65536 " + ap)},
+		{"pdf.annotation.hidden", "x.pdf", annot("/Subtype /Widget /Rect [0 0 9 9] /FT /Btn /Ff 65536 " + pressed), annot("/Subtype /Widget /Rect [0 0 9 9] /FT /Btn " + pressed)},
+		{"pdf.annotation.hidden", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] " + faces), annot("/Subtype /Link /Rect [0 0 9 9] /AP << >>")},
+		{"pdf.annotation.hidden", "x.pdf", annot("/Subtype /Popup /Rect [0 0 9 9] " + faces), annot("/Subtype /Popup /Rect [0 0 9 9] /F 28")},
+		{"pdf.annotation", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] " + ap), annot("/Subtype /Link /Rect [0 0 9 9] /AP << >>")},
+		{"pdf.annotation", "x.pdf", annot("/Subtype /Popup /Rect [0 0 9 9] " + ap), annot("/Subtype /Popup /Rect [0 0 9 9] /F 28")},
+		{"pdf.annotation.hidden", "x.pdf", annot("/Rect [0 0 9 9] " + ap), page("/Annots [null 9 0 R]")},
+		{"pdf.annotation.hidden", "x.pdf", page("/Annots [<< /Rect [0 0 9 9] /AP << /N 4 0 R >> >>]"), page("/Annots [<< /Subtype /Link /Rect [0 0 9 9.5] >>]")},
+		{"pdf.annotation.hidden", "x.pdf", page("/Annots [<< /Subtype /Stamp /F 2 /AP << /N 4 0 R >> >>]"), page("/Annots []", "<< /Subtype /Stamp >>")},
+		{"pdf.annotation.hidden", "x.pdf", annot("/Subtype /Stamp " + ap), annot("/Subtype /Stamp /Rect [0 0.5 9 9] " + ap)},
+		{"pdf.annotation.hidden", "x.pdf", annot("/Subtype /Stamp /Rect [0 0 9 9 0] " + ap), annot("/Subtype /Stamp /Rect [0 0 9 9] " + ap)},
+		{"pdf.annotation.hidden", "x.pdf", annot("/Subtype /Stamp /Rect [0 0 9 /9] " + ap), nil},
+		{"pdf.annotation.hidden", "x.pdf", annot(square + ap + "/F 2.0"), annot(square + ap + "/F 4.0")},
+		{"pdf.malformed", "x.pdf", annot(square + ap + "/F 2.5"), annot(square + ap + "/F 4.0")},
+		{"pdf.malformed", "x.pdf", annot(square + ap + "/F (2)"), annot(square + ap + "/F null")},
 		{"pdf.annotation.hidden", "x.pdf", annot(square), annot("/Subtype /Popup /Rect [0 0 9 9]")},
 		{"pdf.annotation.hidden", "x.pdf", annot(square + "/AP << /N 4 0 R /R 4 0 R >>"), annot("/Subtype /Square /Rect [5 5 5 9]")},
 		{"pdf.annotation", "x.pdf", annot(square + ap + "/Contents (x)"), annot("/Subtype /Link /Rect [0 0 9 9]")},
