@@ -208,6 +208,22 @@ func (p *pdfScan) catalog(c pdf.Dict) error {
 	if err != nil {
 		return err
 	}
+	if o, err := p.get(form, "XFA"); err != nil {
+		return err
+	} else if _, null := o.(pdf.Null); !null {
+		p.note("pdf.xfa", "/XFA")
+	}
+	names, err := p.dict(c, "Names")
+	if err != nil {
+		return err
+	}
+	for key, rule := range map[pdf.Name]string{"JavaScript": "pdf.javascript", "EmbeddedFiles": "pdf.attachment"} {
+		if o, err := p.dict(names, key); err != nil {
+			return err
+		} else if o != nil {
+			p.note(rule, "/"+string(key))
+		}
+	}
 	if o, err := p.get(form, "NeedAppearances"); err != nil {
 		return err
 	} else if o == pdf.Bool(true) {

@@ -19,16 +19,16 @@ var actionRules = map[pdf.Name]string{
 }
 
 func (p *pdfScan) action(d pdf.Dict) error {
-	if script, ok := d["JS"]; ok {
-		named, err := p.resourceNames(d, script)
-		if err != nil {
-			return err
-		}
-		if !named {
-			p.note("pdf.javascript", p.script(script))
-		}
+	script, err := p.isScript(d)
+	if err != nil {
+		return err
 	}
-	if _, ok := d["JavaScript"]; ok { // the name tree of the catalog (§7.7.4)
+	if script {
+		p.note("pdf.javascript", p.script(d["JS"]))
+	}
+	if tree, err := p.isTree(d["JavaScript"]); err != nil {
+		return err
+	} else if tree { // of the catalog (§7.7.4)
 		p.note("pdf.javascript", "/JavaScript")
 	}
 	if _, ok := d["AlternatePresentations"]; ok {
@@ -42,8 +42,12 @@ func (p *pdfScan) action(d pdf.Dict) error {
 	if err != nil {
 		return err
 	}
+	structure, err := p.isStructure(d, kind)
+	if err != nil {
+		return err
+	}
 	switch rule := actionRules[kind]; {
-	case rule == "pdf.javascript" && d["JS"] != nil: // named above
+	case rule == "pdf.javascript" && script || structure: // named above, or no action
 	case rule != "":
 		p.note(rule, "/"+string(kind))
 	case kind == "URI":
@@ -65,24 +69,6 @@ func (p *pdfScan) action(d pdf.Dict) error {
 		p.note("pdf.action", "/"+string(kind))
 	}
 	return nil
-}
-
-// resourceNames tells whether d is no action but a list of forms and pictures,
-// one of which happens to be called like the entry that value is.
-func (p *pdfScan) resourceNames(d pdf.Dict, value pdf.Object) (bool, error) {
-	if d["S"] != nil {
-		return false, nil
-	}
-	o, err := p.f.Resolve(value)
-	if err != nil {
-		return false, err
-	}
-	stream, ok := o.(*pdf.Stream)
-	if !ok {
-		return false, nil
-	}
-	kind, err := p.name(stream.Dict, "Subtype")
-	return kind == "Form" || kind == "Image", err
 }
 
 // script quotes the beginning of a JavaScript.
@@ -122,8 +108,18 @@ func (p *pdfScan) event(d pdf.Dict) error {
 	if err != nil {
 		return err
 	}
-	if events, ok := aa.(pdf.Dict); ok && len(events) > 0 {
-		p.note("pdf.action.event", "/AA")
+	events, _ := aa.(pdf.Dict)
+	for key := range events {
+		action, err := p.dict(events, key)
+		if err != nil {
+			return err
+		}
+		if kind, err := p.name(action, "S"); err != nil {
+			return err
+		} else if kind != "" && key != "SMask" { // which is that of a graphics state called AA
+			p.note("pdf.action.event", "/AA")
+			break
+		}
 	}
 	subtype, err := p.name(d, "Subtype")
 	if err != nil {
@@ -174,16 +170,20 @@ func (p *pdfScan) uriAt(d pdf.Dict, key pdf.Name, quote string) error {
 // attachment finds embedded files by any of the ways that lead to them
 // (§7.11.4, §14.13) and forms of the XFA kind.
 func (p *pdfScan) attachment(d pdf.Dict) error {
-	if o, ok := d["XFA"]; ok {
-		if _, named := o.(pdf.Name); !named {
-			p.note("pdf.xfa", "/XFA")
-		}
+	if xfa, err := p.isXFA(d["XFA"]); err != nil {
+		return err
+	} else if xfa {
+		p.note("pdf.xfa", "/XFA")
 	}
 	kind, err := p.name(d, "Type")
 	if err != nil {
 		return err
 	}
-	if kind == "EmbeddedFile" || d["EmbeddedFiles"] != nil {
+	tree, err := p.isTree(d["EmbeddedFiles"])
+	if err != nil {
+		return err
+	}
+	if kind == "EmbeddedFile" || tree {
 		p.note("pdf.attachment", "/EmbeddedFile")
 	}
 	for _, key := range []pdf.Name{"EF", "RF"} {
@@ -259,12 +259,9 @@ func (p *pdfScan) font(d pdf.Dict) error {
 // alternate images (§8.9.5.4).
 func (p *pdfScan) graphics(d pdf.Dict) error {
 	for _, key := range []pdf.Name{"TR", "TR2", "TransferFunction"} {
-		o, err := p.get(d, key)
-		if err != nil {
+		if ok, err := p.isTransfer(d[key]); err != nil {
 			return err
-		}
-		switch o.(type) {
-		case pdf.Dict, *pdf.Stream, pdf.Array:
+		} else if ok {
 			p.note("pdf.transfer", "/"+string(key))
 		}
 	}

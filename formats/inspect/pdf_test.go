@@ -25,6 +25,10 @@ func pdfCases() []ruleCase {
 	}
 	blank := "/Subtype /Widget /FT /Sig /T (a) /Rect [0 0 9 9] "
 	faces, pressed := "/AP << /N 4 0 R /R 4 0 R >> ", "/AP << /N 4 0 R /D 4 0 R >> "
+	called := func(name string) []byte { // fonts, graphics states, forms and colours of that name
+		return page("/Resources << /Font << /"+name+" << /Type /Font /Subtype /Type3 /CharProcs << /S 4 0 R >> >> >> /ExtGState << /"+name+" << /ca 1 /SMask << /S /Alpha >> >> >> "+
+			"/XObject << /"+name+" 5 0 R >> /ColorSpace << /"+name+" [/Separation /Spot /DeviceGray << /FunctionType 2 >>] >> >>", pdfStream("/Subtype /Form /BBox [0 0 1 1]", ""))
+	}
 	otherPage := pdfStream("", "0 0 m S")
 	field := "<< /FT /Sig /T (Firma) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 5 0 R >>"
 	second := "<< /FT /Sig /T (Firma 2) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 7 0 R >>"
@@ -99,6 +103,19 @@ func pdfCases() []ruleCase {
 		{"pdf.image.alternate", "x.pdf", page("", pdfStream("/Subtype /Image /Alternates [<< /Image 4 0 R >>]", "x")), page("", pdfStream("/Subtype /Image /Alternates []", "x"))},
 		{"pdf.postscript", "x.pdf", page("", pdfStream("/Type /XObject /Subtype /PS", "x")), page("", pdfStream("/FunctionType 4", "{ 1 exch sub }"))},
 		{"pdf.transfer", "x.pdf", page("", "<< /Type /ExtGState /TR << /FunctionType 2 >> >>"), page("", "<< /Type /ExtGState /TR /Identity /TR2 /Default >>")},
+		{"pdf.javascript", "x.pdf", catalog("/Names << /JavaScript << >> >>"), called("JavaScript")},
+		{"pdf.javascript", "x.pdf", page("/Resources << /Font << /F << /S /JavaScript /JS (x) >> >> >>"), called("JS")},
+		{"pdf.javascript", "x.pdf", page("", "<< /S /JavaScript /P 1 0 R /JS (x) >>"), catalog("/StructTreeRoot << /RoleMap << /JS /P >> /K << /S /JavaScript /P 1 0 R >> >>")},
+		{"pdf.javascript", "x.pdf", page("", "<< /S /JavaScript /JS 1 >>"), catalog("/Dests << /JavaScript [3 0 R /Fit] /JS [3 0 R /Fit] >>")},
+		{"pdf.action.event", "x.pdf", page("/AA << /Type /Font /O " + goTo + " >>"), called("AA")},
+		{"pdf.action.event", "x.pdf", page("/AA << /D " + goTo + " >>"), catalog("/Dests << /AA << /D [3 0 R /Fit] >> >>")},
+		{"pdf.xfa", "x.pdf", catalog("/AcroForm << /Fields [] /XFA 4 0 R >>"), called("XFA")},
+		{"pdf.xfa", "x.pdf", catalog("/AcroForm << /XFA 5 0 R >>", pdfStream("/Subtype /Form", "<x/>")), page("/Resources << /XObject << /XFA 5 0 R >> /ColorSpace << /XFA [/CalGray << >>] >> >>", pdfStream("/Subtype /Form", ""))},
+		{"pdf.xfa", "x.pdf", page("", "<< /XFA [(template) 4 0 R] >>"), page("", "<< /XFA [] >>")},
+		{"pdf.transfer", "x.pdf", page("", "<< /TR [/Identity /Identity /Identity << /FunctionType 2 >>] >>"), called("TR")},
+		{"pdf.transfer", "x.pdf", page("", "<< /TR2 6 0 R >>", pdfStream("/FunctionType 0", "x")), called("TR2")},
+		{"pdf.action.remote", "x.pdf", page("", "<< /S /Thread /P 1 0 R /D 0 >>"), catalog("/StructTreeRoot << /K << /S /Thread /P 1 0 R >> /RoleMap << /Thread /Span >> >>")},
+		{"pdf.action", "x.pdf", page("", "<< /S /Hide /P 1 0 R /T (x) >>"), catalog("/StructTreeRoot << /K << /S /Hide /P 1 0 R >> >>")},
 		{"pdf.signed", "x.pdf", pdfSigned(clean, 5, ""), clean},
 		{"pdf.revisions", "x.pdf", pdfRevise(clean, 5, map[int]string{4: pdfStream("", "0 0 m S")}), pdfSigned(clean, 5, "")},
 		{"pdf.revisions", "x.pdf", pdfRevise(clean, 6, map[int]string{5: "<< /Type /Whatever >>"}), pdfSigned(clean, 5, "")},
