@@ -20,7 +20,8 @@ const (
 	maxXMLDepth      = 100
 	maxXMLAttributes = 1000      // per element
 	maxXMLToken      = 16 << 20  // bytes of one piece of character data in a package part
-	maxTag           = 1 << 20   // bytes of one HTML token
+	maxTag           = 8 << 20   // bytes of one HTML token, which may have a picture in it
+	maxDataPictures  = 2_000     // pictures within one page
 	maxFieldCode     = 64 << 10  // bytes of one Word field code
 	maxFieldDepth    = 32        // fields within fields
 	maxRTFDepth      = 256       // groups within groups

@@ -13,7 +13,8 @@ type attribute struct{ name, value string }
 // markup judges elements of HTML and SVG by what a browser would do with them.
 type markup struct {
 	*report
-	line int
+	line     int
+	pictures int // that were found in data: URLs
 }
 
 func (m *markup) where() string { return fmt.Sprintf("line %d", m.line) }
@@ -93,6 +94,9 @@ var loading = map[string]bool{
 }
 
 func (m *markup) attribute(element, name, value string) {
+	if name == "xlink:href" { // in a page of HTML the prefix is part of the name
+		name = "href"
+	}
 	switch {
 	case len(name) > 2 && strings.HasPrefix(name, "on"):
 		m.add("html.script", m.where(), name+"="+value)
@@ -120,6 +124,8 @@ func (m *markup) attribute(element, name, value string) {
 		return
 	case name == "ping":
 		m.add("html.external", m.where(), "ping="+value)
+		return
+	case (element == "img" || element == "image") && (name == "src" || name == "href") && m.picture(value):
 		return
 	case name == "href":
 		m.href(element, value)
@@ -207,7 +213,7 @@ var (
 // and what it shows only at times.
 func (m *markup) css(style string) {
 	style = cssEscape.ReplaceAllStringFunc(style, cssUnescape)
-	style = strings.ToLower(cssComment.ReplaceAllString(style, ""))
+	style = strings.ToLower(m.cssPictures(cssComment.ReplaceAllString(style, "")))
 	if hit := cssCode.FindString(style); hit != "" {
 		m.add("html.script", m.where(), hit)
 	}

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -72,7 +73,7 @@ func markupCases() []ruleCase {
 		{"text.bidi", "x.html", h("<bdo dir=rtl>001</bdo>"), h("<p dir=rtl>001</p>")},
 		{"text.bidi", "x.html", h("<p style='unicode-bidi: isolate-override'>001"), h("<p style='unicode-bidi: isolate'>001")},
 		{"html.malformed", "x.html", h(`<p "=x>`), h(`<p a="x">`)},
-		{"html.malformed", "x.html", h("<p" + strings.Repeat(" a1", maxTag/2) + ">"), h("<p a1>")},
+		{"html.malformed", "x.html", h("<p a=" + strings.Repeat("a", maxTag) + ">"), h("<p a=" + strings.Repeat("a", maxTag/2) + ">")},
 		{"xml.malformed", "x.xml", x(`<a><b></a></b>`), x(`<a><b></b></a>`)},
 		{"xml.malformed", "x.xml", x(`<a/><b/>`), x(`<a/><!-- b -->`)},
 		{"xml.malformed", "x.xml", x(strings.Repeat("<a>", maxXMLDepth+1) + strings.Repeat("</a>", maxXMLDepth+1)), x(strings.Repeat("<a>", 50) + strings.Repeat("</a>", 50))},
@@ -129,6 +130,64 @@ func textCases() []ruleCase {
 		{"markdown.active", "x.md", []byte("<p align=center><img src=x.png></p>\n\nciao\n"), []byte("<!-- x -->\nciao\n")},
 		{"name.mismatch", "x.md", []byte("<?xml version=\"1.0\"?><a/>"), []byte("a <b>c</b>")},
 		{"name.mismatch", "x.bat", []byte("@echo off\n"), nil},
+	}
+}
+
+// dataURL is an image as it stands in a page.
+func dataURL(media string, image []byte) string {
+	return "data:" + media + ";base64," + base64.StdEncoding.EncodeToString(image)
+}
+
+func dataPictureCases() []ruleCase {
+	h := func(s string) []byte { return []byte("<!DOCTYPE html><html><body>" + s + "</body></html>") }
+	svg := func(s string) []byte {
+		return []byte(`<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">` + s + `</svg>`)
+	}
+	img := func(media string, image []byte) []byte { return h(`<img alt=x src="` + dataURL(media, image) + `">`) }
+	png := dataURL("image/png", pngOf(1, 1))
+	vector := []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`)
+	return []ruleCase{
+		{"html.script", "x.html", img("image/svg+xml", vector), img("image/png", pngOf(1, 1))},
+		{"html.script", "x.html", img("image/png", jpegOf(1, 1)), img("image/jpeg", jpegOf(1, 1))},
+		{"html.script", "x.html", img("text/html", pngOf(1, 1)), img("image/JPG", jpegOf(1, 1))},
+		{"html.script", "x.html", img("image/tiff", tiffOf(1)), img("image/bmp", bmpOf(2, 2))},
+		{"html.script", "x.html", h(`<img src="` + png + `*">`), h(`<img src=" ` + png[:60] + "\r\n\t" + png[60:] + ` ">`)},
+		{"html.script", "x.html", h(`<img src="data:image/png,` + png[22:] + `">`), img("image/gif", gifOf(1))},
+		{"html.script", "x.html", h(`<a href="` + png + `">x</a>`), h(`<svg><image xlink:href="` + png + `"/></svg>`)},
+		{"html.script", "x.svg", svg(`<use href="` + png + `"/>`), svg(`<image xlink:href="` + png + `"/>`)},
+		{"html.script", "x.html", h(strings.Repeat(`<img src="`+png+`">`, maxDataPictures+1)), h(strings.Repeat(`<img src="`+png+`">`, 100))},
+		{"html.external", "x.html", h(`<svg><image xlink:href="//x.it/a.png"/></svg>`), h(`<svg><image xlink:href="` + png + `"/></svg>`)},
+		{"html.external", "x.html", h(`<p style="background:url(data:image/svg+xml;base64,x)">`), h(`<p style="background:url(` + png + `)">`)},
+		{"html.external", "x.html", h(`<style>p{background:url("` + png + `*")}</style>`), h(`<style>p{background:URL( "` + png + `" ) no-repeat}</style>`)},
+		{"html.external", "x.svg", svg(`<rect fill="url(` + dataURL("image/png", vector) + `)"/>`), svg(`<rect fill="url('` + png + `')"/>`)},
+		{"image.animated", "x.html", img("image/gif", gifOf(2)), img("image/gif", gifOf(1))},
+		{"image.animated", "x.html", h(`<style>p{background:url(` + dataURL("image/png", pngOf(1, 1, "acTL")) + `)}</style>`), img("image/png", pngOf(1, 1, "gAMA"))},
+		{"image.trailing", "x.html", img("image/png", join(pngOf(1, 1), []byte("more"))), img("image/png", pngOf(1, 1, "tEXt"))},
+		{"image.malformed", "x.svg", svg(`<image href="` + dataURL("image/png", pngOf(1, 1)[:40]) + `"/>`), svg(`<image href="` + png + `"/>`)},
+		{"format.polyglot", "x.html", img("image/png", join(pngOf(1, 1), zipOf("a", "b"))), img("image/png", pngOf(1, 1))},
+	}
+}
+
+// A page in one file with a photograph in it is nothing to stop at, and what is
+// found in a picture is told by the line of the page.
+func TestDataPicture(t *testing.T) {
+	t.Parallel()
+	large := pngOf(10, 10, "tEXt")
+	for _, c := range []struct {
+		image   []byte
+		verdict Verdict
+	}{{large, Allow}, {join(large, []byte("x")), Refuse}} {
+		url := dataURL("image/png", c.image)
+		for name, doc := range map[string]string{
+			"x.html":  "<!DOCTYPE html><html><body>\n<img src='" + url + "'></body></html>",
+			"x.xhtml": "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><body>\n<img src='" + url + "'/></body></html>",
+			"x.svg":   "<svg xmlns='http://www.w3.org/2000/svg'>\n<image href='" + url + "'/></svg>",
+		} {
+			rep := look(t, name, []byte(doc))
+			if rep.Verdict != c.verdict || c.verdict == Refuse && !strings.HasPrefix(rep.Findings[0].Where, "line 2, byte ") || rep.MediaType == "image/png" {
+				t.Errorf("%s: %s %+v", name, rep.Verdict, rep.Findings)
+			}
+		}
 	}
 }
 
