@@ -70,6 +70,7 @@ func (m *markup) element(name string, attrs []attribute) {
 	for _, a := range attrs {
 		m.attribute(name, strings.ToLower(a.name), a.value)
 	}
+	m.unpainted(name, attrs)
 }
 
 // meta: instructions to the browser that act like HTTP headers.
@@ -131,6 +132,7 @@ func (m *markup) attribute(element, name, value string) {
 		m.href(element, value)
 		return
 	}
+	m.attributeHides(name, value)
 	scheme := urlScheme(value)
 	switch {
 	case isCodeScheme(scheme):
@@ -206,7 +208,6 @@ var (
 	cssAtRule  = regexp.MustCompile(`@([a-z-]+)`)
 	cssPseudo  = regexp.MustCompile(`:+([a-z-]+)`)
 	cssCall    = regexp.MustCompile(`([a-z-]+)\(`)
-	cssHidden  = regexp.MustCompile(`display\s*:\s*none|visibility\s*:\s*(hidden|collapse)|opacity\s*:\s*0?\.?0+\s*(;|}|$|!)|font-size\s*:\s*0+(\.0+)?[a-z%]*\s*(;|}|$|!)`)
 )
 
 // css judges a style sheet or a style attribute: what it fetches, what it runs
@@ -233,9 +234,7 @@ func (m *markup) css(style string) {
 	if hit := cssDynamic.FindString(style); hit != "" {
 		m.add("html.dynamic", m.where(), hit)
 	}
-	if hit := cssHidden.FindString(style); hit != "" {
-		m.add("html.hidden", m.where(), hit)
-	}
+	m.cssBlocks(style)
 	m.cssUnknown(style)
 }
 

@@ -63,6 +63,13 @@ func (s *scan) xmlNamespaces(e xml.StartElement, where func() string) {
 		s.add("xml.include", where(), e.Name.Local)
 	case nsXSLT:
 		s.add("xml.code", where(), e.Name.Local)
+	case nsXMLEvents:
+		s.add("html.script", where(), e.Name.Local)
+	}
+	for _, a := range e.Attr {
+		if a.Name.Space == nsXMLEvents {
+			s.add("html.script", where(), a.Name.Local+"="+a.Value)
+		}
 	}
 }
 

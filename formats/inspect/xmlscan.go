@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	nsXHTML    = "http://www.w3.org/1999/xhtml"
-	nsSVG      = "http://www.w3.org/2000/svg"
-	nsXInclude = "http://www.w3.org/2001/XInclude"
-	nsXSLT     = "http://www.w3.org/1999/XSL/Transform"
+	nsXHTML     = "http://www.w3.org/1999/xhtml"
+	nsSVG       = "http://www.w3.org/2000/svg"
+	nsXInclude  = "http://www.w3.org/2001/XInclude"
+	nsXSLT      = "http://www.w3.org/1999/XSL/Transform"
+	nsXMLEvents = "http://www.w3.org/2001/xml-events" // XML Events §2
 )
 
 // An xmlVisitor is told what a strict pass over an XML stream meets. Nil
