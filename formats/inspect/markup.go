@@ -200,11 +200,12 @@ func urlScheme(raw string) string {
 }
 
 var (
-	cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
+	cssComment = regexp.MustCompile(`(?is)\\.|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|url\(\s*[^"'\s)][^)]*\)|/\*.*?\*/`)
 	cssEscape  = regexp.MustCompile(`\\(?:([0-9a-fA-F]{1,6})\s?|([^\n]))`)
 	cssURL     = regexp.MustCompile(`url\(\s*['"]?\s*([^)]?)`)
 	cssCode    = regexp.MustCompile(`expression\s*\(|behaviou?r\s*:|-moz-binding|javascript:|vbscript:`)
-	cssDynamic = regexp.MustCompile(`@media|@container|@supports|@keyframes|@-webkit-keyframes|:hover|:focus|:active|:visited|:target|:checked|:has\(|attr\(|(?:^|[^a-z0-9_.#-])(?:-[a-z]+-)?(?:animation|transition)[a-z-]*\s*:|(?:^|[^a-z0-9_.#-])content\s*:`)
+	cssDynamic = regexp.MustCompile(`@container|@supports|@keyframes|@-webkit-keyframes|:hover|:focus|:active|:visited|:target|:checked|:has\(|attr\(|(?:^|[^a-z0-9_.#-])(?:-[a-z]+-)?(?:animation|transition)[a-z-]*\s*:|(?:^|[^a-z0-9_.#-])content\s*:`)
+	cssMedia   = regexp.MustCompile(`@media([^{;]*)`)
 	cssAtRule  = regexp.MustCompile(`@([a-z-]+)`)
 	cssPseudo  = regexp.MustCompile(`:+([a-z-]+)`)
 	cssCall    = regexp.MustCompile(`([a-z-]+)\(`)
@@ -213,8 +214,8 @@ var (
 // css judges a style sheet or a style attribute: what it fetches, what it runs
 // and what it shows only at times.
 func (m *markup) css(style string) {
-	style = cssEscape.ReplaceAllStringFunc(style, cssUnescape)
-	style = strings.ToLower(m.cssPictures(cssComment.ReplaceAllString(style, "")))
+	style = cssComment.ReplaceAllStringFunc(style, uncommented)
+	style = strings.ToLower(m.cssPictures(cssEscape.ReplaceAllStringFunc(style, cssUnescape)))
 	if hit := cssCode.FindString(style); hit != "" {
 		m.add("html.script", m.where(), hit)
 	}
@@ -231,6 +232,12 @@ func (m *markup) css(style string) {
 	if strings.Contains(style, "bidi-override") || strings.Contains(style, "isolate-override") {
 		m.add("text.bidi", m.where(), "unicode-bidi")
 	}
+	for _, media := range cssMedia.FindAllStringSubmatch(style, -1) {
+		if strings.TrimSpace(media[1]) != "all" {
+			m.add("html.dynamic", m.where(), media[0])
+			break
+		}
+	}
 	if hit := cssDynamic.FindString(style); hit != "" {
 		m.add("html.dynamic", m.where(), hit)
 	}
@@ -242,7 +249,7 @@ func (m *markup) css(style string) {
 // hangs on the document alone, not on the reader, the screen or the moment.
 var cssStatic = func() map[string]bool {
 	m := map[string]bool{}
-	for _, word := range strings.Fields(`@charset @namespace @page :first :left :right :blank
+	for _, word := range strings.Fields(`@charset @namespace @page @media :first :left :right :blank
 		:root :empty :first-child :last-child :only-child :nth-child :nth-last-child :first-of-type :last-of-type :only-of-type
 		:nth-of-type :nth-last-of-type :not :is :where :before :after :first-letter :first-line :marker
 		url rgb rgba hsl hsla hwb lab lch oklab oklch color calc min max clamp var counter
@@ -279,6 +286,15 @@ func (m *markup) cssUnknown(style string) {
 			refuse("", cssCall.FindAllStringSubmatch(part, -1))
 		}
 	}
+}
+
+// uncommented drops what is a comment. In a string, in a URL and after an escape
+// there is none, and what stands between two that only look like it is in force.
+func uncommented(token string) string {
+	if strings.HasPrefix(token, "/*") {
+		return ""
+	}
+	return token
 }
 
 func cssUnescape(esc string) string {
