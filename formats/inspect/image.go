@@ -187,6 +187,7 @@ func colourTable(flags byte) int {
 	return 3 << (flags&7 + 1)
 }
 
+// run counts the frames; with an error, those before it.
 func (g *gifScan) run(s *scan) (frames int, err error) {
 	head, err := g.read(13)
 	if err != nil {
@@ -199,7 +200,7 @@ func (g *gifScan) run(s *scan) (frames int, err error) {
 	for parts := 0; frames <= maxGIFFrames && parts < maxImageParts; parts++ {
 		kind, err := g.read(1)
 		if err != nil {
-			return 0, err
+			return frames, err
 		}
 		switch kind[0] {
 		case 0x3b:
@@ -220,10 +221,10 @@ func (g *gifScan) run(s *scan) (frames int, err error) {
 			err = errors.New("an unknown block")
 		}
 		if err != nil {
-			return 0, err
+			return frames, err
 		}
 	}
-	return 0, errors.New("too many frames or extensions")
+	return frames, errors.New("too many frames or extensions")
 }
 
 func (g *gifScan) blocks() error {

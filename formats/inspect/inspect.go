@@ -31,7 +31,8 @@ type scan struct {
 	r         io.ReaderAt
 	size      int64
 	name      string
-	envelopes int // how many .p7m we are inside of
+	envelopes int  // how many .p7m we are inside of
+	packed    bool // a drawing in an Office document
 }
 
 func (s *scan) reader() *io.SectionReader { return io.NewSectionReader(s.r, 0, s.size) }

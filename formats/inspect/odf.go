@@ -22,6 +22,7 @@ type odfScan struct {
 	a       *zipArchive
 	masters map[string]bool // page styles that content or other styles use
 	where   string
+	drawing bool   // the XML part read last is an SVG drawing
 	master  string // the page style being read
 }
 
@@ -129,7 +130,12 @@ func (o *odfScan) part(f *zip.File) error {
 	case strings.HasPrefix(lower, "configurations2/"):
 		return o.configuration(f.Name, whole)
 	case strings.HasSuffix(lower, ".xml"), strings.HasSuffix(lower, ".rdf"):
-		return o.xmlPart(f.Name, whole)
+		if err := o.xmlPart(f.Name, whole); err != nil || !o.drawing {
+			return err
+		}
+		return newPacked(o.report, f).drawing(o.a)
+	default:
+		newPacked(o.report, f).picture(head, whole, "")
 	}
 	_, err = io.Copy(io.Discard, whole)
 	return err
@@ -182,7 +188,10 @@ func (o *odfScan) xmlPart(name string, r io.Reader) error {
 	o.where, o.master = name, ""
 	meta := name == "meta.xml" || strings.HasPrefix(name, "META-INF/")
 	return walkXML(r, xmlVisitor{
-		start: func(e xml.StartElement, _ int) {
+		start: func(e xml.StartElement, depth int) {
+			if depth == 1 {
+				o.drawing = isSVG(e.Name)
+			}
 			if strings.Contains(e.Name.Space, ":meta:") || strings.HasPrefix(e.Name.Space, "http://purl.org/dc/") {
 				return
 			}

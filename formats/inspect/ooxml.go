@@ -39,7 +39,8 @@ type ooxmlScan struct {
 	a     *zipArchive
 	types map[string]string // by "/part/name" in lower case, or by extension
 
-	binary bool // a binary workbook
+	binary  bool // a binary workbook
+	drawing bool // the XML part read last is an SVG drawing
 }
 
 func (s *scan) ooxml(a *zipArchive) {
@@ -155,10 +156,14 @@ func (o *ooxmlScan) part(f *zip.File) error {
 	case strings.HasSuffix(strings.ToLower(f.Name), ".rels"):
 		return o.relationships(f.Name, whole)
 	case strings.HasSuffix(kind, "+xml"), strings.HasSuffix(kind, "/xml"), strings.HasSuffix(strings.ToLower(f.Name), ".xml"), strings.HasSuffix(strings.ToLower(f.Name), ".vml"):
-		return o.xmlPart(f.Name, whole)
+		if err := o.xmlPart(f.Name, whole); err != nil || !o.drawing {
+			return err
+		}
+		return newPacked(o.report, f).drawing(o.a)
 	case o.binary && binaryType(kind):
 		return o.binaryPart(f.Name, whole)
 	}
+	newPacked(o.report, f).picture(head, whole, kind)
 	// The rest is inert data, read to the end for its checksum and the limits.
 	_, err = io.Copy(io.Discard, whole)
 	return err
@@ -335,6 +340,9 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 		start: func(e xml.StartElement, depth int) {
 			if e.Name.Space != space {
 				space, office = e.Name.Space, officeNamespace(e.Name.Space)
+			}
+			if depth == 1 {
+				o.drawing = isSVG(e.Name)
 			}
 			if !office {
 				keep = false

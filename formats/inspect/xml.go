@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
+	"io"
 )
 
 // xml inspects an XML document, an SVG image or an XHTML page. Elements of the
@@ -14,6 +15,11 @@ func (s *scan) xml(format string) {
 		s.add("size", "", "")
 		return
 	}
+	s.xmlFrom(s.reader(), format)
+}
+
+// xmlFrom inspects what r gives and answers the root element's name, if it has one.
+func (s *scan) xmlFrom(r io.Reader, format string) (root xml.Name) {
 	line := 1
 	where := func() string { return fmt.Sprintf("line %d", line) }
 	m := &markup{report: s.report}
@@ -21,8 +27,10 @@ func (s *scan) xml(format string) {
 	inStyle := false
 	v := xmlVisitor{
 		line: &line,
-		start: func(e xml.StartElement, _ int) {
-			m.line = line
+		start: func(e xml.StartElement, depth int) {
+			if m.line = line; depth == 1 {
+				root = e.Name
+			}
 			s.xmlNamespaces(e, where)
 			if e.Name.Space == nsXHTML || e.Name.Space == nsSVG || format == "svg" && e.Name.Space == "" {
 				m.element(e.Name.Local, attributesOf(e))
@@ -46,15 +54,16 @@ func (s *scan) xml(format string) {
 			}
 		},
 		doctype: func(d []byte) {
-			if format == "xhtml" && plainDoctype(d) {
-				return
+			if format == "xhtml" && plainDoctype(d) || s.packed && !bytes.ContainsAny(d, "[") {
+				return // no program of Office loads what it names
 			}
 			s.add("xml.dtd", where(), string(d))
 		},
 	}
-	if err := walkXML(s.reader(), v); err != nil {
+	if err := walkXML(r, v); err != nil {
 		s.add("xml.malformed", where(), err.Error())
 	}
+	return root
 }
 
 func (s *scan) xmlNamespaces(e xml.StartElement, where func() string) {
