@@ -84,6 +84,11 @@ func wordCases() []ruleCase {
 	return cases
 }
 
+// shaped is a workbook with a drawing of one shape.
+func shaped(element, attributes string) []byte {
+	return xlsx("", "", "xl/drawings/drawing1.xml", `<x:wsDr xmlns:x="http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"><x:oneCellAnchor><x:`+element+` `+attributes+`/></x:oneCellAnchor></x:wsDr>`)
+}
+
 func sheetCases() []ruleCase {
 	header := func(s string) []byte {
 		return xlsx("<headerFooter><oddHeader>"+strings.ReplaceAll(s, "&", "&amp;")+"</oddHeader></headerFooter>", "")
@@ -105,6 +110,12 @@ func sheetCases() []ruleCase {
 		{"sheet.header", "x.xlsx", header("&CPagina &P"), header("&CContratto")},
 		{"ooxml.hidden", "x.xlsx", xlsx("", `<sheets><sheet name="y" state="veryHidden"/></sheets>`), xlsx("", `<sheets><sheet name="y" state="visible"/></sheets>`)},
 		{"ooxml.hidden", "x.xlsx", xlsx(`<sheetData><row r="1" hidden="1"/></sheetData>`, ""), xlsx(`<sheetData><row r="1" hidden="0"/></sheetData>`, "")},
+		{"formula", "x.xlsx", shaped("sp", `textlink="Foglio1!$A$1"`), shaped("sp", `textlink="" macro=""`)},
+		{"formula.volatile", "x.xlsx", shaped("sp", `textlink="INDIRECT(A1)"`), shaped("sp", `textlink="A1"`)},
+		{"ooxml.macro", "x.xlsx", shaped("sp", `macro="[0]!Modulo1"`), shaped("sp", `macro=""`)},
+		{"ooxml.macro", "x.xlsx", shaped("pic", `macro="a"`), shaped("pic", `macro=""`)},
+		{"ooxml.macro", "x.xlsx", shaped("graphicFrame", `macro="a"`), shaped("graphicFrame", `macro=""`)},
+		{"ooxml.macro", "x.xlsx", shaped("cxnSp", `macro="a"`), shaped("cxnSp", `name="a"`)},
 		{"ooxml.data", "x.xlsx", xlsx("", "", "xl/connections.xml", `<connections `+nsX+`><connection id="1"/></connections>`), xlsx("", "")},
 		{"ooxml.data", "x.xlsx", xlsx("", "", "xl/pivot.xml", `<pivotCacheDefinition `+nsX+` refreshOnLoad="1"/>`), xlsx("", "", "xl/pivot.xml", `<pivotCacheDefinition `+nsX+` refreshOnLoad="0"/>`)},
 		{"ooxml.data", "x.xlsx", xlsx("", "", "customXml/item1.xml", `<DataMashup xmlns="http://schemas.microsoft.com/DataMashup"/>`), xlsx("", "", "customXml/item1.xml", `<DataMashup xmlns="urn:x"/>`)},

@@ -60,6 +60,8 @@ func (x *sheetScan) start(e xml.StartElement) {
 		x.cell, _ = attr(e, "r")
 	case "sheet", "row", "col", "definedName":
 		x.hidden(e)
+	case "sp", "pic", "graphicFrame", "cxnSp":
+		x.shape(e)
 	case "pivotCacheDefinition":
 		if v, ok := attr(e, "refreshOnLoad"); ok && isOn(v, true) {
 			x.add("ooxml.data", x.where, "refreshOnLoad")
@@ -104,6 +106,18 @@ func (x *sheetScan) hidden(e xml.StartElement) {
 		if v, ok := attr(e, macro); ok && e.Name.Local == "definedName" && isOn(v, true) {
 			x.add("sheet.macrosheet", x.where, name)
 		}
+	}
+}
+
+// shape judges what a drawing on a sheet shows and does: its text may be that of
+// a cell (§20.5.2.29), and a click on it may run a macro. Elements of the same
+// names in other drawings have neither attribute.
+func (x *sheetScan) shape(e xml.StartElement) {
+	if link, _ := attr(e, "textlink"); link != "" {
+		x.formula(link)
+	}
+	if macro, _ := attr(e, "macro"); strings.TrimSpace(macro) != "" {
+		x.add("ooxml.macro", x.where, macro)
 	}
 }
 
