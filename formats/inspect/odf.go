@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -289,11 +290,26 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
 		if a.Value == "none" || a.Value == "false" || a.Value == "condition" {
 			o.add("odf.hidden", o.where, "<"+e.Name.Local+" display="+a.Value+">")
 		}
+	case "column-width", "row-height":
+		if strings.HasPrefix(e.Name.Local, "table-") && noLength(a.Value) {
+			o.add("odf.hidden", o.where, a.Name.Local+"="+a.Value)
+		}
 	case "visibility":
 		if a.Value == "collapse" || a.Value == "hidden" {
 			o.add("odf.hidden", o.where, "<"+e.Name.Local+" visibility="+a.Value+">")
 		}
 	}
+}
+
+// noLength reports a length of less than half a pixel, of which nothing is seen.
+func noLength(s string) bool {
+	s = strings.TrimSpace(s)
+	n := strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyz%")
+	size, err := strconv.ParseFloat(n, 64)
+	if per, ok := map[string]float64{"cm": 10, "mm": 1, "in": 25.4, "pt": 25.4 / 72, "pc": 25.4 / 6, "px": 25.4 / 96}[s[len(n):]]; ok {
+		size *= per
+	}
+	return err == nil && size < 0.13
 }
 
 // odfFormula makes the references of OpenFormula ([.A1], [$Sheet.A1]) look like

@@ -58,7 +58,7 @@ func (x *sheetScan) start(e xml.StartElement) {
 	switch e.Name.Local {
 	case "c":
 		x.cell, _ = attr(e, "r")
-	case "sheet", "row", "col", "definedName":
+	case "sheet", "row", "col", "definedName", "sheetFormatPr":
 		x.hidden(e)
 	case "sp", "pic", "graphicFrame", "cxnSp":
 		x.shape(e)
@@ -91,13 +91,27 @@ func (x *sheetScan) start(e xml.StartElement) {
 	}
 }
 
+// leastSizes are the sizes below which nothing of a row (in points) or a column
+// (in characters) is seen: half a pixel.
+var leastSizes = map[string]float64{"ht": 0.375, "defaultRowHeight": 0.375, "width": 0.07, "defaultColWidth": 0.07}
+
 func (x *sheetScan) hidden(e xml.StartElement) {
 	name, _ := attr(e, "name")
 	if state, ok := attr(e, "state"); ok && e.Name.Local == "sheet" && state != "visible" {
 		x.add("ooxml.hidden", x.where, state+" "+name)
 	}
+	if v, ok := attr(e, "zeroHeight"); ok && isOn(v, true) {
+		x.add("ooxml.hidden", x.where, "zeroHeight")
+	}
 	if v, ok := attr(e, "hidden"); ok && isOn(v, true) && e.Name.Local != "definedName" {
 		x.add("ooxml.hidden", x.where, "<"+e.Name.Local+" hidden>")
+	}
+	for name, least := range leastSizes {
+		if v, ok := attr(e, name); ok {
+			if size, err := strconv.ParseFloat(v, 64); err == nil && size < least {
+				x.add("ooxml.hidden", x.where, "<"+e.Name.Local+" "+name+"="+v+">")
+			}
+		}
 	}
 	if v, ok := attr(e, "xlm"); ok && isOn(v, true) {
 		x.add("sheet.macrosheet", x.where, name)

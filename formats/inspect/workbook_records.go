@@ -16,6 +16,7 @@ var bookRecords = map[uint16]func(*bookScan, biffRecord) error{
 	0x005d: (*bookScan).object, 0x01b6: (*bookScan).textObject, 0x1066: (*bookScan).fill, 0x0866: (*bookScan).headerPicture,
 	0x0014: (*bookScan).header, 0x0015: (*bookScan).header, 0x089c: (*bookScan).headers,
 	0x0085: (*bookScan).boundSheet, 0x0208: (*bookScan).row, 0x007d: (*bookScan).columns, 0x0225: (*bookScan).rowHeight,
+	0x0055: (*bookScan).columnWidth, 0x0099: (*bookScan).columnWidth,
 	0x0081: (*bookScan).sheetFlags,
 	0x01ae: (*bookScan).supBook, 0x0017: (*bookScan).externSheet, 0x0023: (*bookScan).externName,
 	0x01b8: (*bookScan).hyperlink, 0x0051: (*bookScan).consolidation, 0x0052: (*bookScan).consolidation, 0x01b5: (*bookScan).consolidation,
@@ -314,12 +315,21 @@ func (b *bookScan) boundSheet(rec biffRecord) error {
 	return nil
 }
 
+// Sizes below which nothing is seen of a row, in twentieths of a point, or of a
+// column, in parts of 256 of a character.
+const (
+	leastRow    = 8
+	leastColumn = 18
+)
+
 // row: Row, §2.4.248.
 func (b *bookScan) row(rec biffRecord) error {
 	c := cursor{b: rec.body}
 	n := c.u16()
-	c.take(10)
-	if flags := c.u16(); flags&0x20 != 0 {
+	c.take(4)
+	height := c.u16() & 0x7fff
+	c.take(4)
+	if flags := c.u16(); flags&0x20 != 0 || height < leastRow {
 		b.add("ooxml.hidden", b.place(), fmt.Sprintf("row %d", n+1))
 	}
 	return c.err()
@@ -329,9 +339,19 @@ func (b *bookScan) row(rec biffRecord) error {
 func (b *bookScan) columns(rec biffRecord) error {
 	c := cursor{b: rec.body}
 	first, last := c.u16(), c.u16()
-	c.take(4)
-	if flags := c.u16(); flags&1 != 0 {
+	width := c.u16()
+	c.take(2)
+	if flags := c.u16(); flags&1 != 0 || width < leastColumn {
 		b.add("ooxml.hidden", b.place(), fmt.Sprintf("columns %d-%d", first+1, last+1))
+	}
+	return c.err()
+}
+
+// columnWidth: DefColWidth and DxGCol, §2.4.89 and §2.4.92.
+func (b *bookScan) columnWidth(rec biffRecord) error {
+	c := cursor{b: rec.body}
+	if width := c.u16(); width == 0 || rec.kind == 0x0099 && width < leastColumn {
+		b.add("ooxml.hidden", b.place(), "columns")
 	}
 	return c.err()
 }
@@ -339,7 +359,7 @@ func (b *bookScan) columns(rec biffRecord) error {
 // rowHeight: DefaultRowHeight, §2.4.87.
 func (b *bookScan) rowHeight(rec biffRecord) error {
 	c := cursor{b: rec.body}
-	if c.u16()&2 != 0 {
+	if flags, height := c.u16(), c.u16(); flags&2 != 0 || height < leastRow {
 		b.add("ooxml.hidden", b.place(), "rows")
 	}
 	return c.err()

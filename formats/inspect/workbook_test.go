@@ -177,7 +177,12 @@ func bookCases() []ruleCase {
 		// Hidden
 		{"ooxml.hidden", "x.xls", cfbFile("Workbook", bookStream("", "", 2, 0)), plain},
 		{"ooxml.hidden", "x.xls", xlsOf("", records(0x208, le(0, 0, 1, 255, uint32(0), 0x20, 0))), xlsOf("", records(0x208, le(0, 0, 1, 255, uint32(0), 0x140, 0)))},
-		{"ooxml.hidden", "x.xls", xlsOf("", records(0x7d, le(0, 1, 0, 0, 1, 0))), xlsOf("", records(0x7d, le(0, 1, 0, 0, 2, 0)))},
+		{"ooxml.hidden", "x.xls", xlsOf("", records(0x7d, le(0, 1, 2304, 0, 1, 0))), xlsOf("", records(0x7d, le(0, 1, 2304, 0, 2, 0)))},
+		{"ooxml.hidden", "x.xls", xlsOf("", records(0x208, le(0, 0, 1, 0, uint32(0), 0x140, 0))), xlsOf("", records(0x208, le(0, 0, 1, 0x80ff, uint32(0), 0x140, 0)))},
+		{"ooxml.hidden", "x.xls", xlsOf("", records(0x7d, le(0, 1, 0, 0, 2, 0))), xlsOf("", records(0x7d, le(0, 1, 36, 0, 2, 0)))},
+		{"ooxml.hidden", "x.xls", xlsOf("", records(0x225, le(1, 0))), xlsOf("", records(0x225, le(1, 15)))},
+		{"ooxml.hidden", "x.xls", xlsOf("", records(0x55, le(0))), xlsOf("", records(0x55, le(8)))},
+		{"ooxml.hidden", "x.xls", xlsOf("", records(0x99, le(1))), xlsOf("", records(0x99, le(2304)))},
 		{"ooxml.hidden", "x.xls", xlsOf("", records(0x225, "\x02\x00\xff\x00")), xlsOf("", records(0x225, "\x01\x00\xff\x00"))},
 		{"ooxml.hidden", "x.xls", xlsOf("", records(0xaf, "x")), xlsOf("", records(0xdd, "\x00\x00"))},
 		{"ooxml.comments", "x.xls", xlsOf("", records(0x1c, strings.Repeat("\x00", 12))), plain},
