@@ -23,6 +23,7 @@ type odfScan struct {
 	a       *zipArchive
 	masters map[string]bool // page styles that content or other styles use
 	where   string
+	slides  bool   // a presentation or drawing, whose tables grow with what they hold
 	drawing bool   // the XML part read last is an SVG drawing
 	master  string // the page style being read
 }
@@ -35,7 +36,7 @@ func (s *scan) odf(a *zipArchive) {
 		return
 	}
 	s.setFormat(format)
-	o := &odfScan{report: s.report, a: a, masters: map[string]bool{}}
+	o := &odfScan{report: s.report, a: a, masters: map[string]bool{}, slides: strings.HasPrefix(format, "odp") || strings.HasPrefix(format, "odg")}
 	// The page styles in use must be known before styles.xml is judged.
 	for _, name := range []string{"content.xml", "styles.xml"} {
 		f := a.byName[name]
@@ -267,7 +268,8 @@ func (o *odfScan) field(quote string) {
 func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
 	switch a.Name.Local {
 	case "formula", "condition":
-		if e.Name.Local == "sequence" || strings.HasSuffix(e.Name.Space, ":text:1.0") && a.Name.Local == "condition" {
+		if e.Name.Local == "equation" || // of the outline of a shape, from numbers of its own
+			e.Name.Local == "sequence" || strings.HasSuffix(e.Name.Space, ":text:1.0") && a.Name.Local == "condition" {
 			return
 		}
 		rule := formulaRule(odfFormula(a.Value))
@@ -291,7 +293,7 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
 			o.add("odf.hidden", o.where, "<"+e.Name.Local+" display="+a.Value+">")
 		}
 	case "column-width", "row-height":
-		if strings.HasPrefix(e.Name.Local, "table-") && noLength(a.Value) {
+		if strings.HasPrefix(e.Name.Local, "table-") && !o.slides && noLength(a.Value) {
 			o.add("odf.hidden", o.where, a.Name.Local+"="+a.Value)
 		}
 	case "visibility":
@@ -345,7 +347,7 @@ func (o *odfScan) href(e xml.StartElement, target string) {
 		o.add(linkRule(target), o.where, target)
 		return
 	}
-	inside := strings.TrimPrefix(target, "./")
+	inside := strings.TrimSuffix(strings.TrimPrefix(target, "./"), "/")
 	if scheme != "" || strings.HasPrefix(target, "/") || strings.HasPrefix(target, "../") || strings.HasPrefix(target, "\\") {
 		o.add("odf.external", o.where, target)
 		return

@@ -148,6 +148,12 @@ func slideCases() []ruleCase {
 
 const calcext = `xmlns:c="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"`
 
+// slides is a presentation with body.
+func slides(body string) []byte {
+	return zipOf("mimetype", "application/vnd.oasis.opendocument.presentation",
+		"content.xml", `<office:document-content `+nsODF+`><office:body>`+body+`</office:body></office:document-content>`)
+}
+
 func odfCases() []ruleCase {
 	styles := func(master, used string) []byte {
 		return odt(`<text:p text:style-name="a"/>`, "styles.xml", `<office:document-styles `+nsODF+`><style:style style:master-page-name="`+used+`"/><style:master-page style:name="`+master+`"><text:p><text:date>1</text:date></text:p></style:master-page></office:document-styles>`)
@@ -179,6 +185,10 @@ func odfCases() []ruleCase {
 		{"odf.hidden", "x.odt", odt(`<style:table-column-properties style:column-width="0.00cm"/>`), odt(`<style:table-column-properties style:column-width="0.02in"/>`)},
 		{"odf.hidden", "x.odt", odt(`<style:table-row-properties style:row-height="0.001in"/>`), odt(`<style:table-row-properties style:row-height="0.5mm"/>`)},
 		{"odf.hidden", "x.odt", odt(`<style:table-row-properties style:row-height="0"/>`), odt(`<style:table-row-properties style:min-row-height="0"/>`)},
+		{"odf.hidden", "x", odt(`<style:table-row-properties style:row-height="0cm"/>`), slides(`<style:table-row-properties style:row-height="0cm"/>`)},
+		{"formula", "x.odt", odt(`<table:table-cell table:formula="logwidth/2"/>`), odt(`<draw:enhanced-geometry><draw:equation draw:formula="logwidth/2"/></draw:enhanced-geometry>`)},
+		{"odf.external", "x.odt", odt(`<draw:object xlink:href="Formula-0/"/>`), odt(`<draw:object xlink:href="Formula-0/"/>`, "Formula-0/content.xml", "<math/>")},
+		{"odf.object", "x.odt", odt(`<draw:object xlink:href="Formula-0/"/>`, "Formula-0/content.xml", "<math/>"), odt("", "Formula-0/content.xml", "<math/>")},
 		{"formula", "x.odt", odt(`<table:table-cell table:formula="of:=SUM([.A1:.A9])"/>`), odt(`<table:table-cell/>`)},
 		{"formula.volatile", "x.odt", odt(`<table:table-cell table:formula="of:=NOW()"/>`), odt(`<table:table-cell table:formula="of:=SUM([$Foglio1.A1:.A9])"/>`)},
 		{"formula.volatile", "x.odt", odt(`<table:table-cell table:formula="of:=['file:///x.ods'#$Foglio1.A1]"/>`), nil},
