@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"strings"
 	"unicode/utf16"
 
 	"sigillo/formats/pdf"
@@ -223,38 +222,6 @@ func (p *pdfScan) field(d pdf.Dict) error {
 	return nil
 }
 
-// font finds fonts that are not embedded (§9.9). The parts of a composite font
-// are objects of their own; a Type 3 font is drawn by the file itself.
-func (p *pdfScan) font(d pdf.Dict) error {
-	kind, err := p.name(d, "Type")
-	if err != nil || kind != "Font" {
-		return err
-	}
-	subtype, err := p.name(d, "Subtype")
-	if err != nil || subtype == "Type0" || subtype == "Type3" {
-		return err
-	}
-	descriptor, err := p.dict(d, "FontDescriptor")
-	if err != nil {
-		return err
-	}
-	for _, key := range []pdf.Name{"FontFile", "FontFile2", "FontFile3"} {
-		o, err := p.get(descriptor, key)
-		if err != nil {
-			return err
-		}
-		if _, ok := o.(*pdf.Stream); ok {
-			return nil
-		}
-	}
-	base, err := p.name(d, "BaseFont")
-	if err != nil {
-		return err
-	}
-	p.note("pdf.font", string(base))
-	return nil
-}
-
 // graphics finds transfer functions (§10.5), which redraw by device, and
 // alternate images (§8.9.5.4).
 func (p *pdfScan) graphics(d pdf.Dict) error {
@@ -317,22 +284,6 @@ func (p *pdfScan) stream(d pdf.Dict) error {
 		default:
 			p.note("pdf.malformed", "/Filter /"+string(n))
 		}
-	}
-	return nil
-}
-
-// layer finds content that shows when a layer is off (§8.11.2.2).
-func (p *pdfScan) layer(d pdf.Dict) error {
-	kind, err := p.name(d, "Type")
-	if err != nil || kind != "OCMD" {
-		return err
-	}
-	policy, err := p.name(d, "P")
-	if err != nil {
-		return err
-	}
-	if d["VE"] != nil || strings.HasSuffix(string(policy), "Off") {
-		p.note("pdf.optional-content.hidden", "/OCMD /"+string(policy))
 	}
 	return nil
 }

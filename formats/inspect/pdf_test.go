@@ -29,6 +29,7 @@ func pdfCases() []ruleCase {
 		return page("/Resources << /Font << /"+name+" << /Type /Font /Subtype /Type3 /CharProcs << /S 4 0 R >> >> >> /ExtGState << /"+name+" << /ca 1 /SMask << /S /Alpha >> >> >> "+
 			"/XObject << /"+name+" 5 0 R >> /ColorSpace << /"+name+" [/Separation /Spot /DeviceGray << /FunctionType 2 >>] >> >>", pdfStream("/Subtype /Form /BBox [0 0 1 1]", ""))
 	}
+	trueType := "\x00\x01\x00\x00"
 	otherPage := pdfStream("", "0 0 m S")
 	field := "<< /FT /Sig /T (Firma) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 5 0 R >>"
 	second := "<< /FT /Sig /T (Firma 2) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 7 0 R >>"
@@ -99,7 +100,15 @@ func pdfCases() []ruleCase {
 		{"pdf.annotation", "x.pdf", annot(square + ap + "/Contents (x)"), annot("/Subtype /Link /Rect [0 0 9 9]")},
 		{"pdf.form", "x.pdf", catalog("/AcroForm << /Fields [5 0 R] >>", "<< /FT /Tx /T (prezzo) >>"), catalog("/AcroForm << /Fields [5 0 R] >>", "<< /FT /Sig /T (firma) >>")},
 		{"pdf.form.appearances", "x.pdf", catalog("/AcroForm << /Fields [] /NeedAppearances true >>"), catalog("/AcroForm << /Fields [] /NeedAppearances false >>")},
-		{"pdf.font", "x.pdf", page("", font, "<< /Type /FontDescriptor >>"), page("", font, "<< /Type /FontDescriptor /FontFile2 7 0 R >>", pdfStream("", "x"))},
+		{"pdf.font", "x.pdf", page("", font, "<< /Type /FontDescriptor >>"), page("", font, "<< /Type /FontDescriptor /FontFile2 7 0 R >>", pdfStream("", trueType))},
+		{"pdf.font", "x.pdf", page("", font, "<< /Type /FontDescriptor /FontFile2 7 0 R >>", pdfStream("", "")), page("", font, "<< /FontFile 7 0 R >>", pdfStream("", "%!PS-AdobeFont-1.0"))},
+		{"pdf.font", "x.pdf", page("", font, "<< /Type /FontDescriptor /FontFile2 7 0 R >>", pdfStream("", "x")), page("", font, "<< /FontFile3 7 0 R >>", pdfStream("", "\x01\x00\x04\x02"))},
+		{"pdf.font", "x.pdf", page("/Resources << /Font << /F1 << /Subtype /Type1 /BaseFont /Helvetica >> >> >>"), page("/Resources << /Font << /F1 << /Subtype /Type3 >> >> >>")},
+		{"pdf.font", "x.pdf", page("/Resources << /Font << /F1 << /BaseFont /Helvetica >> >> >>"), page("/Resources << /Font << /F1 << /Subtype /Type0 /BaseFont /X >> >> >>")},
+		{"pdf.optional-content", "x.pdf", page("/Resources << /Properties << /A << /OCGs 5 0 R /P /AnyOff >> >> >>", "<< /Name (a) >>"), page("/Resources << /Properties << /A << /MCID 1 >> >> >>")},
+		{"pdf.optional-content.hidden", "x.pdf", page("/Resources << /Properties << /A << /OCGs [5 0 R] /P /AnyOff >> >> >>", "<< /Name (a) >>"), page("/Resources << /Properties << /A << /OCGs [5 0 R] >> >> >>", "<< /Name (a) >>")},
+		{"pdf.optional-content", "x.pdf", page("/Resources << /Properties << /A 5 0 R >> >>", "<< /Type /OCG /Name (a) >>"), page("/Resources << /Font << /OC << /Type /Font /Subtype /Type3 >> >> >>")},
+		{"pdf.optional-content", "x.pdf", page("", pdfStream("/Subtype /Form /BBox [0 0 1 1] /OC << /Name (a) >>", "")), page("", pdfStream("/Subtype /Form /BBox [0 0 1 1]", ""))},
 		{"pdf.image.alternate", "x.pdf", page("", pdfStream("/Subtype /Image /Alternates [<< /Image 4 0 R >>]", "x")), page("", pdfStream("/Subtype /Image /Alternates []", "x"))},
 		{"pdf.postscript", "x.pdf", page("", pdfStream("/Type /XObject /Subtype /PS", "x")), page("", pdfStream("/FunctionType 4", "{ 1 exch sub }"))},
 		{"pdf.transfer", "x.pdf", page("", "<< /Type /ExtGState /TR << /FunctionType 2 >> >>"), page("", "<< /Type /ExtGState /TR /Identity /TR2 /Default >>")},
