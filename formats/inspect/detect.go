@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -328,12 +329,13 @@ func isXHTML(r io.ReaderAt, size int64) bool {
 }
 
 // looksLikeText: no NUL and hardly any other control character, or a UTF-16
-// byte order mark.
+// byte order mark. Of a short text more may be outside of ASCII, if all of it
+// is a character in Windows-1252.
 func looksLikeText(head []byte) bool {
 	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
 		return true
 	}
-	control, invalid := 0, 0
+	control, invalid, ascii, odd := 0, 0, 0, 0
 	for i := 0; i < len(head); {
 		c, n := utf8.DecodeRune(head[i:])
 		switch {
@@ -343,8 +345,16 @@ func looksLikeText(head []byte) bool {
 			control++
 		case c == utf8.RuneError && n == 1:
 			invalid++
+			if strings.IndexByte("\x81\x8d\x8f\x90\x9d", head[i]) >= 0 {
+				odd++
+			}
+		case c < utf8.RuneSelf && unicode.IsLetter(c):
+			ascii++
 		}
 		i += n
+	}
+	if len(head) < 64 && control+odd == 0 && ascii > 0 { // a few words in quotation marks of Windows
+		return invalid*4 <= 3*len(head)
 	}
 	return control*20 <= len(head) && invalid*4 <= len(head)
 }

@@ -67,8 +67,12 @@ func characterRule(r rune) string {
 		return ""
 	case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
 		return "text.bidi"
-	case r < ' ', r >= 0x7f && r < 0xa0:
+	case r < ' ', r >= 0x7f && r < 0xa0, r >= 0xfdd0 && r <= 0xfdef, r&0xfffe == 0xfffe: // the last are noncharacters (Unicode §23.7)
 		return "text.control"
+	case r == 0x034f, r == 0x17b4, r == 0x17b5, r >= 0x180b && r <= 0x180d, r == 0x180f, r == 0x2028, r == 0x2029, r == 0x2800,
+		r >= 0xfe00 && r <= 0xfe0d, // variants; the last two only choose the look of an emoji
+		r == 0xffa0, r >= 0xfff0 && r <= 0xfff8, r >= 0x1bca0 && r <= 0x1bca3, r >= 0x1d173 && r <= 0x1d17a:
+		return "text.invisible"
 	case r == 0xad, r == 0x061c, r == 0x180e, r >= 0x200b && r <= 0x200f, r >= 0x2060 && r <= 0x2065,
 		r >= 0x206a && r <= 0x206f, r == 0xfeff, r >= 0xfff9 && r <= 0xfffb, r == 0x3164, r == 0x115f, r == 0x1160,
 		r >= 0xe0000 && r <= 0xe0fff:
@@ -103,6 +107,7 @@ func (s *scan) text(format string) {
 		c, n, err := br.ReadRune()
 		if err != nil {
 			t.endCell()
+			t.returns()
 			return
 		}
 		if first && c == '\ufeff' {
@@ -126,6 +131,8 @@ type textScan struct {
 	last      rune
 	quoted    bool   // inside a quoted cell
 	cell      []rune // the beginning of a cell that may be a formula
+	before    rune   // the character before
+	broken    int    // the line of the first carriage return that text follows; 0 if none
 }
 
 func (t *textScan) rune(c rune) {
@@ -136,6 +143,10 @@ func (t *textScan) rune(c rune) {
 		t.csvRune(c)
 		t.last = c
 	}
+	if t.before == '\r' && c != '\r' && c != '\n' && t.broken == 0 {
+		t.broken = t.line
+	}
+	t.before = c
 	if c == '\n' {
 		if t.csv && t.line == 1 {
 			t.separator = ownSeparator(string(t.recent))
@@ -144,6 +155,20 @@ func (t *textScan) rune(c rune) {
 		t.recent = t.recent[:0]
 	} else if len(t.recent) < maxQuote {
 		t.recent = append(t.recent, c)
+	}
+}
+
+// returns judges carriage returns that no line feed follows. In a text of other
+// lines too, what stands after one overwrites what stands before, or is shown
+// behind it; where all lines end so, as they did on old Macintoshes, they may be
+// shown as one.
+func (t *textScan) returns() {
+	switch {
+	case t.broken == 0:
+	case t.line > 1:
+		t.add("text.control", fmt.Sprintf("line %d", t.broken), "U+000D")
+	default:
+		t.add("text.invisible", "", "U+000D")
 	}
 }
 
