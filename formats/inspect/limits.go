@@ -23,6 +23,7 @@ const (
 	maxTag           = 8 << 20   // bytes of one HTML token, which may have a picture in it
 	maxDataPictures  = 2_000     // pictures within one page
 	maxFieldCode     = 64 << 10  // bytes of one Word field code
+	maxFormulaCell   = 8192      // characters of a cell of a CSV, as many as a formula may have
 	maxFieldDepth    = 32        // fields within fields
 	maxRTFDepth      = 256       // groups within groups
 	maxPixels        = 100 << 20 // of one page image

@@ -99,6 +99,21 @@ func markupCases() []ruleCase {
 	return cases
 }
 
+// signedCells are cells that begin with a sign: formulas, and what is none.
+func signedCells() []ruleCase {
+	var cases []ruleCase
+	for _, c := range []struct{ formula, text string }{
+		{"-A1", "-5 EUR"}, {"+SUM(1)", "- nota"}, {"-1+A1", "-12,5"}, {"-2*3", "+39 02 1234"}, {"+cmd|'/c calc'!A0", "- Rossi & C."},
+		{"-HYPERLINK (1)", "- spese escluse (22%)"}, {"- 5 + cmd('x')", "-5EUR"}, {"- nota + SUM(1)", "- foglio A4"},
+		{"-A:A", "- vedi allegato!"}, {"-R1C1", "-12 m2"}, {"-Foglio!A1", "-3 °C"}, {"+$B$2", "-€ 1.200,00"}, {"+(A1)", "+39 (02) 1234-5678"},
+		{"-1=1", "-"}, {"+\"\"a\"\"&b", "- a, b; c"}, {"@SUM", "+ IVA 22%"}, {"- " + strings.Repeat("nota ", 100) + "+SUM(1)", "- " + strings.Repeat("nota ", 100)},
+	} {
+		row := func(s string) []byte { return []byte("a;b\n1;\"" + s + "\"\n") }
+		cases = append(cases, ruleCase{"csv.formula", "x.csv", row(c.formula), row(c.text)})
+	}
+	return cases
+}
+
 func textCases() []ruleCase {
 	return []ruleCase{
 		{"text.bidi", "x.txt", []byte("prezzo \u202e001"), []byte("prezzo 100")},
@@ -125,7 +140,7 @@ func textCases() []ruleCase {
 		{"csv.formula", "x.csv", []byte("sep=#\r\na#=NOW()\n"), []byte("a\r\nsep=#\r\na#=NOW()\n")},
 		{"csv.formula", "x.csv", []byte("\"Sep=~\"\na~@SUM(1)\n"), []byte("sep=~~\na~@SUM(1)\n")},
 		{"csv.formula", "x.csv", []byte("a;\"@SUM(1)\"\n"), []byte("a;\"b@x.it\"\n")},
-		{"csv.formula", "x.csv", []byte("a\"b,+cmd\n"), []byte("a\"b,c\n")},
+		{"csv.formula", "x.csv", []byte("a\"b,+A1\n"), []byte("a\"b,c\n")},
 		{"markdown.active", "x.md", []byte("# Titolo\n\n<ScRiPt>x</script>\n"), []byte("# Titolo\n\n<b>x</b> 1 < 2, `vec![1]`\n")},
 		{"markdown.active", "x.md", []byte("# Titolo\n![logo](https://x.it/a.png)\n"), []byte("# Titolo\n[logo](https://x.it/a.png)!\n")},
 		{"markdown.active", "x.markdown", []byte("ciao ![logo][1]\n"), []byte("ciao! [logo][1]\n")},

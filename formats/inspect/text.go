@@ -201,6 +201,9 @@ func (t *textScan) csvRune(c rune) {
 		t.quoted = false // a doubled quote opens it again at once
 	case !t.quoted && c == '"' && (t.cellStart || t.last == '"'):
 		t.quoted = true
+		if len(t.cell) > 0 && len(t.cell) <= maxFormulaCell {
+			t.cell = append(t.cell, c)
+		}
 	case !t.quoted && (c == '\n' || c == '\r' || c == ',' || c == ';' || c == '\t' || c == '|' || c == t.separator):
 		t.endCell()
 		t.cellStart = true
@@ -210,29 +213,20 @@ func (t *textScan) csvRune(c rune) {
 		if c == '=' || c == '@' || c == '+' || c == '-' || c == '＝' || c == '＠' || c == '＋' || c == '－' {
 			t.cell = append(t.cell, c)
 		}
-	case len(t.cell) > 0 && len(t.cell) < maxQuote:
+	case len(t.cell) > 0 && len(t.cell) <= maxFormulaCell:
 		t.cell = append(t.cell, c)
 	}
 }
 
-// endCell judges a cell that began like a formula. A signed number, a telephone
-// number or a lone dash is not one.
+// endCell judges a cell that began like a formula.
 func (t *textScan) endCell() {
 	cell := t.cell
 	t.cell = t.cell[:0]
 	if len(cell) == 0 {
 		return
 	}
-	if cell[0] == '+' || cell[0] == '-' {
-		plain := true
-		for _, c := range cell[1:] {
-			if (c < '0' || c > '9') && c != '.' && c != ' ' && c != '/' && c != '%' && c != '€' && c != 'E' && c != 'e' && c != '-' && c != '"' && c != '(' && c != ')' {
-				plain = false
-			}
-		}
-		if plain {
-			return
-		}
+	if (cell[0] == '+' || cell[0] == '-') && !signedFormula(cell[1:]) {
+		return
 	}
-	t.found("csv.formula", func() string { return string(cell) })
+	t.found("csv.formula", func() string { return string(cell[:min(len(cell), maxQuote)]) })
 }
