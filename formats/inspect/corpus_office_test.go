@@ -191,7 +191,7 @@ func corpusSheets() map[string][]byte {
 		"formula-volatile/active-spaced.xlsx":      xlsx(cell("today ()"), ""),
 		"formula-volatile/active-image.xlsx":       xlsx(cell(`_xlfn.IMAGE("https://example.org/a.png")`), ""),
 		"formula-volatile/inert-string-token.xls":  xlsOf("", parsed("\x17\x03\x00"+callNow)),
-		"formula-volatile/inert-quoted-sheet.xlsx": xlsx(cell(`'TODAY('!A1&amp;KNOW(1)`), ""),
+		"formula-volatile/inert-quoted-sheet.xlsx": xlsx(cell(`'TODAY('!A1&amp;IMAGINARY(1)`), ""),
 		"workbook-external/active-book.xls":        xlsOf(supOtherBook, ""),
 		"workbook-external/active-part.xlsx":       xlsx("", "", "xl/externalLinks/externalLink1.xml", `<externalLink `+nsX+`><externalBook/></externalLink>`),
 		"workbook-external/active-formula.xlsx":    xlsx(cell("[1]Foglio1!A1"), ""),

@@ -272,7 +272,11 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
 			e.Name.Local == "sequence" || strings.HasSuffix(e.Name.Space, ":text:1.0") && a.Name.Local == "condition" {
 			return
 		}
-		rule := formulaRule(odfFormula(a.Value))
+		judge := conditionRule
+		if a.Name.Local == "formula" {
+			judge = formulaRule
+		}
+		rule := judge(odfFormula(a.Value))
 		if a.Name.Local == "formula" || rule != "formula" {
 			o.add(rule, o.where, a.Value)
 		}
@@ -280,7 +284,11 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
 		if e.Name.Local != "named-expression" && !strings.HasSuffix(e.Name.Space, ":calc:xmlns:calcext:1.0") {
 			return
 		}
-		if rule := formulaRule(odfFormula(a.Value)); rule != "formula" {
+		judge := conditionRule
+		if e.Name.Local == "named-expression" {
+			judge = formulaRule
+		}
+		if rule := judge(odfFormula(a.Value)); rule != "formula" {
 			o.add(rule, o.where, a.Value)
 		}
 	case "href":

@@ -23,14 +23,24 @@ var volatileFunctions = map[string]bool{
 
 var (
 	formulaStrings  = regexp.MustCompile(`"(?:[^"]|"")*"|'(?:[^']|'')*'`)
-	formulaFunction = regexp.MustCompile(`([A-Za-z_\\][A-Za-z0-9_.]*)\s*\(`)
-	formulaPrefix   = regexp.MustCompile(`^(?i)(_xlfn\.|_xlws\.|_xludf\.|com\.sun\.star\.[a-z.]*|org\.openoffice\.|org\.libreoffice\.|of:|oooc:|msoxl:)+`)
+	formulaFunction = regexp.MustCompile(`([\pL_\\][\pL\pN_.]*)\s*\(`)
+	formulaPrefix   = regexp.MustCompile(`^(?i)(_xlfn\.|_xlws\.|_xludf\.|com\.microsoft\.|com\.sun\.star\.[a-z.]*|org\.openoffice\.|org\.libreoffice\.|of:|oooc:|msoxl:)+`)
 	formulaDDE      = regexp.MustCompile(`\|\s*'?[^!|]*'?!`)
 	formulaExternal = regexp.MustCompile(`\[[^\[\]]*\][^\[\]]*!|\[\d+\]`)
 )
 
 // formulaRule judges one formula, with or without its equals sign.
 func formulaRule(formula string) string {
+	rule := conditionRule(formula)
+	if rule == "formula" && unknownFunction(formulaStrings.ReplaceAllString(formula, "''")) != "" {
+		return "formula.volatile"
+	}
+	return rule
+}
+
+// conditionRule judges a condition of OpenDocument, which has words of its own
+// where a formula has functions.
+func conditionRule(formula string) string {
 	if formulaDDE.MatchString(formula) {
 		return "field.dde"
 	}
