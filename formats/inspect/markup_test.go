@@ -33,6 +33,8 @@ func markupCases() []ruleCase {
 		{"html.script", "x.svg", svg(`<a xlink:href="javascript:x" xmlns:xlink="http://www.w3.org/1999/xlink"/>`), svg(`<a href="#x"/>`)},
 		{"html.script", "x.xml", x(`<r><h:script xmlns:h="http://www.w3.org/1999/xhtml">x</h:script></r>`), x(`<r><script>x</script></r>`)},
 		{"html.script", "x.xhtml", []byte(`<html xmlns="http://www.w3.org/1999/xhtml"><body onload="x"/></html>`), []byte(`<html xmlns="http://www.w3.org/1999/xhtml"><body/></html>`)},
+		{"xml.code", "x.xml", x(`<xdp:xdp xmlns:xdp="http://ns.adobe.com/xdp/"/>`), x(`<xdp:xdp xmlns:xdp="http://ns.adobe.com/"/>`)},
+		{"xml.code", "x.xml", x(`<template xmlns="http://www.xfa.org/schema/xfa-template/3.3/"/>`), x(`<template xmlns="http://www.xfa.org/"/>`)},
 		{"html.embedded", "x.svg", svg(`<foreignObject/>`), svg(`<g/>`)},
 		{"html.redirect", "x.html", h(`<meta http-equiv=REFRESH content=0>`), h(`<meta http-equiv=Content-Type content="text/html; charset=utf-8">`)},
 		{"html.redirect", "x.html", h(`<base href="https://x.it/">`), h("")},

@@ -175,7 +175,9 @@ var odfRules = map[string]string{
 	"control": "odf.form", "changed-region": "odf.changes", "tracked-changes": "", "annotation": "odf.changes",
 	"animate": "slide.animation", "par": "slide.animation", "animations": "slide.animation", "audio": "ooxml.media", "sound": "ooxml.media",
 	"database-source-table": "odf.external", "database-source-sql": "odf.external", "database-source-query": "odf.external", "source-service": "odf.external",
-	"date-is": "formula.volatile", // a format that compares with the day it is looked at
+	"scenario": "odf.hidden",       // other values for the same cells
+	"command":  "odf.macro",        // to a program or an object, from an animation
+	"date-is":  "formula.volatile", // a format that compares with the day it is looked at
 }
 
 // odfFields are fields that are fixed only if they say so (text:fixed).

@@ -84,6 +84,11 @@ func wordCases() []ruleCase {
 	return cases
 }
 
+// tabled is a workbook with a table of one column.
+func tabled(column string) []byte {
+	return xlsx("", "", "xl/tables/table1.xml", `<table `+nsX+`><tableColumns><tableColumn id="1" name="a">`+column+`</tableColumn></tableColumns></table>`)
+}
+
 // shaped is a workbook with a drawing of one shape.
 func shaped(element, attributes string) []byte {
 	return xlsx("", "", "xl/drawings/drawing1.xml", `<x:wsDr xmlns:x="http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"><x:oneCellAnchor><x:`+element+` `+attributes+`/></x:oneCellAnchor></x:wsDr>`)
@@ -107,6 +112,10 @@ func sheetCases() []ruleCase {
 		{"formula.volatile", "x.xlsx", xlsx(cell("PERCHÉ()"), ""), xlsx(cell("A1:B2 (B2:C3)+LOG10(2)*(3)"), "")},
 		{"formula.volatile", "x.odt", odt(`<table:table-cell table:formula="of:=MYBASIC([.A1])"/>`), odt(`<table:table-cell table:formula="of:=COM.SUN.STAR.SHEET.ADDIN.ANALYSIS.GETEDATE([.A1];1)"/>`)},
 		{"formula.volatile", "x.odt", odt(`<table:table-cell table:formula="of:=COM.MICROSOFT.WEBSERVICE([.A1])"/>`), odt(`<table:table-cell table:formula="of:=COM.MICROSOFT.CONCAT([.A1];[.A2])"/><table:content-validation table:condition="of:cell-content-is-between(1;2)"/>`)},
+		{"formula.volatile", "x.xlsx", tabled(`<calculatedColumnFormula>NOW()</calculatedColumnFormula>`), tabled(`<calculatedColumnFormula>[a]+1</calculatedColumnFormula>`)},
+		{"formula", "x.xlsx", tabled(`<totalsRowFormula>SUM(A1:A9)</totalsRowFormula>`), tabled(``)},
+		{"formula.volatile", "x.xlsx", xlsx(`<autoFilter><filterColumn><dynamicFilter type="today"/></filterColumn></autoFilter>`, ""), xlsx(`<autoFilter><filterColumn><dynamicFilter type="aboveAverage"/></filterColumn></autoFilter>`, "")},
+		{"formula.volatile", "x.xlsx", xlsx("", "", "xl/pivot.xml", `<pivotCacheDefinition `+nsX+`><cacheField name="a" formula="NOW()"/></pivotCacheDefinition>`), xlsx("", "", "xl/pivot.xml", `<pivotCacheDefinition `+nsX+`><cacheField name="a" formula="b*2"/></pivotCacheDefinition>`)},
 		{"ooxml.data", "x.xlsx", richValues("_linkedentity2"), richValues("_error")},
 		{"formula.volatile", "x.xlsx", xlsx("", `<definedNames><definedName name="x">INDIRECT("A1")</definedName></definedNames>`), xlsx("", `<definedNames><definedName name="x">Foglio1!$A$1</definedName></definedNames>`)},
 		{"sheet.macrosheet", "x.xlsx", xlsx("", "", "xl/macrosheets/sheet2.xml", "<a/>"), xlsx("", "")},
@@ -191,6 +200,8 @@ func odfCases() []ruleCase {
 		{"odf.hidden", "x.odt", odt(`<style:table-row-properties style:row-height="0.001in"/>`), odt(`<style:table-row-properties style:row-height="0.5mm"/>`)},
 		{"odf.hidden", "x.odt", odt(`<style:table-row-properties style:row-height="0"/>`), odt(`<style:table-row-properties style:min-row-height="0"/>`)},
 		{"odf.hidden", "x", odt(`<style:table-row-properties style:row-height="0cm"/>`), slides(`<style:table-row-properties style:row-height="0cm"/>`)},
+		{"odf.hidden", "x.odt", odt(`<table:scenario table:is-active="true"/>`), odt(`<table:shapes/>`)},
+		{"odf.macro", "x.odt", odt(`<anim:command xmlns:anim="urn:oasis:names:tc:opendocument:xmlns:animation:1.0"/>`), odt(`<anim:seq xmlns:anim="urn:oasis:names:tc:opendocument:xmlns:animation:1.0"/>`)},
 		{"formula", "x.odt", odt(`<table:table-cell table:formula="logwidth/2"/>`), odt(`<draw:enhanced-geometry><draw:equation draw:formula="logwidth/2"/></draw:enhanced-geometry>`)},
 		{"odf.external", "x.odt", odt(`<draw:object xlink:href="Formula-0/"/>`), odt(`<draw:object xlink:href="Formula-0/"/>`, "Formula-0/content.xml", "<math/>")},
 		{"odf.object", "x.odt", odt(`<draw:object xlink:href="Formula-0/"/>`, "Formula-0/content.xml", "<math/>"), odt("", "Formula-0/content.xml", "<math/>")},

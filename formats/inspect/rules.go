@@ -141,7 +141,7 @@ var rules = []Rule{
 	{"xml.dtd", Text{"L'XML dichiara un DTD o entità, che possono cambiarne il testo: toglierli.", "The XML declares a DTD or entities, which can change its text: remove them."}},
 	{"xml.stylesheet", Text{"L'XML si fa mostrare da un foglio di stile: togliere il richiamo.", "The XML has itself shown by a style sheet: remove the reference."}},
 	{"xml.include", Text{"L'XML include altri file: inserirne il contenuto.", "The XML includes other files: insert their content."}},
-	{"xml.code", Text{"L'XML è un programma di trasformazione: non è un documento da firmare.", "The XML is a transformation program: it is not a document to sign."}},
+	{"xml.code", Text{"L'XML è un programma di trasformazione o un modulo con i suoi programmi: non è un documento da firmare.", "The XML is a transformation program or a form with its programs: it is not a document to sign."}},
 
 	// Text
 	{"text.bidi", Text{"Il testo contiene caratteri che ne rovesciano l'ordine di lettura: toglierli.", "The text contains characters that reverse its reading order: remove them."}},

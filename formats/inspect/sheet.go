@@ -89,6 +89,14 @@ func (x *sheetScan) start(e xml.StartElement) {
 			period, _ := attr(e, "timePeriod")
 			x.add("formula.volatile", x.where, kind+" "+period)
 		}
+	case "dynamicFilter": // rows are shown by the day or by their average (§18.3.2.5)
+		if kind, _ := attr(e, "type"); kind != "" && kind != "null" && kind != "aboveAverage" && kind != "belowAverage" {
+			x.add("formula.volatile", x.where, "filter "+kind)
+		}
+	case "cacheField", "calculatedItem":
+		if f, _ := attr(e, "formula"); f != "" {
+			x.formula(f)
+		}
 	case "cfvo": // a threshold is a number or a formula (§18.3.1.11)
 		value, _ := attr(e, "val")
 		if _, err := strconv.ParseFloat(value, 64); err != nil {
@@ -147,7 +155,7 @@ func (x *sheetScan) shape(e xml.StartElement) {
 
 func (x *sheetScan) text(element, s string) {
 	switch element {
-	case "f", "formula", "formula1", "formula2":
+	case "f", "formula", "formula1", "formula2", "calculatedColumnFormula", "totalsRowFormula":
 		x.formula(s)
 	case "definedName":
 		if rule := formulaRule(s); rule != "formula" {

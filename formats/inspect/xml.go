@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // xml inspects an XML document, an SVG image or an XHTML page. Elements of the
@@ -67,9 +68,14 @@ func (s *scan) xmlFrom(r io.Reader, format string) (root xml.Name) {
 }
 
 func (s *scan) xmlNamespaces(e xml.StartElement, where func() string) {
+	if strings.HasPrefix(e.Name.Space, nsXFA) {
+		s.add("xml.code", where(), e.Name.Local)
+	}
 	switch e.Name.Space {
 	case nsXInclude:
 		s.add("xml.include", where(), e.Name.Local)
+	case nsXDP:
+		s.add("xml.code", where(), e.Name.Local)
 	case nsXSLT:
 		s.add("xml.code", where(), e.Name.Local)
 	case nsXMLEvents:

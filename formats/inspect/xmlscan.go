@@ -20,6 +20,8 @@ const (
 	nsXInclude  = "http://www.w3.org/2001/XInclude"
 	nsXSLT      = "http://www.w3.org/1999/XSL/Transform"
 	nsXMLEvents = "http://www.w3.org/2001/xml-events" // XML Events §2
+	nsXDP       = "http://ns.adobe.com/xdp/"          // a form with its scripts, which Acrobat opens
+	nsXFA       = "http://www.xfa.org/schema/"        // and its parts
 )
 
 // An xmlVisitor is told what a strict pass over an XML stream meets. Nil
