@@ -84,6 +84,11 @@ func wordCases() []ruleCase {
 	return cases
 }
 
+// oldShape is a workbook with a shape in VML, of which client is known to Excel alone.
+func oldShape(client string) []byte {
+	return xlsx("", "", "xl/drawings/drawing1.xml", `<xml><ClientData xmlns="urn:schemas-microsoft-com:office:excel">`+client+`</ClientData></xml>`)
+}
+
 // tabled is a workbook with a table of one column.
 func tabled(column string) []byte {
 	return xlsx("", "", "xl/tables/table1.xml", `<table `+nsX+`><tableColumns><tableColumn id="1" name="a">`+column+`</tableColumn></tableColumns></table>`)
@@ -130,6 +135,8 @@ func sheetCases() []ruleCase {
 		{"ooxml.hidden", "x.xlsx", xlsx(`<sheetFormatPr defaultRowHeight="15" zeroHeight="1"/>`, ""), xlsx(`<sheetFormatPr defaultRowHeight="15" zeroHeight="0"/>`, "")},
 		{"formula", "x.xlsx", shaped("sp", `textlink="Foglio1!$A$1"`), shaped("sp", `textlink="" macro=""`)},
 		{"formula.volatile", "x.xlsx", shaped("sp", `textlink="INDIRECT(A1)"`), shaped("sp", `textlink="A1"`)},
+		{"ooxml.macro", "x.xlsx", oldShape(`<FmlaMacro>[0]!Modulo1</FmlaMacro>`), oldShape(`<FmlaMacro/><Visible/>`)},
+		{"formula.volatile", "x.xlsx", oldShape(`<FmlaTxbx>INDIRECT(A1)</FmlaTxbx>`), oldShape(`<FmlaTxbx>A1</FmlaTxbx>`)},
 		{"ooxml.macro", "x.xlsx", shaped("sp", `macro="[0]!Modulo1"`), shaped("sp", `macro=""`)},
 		{"ooxml.macro", "x.xlsx", shaped("pic", `macro="a"`), shaped("pic", `macro=""`)},
 		{"ooxml.macro", "x.xlsx", shaped("graphicFrame", `macro="a"`), shaped("graphicFrame", `macro=""`)},

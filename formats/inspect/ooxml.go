@@ -395,7 +395,7 @@ func officeNamespace(ns string) bool {
 // collected are the elements whose text is judged as a whole.
 var collected = map[string]bool{
 	"instrText": true, "delInstrText": true,
-	"f": true, "formula": true, "formula1": true, "formula2": true, "definedName": true, "calculatedColumnFormula": true, "totalsRowFormula": true,
+	"f": true, "formula": true, "formula1": true, "formula2": true, "definedName": true, "calculatedColumnFormula": true, "totalsRowFormula": true, "FmlaMacro": true, "FmlaTxbx": true, "FmlaPict": true,
 	"oddHeader": true, "oddFooter": true, "evenHeader": true, "evenFooter": true, "firstHeader": true, "firstFooter": true,
 }
 

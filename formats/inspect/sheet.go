@@ -155,8 +155,12 @@ func (x *sheetScan) shape(e xml.StartElement) {
 
 func (x *sheetScan) text(element, s string) {
 	switch element {
-	case "f", "formula", "formula1", "formula2", "calculatedColumnFormula", "totalsRowFormula":
+	case "f", "formula", "formula1", "formula2", "calculatedColumnFormula", "totalsRowFormula", "FmlaTxbx", "FmlaPict":
 		x.formula(s)
+	case "FmlaMacro":
+		if strings.TrimSpace(s) != "" {
+			x.add("ooxml.macro", x.where, s)
+		}
 	case "definedName":
 		if rule := formulaRule(s); rule != "formula" {
 			x.add(rule, x.where, s)
