@@ -22,7 +22,7 @@ func allCases(t *testing.T) []ruleCase {
 	t.Helper()
 	var all []ruleCase
 	for _, cases := range [][]ruleCase{generalCases(), pdfCases(), zipCases(), wordCases(), sheetCases(), slideCases(),
-		odfCases(), binaryCases(), docCases(), formulaCases(), bookCases(), pptCases(), rtfCases(), markupCases(), textCases(), dataPictureCases(),
+		odfCases(), binaryCases(), docCases(), formulaCases(), bookCases(), pptCases(), rtfCases(), markupCases(), textCases(), signedCells(), dataPictureCases(),
 		hiddenCases(), imageCases(), webpCases(), mailCases(), listCases(), xlsbCases(), pictureCases(), sheetTextCases(), officeXMLCases(),
 		envelopeCases(t)} {
 		all = append(all, cases...)
