@@ -15,6 +15,8 @@ import (
 	"github.com/landlock-lsm/go-landlock/landlock"
 	landlocksys "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
+
+	"sigillo/rlimit"
 )
 
 // Command is the hidden sub-command whose body is Main.
@@ -179,8 +181,8 @@ func (c *confines) limit() error {
 		{unix.RLIMIT_NOFILE, 256},
 		{unix.RLIMIT_NPROC, 2048},
 	} {
-		if err := unix.Setrlimit(l.resource, &unix.Rlimit{Cur: l.value, Max: l.value}); err != nil {
-			return fmt.Errorf("resource limit %d: %w", l.resource, err)
+		if err := rlimit.Set(l.resource, l.value); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -7,14 +7,13 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	"golang.org/x/sys/unix"
 
 	"sigillo/formats/inspect"
+	"sigillo/rlimit"
 )
 
 // Command is the hidden sub-command whose body is Main.
@@ -115,7 +114,7 @@ func confine() error {
 	// The runtime opens two descriptors of its own (epoll) with the first timer, and its
 	// collector has one for giving memory back: later there is no room for them, and it dies.
 	time.AfterFunc(time.Hour, func() {})
-	data, err := mapped()
+	data, err := rlimit.Mapped()
 	if err != nil {
 		return err
 	}
@@ -137,41 +136,16 @@ func confine() error {
 		{unix.RLIMIT_NOFILE, 1},
 	}
 	for _, l := range limits {
-		if err := limit(l.resource, l.value); err != nil {
+		if err := rlimit.Set(l.resource, l.value); err != nil {
 			return err
 		}
 	}
 	return unix.Close(0)
 }
 
-// mapped is how much private writable memory the process has, in bytes
-// (proc_pid_statm(5), the sixth number).
-func mapped() (uint64, error) {
-	line, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0, fmt.Errorf("memory of the process: %w", err)
-	}
-	numbers := strings.Fields(string(line))
-	if len(numbers) < 6 {
-		return 0, errors.New("memory of the process: unknown")
-	}
-	pages, err := strconv.ParseUint(numbers[5], 10, 40)
-	if err != nil {
-		return 0, fmt.Errorf("memory of the process: %w", err)
-	}
-	return pages * uint64(os.Getpagesize()), nil
-}
-
 // seal takes away the room for new descriptors of any kind, file, socket or pipe;
 // those that are open stay.
-func seal() error { return limit(unix.RLIMIT_NOFILE, 0) }
-
-func limit(resource int, value uint64) error {
-	if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: value, Max: value}); err != nil {
-		return fmt.Errorf("resource limit %d: %w", resource, err)
-	}
-	return nil
-}
+func seal() error { return rlimit.Set(unix.RLIMIT_NOFILE, 0) }
 
 // restrictAccess takes away files, TCP and signals to others with landlock, in
 // every thread, and with it the gain of privileges (PR_SET_NO_NEW_PRIVS, which
