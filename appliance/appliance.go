@@ -307,7 +307,7 @@ func (a *Appliance) antivirus() signing.Antivirus {
 // program.
 func (a *Appliance) viewer() *view.Renderer {
 	r := view.New(a.Layout.Pages())
-	r.Cage, r.Log = cage.Prefix(a.opt.Executable), a.log
+	r.Own, r.Cage, r.Log = a.opt.Executable, cage.Prefix(a.opt.Executable), a.log
 	return r
 }
 

@@ -51,10 +51,10 @@ func (s *Service) pageFile(id string, n int, ending string) string {
 }
 
 // show draws a document that the inspection lets pass and notes the outcome in
-// it: the pages and how they were made, or for a PDF that two programs do not
-// show alike, a refusal. A document of another kind that cannot be drawn may
-// still be signed, and the holder is told that it cannot be shown; so may a PDF
-// where no renderer is installed or none can be shut in.
+// it: the pages and how they were made, or a refusal where two programs do not show
+// it alike or where it cannot be drawn. Where no renderer is installed, none can be
+// shut in, or there is none for the format, it may be signed all the same, and the
+// holder is told that it cannot be shown.
 //
 // Kinds: Busy, DiskFull.
 func (s *Service) show(ctx context.Context, d *store.Document, report *inspect.Report) error {
@@ -72,15 +72,20 @@ func (s *Service) show(ctx context.Context, d *store.Document, report *inspect.R
 	case ctx.Err() != nil:
 		return fail(Busy, "the pages could not be drawn in time", err)
 	case kind == view.Differs:
-		s.forgetPages(d.ID)
-		where, quote := s.keepDifference(d.ID, err)
-		refuse(report, ruleDiffers, where, quote)
-	case d.Format == "pdf" && kind != view.Missing && kind != view.NoSandbox:
+		s.refuseDifferent(d.ID, report, err)
+	case kind != view.Missing && kind != view.NoSandbox && kind != view.Unsupported:
 		s.forgetPages(d.ID)
 		refuse(report, ruleFailed, "", "")
 	}
 	s.cfg.Log.Warn("no page images", "document", d.ID, "format", d.Format, "err", err)
 	return nil
+}
+
+// refuseDifferent puts the two pictures in place of the pages.
+func (s *Service) refuseDifferent(id string, report *inspect.Report, err error) {
+	s.forgetPages(id)
+	where, quote := s.keepDifference(id, err)
+	refuse(report, ruleDiffers, where, quote)
 }
 
 // forgetPages removes the pages that were drawn of a document until it was refused.
@@ -256,13 +261,17 @@ func (s *Service) kept(d store.Document, n int, ending string) ([]byte, bool) {
 }
 
 // redraw makes the images of a document again. When they are not the same, as
-// after an update of a renderer, that is journalled as another view.
+// after an update of a renderer, that is journalled as another view; when the two
+// programs do not agree any more, the document is refused from now on.
 func (s *Service) redraw(ctx context.Context, holder, id string) error {
 	d, err := s.document(ctx, holder, id)
 	if err != nil {
 		return err
 	}
 	acc, err := s.draw(ctx, d)
+	if view.KindOf(err) == view.Differs {
+		err = errors.Join(err, s.withdraw(ctx, d, err))
+	}
 	if err != nil {
 		return fail(Unviewable, "the pages could not be shown", err)
 	}
@@ -280,6 +289,27 @@ func (s *Service) redraw(ctx context.Context, holder, id string) error {
 		}
 		return s.journalView(tx, d)
 	}))
+}
+
+// withdraw refuses a document that was let pass. What was signed of it stays; what
+// was only prepared is not signed any more, because consent is asked for again.
+func (s *Service) withdraw(ctx context.Context, d store.Document, differs error) error {
+	var report inspect.Report
+	if err := json.Unmarshal(d.Report, &report); err != nil {
+		return err
+	}
+	s.refuseDifferent(d.ID, &report, differs)
+	all, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	return s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.SetDocumentInspected(d.ID, d.State, d.State, d.Format, d.MediaType, string(report.Verdict), all); err != nil {
+			return err
+		}
+		return audit.Append(tx, s.cfg.Now(), audit.Event{Actor: d.Holder, Event: "document.withdrawn", Subject: d.ID,
+			Detail: map[string]string{"sha256": hex.EncodeToString(d.SHA256), "rules": strings.Join(ruleNames(report, inspect.Refuse), " ")}})
+	})
 }
 
 func (s *Service) journalView(tx *store.Tx, d store.Document) error {

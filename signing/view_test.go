@@ -260,8 +260,8 @@ func TestImagesAreMadeAgain(t *testing.T) {
 	}
 }
 
-// A PDF that two programs show differently, or that one cannot draw, is refused
-// with a finding; other documents can do without pages.
+// A document that two programs show differently, or that cannot be drawn, is
+// refused with a finding; where there is nothing to draw it with, it is not.
 func TestWhatCannotBeShown(t *testing.T) {
 	t.Parallel()
 	differs := &view.Error{Kind: view.Differs, Err: &view.Difference{Page: 2, First: []byte("one"), Second: []byte("two"), Programs: [2]string{"a 1", "b 2"}}}
@@ -278,7 +278,9 @@ func TestWhatCannotBeShown(t *testing.T) {
 		"any fault":    {"a.pdf", errors.New("any fault"), ruleFailed},
 		"no renderer":  {"a.pdf", &view.Error{Kind: view.Missing}, ""},
 		"no cage":      {"a.pdf", &view.Error{Kind: view.NoSandbox}, ""},
-		"no office":    {"a.docx", &view.Error{Kind: view.Failed}, ""},
+		"no office":    {"a.docx", &view.Error{Kind: view.Missing}, ""},
+		"office fails": {"a.docx", &view.Error{Kind: view.Failed}, ruleFailed},
+		"image fails":  {"a.png", &view.Error{Kind: view.Unreadable}, ruleFailed},
 		"no such view": {"a.bin", &view.Error{Kind: view.Unsupported}, ""},
 	} {
 		s := room(t, &painter{pages: 1, late: true, err: c.err})
@@ -318,6 +320,51 @@ func TestWhatCannotBeShown(t *testing.T) {
 		if _, err := s.Difference(t.Context(), "other", d.ID, 1); KindOf(err) != NotFound {
 			t.Errorf("another holder: %v", err)
 		}
+	}
+}
+
+// A document on which the programs have come to differ is refused from then on, also
+// where a signature was prepared.
+func TestWithdrawn(t *testing.T) {
+	t.Parallel()
+	p := &painter{pages: 2, version: "1.0"}
+	s := room(t, p)
+	d := put(t, s, "a.pdf", "document")
+	order := Request{Credential: "c", Documents: []Order{{Document: d.ID, Form: CAdES, Level: BB}}}
+	prepared, err := s.Prepare(t.Context(), "h", order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(s.cfg.Scratch); err != nil {
+		t.Fatal(err)
+	}
+	p.err = &view.Error{Kind: view.Failed} // for some reason that may go away
+	if _, err := s.Page(t.Context(), "h", d.ID, 1); KindOf(err) != Unviewable {
+		t.Fatal(err)
+	}
+	if _, err := s.Prepare(t.Context(), "h", order); err != nil {
+		t.Error(err)
+	}
+	p.err = &view.Error{Kind: view.Differs, Err: &view.Difference{Page: 2, First: []byte("one"), Second: []byte("two")}}
+	if _, err := s.Page(t.Context(), "h", d.ID, 1); KindOf(err) != Unviewable {
+		t.Fatal(err)
+	}
+	now, err := s.Document(t.Context(), "h", d.ID)
+	if err != nil || now.Report.Verdict != inspect.Refuse || !now.Difference || len(now.Forms) != 0 {
+		t.Errorf("%+v, %v", now, err)
+	}
+	if got := entries(t, s, "document.withdrawn", d.ID); len(got) != 1 || got[0]["rules"] != ruleDiffers || got[0]["sha256"] != d.SHA256 {
+		t.Errorf("%v", got)
+	}
+	if _, err := s.Prepare(t.Context(), "h", order); KindOf(err) != Refused {
+		t.Error(err)
+	}
+	row, items, err := s.load(t.Context(), "h", prepared.ID)
+	if err != nil || row.State != string(Prepared) {
+		t.Fatal(row.State, err)
+	}
+	if _, err := s.confirmed(t.Context(), "h", items); KindOf(err) != Refused {
+		t.Errorf("the prepared signature: %v", err)
 	}
 }
 

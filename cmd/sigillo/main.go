@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"sigillo/formats/view"
 	"sigillo/signing/cage"
 	"sigillo/signing/worker"
 )
@@ -64,6 +65,7 @@ func init() { // in a function, because help itself lists the commands
 		{name: "interop", hidden: true, run: runInterop},
 		{name: worker.Command, hidden: true, run: runInspectWorker},
 		{name: cage.Command, hidden: true, run: runRenderCage},
+		{name: view.Command, hidden: true, run: runDrawPages},
 	}
 }
 

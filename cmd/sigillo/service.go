@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sigillo/appliance"
+	"sigillo/formats/view"
 	"sigillo/signing/cage"
 	"sigillo/signing/worker"
 	"sigillo/tsa/clock"
@@ -150,6 +151,8 @@ func runVault(ctx context.Context, e env, args []string) int {
 func runInspectWorker(_ context.Context, _ env, args []string) int { return worker.Main(args) }
 
 func runRenderCage(_ context.Context, _ env, args []string) int { return cage.Main(args) }
+
+func runDrawPages(_ context.Context, _ env, args []string) int { return view.Main(args) }
 
 // openBeside opens the appliance for a one-shot command, beside a running
 // service or alone.

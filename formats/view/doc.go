@@ -19,13 +19,12 @@
 // or turn around parts of a text are shown by their numbers. Images are decoded
 // here.
 //
-// The outside programs are large and the documents are strangers', so each run
-// is a process of its own in bubblewrap: no network, no other processes in
+// The programs are large and the documents are strangers', so each run, also of
+// our own part (Main), is a process of its own in bubblewrap: no network, no other processes in
 // sight, no files but the program's own and the one document, an empty
 // environment, a bound on memory, processor time and output, and a wall clock
 // after which the whole group is killed. Where bubblewrap cannot build that cage,
 // as in a plain chroot and in many containers, a second one without namespaces
 // stands in if the owner has given one (Renderer.Cage). Where that fails too,
-// views of PDF and Office documents are refused unless the operator has said
-// otherwise (Renderer.AllowUnsandboxed).
+// there are no views unless the operator has said otherwise (Renderer.AllowUnsandboxed).
 package view

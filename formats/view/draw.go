@@ -1,11 +1,11 @@
 package view
 
 import (
-	"context"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
+	"os"
 	"sync"
 
 	"golang.org/x/image/font"
@@ -56,39 +56,36 @@ var (
 	ground = image.NewUniform(color.White)
 )
 
-// textPage draws page n of a text with line numbers and a page number.
-func (r *Renderer) textPage(ctx context.Context, path, format string, n, dpi int) ([]byte, error) {
-	l, err := layOut(ctx, path, format, n, nil)
+// drawText draws each page of a text with line numbers and a page number.
+//
+// Kinds: Unreadable, Limit.
+func drawText(f *os.File, format string, each func(p *image.NRGBA, text string) error) error {
+	pages, err := layOut(f, format, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if n > l.page {
-		return nil, noPage(n)
-	}
-	release, err := r.slot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	picture, err := drawText(l.kept, n, l.page, dpi)
-	if err != nil {
-		return nil, err
-	}
-	return encode(picture)
+	_, err = layOut(f, format, func(n int, lines []line) error {
+		p, err := drawLines(lines, n, pages)
+		if err != nil {
+			return err
+		}
+		return each(p, textOf(lines))
+	})
+	return err
 }
 
-// drawText draws the lines of page n of so many.
-func drawText(lines []line, n, pages, dpi int) (image.Image, error) {
-	face, err := opentype.NewFace(monospace(), &opentype.FaceOptions{Size: fontSize, DPI: float64(dpi), Hinting: font.HintingNone})
+// drawLines draws the lines of page n of so many.
+func drawLines(lines []line, n, pages int) (*image.NRGBA, error) {
+	face, err := opentype.NewFace(monospace(), &opentype.FaceOptions{Size: fontSize, DPI: DPI, Hinting: font.HintingNone})
 	if err != nil {
 		return nil, &Error{Failed, "the font cannot be used", err}
 	}
 	defer face.Close()
-	scale := float64(dpi) / 72
+	const scale = DPI / 72.0
 	at := func(x, y float64) fixed.Point26_6 {
 		return fixed.Point26_6{X: fixed.Int26_6(x * scale * 64), Y: fixed.Int26_6(y * scale * 64)}
 	}
-	picture := image.NewNRGBA(image.Rect(0, 0, int(sheetWidth*scale), int(sheetHeight*scale)))
+	picture := image.NewNRGBA(image.Rect(0, 0, sheetWidth*DPI/72, sheetHeight*DPI/72))
 	draw.Draw(picture, picture.Rect, ground, image.Point{}, draw.Src)
 	d := font.Drawer{Dst: picture, Face: face}
 	advance := font.MeasureString(face, "0")

@@ -28,22 +28,6 @@ const settings = `<?xml version="1.0" encoding="UTF-8"?>
 </oor:items>
 `
 
-func (r *Renderer) officePages(ctx context.Context, path, format string) (n int, err error) {
-	err = r.converted(ctx, path, format, func(converted string) error {
-		n, err = pdfPages(converted)
-		return err
-	})
-	return n, err
-}
-
-func (r *Renderer) officePage(ctx context.Context, path, format string, n, dpi int) (picture []byte, err error) {
-	err = r.converted(ctx, path, format, func(converted string) error {
-		picture, err = r.pdfPage(ctx, converted, n, dpi)
-		return err
-	})
-	return picture, err
-}
-
 // converted hands use the PDF that LibreOffice makes of the document. It is
 // made once per content, format and version, however many ask at the same time:
 // the account of a view names the version that made it.

@@ -12,31 +12,6 @@ import (
 	"time"
 )
 
-// pdfPage draws one page of a PDF.
-func (r *Renderer) pdfPage(ctx context.Context, path string, n, dpi int) ([]byte, error) {
-	pages, err := pdfPages(path)
-	if err != nil {
-		return nil, err
-	}
-	if n > pages {
-		return nil, noPage(n)
-	}
-	release, err := r.slot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	var out []byte
-	err = r.poppler(ctx, path, span{n, n}, dpi, nil, func(_ int, p image.Image) (err error) {
-		out, err = encode(p)
-		return err
-	})
-	if err == nil && out == nil {
-		err = &Error{Failed, "the renderer gave no picture", nil}
-	}
-	return out, err
-}
-
 // span is a run of pages, counted from 1, both ends included.
 type span struct{ first, last int }
 

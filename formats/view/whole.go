@@ -72,12 +72,9 @@ func (r *Renderer) View(ctx context.Context, path, format string, keep func(Shee
 	case "office":
 		acc.Renderer = r.version(ctx, libreOffice) + ", " + r.version(ctx, poppler)
 		err = r.converted(ctx, path, format, func(converted string) error { return r.viewPDF(ctx, converted, false, take) })
-	case "text":
-		acc.Renderer = own
-		err = r.viewText(ctx, path, format, take)
-	case "image":
-		acc.Renderer = own
-		err = r.viewImage(ctx, path, format, take)
+	case "text", "image":
+		acc.Renderer = edition
+		err = r.viewOwn(ctx, path, format, take)
 	default:
 		err = unsupported(format)
 	}
@@ -88,47 +85,6 @@ func (r *Renderer) View(ctx context.Context, path, format string, keep func(Shee
 		return Account{}, err
 	}
 	return acc, nil
-}
-
-func (r *Renderer) viewText(ctx context.Context, path, format string, take func(Sheet) error) error {
-	pages, err := textPages(ctx, path, format)
-	if err != nil {
-		return err
-	}
-	_, err = layOut(ctx, path, format, 0, func(n int, lines []line) error {
-		release, err := r.slot(ctx)
-		if err != nil {
-			return err
-		}
-		defer release()
-		p, err := drawText(lines, n, pages, DPI)
-		if err != nil {
-			return err
-		}
-		png, err := encode(p)
-		if err != nil {
-			return err
-		}
-		return take(Sheet{n, png, textOf(lines)})
-	})
-	return err
-}
-
-func (r *Renderer) viewImage(ctx context.Context, path, format string, take func(Sheet) error) error {
-	pages, err := imagePages(path, format)
-	if err != nil {
-		return err
-	}
-	for n := 1; n <= pages; n++ {
-		png, err := r.imagePage(ctx, path, format, n, DPI)
-		if err != nil {
-			return err
-		}
-		if err := take(Sheet{n, png, ""}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // viewPDF draws a PDF span by span. All pages are drawn before a difference is

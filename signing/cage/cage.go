@@ -30,7 +30,8 @@ const (
 
 // Prefix gives a function that makes the words to put before a renderer's
 // command line, so that exe (a sigillo program) runs it caged: it may write in
-// dir, read document ("" for none), and use so much memory and time.
+// dir, read document ("" for none), and use so much memory and time; 0 is for exe
+// itself, which sees to its memory.
 func Prefix(exe string) func(dir, document string, memory int64, limit time.Duration) []string {
 	return func(dir, document string, memory int64, limit time.Duration) []string {
 		seconds := int64(max(1, limit/time.Second))
@@ -110,6 +111,9 @@ func (c *confines) become() error {
 		return err
 	}
 	memory := &unix.Rlimit{Cur: c.memory, Max: c.memory}
+	if c.memory == 0 {
+		memory = &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	}
 	for _, resource := range [...]uintptr{unix.RLIMIT_DATA, unix.RLIMIT_AS} {
 		if _, _, errno := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, resource, uintptr(unsafe.Pointer(memory)), 0, 0, 0); errno != 0 {
 			return errno
@@ -162,10 +166,22 @@ func (c *confines) restrictAccess() error {
 	if c.document != "" {
 		rules = append(rules, landlock.ROFiles(c.document))
 	}
+	if own, err := os.Executable(); err == nil && sameFile(own, c.argv[0]) { // which draws, too, and asks what memory it has
+		rules = append(rules, landlock.ROFiles(own, "/proc/self/statm"))
+	}
 	if err := landlock.V11.BestEffort().Restrict(rules...); err != nil {
 		return fmt.Errorf("landlock: %w", err)
 	}
 	return nil
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // limit sets the resource limits but that of memory, which stay with the renderer. Processes are

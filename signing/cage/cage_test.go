@@ -1,7 +1,6 @@
 package cage_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -25,6 +24,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == cage.Command {
 		os.Exit(cage.Main(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == view.Command {
+		os.Exit(view.Main(os.Args[2:]))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "hostile" {
 		hostile(os.Args[2:])
@@ -231,6 +233,10 @@ func TestSmall(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	foreign := write(t, "#!/bin/sh\n")
+	if err := os.Chmod(foreign, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -244,7 +250,8 @@ func TestRefusals(t *testing.T) {
 		"no folder":       {[]string{dir + "/none", "", "1000000000", "1", "/usr/bin/true"}, 3},
 		"no document":     {[]string{dir, dir + "/none", "1000000000", "1", "/usr/bin/true"}, 3},
 		"absent program":  {[]string{dir, "", "1000000000", "1", "/usr/bin/none"}, 3},
-		"foreign program": {[]string{dir, "", "1000000000", "1", own(t)}, 3},
+		"foreign program": {[]string{dir, "", "1000000000", "1", foreign}, 3},
+		"this program":    {[]string{dir, foreign, "0", "1", own(t), view.Command, "text", foreign}, 0},
 		"good":            {[]string{dir, "", "1000000000", "1", "/usr/bin/true"}, 0},
 	} {
 		err := exec.Command(own(t), append([]string{cage.Command}, c.args...)...).Run()
@@ -268,6 +275,13 @@ func renderer(t *testing.T) *view.Renderer {
 	return r
 }
 
+// draw gives the hashes of the pictures of a document.
+func draw(t *testing.T, r *view.Renderer, path, format string) ([]string, error) {
+	t.Helper()
+	acc, err := r.View(t.Context(), path, format, func(view.Sheet) error { return nil })
+	return acc.Images, err
+}
+
 // The renderers work in the cage and draw what they draw in bubblewrap.
 func TestRenders(t *testing.T) {
 	t.Parallel()
@@ -275,23 +289,23 @@ func TestRenders(t *testing.T) {
 		t.Skip("converts with LibreOffice")
 	}
 	documents := filepath.Join("..", "..", "testdata", "documents")
-	for format, name := range map[string]string{"pdf": "contratto.pdf", "docx": "lettera.docx"} {
+	for format, name := range map[string]string{"pdf": "contratto.pdf", "docx": "lettera.docx", "xml": "fattura.xml"} {
 		path := filepath.Join(documents, name)
 		r, bubbled := renderer(t), view.New(t.TempDir())
 		if r.Pdftoppm == "" || format == "docx" && r.Soffice == "" {
 			t.Logf("no renderer of %s is installed", format)
 			continue
 		}
-		got, err := r.Page(t.Context(), path, format, 1, 60)
+		got, err := draw(t, r, path, format)
 		if err != nil {
 			t.Errorf("%s: %v", format, err)
 			continue
 		}
-		want, err := bubbled.Page(t.Context(), path, format, 1, 60)
+		want, err := draw(t, bubbled, path, format)
 		if err != nil {
 			t.Logf("nothing to compare with: %v", err)
-		} else if !bytes.Equal(got, want) {
-			t.Errorf("%s: another picture than in bubblewrap", format)
+		} else if !slices.Equal(got, want) {
+			t.Errorf("%s: other pictures than in bubblewrap", format)
 		}
 		left, err := filepath.Glob(filepath.Join(r.Cache, "*"))
 		if err != nil || len(left) > 1 {

@@ -7,7 +7,7 @@
 // renderer.
 //
 //   - Files: landlock lets it read and execute the machine's programs,
-//     libraries and fonts, read the one document, and write in the one work
+//     libraries and fonts and this one (which draws texts and images), read the one document, and write in the one work
 //     folder. Without landlock there is no cage and Main refuses.
 //   - Network: a seccomp filter refuses every socket but Unix stream sockets,
 //     and every connection; landlock refuses TCP again where the kernel knows.
