@@ -1,6 +1,7 @@
 package view
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"strconv"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/draw"
@@ -34,7 +36,7 @@ var codecs = map[string]codec{
 // drawImage draws each page of an image, in its own pixels or reduced to a sheet of
 // A4. Only a TIFF has more than one: what moves is not signed (inspect refuses it).
 //
-// Kinds: Unreadable, Limit.
+// Kinds: Unreadable, Limit, Unsupported.
 func drawImage(f io.ReaderAt, format string, each func(*image.NRGBA) error) error {
 	pages := []io.ReaderAt{f}
 	if format == "tiff" {
@@ -69,10 +71,40 @@ func decodeImage(page io.ReaderAt, c codec) (p image.Image, err error) {
 		}
 		p, err = c.decode(all())
 	}
-	if err != nil {
+	var beyond tiff.UnsupportedError
+	switch {
+	case errors.As(err, &beyond):
+		return nil, &Error{Unsupported, "this sort of TIFF is not drawn here", err}
+	case err != nil:
 		return nil, &Error{Unreadable, "the image cannot be decoded; save it as PNG or PDF/A", err}
 	}
 	return p, nil
+}
+
+// viewTIFF has mupdf draw what our decoder does not know, such as scans in JPEG and
+// pictures for print.
+func (r *Renderer) viewTIFF(ctx context.Context, path string, take func(Sheet) error) error {
+	release, err := r.slot(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	const long = sheetHeight * DPI / 72
+	size := strconv.Itoa(long)
+	return r.run(ctx, &job{
+		program:  r.Mutool,
+		args:     []string{"draw", "-q", "-r", strconv.Itoa(DPI), "-w", size, "-h", size, "-c", "rgb", "-F", "ppm", "-o", "-", "{document}"},
+		document: path, as: "document.tiff", memory: 2 << 30, time: convertTime,
+		stdout: func(out io.Reader) error {
+			return readPPMs(out, span{1, MaxPages}, func(n int, p image.Image) error {
+				png, err := encode(p)
+				if err != nil {
+					return err
+				}
+				return take(Sheet{n, png, ""})
+			})
+		},
+	})
 }
 
 // reduce fits a picture larger than a sheet of A4 to that size, either way up, and

@@ -3,6 +3,7 @@ package view
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"image"
 	"image/color"
@@ -10,6 +11,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"strings"
 	"testing"
 
 	"golang.org/x/image/bmp"
@@ -146,6 +148,50 @@ func TestTIFFPages(t *testing.T) {
 	}
 }
 
+// A TIFF for print is drawn by mupdf, where that is installed, and the account says so.
+func TestTIFFBeyond(t *testing.T) {
+	t.Parallel()
+	r := renderer(t, false)
+	if r.Mutool == "" {
+		t.Skip("mutool (mupdf-tools) is not installed")
+	}
+	doc := []byte("II*\x00\x08\x00\x00\x00\x0a\x00")
+	const data = 8 + 2 + 10*12 + 4
+	for _, e := range [][4]uint32{ // tag, type, count, value (TIFF 6.0 §16)
+		{256, 3, 1, 40}, {257, 3, 1, 20}, {258, 3, 4, data}, {259, 3, 1, 1}, {262, 3, 1, 5},
+		{273, 4, 1, data + 8}, {277, 3, 1, 4}, {278, 3, 1, 20}, {279, 4, 1, 40 * 20 * 4}, {284, 3, 1, 1},
+	} {
+		doc = binary.LittleEndian.AppendUint16(doc, uint16(e[0]))
+		doc = binary.LittleEndian.AppendUint16(doc, uint16(e[1]))
+		doc = binary.LittleEndian.AppendUint32(doc, e[2])
+		doc = binary.LittleEndian.AppendUint32(doc, e[3])
+	}
+	doc = append(doc, "\x00\x00\x00\x00\x08\x00\x08\x00\x08\x00\x08\x00"...)
+	for i := range 40 * 20 {
+		doc = append(doc, 0, 0, 0, byte(0xff*(1-min(1, i/200)))) // black above, white below
+	}
+	var pages []image.Image
+	path := write(t, "a.tif", doc)
+	acc, err := r.View(t.Context(), path, "tiff", func(s Sheet) error {
+		pages = append(pages, picture(t, s.PNG))
+		return nil
+	})
+	if err != nil || len(pages) != 1 || !strings.HasPrefix(acc.Renderer, "mupdf ") {
+		t.Fatalf("%d pages, %+v, %v", len(pages), acc, err)
+	}
+	if p := pages[0]; inkIn(p, 0, 0, 10, 2) == 0 || inkIn(p, 0, 4, 10, 10) != 0 {
+		t.Error("wrong picture")
+	}
+	full := errors.New("disk full")
+	if _, err := r.View(t.Context(), path, "tiff", func(Sheet) error { return full }); !errors.Is(err, full) {
+		t.Errorf("a page that cannot be kept: %v", err)
+	}
+	r.Mutool = ""
+	if _, err := view(t, r, path, "tiff"); KindOf(err) != Unreadable {
+		t.Error(err)
+	}
+}
+
 func FuzzImage(f *testing.F) {
 	var doc bytes.Buffer
 	if err := tiff.Encode(&doc, image.NewGray(image.Rect(0, 0, 8, 4)), nil); err != nil {
@@ -169,7 +215,7 @@ func FuzzImage(f *testing.F) {
 			}
 			return nil
 		})
-		if kind := KindOf(err); err != nil && kind != Unreadable && kind != Limit {
+		if kind := KindOf(err); err != nil && kind != Unreadable && kind != Limit && kind != Unsupported {
 			t.Fatal(err)
 		}
 	})

@@ -55,7 +55,7 @@ func Main(args []string) int {
 
 // writePages writes for each page the line "page n", where n is the length of its
 // text in bytes, the text, and the picture as PPM; then "end", or why there is no
-// more: "unreadable" or "limit".
+// more: "unreadable", "limit" or "unsupported".
 func writePages(out io.Writer, path, format string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -73,12 +73,12 @@ func writePages(out io.Writer, path, format string) error {
 	case "image":
 		err = drawImage(f, format, func(p *image.NRGBA) error { return page(p, "") })
 	default:
-		err = unsupported(format)
+		return unsupported(format)
 	}
 	switch kind := KindOf(err); {
 	case err == nil:
 		fmt.Fprintln(w, "end")
-	case kind == Unreadable || kind == Limit:
+	case kind == Unreadable || kind == Limit || kind == Unsupported:
 		fmt.Fprintln(w, kind)
 		fmt.Fprintln(os.Stderr, err)
 	default:
@@ -100,7 +100,6 @@ func (r *Renderer) viewOwn(ctx context.Context, path, format string, take func(S
 	slow := time.AfterFunc(r.patience, func() { cancel(errSlow) })
 	defer slow.Stop()
 	n := 0
-	var notTaken error
 	err := r.run(ctx, &job{
 		program: r.Own, args: []string{Command, format, "{document}"}, document: path, as: "document", time: viewTime,
 		stdout: func(out io.Reader) error {
@@ -118,15 +117,11 @@ func (r *Renderer) viewOwn(ctx context.Context, path, format string, take func(S
 				n++
 				s.Number = n
 				slow.Reset(r.patience)
-				notTaken = take(s)
-				return notTaken
+				return take(s)
 			})
 		},
 	})
-	switch {
-	case notTaken != nil:
-		return notTaken
-	case errors.Is(context.Cause(ctx), errSlow):
+	if errors.Is(context.Cause(ctx), errSlow) {
 		return &Error{TimedOut, "the document takes too long to draw", nil}
 	}
 	return err
@@ -150,6 +145,8 @@ func readPages(r io.Reader, each func(read func() (Sheet, error)) error) error {
 			return atEnd(br)
 		case string(Unreadable) + "\n":
 			return &Error{Unreadable, "the document cannot be decoded; save it as PNG or PDF/A", nil}
+		case string(Unsupported) + "\n":
+			return &Error{Unsupported, "this sort of image is not drawn here; save it as PNG or PDF/A", nil}
 		case string(Limit) + "\n":
 			return &Error{Limit, "the document is too large to be shown; split it", nil}
 		}

@@ -45,6 +45,7 @@ func TestReadPages(t *testing.T) {
 		"two":              {page + page + "end\n", 2, ""},
 		"unreadable":       {page + "unreadable\n", 1, Unreadable},
 		"limit":            {"limit\n", 0, Limit},
+		"unsupported":      {"unsupported\n", 0, Unsupported},
 		"nothing":          {"", 0, "-"},
 		"no page":          {"end\n", 0, "-"},
 		"no end":           {page, 1, "-"},

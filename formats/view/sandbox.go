@@ -245,7 +245,7 @@ func (r *Renderer) run(ctx context.Context, j *job) error {
 	case ctx.Err() != nil && readErr == nil:
 		return &Error{TimedOut, "given up by the caller", ctx.Err()}
 	case waitErr != nil && !errors.Is(waitErr, context.Canceled):
-		return &Error{Failed, fmt.Sprintf("the renderer did not manage (%s)", stderr), waitErr}
+		return &Error{Failed, fmt.Sprintf("the renderer did not manage (%s)", stderr), errors.Join(waitErr, readErr)}
 	case readErr != nil:
 		return &Error{Failed, fmt.Sprintf("the renderer's picture cannot be read (%s)", stderr), readErr}
 	}

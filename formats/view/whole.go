@@ -75,6 +75,13 @@ func (r *Renderer) View(ctx context.Context, path, format string, keep func(Shee
 	case "text", "image":
 		acc.Renderer = edition
 		err = r.viewOwn(ctx, path, format, take)
+		if KindOf(err) == Unsupported {
+			err = &Error{Unreadable, "the image cannot be decoded; save it as PNG or PDF/A", err}
+			if format == "tiff" && r.Mutool != "" && len(acc.Images) == 0 {
+				acc.Renderer = r.version(ctx, mupdf)
+				err = r.viewTIFF(ctx, path, take)
+			}
+		}
 	default:
 		err = unsupported(format)
 	}
