@@ -20,7 +20,7 @@ func runExtend(ctx context.Context, e env, args []string) int {
 	o.register(fs)
 	level := fs.String("level", "B-LTA", "level to reach: B-T, B-LT or B-LTA, which renews what has it already")
 	tsa := fs.String("tsa", "http://127.0.0.1:8080/tsa", "address of the time-stamping authority")
-	out := fs.String("out", "", "file for the result (default: FILE itself)")
+	out := fs.String("out", "", "file for the result (default: FILE itself); - for standard output")
 	if code, ok := parse(fs, args); !ok {
 		return code
 	}
@@ -31,14 +31,14 @@ func runExtend(ctx context.Context, e env, args []string) int {
 	if *out == "" {
 		*out = fs.Arg(0)
 	}
-	if err := extendFile(ctx, &o, ades.Level(*level), *tsa, fs.Arg(0), *out); err != nil {
+	if err := extendFile(ctx, e, &o, ades.Level(*level), *tsa, fs.Arg(0), *out); err != nil {
 		return failed(e, err)
 	}
-	fmt.Fprintln(e.text(), *out)
+	fmt.Fprintln(e.beside(*out), *out)
 	return exitGood
 }
 
-func extendFile(ctx context.Context, o *world, level ades.Level, tsa, path, out string) error {
+func extendFile(ctx context.Context, e env, o *world, level ades.Level, tsa, path, out string) error {
 	v, err := o.validator()
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func extendFile(ctx context.Context, o *world, level ades.Level, tsa, path, out 
 	defer f.Close()
 	client := fetch.New(fetchTimeout, time.Now)
 	doc := validate.Document{Data: f, Size: size, Name: path, Contents: contents, Password: password}
-	return writeWhole(out, func(w io.Writer) error {
+	return e.deliver(out, func(w io.Writer) error {
 		return extend.Extend(ctx, w, doc, extend.Options{
 			Level: level, Validator: v, Now: time.Now, Scratch: scratch,
 			Stamp: func(ctx context.Context, h crypto.Hash, digest []byte) ([]byte, error) {

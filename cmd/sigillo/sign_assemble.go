@@ -21,7 +21,7 @@ func runSignAssemble(ctx context.Context, e env, args []string) int {
 	state := fs.String("state", "", "file that `sign prepare` wrote")
 	value := fs.String("signature", "", "file with the signature value (ECDSA: DER, as openssl gives it)")
 	tsa := fs.String("tsa", "", "address of the time-stamping authority, for B-T")
-	out := fs.String("out", "", "file for the result")
+	out := fs.String("out", "", "file for the result; - for standard output")
 	if code, ok := parse(fs, args); !ok {
 		return code
 	}
@@ -29,14 +29,14 @@ func runSignAssemble(ctx context.Context, e env, args []string) int {
 		fmt.Fprintln(e.err, "sigillo: usage: sigillo sign assemble --state STATE.json --signature FILE --out FILE [--tsa URL] FILE (a container: FILE…)")
 		return exitUsage
 	}
-	if err := assemble(ctx, *state, *value, *tsa, *out, fs.Args()); err != nil {
+	if err := assemble(ctx, e, *state, *value, *tsa, *out, fs.Args()); err != nil {
 		return failed(e, err)
 	}
-	fmt.Fprintln(e.text(), *out)
+	fmt.Fprintln(e.beside(*out), *out)
 	return exitGood
 }
 
-func assemble(ctx context.Context, state, value, tsa, out string, paths []string) error {
+func assemble(ctx context.Context, e env, state, value, tsa, out string, paths []string) error {
 	data, err := os.ReadFile(state)
 	if err != nil {
 		return err
@@ -79,7 +79,25 @@ func assemble(ctx context.Context, state, value, tsa, out string, paths []string
 	} else if len(docs) > 1 {
 		return errors.New("only a container takes several documents")
 	}
-	return writeWhole(out, func(w io.Writer) error { return p.Assemble(w, docs[0].Reader, docs[0].Size, sig, token) })
+	return e.deliver(out, func(w io.Writer) error { return p.Assemble(w, docs[0].Reader, docs[0].Size, sig, token) })
+}
+
+// deliver writes a file under its name, or to standard output for "-", only once it
+// is whole.
+func (e env) deliver(path string, write func(io.Writer) error) error {
+	if path != "-" {
+		return writeWhole(path, write)
+	}
+	f, err := scratch()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := write(f); err != nil {
+		return err
+	}
+	_, err = io.Copy(e.out, io.NewSectionReader(f, 0, f.Size()))
+	return err
 }
 
 // writeWhole writes a file under its name only once it is whole.
