@@ -28,11 +28,11 @@ func TestAntivirus(t *testing.T) {
 		"refused already": {refused, clamd.Answer{Result: clamd.Clean}, inspect.Refuse, "inspect.failed", ""},
 	} {
 		asked := false
-		s := &Service{slots: make(chan struct{}, 1), cfg: Config{Log: slog.New(slog.DiscardHandler), Policy: inspect.Standard(),
+		s := &Service{turns: newTurns(1), cfg: Config{Log: slog.New(slog.DiscardHandler), Policy: inspect.Standard(),
 			Inspect:   func(context.Context, string, string) inspect.Report { return c.before },
 			Antivirus: func(context.Context, string) clamd.Answer { asked = true; return c.answer },
 		}}
-		report, said, err := s.inspect(t.Context(), "", "")
+		report, said, err := s.inspect(t.Context(), "", upload{})
 		if err != nil || report.Verdict != c.want || report.Check() != nil || c.rule != "" && report.Findings[0].Rule != c.rule {
 			t.Errorf("%s: %+v, %v", name, report, err)
 		}

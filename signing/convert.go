@@ -125,7 +125,7 @@ func (s *Service) Convert(ctx context.Context, holder, id string) (Document, err
 // virus scanner, if there is one, has not seen a document that the inspection
 // refused: it is asked now, before a program opens it.
 func (s *Service) convert(ctx context.Context, d store.Document, target string) (detail map[string]string, err error) {
-	release, err := s.slot(ctx)
+	release, err := s.turns.take(ctx, d.Holder)
 	if err != nil {
 		return nil, err
 	}

@@ -103,9 +103,9 @@ type Service struct {
 	finishing singleflight.Group // by transaction
 	drawing   singleflight.Group // by document
 	judges    judgeKeeper
-	inFlight  sync.Map      // transactions between factors and signature, in this process
-	unpassed  sync.Map      // transactions whose validation has to be tried later
-	slots     chan struct{} // inspections and page counts under way
+	inFlight  sync.Map // transactions between factors and signature, in this process
+	unpassed  sync.Map // transactions whose validation has to be tried later
+	turns     *turns   // of inspections, drawings and conversions
 }
 
 // New prepares the folders and returns the service. Call Resolve once before
@@ -134,7 +134,7 @@ func New(cfg Config) (*Service, error) {
 			return nil, &Error{Kind: Internal, Msg: "cannot make the document folder", Err: err}
 		}
 	}
-	return &Service{cfg: cfg, slots: make(chan struct{}, 2*runtime.NumCPU())}, nil
+	return &Service{cfg: cfg, turns: newTurns(2 * runtime.NumCPU())}, nil
 }
 
 func (s *Service) path(parts ...string) string {

@@ -63,7 +63,7 @@ func (s *Service) bring(ctx context.Context, id string, u upload, r io.Reader) (
 	if err != nil {
 		return doc, err
 	}
-	report, said, err := s.inspect(ctx, tmp, u.name)
+	report, said, err := s.inspect(ctx, tmp, u)
 	if err != nil {
 		return doc, err
 	}
@@ -134,17 +134,16 @@ func (s *Service) admit(tx *store.Tx, d store.Document, report inspect.Report, u
 	return s.journalView(tx, d)
 }
 
-// inspect runs the inspection, a few at a time: each may take hundreds of
-// megabytes. What it would let pass is shown to the virus scanner, if there is
-// one; said is for the journal what that said. Kind: Busy, when the client gives up
-// waiting.
-func (s *Service) inspect(ctx context.Context, path, name string) (report inspect.Report, said map[string]string, err error) {
-	release, err := s.slot(ctx)
+// inspect runs the inspection when it is the holder's turn. What it would let pass is
+// shown to the virus scanner, if there is one; said is for the journal what that
+// said. Kind: Busy, when the client gives up waiting.
+func (s *Service) inspect(ctx context.Context, path string, u upload) (report inspect.Report, said map[string]string, err error) {
+	release, err := s.turns.take(ctx, u.holder)
 	if err != nil {
 		return inspect.Report{}, nil, err
 	}
 	defer release()
-	report = s.cfg.Policy.Judge(s.cfg.Inspect(ctx, path, name))
+	report = s.cfg.Policy.Judge(s.cfg.Inspect(ctx, path, u.name))
 	if s.cfg.Antivirus == nil || report.Verdict == inspect.Refuse {
 		return report, nil, nil
 	}
@@ -156,16 +155,6 @@ func (s *Service) inspect(ctx context.Context, path, name string) (report inspec
 		s.cfg.Log.Warn("the virus scanner has no answer; the inspection alone decides", "reason", answer.Reason)
 	}
 	return report, map[string]string{"antivirus": answer.String(), "antivirus-engine": answer.Engine}, nil
-}
-
-// slot waits for the right to run a demanding program.
-func (s *Service) slot(ctx context.Context) (release func(), err error) {
-	select {
-	case s.slots <- struct{}{}:
-		return func() { <-s.slots }, nil
-	case <-ctx.Done():
-		return nil, fail(Busy, "too much work at once; try again", ctx.Err())
-	}
 }
 
 // receive streams r into a new file, which is durable on return, and gives its

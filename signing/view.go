@@ -121,7 +121,7 @@ func (s *Service) keepDifference(id string, err error) (where, programs string) 
 
 // draw draws the pages of a document into files, a few documents at a time.
 func (s *Service) draw(ctx context.Context, d store.Document) (view.Account, error) {
-	release, err := s.slot(ctx)
+	release, err := s.turns.take(ctx, d.Holder)
 	if err != nil {
 		return view.Account{}, err
 	}
