@@ -76,7 +76,7 @@ func (bystander) StatusOf(context.Context, *x509.Certificate) ([]byte, error) { 
 
 // room is a service of one holder "h" with a credential "c" on a database of its own.
 // Its inspection refuses what contains "macro", and what is "defective" for good.
-func room(t *testing.T, p *painter) *Service {
+func room(t testing.TB, p *painter) *Service {
 	t.Helper()
 	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), store.Appliance)
 	if err != nil {

@@ -176,11 +176,12 @@ func TestLists(t *testing.T) {
 	t.Parallel()
 	db := openTest(t, Appliance)
 	seed(t, db)
+	accounts := map[string][]byte{"e": []byte(`{"renderer":"r","images":["1","2"],"second":"s"}`)}
 	write(t, db, func(tx *Tx) error {
 		for i, id := range []string{"a", "b", "e"} {
 			at := t0.Add(time.Duration(i+1) * time.Second)
 			_ = tx.PutHolder(Holder{ID: "h" + id, Username: "u" + id})
-			_ = tx.PutDocument(Document{ID: id, Holder: "h", Created: at})
+			_ = tx.PutDocument(Document{ID: id, Holder: "h", Created: at, Account: accounts[id]})
 			_ = tx.PutTransaction(Transaction{ID: id, Holder: "h", Credential: "c", State: "s" + id, Created: at})
 			_ = tx.PutCertificate(Certificate{Serial: id, Issuer: "ca", Holder: "h", State: CertIntent, TBS: []byte("x"), Intent: at})
 		}
@@ -198,10 +199,10 @@ func TestLists(t *testing.T) {
 		of, _ := tx.CertificatesOf("h")
 		holders, _ := tx.Holders(2, "u")
 		creds, _ := tx.CredentialsOf("h")
-		got := []any{len(docs), docs[0].ID, docs[1].ID, len(older), older[0].ID, len(trs), trs[0].ID, len(in), in[0].ID, len(none),
+		got := []any{len(docs), docs[0].ID, docs[1].ID, string(docs[0].Account), docs[1].Account == nil, len(older), older[0].ID, len(trs), trs[0].ID, len(in), in[0].ID, len(none),
 			len(all), len(valid), valid[0].Serial, valid[0].TBS == nil, len(intents), string(intents[0].TBS), len(of),
 			len(holders), holders[0].ID, len(creds)}
-		want := []any{2, "e", "b", 2, "a", 2, "e", 2, "a", 0, 3, 1, "b", true, 2, "x", 3, 2, "ha", 1}
+		want := []any{2, "e", "b", `{"renderer":"r","second":"s"}`, true, 2, "a", 2, "e", 2, "a", 0, 3, 1, "b", true, 2, "x", 3, 2, "ha", 1}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
