@@ -47,6 +47,8 @@ func TestDocuments(t *testing.T) {
 	t.Parallel()
 	s := room(t, &painter{pages: 2, version: "1.0"})
 	longDocuments(t, s, 2)
+	now := time.Now() // each a second later, so that the order is known
+	s.cfg.Now = func() time.Time { now = now.Add(time.Second); return now }
 	put(t, s, "a.pdf", "document")
 	put(t, s, "a.docx", "a macro")
 	docs, err := s.Documents(t.Context(), "h")
