@@ -248,3 +248,19 @@ func TestPDFLargeImages(t *testing.T) {
 		t.Errorf("of %d MB %d are read", len(doc)>>20, read.n>>20)
 	}
 }
+
+// However a name or a string is written, it is the same.
+func TestPDFWritings(t *testing.T) {
+	t.Parallel()
+	action := func(s string) []byte { return pdfPage("/OpenAction 5 0 R", "", s) }
+	for _, doc := range [][]byte{
+		action("<< /S /#4a#61v#61Script /#4A#53 (x) >>"), action("<< /#53 /JavaScript /JS <78> >>"),
+		pdfPage("", "/Annots [<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (\\152avascript:x) >> >>]"),
+		pdfPage("", "/Annots [<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI <6A617661 73637269 70743a78> >> >>]"),
+		pdfPage("", "/Annots [<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (java\\\nscript:x) >> >>]"),
+	} {
+		if rep := look(t, "x.pdf", doc); !has(rep, "pdf.javascript") && !has(rep, "link.scheme") {
+			t.Errorf("%.400q: %+v", doc, rep.Findings)
+		}
+	}
+}
