@@ -8,7 +8,6 @@ import (
 	"hash/crc32"
 	"sort"
 	"strings"
-	"unicode/utf16"
 )
 
 // pdfDoc writes a PDF with a cross-reference table: objs[0] is object 1, the
@@ -216,114 +215,6 @@ func odt(body string, more ...string) []byte {
 		"content.xml", `<office:document-content ` + nsODF + `><office:body><office:text><text:p>Contratto</text:p>` + body + `</office:text></office:body></office:document-content>`,
 		"META-INF/manifest.xml", `<manifest:manifest ` + nsODF + `/>`,
 	}, more...)...)
-}
-
-// cfbOf writes a compound file ([MS-CFB]) with 512-byte sectors. A name ending
-// in "/" is a storage under the root, "storage/stream" a stream in it. Streams
-// are padded to 4,096 bytes, so that there is no mini stream.
-func cfbOf(entries ...string) []byte {
-	type entry struct {
-		name        string
-		kind        byte
-		child, next uint32
-		start       uint32
-		data        []byte
-	}
-	const none, end = 0xffffffff, 0xfffffffe
-	dir := []*entry{{name: "Root Entry", kind: 5, child: none, next: none, start: end}}
-	last := map[int]int{} // storage → its last child
-	storages := map[string]int{"": 0}
-	for i := 0; i+1 < len(entries); i += 2 {
-		parent, name := "", entries[i]
-		kind := byte(2)
-		if strings.HasSuffix(name, "/") {
-			name, kind = strings.TrimSuffix(name, "/"), 1
-		} else if p, n, ok := strings.Cut(name, "/"); ok {
-			parent, name = p, n
-		}
-		e := &entry{name: name, kind: kind, child: none, next: none}
-		if kind == 2 {
-			e.data = make([]byte, max(4096, (len(entries[i+1])+511)/512*512))
-			copy(e.data, entries[i+1])
-		} else {
-			storages[name] = len(dir)
-		}
-		at := storages[parent]
-		if prev, ok := last[at]; ok {
-			dir[prev].next = uint32(len(dir))
-		} else {
-			dir[at].child = uint32(len(dir))
-		}
-		last[at] = len(dir)
-		dir = append(dir, e)
-	}
-	// Sectors: 0 the FAT, then the directory, then the streams.
-	fat := []uint32{0xfffffffd}
-	chain := func(n int) uint32 {
-		first := uint32(len(fat))
-		for i := range n {
-			v := uint32(len(fat) + 1)
-			if i == n-1 {
-				v = end
-			}
-			fat = append(fat, v)
-		}
-		return first
-	}
-	dirSectors := (len(dir) + 3) / 4
-	dirStart := chain(dirSectors)
-	for _, e := range dir {
-		if e.data != nil {
-			e.start = chain(len(e.data) / 512)
-		}
-	}
-	var b bytes.Buffer
-	le := binary.LittleEndian
-	header := make([]byte, 512)
-	copy(header, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
-	le.PutUint16(header[24:], 0x3e)
-	le.PutUint16(header[26:], 3)
-	le.PutUint16(header[28:], 0xfffe)
-	le.PutUint16(header[30:], 9)
-	le.PutUint16(header[32:], 6)
-	le.PutUint32(header[44:], 1)
-	le.PutUint32(header[48:], dirStart)
-	le.PutUint32(header[56:], 4096)
-	le.PutUint32(header[60:], end)
-	le.PutUint32(header[68:], end)
-	for i := range 109 {
-		le.PutUint32(header[76+4*i:], none)
-	}
-	le.PutUint32(header[76:], 0)
-	b.Write(header)
-	table := bytes.Repeat([]byte{0xff}, 512)
-	for i, v := range fat {
-		le.PutUint32(table[4*i:], v)
-	}
-	b.Write(table)
-	for i := range dirSectors * 4 {
-		raw := make([]byte, 128)
-		le.PutUint32(raw[68:], none)
-		le.PutUint32(raw[72:], none)
-		le.PutUint32(raw[76:], none)
-		if i < len(dir) {
-			e := dir[i]
-			for j, u := range utf16.Encode([]rune(e.name)) {
-				le.PutUint16(raw[2*j:], u)
-			}
-			le.PutUint16(raw[64:], uint16(2*len(e.name)+2))
-			raw[66], raw[67] = e.kind, 1
-			le.PutUint32(raw[72:], e.next)
-			le.PutUint32(raw[76:], e.child)
-			le.PutUint32(raw[116:], e.start)
-			le.PutUint32(raw[120:], uint32(len(e.data)))
-		}
-		b.Write(raw)
-	}
-	for _, e := range dir {
-		b.Write(e.data)
-	}
-	return b.Bytes()
 }
 
 // wordStream is the beginning of a WordDocument stream with its flags.

@@ -62,7 +62,7 @@ func TestRefusedFormats(t *testing.T) {
 			t.Errorf("%s: %s %s", c.name, rep.Format, rep.MediaType)
 		}
 	}
-	if rep := look(t, "x.msg", cfbOf("__properties_version1.0", "x")); rep.Format != "msg" || len(rep.Findings) != 1 {
+	if rep := look(t, "x.msg", cfbFile("__properties_version1.0", "x")); rep.Format != "msg" || len(rep.Findings) != 1 {
 		t.Errorf("%+v", rep)
 	}
 }

@@ -259,7 +259,7 @@ func TestFormats(t *testing.T) {
 	t.Parallel()
 	for name, doc := range map[string][]byte{
 		"pdf a.pdf": pdfPage("", ""), "docx a.docx": docx(""), "xlsx a.xlsx": xlsx("", ""), "pptx a.pptx": pptx(">"), "odt a.odt": odt(""),
-		"doc a.doc": cfbOf("WordDocument", wordStream(0)), "rtf a.rtf": []byte(`{\rtf1 x}`), "html a.htm": []byte("<HTML>x"),
+		"doc a.doc": cfbFile("WordDocument", wordStream(0)), "rtf a.rtf": []byte(`{\rtf1 x}`), "html a.htm": []byte("<HTML>x"),
 		"html b.html": []byte(`<html xmlns="http://www.w3.org/1999/xhtml">x</html>`), "html c.html": []byte("<!-- x --><p>y"),
 		"xhtml a.xhtml": []byte(`<html xmlns="http://www.w3.org/1999/xhtml">x</html>`), "svg a.svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`),
 		"xml a.xml": []byte(`<FatturaElettronica/>`), "xml b.xml": utf16Text(`<?xml version="1.0" encoding="UTF-16"?><a/>`),

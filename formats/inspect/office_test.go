@@ -35,12 +35,12 @@ func wordCases() []ruleCase {
 		{"xml.dtd", "x.docx", docx("", "customXml/item1.xml", `<!DOCTYPE a [<!ENTITY b "c">]><a/>`), docx("", "customXml/item1.xml", `<a/>`)},
 		{"ooxml.macro", "x.docx", docxTyped("word/vbaProject.bin", "application/vnd.ms-office.vbaProject", "x"), docxTyped("word/media/a.png", "image/png", "x")},
 		{"ooxml.macro", "x.docx", docx("", "word/vbaProject.xml", "<a/>"), docx("", "word/media/vbaProject.png", string(pngOf(1, 1)))},
-		{"ooxml.macro", "x.docx", docx("", "word/media/image1.png", string(cfbOf("VBA/", "", "VBA/_VBA_PROJECT", "x"))), docx("", "word/media/image1.png", "x")},
+		{"ooxml.macro", "x.docx", docx("", "word/media/image1.png", string(cfbFile("VBA/", "", "VBA/_VBA_PROJECT", "x"))), docx("", "word/media/image1.png", "x")},
 		{"ooxml.macro", "x.docm", zipOf("[Content_Types].xml", contentTypes(main, "application/vnd.ms-word.document.macroEnabled.main+xml"), main, "<a/>"), docx("")},
 		{"ooxml.macro", "x.docx", rel("vbaProject", "media/a.png", ""), image},
 		{"ooxml.activex", "x.docx", docx(`<w:control r:id="r1"/>`), docx("<w:p/>")},
 		{"ooxml.activex", "x.docx", docxTyped("word/activeX/activeX1.xml", "application/vnd.ms-office.activeX+xml", "<a/>"), docx("")},
-		{"ooxml.embedded", "x.docx", docx("", "word/media/a.png", string(cfbOf("\x01Ole10Native", "x"))), docx("")},
+		{"ooxml.embedded", "x.docx", docx("", "word/media/a.png", string(cfbFile("\x01Ole10Native", "x"))), docx("")},
 		{"ooxml.embedded", "x.docx", rel("oleObject", "embeddings/a.bin", ""), image},
 		{"ooxml.embedded", "x.docx", docx("", "word/embeddings/a.xml", "<a/>"), docx("", "word/media/a.xml", "<a/>")},
 		{"ooxml.external", "x.docx", rel("image", "https://x.it/a.png", "External"), rel("hyperlink", "https://x.it/a.png", "External")},
@@ -229,16 +229,16 @@ func odfCases() []ruleCase {
 }
 
 func binaryCases() []ruleCase {
-	doc := cfbOf("WordDocument", wordStream(0))
+	doc := cfbFile("WordDocument", wordStream(0))
 	return []ruleCase{
 		{"cfb.macro", "x.xls", cfbFile("Workbook", bookStream("", "", 0, 0), "_VBA_PROJECT_CUR/", ""), xlsOf("", "")},
 		{"cfb.legacy", "x.doc", doc, docxTyped("word/a.png", "image/png", "x")},
-		{"cfb.encrypted", "x.doc", cfbOf("EncryptedPackage", "x", "EncryptionInfo", "x"), doc},
-		{"format.polyglot", "x.doc", cfbOf("WordDocument", wordStream(0), "Workbook", records(0x809, "x")), doc},
+		{"cfb.encrypted", "x.doc", cfbFile("EncryptedPackage", "x", "EncryptionInfo", "x"), doc},
+		{"format.polyglot", "x.doc", cfbFile("WordDocument", wordStream(0), "Workbook", records(0x809, "x")), doc},
 		{"name.mismatch", "x.xls", doc, xlsOf("", "")},
-		{"format.mail", "x.msg", cfbOf("__properties_version1.0", "x", "__substg1.0_0037001F", "x"), doc},
-		{"cfb.macro", "x.msg", cfbFile("__properties_version1.0", "x", "__attach_version1.0_#00000000/__substg1.0_3701000D/Macros/VBA/dir", "x"), cfbOf("__properties_version1.0", "x")},
-		{"name.mismatch", "x.doc", cfbOf("__properties_version1.0", "x"), doc},
+		{"format.mail", "x.msg", cfbFile("__properties_version1.0", "x", "__substg1.0_0037001F", "x"), doc},
+		{"cfb.macro", "x.msg", cfbFile("__properties_version1.0", "x", "__attach_version1.0_#00000000/__substg1.0_3701000D/Macros/VBA/dir", "x"), cfbFile("__properties_version1.0", "x")},
+		{"name.mismatch", "x.doc", cfbFile("__properties_version1.0", "x"), doc},
 	}
 }
 

@@ -159,7 +159,7 @@ func bookCases() []ruleCase {
 		{"format.polyglot", "x.xls", cfbFile("Workbook", bookStream("", "", 0, 0), "Book", "x"), plain},
 		{"format.polyglot", "x.xls", xlsOf(records(0x161, "\x01\x00"), ""), xlsOf(records(0x161, "\x00\x00"), "")},
 		{"cfb.encrypted", "x.xls", cfbFile("Workbook", records(0x809, le(0x600, 5), 0x2f, "x")), plain},
-		{"name.mismatch", "x.doc", plain, cfbOf("WordDocument", wordStream(0))},
+		{"name.mismatch", "x.doc", plain, cfbFile("WordDocument", wordStream(0))},
 		// Macros
 		{"sheet.macrosheet", "x.xls", cfbFile("Workbook", bookStream("", "", 0, 1)), plain},
 		{"cfb.macro", "x.xls", cfbFile("Workbook", bookStream("", "", 0, 6)), plain},
