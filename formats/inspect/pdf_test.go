@@ -6,38 +6,51 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
+// What the cases of PDF are built of: a script, an action that is harmless, and
+// documents with such an annotation as object 5, such a page, such a catalog.
+const (
+	pdfScript = "<< /S /JavaScript /JS (app.alert\\(1\\)) >>"
+	pdfGoTo   = "<< /S /GoTo /D [3 0 R /Fit] >>"
+)
+
+func pdfAnnot(s string) []byte {
+	return pdfPage("", "/Annots [5 0 R]", "<< /Type /Annot "+s+" >>")
+}
+
+func pdfPageWith(s string, more ...string) []byte { return pdfPage("", s, more...) }
+
+func pdfCatalog(s string, more ...string) []byte { return pdfPage(s, "", more...) }
+
 func pdfCases() []ruleCase {
-	js := "<< /S /JavaScript /JS (app.alert\\(1\\)) >>"
-	annot := func(s string) []byte { return pdfPage("", "/Annots [5 0 R]", "<< /Type /Annot "+s+" >>") }
-	square := "/Subtype /Square /Rect [0 0 9 9] "
-	ap := "/AP << /N 4 0 R >> "
-	page := func(s string, more ...string) []byte { return pdfPage("", s, more...) }
-	catalog := func(s string, more ...string) []byte { return pdfPage(s, "", more...) }
-	goTo := "<< /S /GoTo /D [3 0 R /Fit] >>"
-	clean := pdfPage("", "")
-	font := "<< /Type /Font /Subtype /TrueType /BaseFont /Arial /FontDescriptor 6 0 R >>"
+	cases := slices.Concat(pdfActionCases(), pdfContentCases(), pdfAnnotationCases(), pdfResourceCases(), pdfNameCases(), pdfRevisionCases())
+	square, ap := "/Subtype /Square /Rect [0 0 9 9] ", "/AP << /N 4 0 R >> "
+	goTo, annot, catalog := pdfGoTo, pdfAnnot, pdfCatalog
+	for _, s := range []string{"SubmitForm", "ImportData", "ResetForm", "Hide", "SetOCGState", "Trans", "GoTo3DView"} {
+		cases = append(cases, ruleCase{"pdf.action", "x.pdf", catalog("/OpenAction << /S /" + s + " >>"), nil})
+	}
+	for _, s := range []string{"GoToR", "GoToE", "Thread"} {
+		cases = append(cases, ruleCase{"pdf.action.remote", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /" + s + " /F (o.pdf) >>"), annot("/Subtype /Link /Rect [0 0 9 9] /A " + goTo)})
+	}
+	for _, s := range []string{"Movie", "Sound", "Screen", "3D", "RichMedia"} {
+		cases = append(cases, ruleCase{"pdf.media", "x.pdf", annot("/Subtype /" + s + " /Rect [0 0 9 9]"), annot(square + ap)})
+	}
+	for _, s := range []string{"Rendition", "Movie", "Sound"} {
+		cases = append(cases, ruleCase{"pdf.media", "x.pdf", catalog("/OpenAction << /S /" + s + " >>"), catalog("/OpenAction " + goTo)})
+	}
+	return cases
+}
+
+func pdfActionCases() []ruleCase {
+	js, goTo, annot, page, catalog := pdfScript, pdfGoTo, pdfAnnot, pdfPageWith, pdfCatalog
 	annotated := func(kind string) []byte {
 		return pdfPage("", "/Annots [5 0 R]", "<< /Type /Annot /Subtype /Link /Rect [0 0 9 9] /A << /S 6 0 R /Next << /S /URI /URI (https://x.it/) >> >> >>", kind)
 	}
-	blank := "/Subtype /Widget /FT /Sig /T (a) /Rect [0 0 9 9] "
-	faces, pressed := "/AP << /N 4 0 R /R 4 0 R >> ", "/AP << /N 4 0 R /D 4 0 R >> "
-	called := func(name string) []byte { // fonts, graphics states, forms and colours of that name
-		return page("/Resources << /Font << /"+name+" << /Type /Font /Subtype /Type3 /CharProcs << /S 4 0 R >> >> >> /ExtGState << /"+name+" << /ca 1 /SMask << /S /Alpha >> >> >> "+
-			"/XObject << /"+name+" 5 0 R >> /ColorSpace << /"+name+" [/Separation /Spot /DeviceGray << /FunctionType 2 >>] >> >>", pdfStream("/Subtype /Form /BBox [0 0 1 1]", ""))
-	}
-	trueType := "\x00\x01\x00\x00"
-	otherPage := pdfStream("", "0 0 m S")
-	field := "<< /FT /Sig /T (Firma) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 5 0 R >>"
-	second := "<< /FT /Sig /T (Firma 2) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 7 0 R >>"
-	form := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> >>"
-	certified := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> /Perms << /DocMDP 5 0 R >> >>"
-	forms := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R 8 0 R] /SigFlags 3 >> >>"
-	hiddenSignature := pdfCovered(clean, 8, 5, map[int]string{1: form, 6: "<< " + blank + "/F 2 /V 5 0 R /AP << /N 7 0 R >> >>", 7: pdfStream("", "0 0 m S")})
-	cases := []ruleCase{
+	return []ruleCase{
 		{"pdf.javascript", "x.pdf", catalog("/OpenAction " + js), catalog("/OpenAction " + goTo)},
 		{"pdf.javascript", "x.pdf", catalog("/OpenAction << /S /J#61vaScript /JS (x) >>"), catalog("/OpenAction [3 0 R /Fit]")},
 		{"pdf.javascript", "x.pdf", catalog("/Names << /JavaScript << /Names [(a) 5 0 R] >> >>", js), catalog("/Names << /Dests << /Names [(a) [3 0 R /Fit]] >> >>")},
@@ -60,6 +73,15 @@ func pdfCases() []ruleCase {
 		{"link.scheme", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /URI /URI (javascript:x) >>"), nil},
 		{"pdf.xfa", "x.pdf", catalog("/AcroForm << /Fields [] /XFA 5 0 R >>", pdfStream("", "<x/>")), catalog("/AcroForm << /Fields [] >>")},
 		{"pdf.xfa", "x.pdf", catalog("/NeedsRendering true"), catalog("/NeedsRendering false")},
+	}
+}
+
+func pdfContentCases() []ruleCase {
+	annot, page, catalog := pdfAnnot, pdfPageWith, pdfCatalog
+	square := "/Subtype /Square /Rect [0 0 9 9] "
+	ap := "/AP << /N 4 0 R >> "
+	clean := pdfPage("", "")
+	return []ruleCase{
 		{"pdf.attachment", "x.pdf", catalog("/Names << /EmbeddedFiles << /Names [] >> >>"), clean},
 		{"pdf.attachment", "x.pdf", catalog("", "<< /Type /Filespec /F (a.xml) /EF << /F 6 0 R >> >>", pdfStream("/Type /EmbeddedFile", "x")), page("/Resources << /Font << /EF << /Type /Font /Subtype /Type3 >> >> >>")},
 		{"pdf.attachment", "x.pdf", annot("/Subtype /FileAttachment /Rect [0 0 9 9] " + ap), annot(square + ap)},
@@ -71,6 +93,19 @@ func pdfCases() []ruleCase {
 		{"pdf.optional-content.hidden", "x.pdf", catalog("/OCProperties << /OCGs [5 0 R] /D << /BaseState /OFF >> >>", "<< /Type /OCG /Name (a) >>"), nil},
 		{"pdf.optional-content.hidden", "x.pdf", catalog("/OCProperties << /OCGs [5 0 R] /D << /AS [<< /Event /Print >>] >> >>", "<< /Type /OCG /Name (a) >>"), nil},
 		{"pdf.optional-content.hidden", "x.pdf", page("", "<< /Type /OCMD /P /AllOff >>"), page("", "<< /Type /OCMD /P /AllOn >>")},
+	}
+}
+
+func pdfAnnotationCases() []ruleCase {
+	annot, page, catalog := pdfAnnot, pdfPageWith, pdfCatalog
+	square := "/Subtype /Square /Rect [0 0 9 9] "
+	ap := "/AP << /N 4 0 R >> "
+	clean := pdfPage("", "")
+	blank := "/Subtype /Widget /FT /Sig /T (a) /Rect [0 0 9 9] "
+	faces, pressed := "/AP << /N 4 0 R /R 4 0 R >> ", "/AP << /N 4 0 R /D 4 0 R >> "
+	form := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> >>"
+	hiddenSignature := pdfCovered(clean, 8, 5, map[int]string{1: form, 6: "<< " + blank + "/F 2 /V 5 0 R /AP << /N 7 0 R >> >>", 7: pdfStream("", "0 0 m S")})
+	return []ruleCase{
 		{"pdf.annotation.hidden", "x.pdf", annot(square + ap + "/F 2"), annot(square + ap + "/F 4")},
 		{"pdf.annotation.hidden", "x.pdf", annot(square + ap + "/FT /Sig /F 2"), annot(blank + "/F 2")},
 		{"pdf.annotation.hidden", "x.pdf", annot(blank + ap + "/F 2"), hiddenSignature},
@@ -100,6 +135,14 @@ func pdfCases() []ruleCase {
 		{"pdf.annotation", "x.pdf", annot(square + ap + "/Contents (x)"), annot("/Subtype /Link /Rect [0 0 9 9]")},
 		{"pdf.form", "x.pdf", catalog("/AcroForm << /Fields [5 0 R] >>", "<< /FT /Tx /T (prezzo) >>"), catalog("/AcroForm << /Fields [5 0 R] >>", "<< /FT /Sig /T (firma) >>")},
 		{"pdf.form.appearances", "x.pdf", catalog("/AcroForm << /Fields [] /NeedAppearances true >>"), catalog("/AcroForm << /Fields [] /NeedAppearances false >>")},
+	}
+}
+
+func pdfResourceCases() []ruleCase {
+	page := pdfPageWith
+	font := "<< /Type /Font /Subtype /TrueType /BaseFont /Arial /FontDescriptor 6 0 R >>"
+	trueType := "\x00\x01\x00\x00"
+	return []ruleCase{
 		{"pdf.font", "x.pdf", page("", font, "<< /Type /FontDescriptor >>"), page("", font, "<< /Type /FontDescriptor /FontFile2 7 0 R >>", pdfStream("", trueType))},
 		{"pdf.font", "x.pdf", page("", font, "<< /Type /FontDescriptor /FontFile2 7 0 R >>", pdfStream("", "")), page("", font, "<< /FontFile 7 0 R >>", pdfStream("", "%!PS-AdobeFont-1.0"))},
 		{"pdf.font", "x.pdf", page("", font, "<< /Type /FontDescriptor /FontFile2 7 0 R >>", pdfStream("", "x")), page("", font, "<< /FontFile3 7 0 R >>", pdfStream("", "\x01\x00\x04\x02"))},
@@ -112,6 +155,16 @@ func pdfCases() []ruleCase {
 		{"pdf.image.alternate", "x.pdf", page("", pdfStream("/Subtype /Image /Alternates [<< /Image 4 0 R >>]", "x")), page("", pdfStream("/Subtype /Image /Alternates []", "x"))},
 		{"pdf.postscript", "x.pdf", page("", pdfStream("/Type /XObject /Subtype /PS", "x")), page("", pdfStream("/FunctionType 4", "{ 1 exch sub }"))},
 		{"pdf.transfer", "x.pdf", page("", "<< /Type /ExtGState /TR << /FunctionType 2 >> >>"), page("", "<< /Type /ExtGState /TR /Identity /TR2 /Default >>")},
+	}
+}
+
+func pdfNameCases() []ruleCase {
+	goTo, page, catalog := pdfGoTo, pdfPageWith, pdfCatalog
+	called := func(name string) []byte { // fonts, graphics states, forms and colours of that name
+		return page("/Resources << /Font << /"+name+" << /Type /Font /Subtype /Type3 /CharProcs << /S 4 0 R >> >> >> /ExtGState << /"+name+" << /ca 1 /SMask << /S /Alpha >> >> >> "+
+			"/XObject << /"+name+" 5 0 R >> /ColorSpace << /"+name+" [/Separation /Spot /DeviceGray << /FunctionType 2 >>] >> >>", pdfStream("/Subtype /Form /BBox [0 0 1 1]", ""))
+	}
+	return []ruleCase{
 		{"pdf.javascript", "x.pdf", catalog("/Names << /JavaScript << >> >>"), called("JavaScript")},
 		{"pdf.javascript", "x.pdf", page("/Resources << /Font << /F << /S /JavaScript /JS (x) >> >> >>"), called("JS")},
 		{"pdf.javascript", "x.pdf", page("", "<< /S /JavaScript /P 1 0 R /JS (x) >>"), catalog("/StructTreeRoot << /RoleMap << /JS /P >> /K << /S /JavaScript /P 1 0 R >> >>")},
@@ -125,6 +178,19 @@ func pdfCases() []ruleCase {
 		{"pdf.transfer", "x.pdf", page("", "<< /TR2 6 0 R >>", pdfStream("/FunctionType 0", "x")), called("TR2")},
 		{"pdf.action.remote", "x.pdf", page("", "<< /S /Thread /P 1 0 R /D 0 >>"), catalog("/StructTreeRoot << /K << /S /Thread /P 1 0 R >> /RoleMap << /Thread /Span >> >>")},
 		{"pdf.action", "x.pdf", page("", "<< /S /Hide /P 1 0 R /T (x) >>"), catalog("/StructTreeRoot << /K << /S /Hide /P 1 0 R >> >>")},
+	}
+}
+
+func pdfRevisionCases() []ruleCase {
+	page := pdfPageWith
+	clean := pdfPage("", "")
+	otherPage := pdfStream("", "0 0 m S")
+	field := "<< /FT /Sig /T (Firma) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 5 0 R >>"
+	second := "<< /FT /Sig /T (Firma 2) /Type /Annot /Subtype /Widget /Rect [0 0 0 0] /F 132 /V 7 0 R >>"
+	form := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> >>"
+	certified := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] /SigFlags 3 >> /Perms << /DocMDP 5 0 R >> >>"
+	forms := "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R 8 0 R] /SigFlags 3 >> >>"
+	return []ruleCase{
 		{"pdf.signed", "x.pdf", pdfSigned(clean, 5, ""), clean},
 		{"pdf.revisions", "x.pdf", pdfRevise(clean, 5, map[int]string{4: pdfStream("", "0 0 m S")}), pdfSigned(clean, 5, "")},
 		{"pdf.revisions", "x.pdf", pdfRevise(clean, 6, map[int]string{5: "<< /Type /Whatever >>"}), pdfSigned(clean, 5, "")},
@@ -144,19 +210,6 @@ func pdfCases() []ruleCase {
 		{"format.polyglot", "x.pdf", join([]byte("junk\n"), clean), clean},
 		{"pdf.malformed", "x.pdf", join([]byte("\x00\n"), clean), clean},
 	}
-	for _, s := range []string{"SubmitForm", "ImportData", "ResetForm", "Hide", "SetOCGState", "Trans", "GoTo3DView"} {
-		cases = append(cases, ruleCase{"pdf.action", "x.pdf", catalog("/OpenAction << /S /" + s + " >>"), nil})
-	}
-	for _, s := range []string{"GoToR", "GoToE", "Thread"} {
-		cases = append(cases, ruleCase{"pdf.action.remote", "x.pdf", annot("/Subtype /Link /Rect [0 0 9 9] /A << /S /" + s + " /F (o.pdf) >>"), annot("/Subtype /Link /Rect [0 0 9 9] /A " + goTo)})
-	}
-	for _, s := range []string{"Movie", "Sound", "Screen", "3D", "RichMedia"} {
-		cases = append(cases, ruleCase{"pdf.media", "x.pdf", annot("/Subtype /" + s + " /Rect [0 0 9 9]"), annot(square + ap)})
-	}
-	for _, s := range []string{"Rendition", "Movie", "Sound"} {
-		cases = append(cases, ruleCase{"pdf.media", "x.pdf", catalog("/OpenAction << /S /" + s + " >>"), catalog("/OpenAction " + goTo)})
-	}
-	return cases
 }
 
 // pdfOrphan is a clean document with bytes between its last object and the
