@@ -119,6 +119,25 @@ func TestTurnsGivenUp(t *testing.T) {
 	})
 }
 
+// demanding are the jobs for which holders wait in turn.
+func demanding(s *Service) map[string]func(ctx context.Context, holder string) error {
+	return map[string]func(ctx context.Context, holder string) error{
+		"upload": func(ctx context.Context, holder string) error {
+			_, err := s.Upload(ctx, holder, "a.pdf", strings.NewReader("document"))
+			return err
+		},
+		"draw": func(ctx context.Context, holder string) error {
+			_, err := s.draw(ctx, store.Document{ID: newID(), Holder: holder})
+			return err
+		},
+		"convert": func(ctx context.Context, holder string) error {
+			d := store.Document{Holder: holder, Path: filepath.Join(s.path("incoming"), "x")}
+			_, err := s.convert(ctx, d, d.Path+".pdf")
+			return err
+		},
+	}
+}
+
 // While one holder's inspections take all the time there is, another holder's document
 // comes in, is drawn again and is converted; of his own nothing more is begun.
 func TestHoldersTakeTurns(t *testing.T) {
@@ -140,21 +159,6 @@ func TestHoldersTakeTurns(t *testing.T) {
 		}
 		return quick(ctx, path, name)
 	}
-	jobs := map[string]func(ctx context.Context, holder string) error{
-		"upload": func(ctx context.Context, holder string) error {
-			_, err := s.Upload(ctx, holder, "a.pdf", strings.NewReader("document"))
-			return err
-		},
-		"draw": func(ctx context.Context, holder string) error {
-			_, err := s.draw(ctx, store.Document{ID: newID(), Holder: holder})
-			return err
-		},
-		"convert": func(ctx context.Context, holder string) error {
-			d := store.Document{Holder: holder, Path: filepath.Join(s.path("incoming"), "x")}
-			_, err := s.convert(ctx, d, d.Path+".pdf")
-			return err
-		},
-	}
 	if err := writeNew(filepath.Join(s.path("incoming"), "x"), []byte("document")); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +171,7 @@ func TestHoldersTakeTurns(t *testing.T) {
 	}
 	<-begun
 	<-begun
-	for name, job := range jobs {
+	for name, job := range demanding(s) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		if err := job(ctx, "g"); err != nil {
 			t.Errorf("%s of another holder: %v", name, err)

@@ -43,20 +43,7 @@ func compound(edit func(fat []uint32, directory int, header []byte), entries ...
 		body = append(append(body, data...), make([]byte, n*512-len(data))...)
 		return uint32(first)
 	}
-	directory := make([]byte, (len(entries)+3)/4*512)
-	for i, e := range entries {
-		raw := directory[128*i:]
-		for j, u := range utf16.Encode([]rune(e.name)) {
-			le.PutUint16(raw[2*j:], u)
-		}
-		le.PutUint16(raw[64:], uint16(2*len(e.name)+2))
-		raw[66], raw[67] = e.kind, 1
-		le.PutUint32(raw[68:], cfbNone)
-		le.PutUint32(raw[72:], e.next)
-		le.PutUint32(raw[76:], e.child)
-		le.PutUint32(raw[116:], put(e.data))
-		le.PutUint32(raw[120:], uint32(len(e.data)))
-	}
+	directory := directoryOf(entries, put)
 	at := put(directory)
 	header := make([]byte, 512)
 	copy(header, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
@@ -91,6 +78,27 @@ func compound(edit func(fat []uint32, directory int, header []byte), entries ...
 		body = le.AppendUint32(body, v)
 	}
 	return append(header, body...)
+}
+
+// directoryOf is the directory of a compound file; put stores a stream and answers
+// where it begins.
+func directoryOf(entries []cfbEntry, put func(data []byte) uint32) []byte {
+	le := binary.LittleEndian
+	directory := make([]byte, (len(entries)+3)/4*512)
+	for i, e := range entries {
+		raw := directory[128*i:]
+		for j, u := range utf16.Encode([]rune(e.name)) {
+			le.PutUint16(raw[2*j:], u)
+		}
+		le.PutUint16(raw[64:], uint16(2*len(e.name)+2))
+		raw[66], raw[67] = e.kind, 1
+		le.PutUint32(raw[68:], cfbNone)
+		le.PutUint32(raw[72:], e.next)
+		le.PutUint32(raw[76:], e.child)
+		le.PutUint32(raw[116:], put(e.data))
+		le.PutUint32(raw[120:], uint32(len(e.data)))
+	}
+	return directory
 }
 
 // storing is a compound file with streams in its root.
