@@ -117,7 +117,6 @@ func corpusWord(t *testing.T) map[string][]byte {
 	rel := func(kind, target, mode string) []byte {
 		return docx("", "word/_rels/document.xml.rels", rels(kind, target, mode))
 	}
-	ole := string(cfbFile("\x01Ole10Native", "\x10\x00\x00\x00\x02\x00a.exe"))
 	return map[string][]byte{
 		"doc-field/active-italian-date.doc":   oneField(0x1f, `DATA \@ "dd/MM/yyyy"`),
 		"doc-field/active-french-include.doc": oneField(0x43, `INCLUREIMAGE "https://example.org/a.png"`),
@@ -133,22 +132,29 @@ func corpusWord(t *testing.T) map[string][]byte {
 		"dde/inert-bar.xlsx":                  xlsx(`<sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>cmd|' /C calc'!A0</t></is></c></row></sheetData>`, ""),
 		"dde/inert-words.rtf":                 []byte(`{\rtf1\ansi \{ DDEAUTO excel \}}`),
 
-		"template/active-attached.doc":        assoc(`C:\Modelli\Lettera.dot`),
-		"template/active-server.doc":          assoc(`\\server\modelli\Normal.dot`),
-		"template/active-template.rtf":        []byte(`{\rtf1\ansi{\*\template https://example.org/modello.dot}Contratto}`),
-		"template/active-settings.docx":       docx("", "word/_rels/settings.xml.rels", rels("attachedTemplate", "file:///C:/Modelli/a.dotm", "External"), "word/settings.xml", `<w:settings `+nsW+`><w:attachedTemplate r:id="r0"/></w:settings>`),
-		"template/inert-normal.doc":           assoc(`C:\Modelli\Normal.dot`),
-		"ooxml-external/active-picture.docx":  rel("image", "https://example.org/a.png", "External"),
-		"ooxml-external/active-no-mode.docx":  rel("image", "https://example.org/a.png", ""),
-		"ooxml-external/active-audio.docx":    rel("audio", `\\server\a.wav`, "External"),
-		"ooxml-external/inert-inside.docx":    docx("", "word/_rels/document.xml.rels", rels("image", "media/a.png", "Internal"), "word/media/a.png", string(pngOf(1, 1))),
-		"ooxml-external/inert-custom.docx":    docx("", "customXml/item1.xml", `<Relationship xmlns="urn:x" TargetMode="External" Target="https://example.org/"/>`),
-		"alt-content/active-chunk.docx":       docx(`<w:altChunk r:id="r1"/>`),
-		"alt-content/active-ribbon.docx":      docx("", "customUI/customUI.xml", `<customUI xmlns="http://schemas.microsoft.com/office/2006/01/customui" onLoad="Avvio"/>`, "word/_rels/document.xml.rels", rels("ui/extensibility", "../customUI/customUI.xml", "")),
-		"alt-content/active-add-in.docx":      docxTyped("word/webextensions/webextension1.xml", "application/vnd.ms-office.webextension+xml", `<we:webextension xmlns:we="http://schemas.microsoft.com/office/webextensions/webextension/2010/11"/>`),
-		"alt-content/active-frames.docx":      docx("", "word/webSettings.xml", `<w:webSettings `+nsW+`><w:frameset/></w:webSettings>`),
-		"alt-content/inert-settings.docx":     settings(`<w:zoom w:percent="100"/>`),
-		"alt-content/inert-own-names.docx":    docx("", "customXml/item1.xml", `<altChunk xmlns="urn:x"><frameset/></altChunk>`),
+		"template/active-attached.doc":       assoc(`C:\Modelli\Lettera.dot`),
+		"template/active-server.doc":         assoc(`\\server\modelli\Normal.dot`),
+		"template/active-template.rtf":       []byte(`{\rtf1\ansi{\*\template https://example.org/modello.dot}Contratto}`),
+		"template/active-settings.docx":      docx("", "word/_rels/settings.xml.rels", rels("attachedTemplate", "file:///C:/Modelli/a.dotm", "External"), "word/settings.xml", `<w:settings `+nsW+`><w:attachedTemplate r:id="r0"/></w:settings>`),
+		"template/inert-normal.doc":          assoc(`C:\Modelli\Normal.dot`),
+		"ooxml-external/active-picture.docx": rel("image", "https://example.org/a.png", "External"),
+		"ooxml-external/active-no-mode.docx": rel("image", "https://example.org/a.png", ""),
+		"ooxml-external/active-audio.docx":   rel("audio", `\\server\a.wav`, "External"),
+		"ooxml-external/inert-inside.docx":   docx("", "word/_rels/document.xml.rels", rels("image", "media/a.png", "Internal"), "word/media/a.png", string(pngOf(1, 1))),
+		"ooxml-external/inert-custom.docx":   docx("", "customXml/item1.xml", `<Relationship xmlns="urn:x" TargetMode="External" Target="https://example.org/"/>`),
+		"alt-content/active-chunk.docx":      docx(`<w:altChunk r:id="r1"/>`),
+		"alt-content/active-ribbon.docx":     docx("", "customUI/customUI.xml", `<customUI xmlns="http://schemas.microsoft.com/office/2006/01/customui" onLoad="Avvio"/>`, "word/_rels/document.xml.rels", rels("ui/extensibility", "../customUI/customUI.xml", "")),
+		"alt-content/active-add-in.docx":     docxTyped("word/webextensions/webextension1.xml", "application/vnd.ms-office.webextension+xml", `<we:webextension xmlns:we="http://schemas.microsoft.com/office/webextensions/webextension/2010/11"/>`),
+		"alt-content/active-frames.docx":     docx("", "word/webSettings.xml", `<w:webSettings `+nsW+`><w:frameset/></w:webSettings>`),
+		"alt-content/inert-settings.docx":    settings(`<w:zoom w:percent="100"/>`),
+		"alt-content/inert-own-names.docx":   docx("", "customXml/item1.xml", `<altChunk xmlns="urn:x"><frameset/></altChunk>`),
+	}
+}
+
+// corpusObjects are objects, controls, changes and encryption in office documents.
+func corpusObjects(t *testing.T) map[string][]byte {
+	ole := string(cfbFile("\x01Ole10Native", "\x10\x00\x00\x00\x02\x00a.exe"))
+	return map[string][]byte{
 		"ole-object/active-package.docx":      docx("", "word/embeddings/oleObject1.bin", ole),
 		"ole-object/active-as-picture.docx":   docx("", "word/media/image1.png", ole),
 		"ole-object/active-word.doc":          grafted(t, "ole-object/inert-lo-word.doc", "ObjectPool/_1/\x01Ole10Native", "x"),

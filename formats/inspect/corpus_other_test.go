@@ -2,7 +2,7 @@ package inspect
 
 import "strings"
 
-// corpusMarkup are pages, images of lines, data and rich text.
+// corpusMarkup are pages, images of lines and data.
 func corpusMarkup() map[string][]byte {
 	h := func(s string) []byte {
 		return []byte("<!DOCTYPE html>\n<html lang=\"it\"><head><meta charset=\"utf-8\"><title>Contratto</title></head><body><p>Contratto</p>" + s + "</body></html>\n")
@@ -11,8 +11,6 @@ func corpusMarkup() map[string][]byte {
 		return []byte(`<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="9" height="9">` + s + `</svg>`)
 	}
 	x := func(s string) []byte { return []byte(`<?xml version="1.0" encoding="UTF-8"?>` + s) }
-	rtf := func(s string) []byte { return []byte(`{\rtf1\ansi\ansicpg1252 Contratto\par ` + s + `}`) }
-	field := func(code string) []byte { return rtf(`{\field{\*\fldinst ` + code + `}{\fldrslt 15/01/2026}}`) }
 	return map[string][]byte{
 		"html-script/active-element.html":    h(`<script>document.title=Date()</script>`),
 		"html-script/active-event.html":      h(`<p oNmOuSeOvEr="x()">testo</p>`),
@@ -39,19 +37,27 @@ func corpusMarkup() map[string][]byte {
 		"html-external/inert-style.html":        h(`<style>.import { color: navy } .media { margin: 0 }</style><p class="import">x</p>`),
 		"html-external/inert-own-fill.html":     h(`<p style="fill: url(#a)">x</p>`),
 
-		"xml-svg/active-script.svg":      svg(`<script>x</script>`),
-		"xml-svg/active-animate.svg":     svg(`<text>100<animate attributeName="x" to="9"/></text>`),
-		"xml-svg/active-foreign.svg":     svg(`<foreignObject/>`),
-		"xml-svg/active-image.svg":       svg(`<image xlink:href="https://example.org/a.png"/>`),
-		"xml-svg/active-entity.xml":      x(`<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>`),
-		"xml-svg/active-stylesheet.xml":  x(`<?xml-stylesheet href="a.xsl" type="text/xsl"?><a/>`),
-		"xml-svg/active-include.xml":     x(`<a><i:include href="b.xml" xmlns:i="http://www.w3.org/2001/XInclude"/></a>`),
-		"xml-svg/active-transform.xml":   x(`<t:stylesheet version="1.0" xmlns:t="http://www.w3.org/1999/XSL/Transform"/>`),
-		"xml-svg/inert-words.svg":        svg(`<text>script, animate, foreignObject</text>`),
-		"xml-svg/inert-own-script.xml":   x(`<atto><script>Scena prima</script><include href="b.xml"/></atto>`),
-		"xml-svg/inert-cdata.xml":        x(`<a><![CDATA[<!DOCTYPE a [<!ENTITY b "c">]><script>x</script>]]></a>`),
-		"xml-svg/inert-inside-use.svg":   svg(`<defs><path id="a" d="M0 0h9"/></defs><use xlink:href="#a"/>`),
-		"xml-svg/inert-instruction.xml":  x(`<?altro href="a.xsl"?><a/>`),
+		"xml-svg/active-script.svg":     svg(`<script>x</script>`),
+		"xml-svg/active-animate.svg":    svg(`<text>100<animate attributeName="x" to="9"/></text>`),
+		"xml-svg/active-foreign.svg":    svg(`<foreignObject/>`),
+		"xml-svg/active-image.svg":      svg(`<image xlink:href="https://example.org/a.png"/>`),
+		"xml-svg/active-entity.xml":     x(`<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>`),
+		"xml-svg/active-stylesheet.xml": x(`<?xml-stylesheet href="a.xsl" type="text/xsl"?><a/>`),
+		"xml-svg/active-include.xml":    x(`<a><i:include href="b.xml" xmlns:i="http://www.w3.org/2001/XInclude"/></a>`),
+		"xml-svg/active-transform.xml":  x(`<t:stylesheet version="1.0" xmlns:t="http://www.w3.org/1999/XSL/Transform"/>`),
+		"xml-svg/inert-words.svg":       svg(`<text>script, animate, foreignObject</text>`),
+		"xml-svg/inert-own-script.xml":  x(`<atto><script>Scena prima</script><include href="b.xml"/></atto>`),
+		"xml-svg/inert-cdata.xml":       x(`<a><![CDATA[<!DOCTYPE a [<!ENTITY b "c">]><script>x</script>]]></a>`),
+		"xml-svg/inert-inside-use.svg":  svg(`<defs><path id="a" d="M0 0h9"/></defs><use xlink:href="#a"/>`),
+		"xml-svg/inert-instruction.xml": x(`<?altro href="a.xsl"?><a/>`),
+	}
+}
+
+// corpusRTF is rich text.
+func corpusRTF() map[string][]byte {
+	rtf := func(s string) []byte { return []byte(`{\rtf1\ansi\ansicpg1252 Contratto\par ` + s + `}`) }
+	field := func(code string) []byte { return rtf(`{\field{\*\fldinst ` + code + `}{\fldrslt 15/01/2026}}`) }
+	return map[string][]byte{
 		"rtf-object/active-data.rtf":     rtf(`{\object\objemb{\*\objdata 0105000002000000}}`),
 		"rtf-object/active-split.rtf":    rtf("{\\*\\obj" + "data 01" + "05}"),
 		"rtf-object/active-link.rtf":     rtf(`{\object\objautlink\objupdate{\*\objclass Word.Document.8}}`),

@@ -66,6 +66,22 @@ func markupCases() []ruleCase {
 		{"html.dynamic", "x.svg", svg(`<g systemLanguage="it"><text>x</text></g>`), svg(`<g lang="it"><text>x</text></g>`)},
 		{"html.malformed", "x.html", h(`<domani>x</domani>`), h(`<mark>x</mark>`)},
 		{"html.malformed", "x.svg", svg(`<domani/>`), svg(`<feBlend/><linearGradient/><d:omani xmlns:d="urn:x"/>`)},
+	}
+	for _, e := range []string{"iframe", "object", "embed", "applet", "frameset", "video", "noscript"} {
+		rule := elementRules[e]
+		cases = append(cases, ruleCase{rule, "x.html", h("<" + e + ">"), h("&lt;" + e + ">")})
+	}
+	for _, e := range []string{"form", "input", "textarea"} {
+		cases = append(cases, ruleCase{"html.form", "x.html", h("<" + strings.ToUpper(e) + ">"), h("<p>" + e)})
+	}
+	return append(cases, syntaxCases()...)
+}
+
+// syntaxCases are of XML, and of what is hidden in pages, their encoding and their syntax.
+func syntaxCases() []ruleCase {
+	h := func(s string) []byte { return []byte("<!DOCTYPE html><html><body>" + s + "</body></html>") }
+	x := func(s string) []byte { return []byte(`<?xml version="1.0"?>` + s) }
+	return []ruleCase{
 		{"text.bidi", "x.html", h(`<bdo dir=rtl>001</bdo>`), h(`<bdi>001</bdi>`)},
 		{"text.bidi", "x.html", h(`<p style="unicode-bidi: bidi-override; direction: rtl">001`), h(`<p style="direction: rtl">001`)},
 		{"html.hidden", "x.html", h(`<p style="display:none">x</p>`), h(`<p style="display:block">x</p>`)},
@@ -91,14 +107,6 @@ func markupCases() []ruleCase {
 		{"xml.code", "x.xml", x(`<t:stylesheet xmlns:t="http://www.w3.org/1999/XSL/Transform"/>`), x(`<stylesheet/>`)},
 		{"text.bidi", "x.xml", x("<a>b\u2066c</a>"), x("<a>b c</a>")},
 	}
-	for _, e := range []string{"iframe", "object", "embed", "applet", "frameset", "video", "noscript"} {
-		rule := elementRules[e]
-		cases = append(cases, ruleCase{rule, "x.html", h("<" + e + ">"), h("&lt;" + e + ">")})
-	}
-	for _, e := range []string{"form", "input", "textarea"} {
-		cases = append(cases, ruleCase{"html.form", "x.html", h("<" + strings.ToUpper(e) + ">"), h("<p>" + e)})
-	}
-	return cases
 }
 
 // signedCells are cells that begin with a sign: formulas, and what is none.

@@ -58,6 +58,12 @@ func wordCases() []ruleCase {
 		{"ooxml.comments", "x.docx", docx("", "word/comments.xml", `<w:comments `+nsW+`><w:comment w:id="0"/></w:comments>`), docx("", "word/comments.xml", `<w:comments `+nsW+`/>`)},
 		{"ooxml.hidden", "x.docx", docx(`<w:r><w:rPr><w:vanish/></w:rPr></w:r>`), docx(`<w:r><w:rPr><w:vanish w:val="0"/><w:webHidden/></w:rPr></w:r>`)},
 		{"text.bidi", "x.docx", docx("<w:p><w:r><w:t>ab\u202edc</w:t></w:r></w:p>"), docx("<w:p><w:r><w:t>ab\u200bdc</w:t></w:r></w:p>")},
+	}
+	return append(cases, wordFieldCases()...)
+}
+
+func wordFieldCases() []ruleCase {
+	cases := []ruleCase{
 		{"field.dynamic", "x.docx", docx(field(" DA", "TE \\@ \"dd/MM/yyyy\" ")), docx(field(" PAGE "))},
 		{"field.dynamic", "x.docx", docx(nested(field("HYPERLINK x"), "PAGE")), docx(nested("", "PAGE"))},
 		{"field.dynamic", "x.docx", docx(nested(`<w:fldSimple w:instr="REF a"><w:r><w:t>DATE</w:t></w:r></w:fldSimple>`, "PAGE")), docx(nested("<w:p/>", "PAGE"))},

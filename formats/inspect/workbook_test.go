@@ -114,7 +114,11 @@ func formulaCases() []ruleCase {
 	for _, number := range []int{63, 74, 78, 125, 148, 150, 221, 244, 257, 267, 359, 379, 110, 380, 93, 399} {
 		cases = append(cases, ruleCase{"formula.volatile", "x.xls", sheet(le(byte(0x41), number)), sheet(le(byte(0x41), 220))})
 	}
-	// Conditional formats, validation and charts
+	return append(cases, conditionCases()...)
+}
+
+// conditionCases are formulas in conditional formats, validation and charts.
+func conditionCases() (cases []ruleCase) {
 	cf := func(rgce string) []byte {
 		return xlsOf("", records(0x1b1, le(byte(2), byte(0), len(rgce), 0, "dxf", rgce)))
 	}
