@@ -1,38 +1,29 @@
 package inspect
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
-func docCases() []ruleCase {
-	plain := docSpec{text: "Contratto\r"}
-	doc := plain.file()
-	with := func(edit func(*docSpec)) []byte {
-		s := plain
-		edit(&s)
-		return s.file()
-	}
-	chpx := func(p string) []byte { return with(func(s *docSpec) { s.chpx = p }) }
-	dop := func(flags uint32) []byte { return with(func(s *docSpec) { s.dop = flags }) }
-	assoc := func(template, source string) []byte {
-		return with(func(s *docSpec) { s.assoc = []string{"", template, "Titolo", "", "", "", "", "", source, "", ""} })
-	}
-	table := func(index int, content string) []byte {
-		return with(func(s *docSpec) { s.tables = map[int]string{index: content} })
-	}
-	data := func(d string) []byte {
-		return with(func(s *docSpec) { s.text, s.chpx, s.data = "\x01 Contratto\r", sprms(0x6a03, "\x00\x00\x00\x00"), d })
-	}
-	drawing := func(id int, value uint32, d string) []byte {
-		return table(fibDrawings, record(15, 0, 0xf000)+"\x00"+shape(id, value, d))
-	}
-	url := "\x02\x00\x00\x00\x03\x00\x00\x00" + string(clsidURL)
-	link := func(target string) string {
-		return url + string(words([]uint32{uint32(2 * len(target))})) + string(utf16le(target))
-	}
-	story := func(n int, text string) []byte { return with(func(s *docSpec) { s.stories = map[int]string{n: text} }) }
+// docWith is a document of one word, edited.
+func docWith(edit func(*docSpec)) []byte {
+	s := docSpec{text: "Contratto\r"}
+	edit(&s)
+	return s.file()
+}
 
+// docCHPX has those properties of its characters.
+func docCHPX(p string) []byte { return docWith(func(s *docSpec) { s.chpx = p }) }
+
+// docTable has that table at that place of the FIB.
+func docTable(index int, content string) []byte {
+	return docWith(func(s *docSpec) { s.tables = map[int]string{index: content} })
+}
+
+func docCases() []ruleCase {
+	with, chpx, table, doc := docWith, docCHPX, docTable, docWith(func(*docSpec) {})
+	story := func(n int, text string) []byte { return with(func(s *docSpec) { s.stories = map[int]string{n: text} }) }
 	cases := []ruleCase{
 		{"cfb.legacy", "x.doc", with(func(s *docSpec) { s.nFib = 0x65 }), doc},
 		{"cfb.legacy", "x.doc", with(func(s *docSpec) { s.flags = 2 }), doc}, // AutoText
@@ -50,7 +41,21 @@ func docCases() []ruleCase {
 		{"name.mismatch", "x.xls", doc, nil},
 		{"cfb.malformed", "x.doc", with(func(s *docSpec) { s.more = []string{"WORDDOCUMENT", "x"} }), with(func(s *docSpec) { s.more = []string{"X/WordDocument", "x"} })},
 		{"cfb.malformed", "x.doc", with(func(s *docSpec) { s.more = []string{"1TABLE", "x"} }), with(func(s *docSpec) { s.more = []string{"\u200b1Table", "x"} })},
+	}
+	for i := range docStories {
+		switch {
+		case i == 3: // macros have no text in any document Word makes
+			cases = append(cases, ruleCase{"field.dynamic", "x.doc", story(i, "\x13 DATE \x15\r"), nil})
+		case i > 0:
+			cases = append(cases, ruleCase{"field.dynamic", "x.doc", story(i, "Nota \x13 DATE \x14x\x15\r"), story(i, "Nota DATE\r")})
+		}
+	}
+	return slices.Concat(cases, docFieldCases(), docContentCases())
+}
 
+func docFieldCases() []ruleCase {
+	table, doc := docTable, docWith(func(*docSpec) {})
+	return []ruleCase{
 		{"field.dynamic", "x.doc", oneField(0x1f, `DATE \@ "d"`), oneField(0x21, "PAGE")},
 		{"field.dynamic", "x.doc", oneField(0x1f, `DATA \@ "d"`), oneField(0x21, "PAGINA")}, // in Italian
 		{"field.dynamic", "x.doc", oneField(0x21, "date"), oneField(0x21, "page")},          // the number lies
@@ -73,7 +78,27 @@ func docCases() []ruleCase {
 		{"cfb.malformed", "x.doc", docSpec{text: "\x13DATE\x15\r", types: []byte{0x1f}, tables: map[int]string{fibFldMain: ""}}.file(), doc},
 		{"cfb.malformed", "x.doc", docSpec{text: strings.Repeat("\x13PAGE ", maxFieldDepth+1) + strings.Repeat("\x15", maxFieldDepth+1) + "\r", types: []byte(strings.Repeat("\x21", maxFieldDepth+1))}.file(), doc},
 		{"text.bidi", "x.doc", docSpec{text: "a\u202eb\r", wide: true}.file(), docSpec{text: "a\u20acb\r", wide: true}.file()},
+	}
+}
 
+// docContentCases are of properties, templates, drawings, controls and commands.
+func docContentCases() []ruleCase {
+	with, chpx, table, doc := docWith, docCHPX, docTable, docWith(func(*docSpec) {})
+	dop := func(flags uint32) []byte { return with(func(s *docSpec) { s.dop = flags }) }
+	assoc := func(template, source string) []byte {
+		return with(func(s *docSpec) { s.assoc = []string{"", template, "Titolo", "", "", "", "", "", source, "", ""} })
+	}
+	data := func(d string) []byte {
+		return with(func(s *docSpec) { s.text, s.chpx, s.data = "\x01 Contratto\r", sprms(0x6a03, "\x00\x00\x00\x00"), d })
+	}
+	drawing := func(id int, value uint32, d string) []byte {
+		return table(fibDrawings, record(15, 0, 0xf000)+"\x00"+shape(id, value, d))
+	}
+	url := "\x02\x00\x00\x00\x03\x00\x00\x00" + string(clsidURL)
+	link := func(target string) string {
+		return url + string(words([]uint32{uint32(2 * len(target))})) + string(utf16le(target))
+	}
+	return []ruleCase{
 		{"ooxml.hidden", "x.doc", chpx(sprms(0x083c, "\x01")), chpx(sprms(0x083c, "\x00"))},
 		{"ooxml.hidden", "x.doc", chpx(sprms(0xca31, "\x02\x00\x00", 0x083c, "\x81")), chpx(sprms(0xca31, "\x03\x3c\x08\x01"))},
 		{"ooxml.hidden", "x.doc", with(func(s *docSpec) { s.style = sprms(0x083c, "\x01") }), with(func(s *docSpec) { s.style = sprms(0x0835, "\x01") })},
@@ -107,15 +132,6 @@ func docCases() []ruleCase {
 		{"field.dynamic", "x.doc", data(picf(0, formData(3<<11, "Data", "", "", "", "", "", ""))), data(picf(0, formData(2<<11, "Data", "", "", "", "", "", "")))},
 		{"formula", "x.doc", data(picf(0, formData(5<<11, "Somma", "", "", "", "", "", ""))), data(picf(0, formData(1<<11, "Somma", "", "", "", "", "", "")))},
 	}
-	for i := range docStories {
-		switch {
-		case i == 3: // macros have no text in any document Word makes
-			cases = append(cases, ruleCase{"field.dynamic", "x.doc", story(i, "\x13 DATE \x15\r"), nil})
-		case i > 0:
-			cases = append(cases, ruleCase{"field.dynamic", "x.doc", story(i, "Nota \x13 DATE \x14x\x15\r"), story(i, "Nota DATE\r")})
-		}
-	}
-	return cases
 }
 
 // section is a document whose text begins with the properties of a section,

@@ -70,6 +70,27 @@ func (s docSpec) file() []byte {
 	pieces := string(words([]uint32{0, length})) + "\x00\x00" + string(words([]uint32{fc})) + "\x00\x00"
 	tables[fibClx] = "\x02" + string(words([]uint32{uint32(len(pieces))})) + pieces
 	main = append(main, make([]byte, 512-len(main)%512)...)
+	main = s.properties(main, tables, length)
+	if s.assoc != nil {
+		tables[fibAssoc] = "\xff\xff" + string(le.AppendUint16(nil, uint16(len(s.assoc)))) + "\x00\x00"
+		for _, a := range s.assoc {
+			tables[fibAssoc] += wide(a)
+		}
+	}
+	maps.Copy(tables, s.tables)
+	table := tableStream(main, tables)
+	if s.edit != nil {
+		s.edit(main, table)
+	}
+	streams := append([]string{"WordDocument", string(main), "1Table", string(table)}, s.more...)
+	if s.data != "" {
+		streams = append(streams, "Data", s.data)
+	}
+	return cfbFile(streams...)
+}
+
+// properties appends the pages of properties to the stream and notes them in the tables.
+func (s docSpec) properties(main []byte, tables map[int]string, length uint32) []byte {
 	if s.chpx != "" {
 		tables[fibCHPX] = string(words([]uint32{docTextAt, docTextAt + length, uint32(len(main) / 512)}))
 		main = append(main, diskPage("\x30", string([]byte{byte(len(s.chpx))})+s.chpx)...)
@@ -79,15 +100,12 @@ func (s docSpec) file() []byte {
 		papx := "\x00\x00" + s.papx + strings.Repeat("\x00", len(s.papx)%2)
 		main = append(main, diskPage("\x30"+strings.Repeat("\x00", 12), "\x00"+string([]byte{byte(len(papx) / 2)})+papx)...)
 	}
-	if s.assoc != nil {
-		tables[fibAssoc] = "\xff\xff" + string(le.AppendUint16(nil, uint16(len(s.assoc)))) + "\x00\x00"
-		for _, a := range s.assoc {
-			tables[fibAssoc] += wide(a)
-		}
-	}
-	for i, t := range s.tables {
-		tables[i] = t
-	}
+	return main
+}
+
+// tableStream holds the tables, and the FIB learns where they are.
+func tableStream(main []byte, tables map[int]string) []byte {
+	le := binary.LittleEndian
 	table := []byte("table")
 	for _, i := range slices.Sorted(maps.Keys(tables)) {
 		t := tables[i]
@@ -95,14 +113,7 @@ func (s docSpec) file() []byte {
 		le.PutUint32(main[0x9a+8*i+4:], uint32(len(t)))
 		table = append(table, t...)
 	}
-	if s.edit != nil {
-		s.edit(main, table)
-	}
-	streams := append([]string{"WordDocument", string(main), "1Table", string(table)}, s.more...)
-	if s.data != "" {
-		streams = append(streams, "Data", s.data)
-	}
-	return cfbFile(streams...)
+	return table
 }
 
 // diskPage is a page of properties with one run, whose BX and whose properties

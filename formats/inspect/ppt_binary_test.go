@@ -49,32 +49,39 @@ func (s pptSpec) file() []byte {
 	return cfbFile(append([]string{"PowerPoint Document", string(main), "Current User", string(user)}, s.more...)...)
 }
 
+func pptSlideOf(records ...string) []byte { return pptSpec{slide: strings.Join(records, "")}.file() }
+
+func pptDocumentOf(records ...string) []byte {
+	return pptSpec{document: strings.Join(records, "")}.file()
+}
+
+func pptAtom(kind int, body string) string { return record(0, 0, kind, body) }
+
+func pptActionOf(action, link byte, sound uint32) string {
+	return record(15, 0, pptInteractive, pptAtom(pptAction, string(words([]uint32{sound, 0}))+string([]byte{action, 0, 0, 0, link, 0, 0, 0})))
+}
+
+func pptShow(flags uint16, sound uint32) string {
+	return pptAtom(pptSlideShow, string(words([]uint32{0, sound}))+"\x00\x00"+string(binary.LittleEndian.AppendUint16(nil, flags))+"\x00\x00\x00\x00")
+}
+
+func pptTag(name, body string) string {
+	return record(15, 0, 0x1388, record(15, 0, pptBinaryTag, pptAtom(pptCString, string(utf16le(name))), pptAtom(pptBinaryData, body)))
+}
+
 func pptCases() []ruleCase {
+	slide, document, atom, action, show, tag := pptSlideOf, pptDocumentOf, pptAtom, pptActionOf, pptShow, pptTag
 	ppt := pptSpec{}.file()
-	slide := func(records ...string) []byte { return pptSpec{slide: strings.Join(records, "")}.file() }
-	document := func(records ...string) []byte { return pptSpec{document: strings.Join(records, "")}.file() }
-	atom := func(kind int, body string) string { return record(0, 0, kind, body) }
 	headers := func(instance int, flags byte) string {
 		return record(15, instance, pptHeaders, atom(pptHeadersAtom, "\x00\x00"+string([]byte{flags, 0})))
-	}
-	action := func(action, link byte, sound uint32) string {
-		return record(15, 0, pptInteractive, atom(pptAction, string(words([]uint32{sound, 0}))+string([]byte{action, 0, 0, 0, link, 0, 0, 0})))
-	}
-	show := func(flags uint16, sound uint32) string {
-		return atom(pptSlideShow, string(words([]uint32{0, sound}))+"\x00\x00"+string(binary.LittleEndian.AppendUint16(nil, flags))+"\x00\x00\x00\x00")
 	}
 	link := func(instance int, target string) string {
 		return record(15, 0, 0x0409, record(15, 0, pptHyperlink, record(0, instance, pptCString, string(utf16le(target)))))
 	}
-	tag := func(name, body string) string {
-		return record(15, 0, 0x1388, record(15, 0, pptBinaryTag, atom(pptCString, string(utf16le(name))), atom(pptBinaryData, body)))
-	}
 	timing := func(kind uint32) string {
 		return record(15, 1, pptTimeNodes, atom(pptTimeNode, string(words([]uint32{0, 0, kind, 0, 0, 0, 0, 0}))))
 	}
-	text := func(s string) string { return atom(pptTextChars, s) }
 	date := atom(pptGenericDate, "\x00\x00\x00\x00")
-
 	cases := []ruleCase{
 		{"field.dynamic", "x.ppt", slide(atom(pptDateTime, strings.Repeat("\x00", 8))), slide(atom(pptSlideNumber, "\x00\x00\x00\x00"))},
 		{"field.dynamic", "x.ppt", slide(atom(pptRTFDateTime, strings.Repeat("\x00", 132))), slide(atom(0x0ff9, "\x00\x00\x00\x00"))},
@@ -103,6 +110,19 @@ func pptCases() []ruleCase {
 		{"slide.animation", "x.ppt", slide(show(0x400, 0)), slide(show(1, 0))},
 		{"slide.animation", "x.ppt", slide(tag("___PPT10", timing(3))), slide(tag("___PPT10", timing(0)))},
 		{"slide.animation", "x.ppt", slide(tag("___PPT10", timing(4))), slide(tag("altro", timing(4)))},
+	}
+	for _, kind := range []int{0x1005, 0x1006, 0x1007, 0x100d, 0x100e, 0x100f, 0x1010} {
+		cases = append(cases, ruleCase{"ooxml.media", "x.ppt", document(record(15, 0, kind)), ppt})
+	}
+	return append(cases, pptContentCases()...)
+}
+
+// pptContentCases are of comments, objects and programs, and of files that are defective.
+func pptContentCases() []ruleCase {
+	slide, document, atom, action, show, tag := pptSlideOf, pptDocumentOf, pptAtom, pptActionOf, pptShow, pptTag
+	ppt := pptSpec{}.file()
+	text := func(s string) string { return atom(pptTextChars, s) }
+	return []ruleCase{
 		{"ooxml.comments", "x.ppt", slide(tag("___PPT10", record(15, 0, 0x2ee0))), slide(tag("altro", record(15, 0, 0x2ee0)))},
 		{"ooxml.changes", "x.ppt", document(record(15, 0, 0x2eec)), ppt},
 		{"ooxml.hidden", "x.ppt", slide(show(4, 0)), slide(show(2, 0))},
@@ -128,10 +148,6 @@ func pptCases() []ruleCase {
 		{"cfb.malformed", "x.ppt", slide(nestedRecords(maxRecordDepth)), slide(nestedRecords(maxRecordDepth - 1))},
 		{"cfb.malformed", "x.ppt", slide(text(strings.Repeat("a\x00", maxRecord/2+1))), slide(text(strings.Repeat("a\x00", 5000)))},
 	}
-	for _, kind := range []int{0x1005, 0x1006, 0x1007, 0x100d, 0x100e, 0x100f, 0x1010} {
-		cases = append(cases, ruleCase{"ooxml.media", "x.ppt", document(record(15, 0, kind)), ppt})
-	}
-	return cases
 }
 
 func nestedRecords(n int) string {
