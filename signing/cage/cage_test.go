@@ -69,16 +69,25 @@ func write(t *testing.T, content string) string {
 // succeeded. Its arguments are a document, a file of the service, a socket of
 // the vault, an abstract one, and an address of TCP.
 func hostile(args []string) {
-	document, file, vault, abstract, tcp := args[0], args[1], args[2], args[3], args[4]
-	try := func(what string, err error) {
-		if err == nil {
-			fmt.Println(what)
-		}
+	hostileFiles(args[0], args[1])
+	hostileNetwork(args[2], args[3], args[4])
+	hostileCalls()
+	if os.Getenv("SECRET") != "" {
+		fmt.Println("the environment")
 	}
+}
+
+// try prints what succeeded.
+func try(what string, err error) {
+	if err == nil {
+		fmt.Println(what)
+	}
+}
+
+func hostileFiles(document, file string) {
 	read := func(path string) error { _, err := os.ReadFile(path); return err }
 	list := func(path string) error { _, err := os.ReadDir(path); return err }
 	create := func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) }
-	dial := func(network, address string) error { _, err := net.Dial(network, address); return err }
 	try("good: the document", read(document))
 	try("good: the work folder", create("made"))
 	try("good: a program", exec.Command("/usr/bin/true").Run())
@@ -102,7 +111,10 @@ func hostile(args []string) {
 	try("create beside", create(filepath.Join(filepath.Dir(file), "x")))
 	try("create in /tmp", create("/tmp/sigillo-cage-escape"))
 	try("create in /usr", create("/usr/sigillo-cage-escape"))
+}
 
+func hostileNetwork(vault, abstract, tcp string) {
+	dial := func(network, address string) error { _, err := net.Dial(network, address); return err }
 	try("connect to the vault", dial("unix", vault))
 	try("connect to an abstract socket", dial("unix", abstract))
 	try("connect by TCP", dial("tcp", tcp))
@@ -116,11 +128,13 @@ func hostile(args []string) {
 	}
 	_, err = unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	try("a Unix datagram socket", err)
+}
 
+func hostileCalls() {
 	try("trace the parent", unix.PtraceAttach(os.Getppid()))
 	try("signal the parent", syscall.Kill(os.Getppid(), 0))
 	try("leave the group", unix.Setpgid(0, 0))
-	_, err = unix.Setsid()
+	_, err := unix.Setsid()
 	try("leave the session", err)
 	call := func(what string, number, a, b uintptr) {
 		if _, _, errno := unix.Syscall(number, a, b, 0); errno == 0 {
@@ -136,9 +150,6 @@ func hostile(args []string) {
 	try("raise a limit", unix.Setrlimit(unix.RLIMIT_CPU, &unix.Rlimit{Cur: 1000, Max: 1000}))
 	try("a mount", unix.Mount("none", ".", "tmpfs", 0, ""))
 	try("another root", unix.Chroot("/"))
-	if os.Getenv("SECRET") != "" {
-		fmt.Println("the environment")
-	}
 }
 
 // A captured renderer has the document, its folder, and nothing else of ours.
