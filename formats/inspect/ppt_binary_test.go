@@ -150,12 +150,14 @@ func pptContentCases() []ruleCase {
 	}
 }
 
+// nestedRecords are n, each all that is in the one before.
 func nestedRecords(n int) string {
-	s := ""
-	for range n {
-		s = record(15, 0, 0xf003, s)
+	var b []byte
+	for inside := n - 1; inside >= 0; inside-- {
+		b = append(b, "\x0f\x00\x03\xf0"...)
+		b = binary.LittleEndian.AppendUint32(b, uint32(8*inside))
 	}
-	return s
+	return string(b)
 }
 
 // A plain presentation is not refused for being binary.
