@@ -78,17 +78,7 @@ func (s *Server) apiDocuments(api huma.API) {
 		}
 		return &createdOutput[signing.Document]{apiBase + "/documents/" + pathSegment(doc.ID), doc}, nil
 	})
-	op := operation("getPage", http.MethodGet, "/documents/{id}/pages/{n}", "One page as an image", http.StatusNotFound, http.StatusUnprocessableEntity)
-	op.Responses = map[string]*huma.Response{"200": {Description: "The page", Content: map[string]*huma.MediaType{
-		"image/png": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
-	huma.Register(api, op, func(ctx context.Context, in *pageInput) (*bytesOutput, error) {
-		png, err := s.cfg.Signing.Page(ctx, holderOf(ctx), in.ID, in.N)
-		if err != nil {
-			return nil, apiFail(ctx, err)
-		}
-		return &bytesOutput{"image/png", png}, nil
-	})
-	s.apiPageText(api)
+	s.apiPages(api)
 	huma.Register(api, operation("convertDocument", http.MethodPost, "/documents/{id}/convert",
 		"Make a PDF/A of a refused document that is convertible: a new document, inspected and shown afresh", http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity),
 		func(ctx context.Context, in *idInput) (*oneOutput[signing.Document], error) {
@@ -104,6 +94,39 @@ func (s *Server) apiDocuments(api huma.API) {
 		})
 	huma.Register(api, operation("suspendCredential", http.MethodPost, "/credentials/{id}/suspend",
 		"Suspend the certificate of a credential at once", http.StatusNotFound, http.StatusConflict), s.apiSuspend)
+}
+
+type differenceInput struct {
+	ID string `path:"id" maxLength:"100" doc:"Identifier of the document"`
+	N  int    `path:"n" minimum:"1" maximum:"2" doc:"1 or 2: which of the two programs drew it"`
+}
+
+// apiPages describes what shows a document: pictures and words.
+func (s *Server) apiPages(api huma.API) {
+	image := func(id, path, summary, picture string) huma.Operation {
+		op := operation(id, http.MethodGet, path, summary, http.StatusNotFound, http.StatusUnprocessableEntity)
+		op.Responses = map[string]*huma.Response{"200": {Description: picture, Content: map[string]*huma.MediaType{
+			"image/png": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
+		return op
+	}
+	answer := func(ctx context.Context, png []byte, err error) (*bytesOutput, error) {
+		if err != nil {
+			return nil, apiFail(ctx, err)
+		}
+		return &bytesOutput{"image/png", png}, nil
+	}
+	huma.Register(api, image("getPage", "/documents/{id}/pages/{n}", "One page as an image", "The page"),
+		func(ctx context.Context, in *pageInput) (*bytesOutput, error) {
+			png, err := s.cfg.Signing.Page(ctx, holderOf(ctx), in.ID, in.N)
+			return answer(ctx, png, err)
+		})
+	huma.Register(api, image("getDifference", "/documents/{id}/difference/{n}",
+		"The page that two programs show differently, as one of them drew it; for a day", "The picture"),
+		func(ctx context.Context, in *differenceInput) (*bytesOutput, error) {
+			png, err := s.cfg.Signing.Difference(ctx, holderOf(ctx), in.ID, in.N)
+			return answer(ctx, png, err)
+		})
+	s.apiPageText(api)
 }
 
 // apiPageText describes the words of a page.

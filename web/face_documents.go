@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -154,6 +155,12 @@ func (o orderData) HasPDF() bool {
 		}
 	}
 	return false
+}
+
+// HasDigest: a document among them is not here, so none can have the archive
+// time-stamp of B-LTA, for which its bytes are needed; B-LT is offered instead.
+func (o orderData) HasDigest() bool {
+	return slices.ContainsFunc(o.Documents, func(d signing.Document) bool { return slices.Contains(d.Forms, signing.CAdESDetached) })
 }
 
 // Checked tells whether a form is the chosen one of a document; the first on

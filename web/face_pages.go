@@ -2,11 +2,13 @@ package web
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
+	"sigillo/formats/inspect"
 	"sigillo/signing"
 )
 
@@ -71,6 +73,23 @@ func (s *Server) convert(c *fiber.Ctx) error {
 	}
 	return s.again(c, s.documentView(c, o), err)
 }
+
+// Kinds are findings as the holder reads them: those of one rule together, since
+// they say the same of several places, and what refuses the document first.
+func (v view) Kinds(findings []inspect.Finding) [][]inspect.Finding {
+	var out [][]inspect.Finding
+	for _, f := range findings {
+		i := slices.IndexFunc(out, func(k []inspect.Finding) bool { return k[0].Rule == f.Rule && k[0].Severity == f.Severity })
+		if i < 0 {
+			i, out = len(out), append(out, nil)
+		}
+		out[i] = append(out[i], f)
+	}
+	slices.SortStableFunc(out, func(a, b []inspect.Finding) int { return gravity[b[0].Severity] - gravity[a[0].Severity] })
+	return out
+}
+
+var gravity = map[inspect.Verdict]int{inspect.Confirm: 1, inspect.Refuse: 2}
 
 // shown is a document with what the templates ask about its pages.
 type shown struct{ signing.Document }

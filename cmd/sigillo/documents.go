@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -33,14 +35,14 @@ var verdictExit = map[inspect.Verdict]int{inspect.Allow: exitGood, inspect.Confi
 
 func runInspect(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "inspect")
+	fs.Usage = inspectionHelp(fs)
 	named := fs.String("policy", "standard", "what is refused and what may be confirmed: standard, strict, or a `file`")
 	asJSON := fs.Bool("json", false, "one JSON object a line")
 	if code, ok := parse(fs, args); !ok {
 		return code
 	}
 	if fs.NArg() == 0 {
-		fmt.Fprintln(e.err, "sigillo: name the files to inspect")
-		return exitUsage
+		return failed(e, badUsage("indicare i file da esaminare", "name the files to inspect"))
 	}
 	policy, err := inspect.OpenPolicy(*named)
 	if err != nil {
@@ -57,12 +59,18 @@ func runInspect(ctx context.Context, e env, args []string) int {
 	for _, path := range fs.Args() {
 		r, err := pool.Inspect(ctx, path, path)
 		if err != nil { // the report is a refusal
-			fmt.Fprintln(e.err, "sigillo:", err)
+			fmt.Fprintln(e.err, "sigillo:", uninspected(path, err))
 			worst = exitUnreadable
+		}
+		if ctx.Err() != nil { // nobody waits for the rest
+			return exitUnreadable
 		}
 		r = policy.Judge(r)
 		worst = max(worst, verdictExit[r.Verdict])
 		if !*asJSON {
+			if worker.KindOf(err) == worker.Unreadable {
+				r.Findings = nil // they say what to do about a document, and there is none
+			}
 			printInspection(e.text(), path, r)
 			continue
 		}
@@ -71,6 +79,30 @@ func runInspect(ctx context.Context, e env, args []string) int {
 		}
 	}
 	return worst
+}
+
+// uninspected says why there is no report on a file. One that cannot be opened has
+// another remedy than one that cannot be inspected.
+func uninspected(path string, err error) string {
+	if worker.KindOf(err) != worker.Unreadable {
+		return legible.Line(path) + ": " + err.Error()
+	}
+	cause := err
+	var opening *os.PathError
+	if errors.As(err, &opening) {
+		cause = opening.Err
+	}
+	return legible.Line(path) + ": " + say("non si può leggere, controllare nome e permessi", "it cannot be read, check its name and permissions") +
+		" (" + cause.Error() + ")"
+}
+
+// inspectionHelp is printed above the options.
+func inspectionHelp(fs *flag.FlagSet) func() {
+	return func() {
+		fmt.Fprintln(fs.Output(), "Usage: sigillo inspect [--policy standard|strict|FILE] [--json] FILE…")
+		fs.PrintDefaults()
+		fmt.Fprintln(fs.Output(), "Exit code: 0 allow, 1 confirm, 2 refuse, 3 not to be read or not inspected to its end, 64 wrong call;\nof several files the gravest.")
+	}
 }
 
 // inspected is a line of --json.

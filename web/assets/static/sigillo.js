@@ -24,11 +24,16 @@ function seen(name) {
   const status = document.getElementById("upload-status");
   const problem = document.getElementById("upload-error");
   const drop = form.querySelector(".drop");
-  let said = -1;
+  const cancel = document.getElementById("upload-cancel");
+  let said = -1, request;
 
-  function stop(title, detail) {
+  function rest() {
     box.hidden = true;
     button.disabled = false;
+  }
+
+  function stop(title, detail) {
+    rest();
     problem.textContent = "";
     const h = document.createElement("h2"), p = document.createElement("p");
     h.textContent = title;
@@ -56,9 +61,10 @@ function seen(name) {
     button.disabled = true;
     bar.value = 0;
     said = -1;
-    const request = new XMLHttpRequest();
+    request = new XMLHttpRequest();
     request.open("POST", form.action);
     request.setRequestHeader("Accept", "application/json");
+    cancel.hidden = false;
     request.upload.addEventListener("progress", (p) => {
       if (!p.lengthComputable) return;
       const percent = Math.floor(100 * p.loaded / p.total);
@@ -73,6 +79,7 @@ function seen(name) {
     request.upload.addEventListener("load", () => {
       bar.removeAttribute("value");
       status.textContent = form.dataset.checking;
+      cancel.hidden = true; // it is there
     });
     request.addEventListener("load", () => {
       let answer = {};
@@ -84,6 +91,12 @@ function seen(name) {
     request.addEventListener("error", () => stop(form.dataset.failed));
     request.send(new FormData(form));
   });
+  cancel.addEventListener("click", () => {
+    request.abort();
+    rest();
+    button.focus();
+  });
+  window.addEventListener("pageshow", (e) => { if (e.persisted) rest(); });
 })();
 
 // A form that must not be sent twice.
@@ -96,8 +109,11 @@ document.querySelectorAll("form[data-once]").forEach((form) => {
     if (status) status.textContent = form.dataset.once;
   });
 });
+// Who comes back finds the page as it was left: with what was under way then.
 window.addEventListener("pageshow", (e) => {
-  if (e.persisted) document.querySelectorAll("form[data-once] button[type=submit]").forEach((b) => { b.disabled = false; });
+  if (!e.persisted) return;
+  document.querySelectorAll("form[data-once] button[type=submit]").forEach((b) => { b.disabled = false; });
+  document.querySelectorAll(".once-status").forEach((s) => { s.textContent = ""; });
 });
 
 // Two minutes before an idle session ends, offer to keep it.

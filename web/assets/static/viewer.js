@@ -67,15 +67,21 @@
     history.replaceState(null, "", address(n));
     const written = viewer.querySelector(".written");
     written.textContent = "";
-    fetch(base + "/pages/" + n + "/text", { credentials: "same-origin", headers: { Accept: "text/plain" } })
+    // Not on to the sign-in page, whose markup is not the words of this one.
+    fetch(base + "/pages/" + n + "/text", { credentials: "same-origin", redirect: "error", headers: { Accept: "text/plain" } })
       .then((r) => r.ok ? r.text() : Promise.reject(r))
       .then((text) => { if (page === n) written.textContent = text || viewer.dataset.wordless; })
       .catch(() => { if (page === n) location.reload(); }); // tells what is the matter
   }
 
   if (!all) {
-    const image = port.querySelector("img");
-    ["load", "error"].forEach((kind) => image.addEventListener(kind, () => port.removeAttribute("aria-busy")));
+    const image = port.querySelector("img"), unseen = viewer.querySelector(".unseen");
+    function arrived() {
+      port.removeAttribute("aria-busy");
+      unseen.textContent = image.naturalWidth ? "" : unseen.dataset.text;
+    }
+    ["load", "error"].forEach((kind) => image.addEventListener(kind, arrived));
+    if (image.complete) arrived(); // or failed, before this file was there
     if (pages > 1) viewer.querySelector(".pager").addEventListener("click", (e) => {
       const a = e.target.closest("[rel]");
       if (!a || e.ctrlKey || e.metaKey || e.shiftKey || !a.href) return;
