@@ -40,6 +40,10 @@ func TestMainJobByProgram(t *testing.T) {
 	if r = p.call("GET", "/documents/"+doc.ID+"/pages/1", nil); r.Header.Get("Content-Type") != "image/png" || !strings.HasPrefix(r.body, "\x89PNG") {
 		t.Errorf("page: %d %s", r.StatusCode, r.Header.Get("Content-Type"))
 	}
+	if r = p.call("GET", "/documents/"+doc.ID+"/difference/2", nil); r.Header.Get("Content-Type") != "image/png" || !strings.HasPrefix(r.body, "\x89PNG") {
+		t.Errorf("picture of a difference: %d %s", r.StatusCode, r.Header.Get("Content-Type"))
+	}
+	p.want(p.call("GET", "/documents/"+doc.ID+"/difference/3", nil), 422, nil)
 	var creds []signing.Credential
 	p.want(p.call("GET", "/credentials", nil), 200, &creds)
 	var tx signing.Transaction

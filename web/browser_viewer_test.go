@@ -2,11 +2,16 @@ package web
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"sigillo/signing"
 )
 
 // viewed is what the viewer shows.
@@ -85,5 +90,76 @@ func (s *stroll) viewer() {
 	s.run("reload", chromedp.Navigate(s.w.url+"/documents/d-1?page=3"), chromedp.WaitVisible(".sheet"))
 	if v := s.viewed(); v.Image != "/documents/d-1/pages/3" || v.Words != "Words of page 3 of d-1 <b>&amp;" {
 		s.t.Errorf("by its address: %+v", v)
+	}
+}
+
+// TestViewerTellsWhatIsMissing: a picture that does not come is told in words; when
+// the session has ended, paging leads to the sign-in page and its markup is not
+// taken for the words of the page.
+func TestViewerTellsWhatIsMissing(t *testing.T) {
+	w := build(t)
+	if _, err := w.rooms.Upload(t.Context(), testHolder, "a.pdf", strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, w, chromium(t), "en")
+	s.run("sign in", chromedp.Navigate(w.url+"/signin?next=/documents/d-1"), chromedp.WaitVisible("#otp"),
+		chromedp.SendKeys("#username", testUser), chromedp.SendKeys("#password", testPassword), chromedp.SendKeys("#otp", "111111"+kb.Enter),
+		chromedp.WaitVisible(".sheet"))
+	unseen := func() string { return eval[string](s, `document.querySelector(".unseen").textContent`) }
+	faulty := func(err error) {
+		w.rooms.mu.Lock()
+		defer w.rooms.mu.Unlock()
+		w.rooms.fault = map[string]error{"Page": err}
+	}
+	faulty(refuse(signing.Busy))
+	s.run("next", chromedp.Click(".pager [rel=next]"))
+	s.leafed("2")
+	if said := unseen(); !strings.Contains(said, "cannot be shown now") {
+		t.Errorf("of a picture that does not come is said %q", said)
+	}
+	s.run("loaded again", chromedp.Navigate(w.url+"/documents/d-1?page=2"), chromedp.WaitVisible(".unseen"))
+	faulty(nil)
+	s.run("next", chromedp.Click(".pager [rel=next]"))
+	s.leafed("3")
+	if said := unseen(); said != "" {
+		t.Errorf("of a picture that came is said %q", said)
+	}
+
+	w.rooms.mu.Lock()
+	clear(w.rooms.sessions)
+	w.rooms.mu.Unlock()
+	s.run("session over", chromedp.Click(".pager [rel=prev]"), chromedp.WaitVisible("#otp"))
+}
+
+// TestUploadCancelled: an upload can be given up, and who comes back to a page finds
+// nothing under way on it.
+func TestUploadCancelled(t *testing.T) {
+	w := build(t)
+	file := filepath.Join(t.TempDir(), "Lettera con campi.docx")
+	if err := os.WriteFile(file, []byte("PK"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, w, chromium(t), "en")
+	s.run("sign in", chromedp.Navigate(w.url+"/signin"), chromedp.WaitVisible("#otp"), chromedp.SendKeys("#username", testUser),
+		chromedp.SendKeys("#password", testPassword), chromedp.SendKeys("#otp", "111111"+kb.Enter), chromedp.WaitVisible("#file"))
+	eval[bool](s, `window.sent = XMLHttpRequest.prototype.send; XMLHttpRequest.prototype.send = function () {}; true`) // as over a slow line
+	s.run("upload", chromedp.SetUploadFiles("#file", []string{file}), chromedp.Click("#upload button[type=submit]"), chromedp.WaitVisible("#upload-cancel"),
+		chromedp.Click("#upload-cancel"), chromedp.WaitNotVisible("#upload-progress"))
+	if !eval[bool](s, `document.activeElement === document.querySelector("#upload button[type=submit]") && !document.activeElement.disabled`) {
+		t.Error("after an upload was given up the next one cannot begin")
+	}
+	eval[bool](s, `XMLHttpRequest.prototype.send = window.sent; true`)
+	s.run("again", chromedp.Click("#upload button[type=submit]"), chromedp.WaitVisible("form[action$='/convert']"))
+
+	said := eval[string](s, `(() => {
+		const f = document.querySelector("form[action$='/convert']"), status = f.querySelector(".once-status");
+		f.addEventListener("submit", (e) => e.preventDefault());
+		f.requestSubmit();
+		const before = status.textContent;
+		window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+		return before + "|" + status.textContent;
+	})()`)
+	if before, after, _ := strings.Cut(said, "|"); !strings.HasPrefix(before, "Converting") || after != "" {
+		t.Errorf("on coming back is said %q", said)
 	}
 }

@@ -99,20 +99,21 @@ function seen(name) {
   window.addEventListener("pageshow", (e) => { if (e.persisted) rest(); });
 })();
 
-// A form that must not be sent twice.
-document.querySelectorAll("form[data-once]").forEach((form) => {
+// A form that must not be sent twice. Not "data-once": the templates take what
+// begins with "on" for script and would put the words in quotes.
+document.querySelectorAll("form[data-doing]").forEach((form) => {
   form.addEventListener("submit", () => {
     const button = form.querySelector("button[type=submit]");
     const status = form.querySelector(".once-status");
     // After the form data was taken, or the button's state would change it.
     setTimeout(() => { button.disabled = true; }, 0);
-    if (status) status.textContent = form.dataset.once;
+    if (status) status.textContent = form.dataset.doing;
   });
 });
 // Who comes back finds the page as it was left: with what was under way then.
 window.addEventListener("pageshow", (e) => {
   if (!e.persisted) return;
-  document.querySelectorAll("form[data-once] button[type=submit]").forEach((b) => { b.disabled = false; });
+  document.querySelectorAll("form[data-doing] button[type=submit]").forEach((b) => { b.disabled = false; });
   document.querySelectorAll(".once-status").forEach((s) => { s.textContent = ""; });
 });
 
