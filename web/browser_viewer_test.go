@@ -149,6 +149,15 @@ func TestUploadCancelled(t *testing.T) {
 		t.Error("after an upload was given up the next one cannot begin")
 	}
 	eval[bool](s, `XMLHttpRequest.prototype.send = window.sent; true`)
+	empty := filepath.Join(t.TempDir(), "vuoto.pdf")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.run("one empty", chromedp.SetUploadFiles("#file", []string{empty, file}), chromedp.Click("#upload button[type=submit]"), chromedp.WaitVisible("#upload-error a"))
+	if said := eval[string](s, `document.getElementById("upload-error").innerText`); !strings.Contains(said, "“vuoto.pdf”: No content") || !strings.Contains(said, "The other file was accepted") {
+		t.Errorf("of two files, one of them empty, is said %q", said)
+	}
+	s.run("see the other", chromedp.Click("#upload-error a"), chromedp.WaitVisible(".selectable, .list"), chromedp.SetUploadFiles("#file", []string{file}))
 	s.run("again", chromedp.Click("#upload button[type=submit]"), chromedp.WaitVisible("form[action$='/convert']"))
 
 	said := eval[string](s, `(() => {

@@ -96,7 +96,10 @@ func (s *Server) upload(c *fiber.Ctx) error {
 		return c.Redirect(next, fiber.StatusSeeOther)
 	}
 	if wantsJSON(c) {
-		return first
+		if len(files) == 1 {
+			return first
+		}
+		return s.someFailed(c, failed, len(stored), first)
 	}
 	v, err := s.homeView(c)
 	if err != nil {
@@ -106,6 +109,29 @@ func (s *Server) upload(c *fiber.Ctx) error {
 	data.Failed = failed
 	v.Data = data
 	return s.again(c, v, first)
+}
+
+// someFailed tells the upload script which of several files were not accepted, and
+// that the others are here, or they would be sent again.
+func (s *Server) someFailed(c *fiber.Ctx, failed []failedUpload, stored int, first error) error {
+	r := current(c)
+	r.fault = first
+	p := s.problem(r.locale, first)
+	if wait := p.GetHeaders().Get(fiber.HeaderRetryAfter); wait != "" {
+		c.Set(fiber.HeaderRetryAfter, wait)
+	}
+	answer := struct {
+		*Problem
+		Files  []string `json:"files"`
+		Stored string   `json:"stored,omitempty"`
+	}{Problem: p}
+	for _, f := range failed {
+		answer.Files = append(answer.Files, r.locale.T("home.failed", "name", f.Name, "title", f.Problem.Title, "detail", f.Problem.Detail))
+	}
+	if stored > 0 {
+		answer.Stored = r.locale.N("home.stored", stored)
+	}
+	return c.Status(p.Status).JSON(answer, "application/problem+json")
 }
 
 // documentData is the page of one document, with the form to sign it.

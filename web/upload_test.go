@@ -146,6 +146,12 @@ func TestFaceUploadErrors(t *testing.T) {
 	if r.StatusCode != 400 || !strings.Contains(r.body, `"kind":"empty"`) {
 		t.Errorf("script, empty: %d %s", r.StatusCode, r.body)
 	}
+	contentType, body = multipartBody(t, b.token("/"), formFile{"a.pdf", ""}, formFile{"b.pdf", "x"}, formFile{"c.pdf", ""})
+	r = b.do("POST", "/documents", contentType, body, "Accept", "application/json")
+	if r.StatusCode != 400 || !strings.Contains(r.body, `"files":["“a.pdf”: No content.`) || !strings.Contains(r.body, `"“c.pdf”: No content.`) ||
+		!strings.Contains(r.body, `"stored":"The other file was accepted`) || strings.Contains(r.body, "“b.pdf”") {
+		t.Errorf("script, some empty: %d %s", r.StatusCode, r.body)
+	}
 	w.rooms.fault["Upload"] = refuse(signing.DiskFull)
 	if r = b.upload(formFile{"a.pdf", "x"}); r.StatusCode != 507 {
 		t.Errorf("disk full: %d", r.StatusCode)

@@ -32,13 +32,22 @@ function seen(name) {
     button.disabled = false;
   }
 
-  function stop(title, detail) {
+  function element(name, text) {
+    const e = document.createElement(name);
+    e.textContent = text;
+    return e;
+  }
+
+  function stop(title, details, stored) {
     rest();
     problem.textContent = "";
-    const h = document.createElement("h2"), p = document.createElement("p");
-    h.textContent = title;
-    p.textContent = detail;
-    problem.append(...(detail ? [h, p] : [h]));
+    problem.append(element("h2", title), ...details.map((d) => element("p", d)));
+    if (stored) {
+      const link = element("a", stored), p = document.createElement("p");
+      link.href = "/";
+      p.append(link);
+      problem.append(p);
+    }
     problem.hidden = false;
     problem.focus();
   }
@@ -54,7 +63,7 @@ function seen(name) {
     e.preventDefault();
     const limit = Number(form.dataset.limit);
     for (const file of input.files) {
-      if (file.size > limit) return stop(form.dataset.large.replace("{name}", seen(file.name)));
+      if (file.size > limit) return stop(form.dataset.large.replace("{name}", seen(file.name)), []);
     }
     problem.hidden = true;
     box.hidden = false;
@@ -86,9 +95,10 @@ function seen(name) {
       try { answer = JSON.parse(request.responseText); } catch (_) { /* not ours */ }
       if (request.status === 401) return location.assign("/signin?ended=1");
       if (request.status === 201 && answer.location) return location.assign(answer.location);
-      stop(answer.title || form.dataset.failed, answer.detail);
+      if (answer.files) return stop(form.dataset.some, answer.files.map(seen), answer.stored);
+      stop(answer.title || form.dataset.failed, answer.detail ? [answer.detail] : []);
     });
-    request.addEventListener("error", () => stop(form.dataset.failed));
+    request.addEventListener("error", () => stop(form.dataset.failed, []));
     request.send(new FormData(form));
   });
   cancel.addEventListener("click", () => {
