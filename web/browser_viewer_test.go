@@ -81,6 +81,14 @@ func (s *stroll) viewer() {
 	if v := s.viewed(); v.Image != "/documents/d-1/pages/1" || v.Prev || v.Scroll || v.Width > 1 {
 		s.t.Errorf("back: %+v", v)
 	}
+	s.run("arrows", chromedp.KeyEvent(kb.ArrowRight))
+	s.leafed("2")
+	s.run("enlarged", chromedp.KeyEvent("+"), chromedp.KeyEvent(kb.ArrowLeft), chromedp.KeyEvent("0"))
+	if v := s.viewed(); v.Image != "/documents/d-1/pages/2" {
+		s.t.Errorf("the arrows of an enlarged page turn it: %+v", v)
+	}
+	s.run("arrows", chromedp.KeyEvent(kb.ArrowLeft))
+	s.leafed("1")
 	s.run("smaller", chromedp.KeyEvent("-"), chromedp.KeyEvent("-"), chromedp.KeyEvent("-"), chromedp.KeyEvent("-"))
 	if v := s.viewed(); v.Width < 0.4 || v.Width > 0.55 || v.Scroll {
 		s.t.Errorf("reduced: %+v", v)

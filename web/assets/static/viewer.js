@@ -97,6 +97,9 @@
     if (!all) {
       Object.assign(does, { PageDown: () => show(page + 1), PageUp: () => show(page - 1), Home: () => show(1), End: () => show(pages) });
     }
+    if (!all && percent <= 100) { // else they move the page about
+      Object.assign(does, { ArrowRight: () => show(page + 1), ArrowLeft: () => show(page - 1) });
+    }
     if (!does[e.key]) return;
     e.preventDefault();
     does[e.key]();
