@@ -33,8 +33,8 @@ func (s *Server) homeView(c *fiber.Ctx) (view, error) {
 		return view{}, err
 	}
 	data := homeData{Documents: docs, Limit: s.cfg.MaxUpload}
-	if len(docs) > recentDocuments {
-		data.Documents, data.More = docs[:recentDocuments], true
+	if n := max(recentDocuments, added(c)); len(docs) > n {
+		data.Documents, data.More = docs[:n], true
 	}
 	v := s.newView(c, "home", r.locale.T("home.title"), data)
 	v.Step, v.Here = 1, "/"
@@ -46,10 +46,20 @@ func (s *Server) home(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if n, err := strconv.Atoi(c.Query("added")); err == nil && n > 0 && n <= uploadFiles {
+	if n := added(c); n > 0 {
 		v.Notice = v.N("home.added", n)
 	}
 	return s.render(c, v)
+}
+
+// added is how many documents were uploaded just now, if several: all are on the
+// page, however many there are, since all can be chosen there.
+func added(c *fiber.Ctx) int {
+	n, err := strconv.Atoi(c.Query("added"))
+	if err != nil || n < 0 || n > uploadFiles {
+		return 0
+	}
+	return n
 }
 
 // upload takes the form of the home page. With one document it goes on to its

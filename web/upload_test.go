@@ -158,6 +158,24 @@ func TestFaceUploadErrors(t *testing.T) {
 	}
 }
 
+// All of many documents that were uploaded together can be chosen at once; later
+// the page has the latest only.
+func TestManyUploaded(t *testing.T) {
+	t.Parallel()
+	w := build(t)
+	b := w.browser().signIn("111111")
+	files := make([]formFile, recentDocuments+3)
+	for i := range files {
+		files[i] = formFile{fmt.Sprintf("%d.pdf", i), "x"}
+	}
+	r := b.upload(files...)
+	for path, want := range map[string]int{r.Header.Get("Location"): len(files), "/": recentDocuments, "/?added=-1": recentDocuments, "/?added=101": recentDocuments} {
+		if n := strings.Count(b.get(path).body, `name="document"`); n != want {
+			t.Errorf("%s shows %d documents", path, n)
+		}
+	}
+}
+
 // TestMalformedForms never reach the rooms and never crash.
 func TestMalformedForms(t *testing.T) {
 	t.Parallel()
