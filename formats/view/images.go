@@ -107,24 +107,60 @@ func (r *Renderer) viewTIFF(ctx context.Context, path string, take func(Sheet) e
 	})
 }
 
+// imageDPI is the resolution at which an image as large as a sheet of A4 is shown:
+// more than that of pages, because a photographed contract has its small print, too.
+const imageDPI = 3 * DPI / 2
+
 // reduce fits a picture larger than a sheet of A4 to that size, either way up, and
-// puts it on white, as it would be printed.
+// puts it on white, as it would be printed. Each point of the result is made of all
+// those that it stands for: no stroke of a letter falls between two of them.
 func reduce(picture image.Image) *image.NRGBA {
 	b := picture.Bounds()
-	long, short := float64(sheetHeight*DPI)/72, float64(sheetWidth*DPI)/72
+	long, short := float64(sheetHeight*imageDPI)/72, float64(sheetWidth*imageDPI)/72
 	width, height := float64(b.Dx()), float64(b.Dy())
 	if width > height {
 		long, short = short, long
 	}
 	scale := min(1, short/width, long/height)
-	out := image.NewNRGBA(image.Rect(0, 0, max(1, int(width*scale)), max(1, int(height*scale))))
-	draw.Draw(out, out.Rect, ground, image.Point{}, draw.Src)
-	if scale == 1 {
-		draw.Draw(out, out.Rect, picture, b.Min, draw.Over)
-	} else {
-		draw.ApproxBiLinear.Scale(out, out.Rect, picture, b, draw.Over, nil)
+	whole := shrink(picture, int(1/scale))
+	out := whole
+	if scale < 1 { // what is left is less than a half, for which four neighbours are enough
+		out = image.NewRGBA(image.Rect(0, 0, max(1, int(width*scale)), max(1, int(height*scale))))
+		draw.ApproxBiLinear.Scale(out, out.Rect, whole, whole.Rect, draw.Src, nil)
+	}
+	return &image.NRGBA{Pix: out.Pix, Stride: out.Stride, Rect: out.Rect} // the same where nothing shines through
+}
+
+// shrink puts a picture on white and makes one point of each n by n.
+func shrink(picture image.Image, n int) *image.RGBA {
+	b := picture.Bounds()
+	out := image.NewRGBA(image.Rect(0, 0, (b.Dx()+n-1)/n, (b.Dy()+n-1)/n))
+	strip := image.NewRGBA(image.Rect(0, 0, b.Dx(), n))
+	for y := range out.Rect.Dy() {
+		rows := image.Rect(0, 0, b.Dx(), min(n, b.Dy()-y*n))
+		draw.Draw(strip, rows, ground, image.Point{}, draw.Src)
+		draw.Draw(strip, rows, picture, b.Min.Add(image.Pt(0, y*n)), draw.Over)
+		for x := range out.Rect.Dx() {
+			mean(out.Pix[y*out.Stride+4*x:][:4], strip, rows.Intersect(image.Rect(x*n, 0, x*n+n, n)))
+		}
 	}
 	return out
+}
+
+// mean writes the mean of the points of a rectangle.
+func mean(point []byte, p *image.RGBA, r image.Rectangle) {
+	var sum [4]int
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		row := p.Pix[y*p.Stride+4*r.Min.X : y*p.Stride+4*r.Max.X]
+		for at := 0; at < len(row); at += 4 {
+			for c := range sum {
+				sum[c] += int(row[at+c])
+			}
+		}
+	}
+	for c := range sum {
+		point[c] = byte(sum[c] / (r.Dx() * r.Dy()))
+	}
 }
 
 // tiffPages returns, for each page of a TIFF, the file as if that page were its

@@ -97,7 +97,13 @@ func TestImageLimits(t *testing.T) {
 	if _, err := view(t, r, write(t, "a.png", header), "png"); KindOf(err) != Limit {
 		t.Errorf("huge: %v", err)
 	}
-	big := image.NewGray(image.Rect(0, 0, 6000, 2000))
+	big := image.NewGray(image.Rect(0, 0, 18000, 600))
+	for i := range big.Pix {
+		big.Pix[i] = 0xff
+	}
+	for x := range 18000 { // a hair line, of which every seventh row and column is kept
+		big.SetGray(x, 302, color.Gray{})
+	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, big); err != nil {
 		t.Fatal(err)
@@ -106,8 +112,17 @@ func TestImageLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := pages[0]; p.Bounds().Dx() > sheetHeight*DPI/72 || p.Bounds().Dy() > sheetWidth*DPI/72 {
+	p, seen := pages[0], 0
+	if p.Bounds().Dx() > sheetHeight*imageDPI/72 || p.Bounds().Dy() > sheetWidth*imageDPI/72 {
 		t.Errorf("not reduced: %v", p.Bounds())
+	}
+	for y := range p.Bounds().Dy() {
+		if v, _, _, _ := p.At(100, y).RGBA(); v < 0xf800 {
+			seen++
+		}
+	}
+	if seen == 0 {
+		t.Error("a line has vanished")
 	}
 }
 

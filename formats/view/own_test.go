@@ -139,14 +139,14 @@ func TestEdition(t *testing.T) {
 	if err := drawText(f, "text", func(p *image.NRGBA, _ string) error { return page(p) }); err != nil {
 		t.Fatal(err)
 	}
-	gradient := image.NewNRGBA(image.Rect(0, 0, 2000, 100))
+	gradient := image.NewNRGBA(image.Rect(0, 0, 6000, 100))
 	for i := range gradient.Pix {
 		gradient.Pix[i] = byte(i / 40)
 	}
 	if err := page(reduce(gradient)); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"sigillo 1": "06bdf9a06aebeff16592464dd786facb956d7e8e9c501669d60b049a8b97565b"}
+	want := map[string]string{"sigillo 1": "e58e4ac5abc6946b15e51b61e0f52beb7e856491613ff58162c9f43b67c4b444"}
 	if got := hex.EncodeToString(h.Sum(nil)); want[edition] != got {
 		t.Errorf("%s draws other pictures: %s", edition, got)
 	}
