@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"sigillo/formats/legible"
 )
 
 // Ruleset names the edition of the rules. It is stored with every report, so
@@ -165,8 +167,8 @@ func (r *report) add(rule, where, quote string) {
 }
 
 // clean makes a piece of an untrusted document fit to be shown: valid UTF-8,
-// no control, direction-changing or invisible characters, white space folded,
-// at most max characters.
+// control, direction-changing and invisible characters by their numbers, white space
+// folded, at most max characters.
 func clean(s string, max int) string {
 	var b strings.Builder
 	n, space := 0, false
@@ -182,14 +184,12 @@ func clean(s string, max int) string {
 			b.WriteByte(' ')
 			space = false
 		}
-		if !unicode.IsGraphic(c) || unicode.Is(unicode.Cf, c) {
-			c = utf8.RuneError
-		}
-		if n++; n >= max {
+		shown := legible.Line(string(c))
+		if n += utf8.RuneCountInString(shown); n >= max {
 			b.WriteRune('…')
 			return b.String()
 		}
-		b.WriteRune(c)
+		b.WriteString(shown)
 	}
 	return strings.TrimRight(b.String(), " ")
 }

@@ -192,3 +192,22 @@ func withComment(z []byte, comment string) []byte {
 	z[len(z)-2] = byte(len(comment))
 	return append(z, comment...)
 }
+
+// What a finding quotes shows what would mislead, and is the same when quoted again.
+func TestClean(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		" a \n\t b ":          "a b",
+		"cod\u202ece":         "cod[U+202E]ce",
+		"\x1b[2J":             "[U+001B][2J",
+		"a\xffb":              "a\ufffdb",
+		"0123456789012345678": "012345678901234…",
+		"0123456789\u202e":    "0123456789…",
+		"\u2028\u00a0":        "",
+	} {
+		got := clean(in, 16)
+		if got != want || clean(got, 16) != got {
+			t.Errorf("%q: %q, want %q; again %q", in, got, want, clean(got, 16))
+		}
+	}
+}
