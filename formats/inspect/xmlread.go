@@ -2,10 +2,12 @@ package inspect
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -165,16 +167,41 @@ var textClass = func() (t [256]byte) {
 	return
 }()
 
+// eight is a byte, eight times.
+const eight = 0x01_01_01_01_01_01_01_01
+
+// plainEnd is where in b, from i on, the first byte is that text may not simply
+// have; len(b) if there is none. It looks at eight bytes at a time: in mark, the
+// lowest of those bytes that has its high bit set was itself beyond ASCII, below
+// a space, or one of the three; higher ones may have it by what was carried.
+func plainEnd(b []byte, i int) int {
+	for i+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[i:])
+		mark := (x | (x - ' '*eight) | ((x ^ '<'*eight) - eight) | ((x ^ '&'*eight) - eight) | ((x ^ ']'*eight) - eight)) & (0x80 * eight)
+		if mark == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(mark) / 8
+		if textClass[b[i]] > textQuote {
+			return i
+		}
+		i++ // a tabulator or line feed
+	}
+	for i < len(b) && textClass[b[i]] <= textQuote {
+		i++
+	}
+	return i
+}
+
 // text reads character data up to the next markup. The bytes are good until the
 // next read.
 func (r *xmlReader) text() ([]byte, error) {
 	start := r.pos
 	high, rewrite := false, false
 	for {
-		b, i := r.buf[:r.end], r.pos
-		for i < len(b) && textClass[b[i]] <= textQuote {
-			i++
-		}
+		b := r.buf[:r.end]
+		i := plainEnd(b, r.pos)
 		r.pos = i
 		if i == len(b) {
 			at, ok := r.more(start)
@@ -220,24 +247,22 @@ func (r *xmlReader) content(b []byte, high, rewrite bool) ([]byte, error) {
 	if !rewrite {
 		return b, nil
 	}
+	if bytes.IndexByte(b, '\r') >= 0 {
+		b = lineFeeds(b)
+	}
 	out := r.scratch[:0]
 	for len(b) > 0 {
-		i := bytes.IndexAny(b, "&\r")
+		i := bytes.IndexByte(b, '&')
 		if i < 0 {
 			out = append(out, b...)
 			break
 		}
 		out = append(out, b[:i]...)
-		if b[i] == '\r' {
-			out = append(out, '\n')
-			b = bytes.TrimPrefix(b[i+1:], []byte{'\n'})
-			continue
-		}
 		end := bytes.IndexByte(b[i:], ';')
 		if end < 0 {
 			return nil, r.fail(errors.New("a reference without its end"))
 		}
-		c, ok := reference(string(b[i+1 : i+end]))
+		c, ok := reference(b[i+1 : i+end])
 		if !ok {
 			return nil, r.fail(errors.New("a reference to nothing"))
 		}
@@ -248,10 +273,16 @@ func (r *xmlReader) content(b []byte, high, rewrite bool) ([]byte, error) {
 	return out, nil
 }
 
+// lineFeeds is b with the line ends that XML makes of all of them (XML 1.0 §2.11).
+func lineFeeds(b []byte) []byte {
+	b = bytes.ReplaceAll(b, []byte("\r\n"), []byte{'\n'})
+	return bytes.ReplaceAll(b, []byte{'\r'}, []byte{'\n'})
+}
+
 // reference is the character of a reference without & and ; (XML 1.0 §4.1). The
 // five entities that XML itself declares are all there are.
-func reference(name string) (rune, bool) {
-	switch name {
+func reference(name []byte) (rune, bool) {
+	switch string(name) {
 	case "lt":
 		return '<', true
 	case "gt":
@@ -266,7 +297,7 @@ func reference(name string) (rune, bool) {
 	if len(name) < 2 || len(name) > 64 || name[0] != '#' {
 		return 0, false
 	}
-	digits, base := name[1:], 10
+	digits, base := string(name[1:]), 10
 	if digits[0] == 'x' {
 		digits, base = digits[1:], 16
 	}
@@ -392,8 +423,7 @@ func (r *xmlReader) section(b []byte) ([]byte, error) {
 	if err != nil || !returns {
 		return b, err
 	}
-	b = bytes.ReplaceAll(b, []byte("\r\n"), []byte{'\n'})
-	return bytes.ReplaceAll(b, []byte{'\r'}, []byte{'\n'}), nil
+	return lineFeeds(b), nil
 }
 
 // rare has encoding/xml read a token that ends with >, and returns the encoding
