@@ -17,8 +17,9 @@ const nsCompatibility = "http://schemas.openxmlformats.org/markup-compatibility/
 type alternates struct {
 	*report
 	where string
+	memo  *xmlMemo
 	open  []alternate
-	shown bool // within an element whose text is shown
+	shown int // the start-tag whose text is shown, as memo counts
 }
 
 type alternate struct {
@@ -31,10 +32,13 @@ type alternate struct {
 	nested bool // in another than the first branch of the one around: that one has the text already
 }
 
-func (a *alternates) start(name xml.Name) {
+// start reports whether it heeds elements of that name.
+func (a *alternates) start(name xml.Name) bool {
 	if name.Space != nsCompatibility {
-		a.shown = len(a.open) > 0 && name.Local == "t"
-		return
+		if name.Local == "t" && len(a.open) > 0 {
+			a.shown = a.memo.tags
+		}
+		return name.Local == "t"
 	}
 	switch n := len(a.open); {
 	case name.Local == "AlternateContent" && n < maxXMLDepth:
@@ -45,10 +49,11 @@ func (a *alternates) start(name xml.Name) {
 		top.nested = top.count > 0
 		top.count++
 	}
+	return true
 }
 
 func (a *alternates) text(b []byte) {
-	if !a.shown {
+	if a.shown != a.memo.tags {
 		return
 	}
 	words := bytes.Join(bytes.Fields(b), nil)
@@ -66,7 +71,6 @@ func (a *alternates) text(b []byte) {
 }
 
 func (a *alternates) end(name xml.Name) {
-	a.shown = false
 	n := len(a.open)
 	if name.Space != nsCompatibility || n == 0 {
 		return

@@ -191,8 +191,11 @@ var odfFields = map[string]bool{
 func (o *odfScan) xmlPart(name string, r io.Reader) error {
 	o.where, o.master = name, ""
 	meta := name == "meta.xml" || strings.HasPrefix(name, "META-INF/")
+	memo := &xmlMemo{}
 	return walkXML(r, xmlVisitor{
+		memo: memo,
 		start: func(e xml.StartElement, depth int) {
+			memo.next = xmlSilent
 			if depth == 1 {
 				o.drawing = isSVG(e.Name)
 			}
@@ -201,9 +204,10 @@ func (o *odfScan) xmlPart(name string, r io.Reader) error {
 			}
 			if e.Name.Local == "master-page" {
 				o.master, _ = attr(e, "name")
+				memo.next = xmlTold
 			}
-			if !meta || e.Name.Local == "encryption-data" {
-				o.element(e)
+			if (!meta || e.Name.Local == "encryption-data") && o.element(e) {
+				memo.next = xmlTold
 			}
 		},
 		end: func(n xml.Name, _ int) {
@@ -225,37 +229,36 @@ func (o *odfScan) xmlPart(name string, r io.Reader) error {
 	})
 }
 
-var (
-	odfRuled   = sieveOf(odfRules)
-	odfFielded = sieveOf(odfFields)
-)
-
-func (o *odfScan) element(e xml.StartElement) {
+// element reports whether it heeds elements of that name with attributes of these
+// names, which hangs on nothing else.
+func (o *odfScan) element(e xml.StartElement) (heeded bool) {
 	local := e.Name.Local
-	if odfFielded.may(local) && odfFields[local] && strings.HasSuffix(e.Name.Space, ":text:1.0") {
+	if odfFields[local] && strings.HasSuffix(e.Name.Space, ":text:1.0") {
+		heeded = true
 		if v, ok := attr(e, "fixed"); !ok || !isOn(v, true) {
 			o.field(local)
 		}
 	}
-	rule := ""
-	if odfRuled.may(local) {
-		rule = odfRules[local]
-	}
+	rule := odfRules[local]
 	switch {
 	case local == "date-time-decl":
+		heeded = true
 		if v, _ := attr(e, "source"); v != "fixed" {
 			o.field("date-time " + v)
 		}
 	case rule == "field.dynamic":
+		heeded = true
 		if v, ok := attr(e, "fixed"); !ok || !isOn(v, true) {
 			o.field(local)
 		}
 	case rule != "" && !strings.Contains(e.Name.Space, ":manifest:") || rule == "zip.encrypted":
+		heeded = true
 		o.add(rule, o.where, "<"+local+">")
 	}
 	for _, a := range e.Attr {
-		o.attribute(e, a)
+		heeded = o.attribute(e, a) || heeded
 	}
+	return heeded
 }
 
 // field is a dynamic field; in a page style that no page uses it shows nothing.
@@ -267,12 +270,14 @@ func (o *odfScan) field(quote string) {
 	o.add("field.dynamic", o.where, quote)
 }
 
-func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
+// attribute reports whether it heeds attributes of that name in elements of that
+// name.
+func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) bool {
 	switch a.Name.Local {
 	case "formula", "condition":
 		if e.Name.Local == "equation" || // of the outline of a shape, from numbers of its own
 			e.Name.Local == "sequence" || strings.HasSuffix(e.Name.Space, ":text:1.0") && a.Name.Local == "condition" {
-			return
+			return false
 		}
 		judge := conditionRule
 		if a.Name.Local == "formula" {
@@ -284,7 +289,7 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
 		}
 	case "expression", "value": // of a name; of a condition or threshold that LibreOffice wrote
 		if e.Name.Local != "named-expression" && !strings.HasSuffix(e.Name.Space, ":calc:xmlns:calcext:1.0") {
-			return
+			return false
 		}
 		judge := conditionRule
 		if e.Name.Local == "named-expression" {
@@ -297,7 +302,7 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
 		o.href(e, a.Value)
 	case "display":
 		if strings.HasPrefix(e.Name.Local, "header") || strings.HasPrefix(e.Name.Local, "footer") {
-			return // a variant for other pages that is switched off
+			return false // a variant for other pages that is switched off
 		}
 		if a.Value == "none" || a.Value == "false" || a.Value == "condition" {
 			o.add("odf.hidden", o.where, "<"+e.Name.Local+" display="+a.Value+">")
@@ -310,7 +315,10 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) {
 		if a.Value == "collapse" || a.Value == "hidden" {
 			o.add("odf.hidden", o.where, "<"+e.Name.Local+" visibility="+a.Value+">")
 		}
+	default:
+		return false
 	}
+	return true
 }
 
 // noLength reports a length of less than half a pixel, of which nothing is seen.

@@ -330,14 +330,17 @@ func (o *ooxmlScan) relationship(name string, e xml.StartElement) {
 // told by its elements, not by its name or declared type.
 func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 	w := &wordScan{report: o.report, where: name}
-	x := &sheetScan{report: o.report, where: name}
+	memo := &xmlMemo{}
+	x := &sheetScan{report: o.report, where: name, memo: memo}
 	p := &slideScan{report: o.report, where: name}
-	a := &alternates{report: o.report, where: name}
+	a := &alternates{report: o.report, where: name, memo: memo}
 	var text []byte
-	keep := false
+	kept := 0                  // the start-tag whose text is kept, as memo counts
 	space, office := "", false // of the last element: most have the same
 	err := walkXML(r, xmlVisitor{
+		memo: memo,
 		start: func(e xml.StartElement, depth int) {
+			memo.next = xmlSilent // unless one of those that follow heeds it
 			if e.Name.Space != space {
 				space, office = e.Name.Space, officeNamespace(e.Name.Space)
 			}
@@ -345,20 +348,24 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 				o.drawing = isSVG(e.Name)
 			}
 			if !office {
-				keep = false
 				return // somebody's own data, which no program shows by itself
 			}
-			a.start(e.Name)
+			told := a.start(e.Name)
 			if depth == 1 {
 				p.master = strings.HasSuffix(e.Name.Local, "Master") || e.Name.Local == "sldLayout"
 			}
-			w.start(e)
-			x.start(e)
-			p.start(e)
-			text, keep = text[:0], collectable.may(e.Name.Local) && collected[e.Name.Local]
+			told = w.start(e) || told
+			told = x.start(e) || told
+			told = p.start(e) || told
+			if collected[e.Name.Local] {
+				text, kept, told = text[:0], memo.tags, true
+			}
+			if told {
+				memo.next = xmlTold
+			}
 		},
 		text: func(b []byte) {
-			if keep && len(text)+len(b) <= maxFieldCode {
+			if kept == memo.tags && len(text)+len(b) <= maxFieldCode {
 				text = append(text, b...)
 			}
 			a.text(b)
@@ -372,12 +379,11 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 			}
 		},
 		end: func(n xml.Name, _ int) {
-			if keep && collected[n.Local] {
+			if kept == memo.tags-1 {
 				w.text(n.Local, string(text))
 				x.text(n.Local, string(text))
 			}
 			a.end(n)
-			keep = false
 		},
 	})
 	if err == nil {
@@ -398,5 +404,3 @@ var collected = map[string]bool{
 	"f": true, "formula": true, "formula1": true, "formula2": true, "definedName": true, "calculatedColumnFormula": true, "totalsRowFormula": true, "FmlaMacro": true, "FmlaTxbx": true, "FmlaPict": true,
 	"oddHeader": true, "oddFooter": true, "evenHeader": true, "evenFooter": true, "firstHeader": true, "firstFooter": true,
 }
-
-var collectable = sieveOf(collected)

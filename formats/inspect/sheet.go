@@ -61,13 +61,16 @@ func conditionRule(formula string) string {
 type sheetScan struct {
 	*report
 	where string
-	cell  string
+	memo  *xmlMemo // has noted the cell
 }
 
-func (x *sheetScan) start(e xml.StartElement) {
+// start reports whether it heeds elements of that name, which hangs on nothing else.
+func (x *sheetScan) start(e xml.StartElement) bool {
 	switch e.Name.Local {
-	case "c":
-		x.cell, _ = attr(e, "r")
+	case "c": // a table has a million of them, of which only the place counts
+		cell, _ := attr(e, "r")
+		x.memo.note, x.memo.next = append(x.memo.note[:0], cell...), xmlNoted
+		return false
 	case "sheet", "row", "col", "definedName", "sheetFormatPr":
 		x.hidden(e)
 	case "sp", "pic", "graphicFrame", "cxnSp":
@@ -78,7 +81,7 @@ func (x *sheetScan) start(e xml.StartElement) {
 		}
 	case "f":
 		if kind, _ := attr(e, "t"); kind == "dataTable" { // has no text (§18.3.1.40)
-			x.add("formula", x.where+" "+x.cell, kind)
+			x.add("formula", x.where+" "+string(x.memo.note), kind)
 		}
 	case "s":
 		if kind, _ := attr(e, "t"); strings.HasPrefix(kind, "_linkedentity") { // stocks and the like, which a service keeps up to date
@@ -106,12 +109,18 @@ func (x *sheetScan) start(e xml.StartElement) {
 		x.add("ooxml.data", x.where, "<"+e.Name.Local+">")
 	case "ddeLink", "externalBook", "oleLink":
 		x.add("ooxml.external", x.where, "<"+e.Name.Local+">")
+	default:
+		return false
 	}
+	return true
 }
 
 // leastSizes are the sizes below which nothing of a row (in points) or a column
 // (in characters) is seen: half a pixel.
-var leastSizes = map[string]float64{"ht": 0.375, "defaultRowHeight": 0.375, "width": 0.07, "defaultColWidth": 0.07}
+var leastSizes = []struct {
+	attribute string
+	least     float64
+}{{"ht", 0.375}, {"defaultRowHeight", 0.375}, {"width", 0.07}, {"defaultColWidth", 0.07}}
 
 func (x *sheetScan) hidden(e xml.StartElement) {
 	name, _ := attr(e, "name")
@@ -124,10 +133,10 @@ func (x *sheetScan) hidden(e xml.StartElement) {
 	if v, ok := attr(e, "hidden"); ok && isOn(v, true) && e.Name.Local != "definedName" {
 		x.add("ooxml.hidden", x.where, "<"+e.Name.Local+" hidden>")
 	}
-	for name, least := range leastSizes {
-		if v, ok := attr(e, name); ok {
-			if size, err := strconv.ParseFloat(v, 64); err == nil && size < least {
-				x.add("ooxml.hidden", x.where, "<"+e.Name.Local+" "+name+"="+v+">")
+	for _, s := range leastSizes {
+		if v, ok := attr(e, s.attribute); ok {
+			if size, err := strconv.ParseFloat(v, 64); err == nil && size < s.least {
+				x.add("ooxml.hidden", x.where, "<"+e.Name.Local+" "+s.attribute+"="+v+">")
 			}
 		}
 	}
@@ -175,8 +184,8 @@ func (x *sheetScan) formula(s string) {
 		return // a cell that shares another's formula
 	}
 	where := x.where
-	if x.cell != "" {
-		where += " " + x.cell
+	if len(x.memo.note) > 0 {
+		where += " " + string(x.memo.note)
 	}
 	x.add(formulaRule(s), where, s)
 }
@@ -217,7 +226,8 @@ type slideScan struct {
 	master bool // a master or layout: its placeholders are not shown on the slides
 }
 
-func (p *slideScan) start(e xml.StartElement) {
+// start reports whether it heeds elements of that name, which hangs on nothing else.
+func (p *slideScan) start(e xml.StartElement) bool {
 	switch e.Name.Local {
 	case "fld":
 		kind, _ := attr(e, "type")
@@ -241,7 +251,10 @@ func (p *slideScan) start(e xml.StartElement) {
 		}
 	case "videoFile", "audioFile", "wavAudioFile", "quickTimeFile", "audioCd":
 		p.add("ooxml.media", p.where, "<"+e.Name.Local+">")
+	default:
+		return false
 	}
+	return true
 }
 
 // action judges what a click does: only moves between slides are inert.

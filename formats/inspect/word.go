@@ -91,9 +91,8 @@ var wordRules = map[string]string{
 	"yearLong": "field.dynamic", "yearShort": "field.dynamic", "pgNum": "field.layout",
 }
 
-var wordRuled = sieveOf(wordRules)
-
-func (w *wordScan) start(e xml.StartElement) {
+// start reports whether it heeds elements of that name, which hangs on nothing else.
+func (w *wordScan) start(e xml.StartElement) bool {
 	switch e.Name.Local {
 	case "control":
 		w.add("ooxml.activex", w.where, "<control>")
@@ -108,7 +107,7 @@ func (w *wordScan) start(e xml.StartElement) {
 	case "t", "fldSimple":
 		w.inCode(e.Name.Local)
 		if e.Name.Local == "t" {
-			return
+			return true
 		}
 		code, _ := attr(e, "instr")
 		w.field(code)
@@ -126,13 +125,13 @@ func (w *wordScan) start(e xml.StartElement) {
 	case "macroWll", "wllMacro", "mcd", "acd", "entryMacro", "exitMacro":
 		w.add("ooxml.macro", w.where, "<"+e.Name.Local+">")
 	default:
-		if !wordRuled.may(e.Name.Local) {
-			return
-		}
-		if rule, ok := wordRules[e.Name.Local]; ok && isOn(attr(e, "val")) {
+		rule, ok := wordRules[e.Name.Local]
+		if ok && isOn(attr(e, "val")) {
 			w.add(rule, w.where, "<"+e.Name.Local+">")
 		}
+		return ok
 	}
+	return true
 }
 
 // inCode: text that is no code, and fields, where a code has yet to say of what

@@ -195,8 +195,8 @@ func plainEnd(b []byte, i int) int {
 }
 
 // text reads character data up to the next markup. The bytes are good until the
-// next read.
-func (r *xmlReader) text() ([]byte, error) {
+// next read; they are plain if they are ASCII and as they were written.
+func (r *xmlReader) text() (b []byte, plain bool, err error) {
 	start := r.pos
 	high, rewrite := false, false
 	for {
@@ -210,13 +210,15 @@ func (r *xmlReader) text() ([]byte, error) {
 				continue
 			}
 			if !errors.Is(r.err, io.EOF) {
-				return nil, r.ended()
+				return nil, false, r.ended()
 			}
-			return r.content(r.buf[start:r.pos], high, rewrite)
+			b, err = r.content(r.buf[start:r.pos], high, rewrite)
+			return b, !high && !rewrite, err
 		}
 		switch c := b[i]; textClass[c] {
 		case textMarkup:
-			return r.content(b[start:i], high, rewrite)
+			b, err = r.content(b[start:i], high, rewrite)
+			return b, !high && !rewrite, err
 		case textEntity, textReturn:
 			rewrite = true
 			r.pos++
@@ -226,7 +228,7 @@ func (r *xmlReader) text() ([]byte, error) {
 				continue
 			}
 			if r.pos++; i+2 < r.end && b[i+1] == ']' && b[i+2] == '>' {
-				return nil, r.fail(errors.New("]]> in text"))
+				return nil, false, r.fail(errors.New("]]> in text"))
 			}
 		case textHigh:
 			high = true
@@ -234,7 +236,7 @@ func (r *xmlReader) text() ([]byte, error) {
 				r.pos++
 			}
 		default:
-			return nil, r.fail(fmt.Errorf("character U+%04X", c))
+			return nil, false, r.fail(fmt.Errorf("character U+%04X", c))
 		}
 	}
 }

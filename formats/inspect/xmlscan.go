@@ -34,7 +34,28 @@ type xmlVisitor struct {
 	pi      func(target string, inst []byte)
 	doctype func(directive []byte) // nil: any DOCTYPE is an error
 	line    *int                   // kept at the line of the current token
+	memo    *xmlMemo               // nil: all is told
 }
+
+// xmlMemo is what a visitor and the walk agree on. Most elements of a document
+// say nothing to a visitor, which it sees by their names and those of their
+// attributes. So start says in next what is to become of the later elements that
+// have the same ones, in the same name spaces. Of a silent element neither start
+// nor end is told, and of its own text only what has references or characters
+// beyond ASCII.
+type xmlMemo struct {
+	next xmlNext
+	note []byte // value of the attribute r of the last element that was noted
+	tags int    // start-tags and end-tags read so far
+}
+
+type xmlNext uint8
+
+const (
+	xmlTold   xmlNext = iota // to start and end
+	xmlNoted                 // silent, but for its attribute r
+	xmlSilent                // not told
+)
 
 var errDoctype = errors.New("document type declaration")
 
@@ -83,6 +104,7 @@ type xmlWalk struct {
 	scope  int                 // which set of declarations is in force
 	scopes int                 // how many there have been
 
+	memo    *xmlMemo
 	element int // how many have begun
 	attrs   []xml.Attr
 	written []xmlAttribute  // attrs as they are in the buffer
@@ -91,10 +113,10 @@ type xmlWalk struct {
 
 // xmlElement is one that is open.
 type xmlElement struct {
-	raw      string // its name as written
-	name     xml.Name
+	name     *xmlName
 	scope    int  // that was in force before it
 	declares bool // it has a member of spaces
+	told     bool // of its start
 }
 
 // xmlName is a name as it is written in elements and attributes, with what it
@@ -105,13 +127,17 @@ type xmlName struct {
 	name          xml.Name // resolved
 	scope         int
 	element       int // the last with an attribute of that name
+	shapes        []*xmlShape
 }
 
 const maxXMLNames = 4096 // remembered, and those of one element; a document has hundreds
 
 // newXMLWalk handles the byte order mark.
 func newXMLWalk(src io.Reader, v xmlVisitor) (*xmlWalk, error) {
-	w := &xmlWalk{v: v, r: newXMLReader(src), names: map[string]*xmlName{}, scope: 1, scopes: 1}
+	w := &xmlWalk{v: v, r: newXMLReader(src), names: map[string]*xmlName{}, scope: 1, scopes: 1, memo: v.memo}
+	if w.memo == nil {
+		w.memo = &xmlMemo{}
+	}
 	for w.r.end < 3 && w.r.err == nil {
 		w.r.more(0)
 	}
@@ -164,8 +190,8 @@ func (w *xmlWalk) token() (more bool, err error) {
 	first := !w.begun
 	w.begun = true
 	if r.buf[r.pos] != '<' {
-		b, err := r.text()
-		return true, w.text(b, err)
+		b, plain, err := r.text()
+		return true, w.text(b, plain, err)
 	}
 	var kind byte
 	if r.pos+1 < r.end {
@@ -190,7 +216,7 @@ func (w *xmlWalk) token() (more bool, err error) {
 		case kind == '[':
 			r.pos += 3
 			b, err := r.cdata()
-			return true, w.text(b, err)
+			return true, w.text(b, false, err)
 		}
 		return true, w.rare(first)
 	}
@@ -230,13 +256,14 @@ func (w *xmlWalk) told() {
 	}
 }
 
-func (w *xmlWalk) text(b []byte, err error) error {
-	switch {
+// text is plain if it is ASCII without references.
+func (w *xmlWalk) text(b []byte, plain bool, err error) error {
+	switch n := len(w.open); {
 	case err != nil:
 		return err
-	case len(w.open) == 0 && len(bytes.TrimSpace(b)) != 0:
+	case n == 0 && len(bytes.TrimSpace(b)) != 0:
 		return w.r.fail(errors.New("text outside the root element"))
-	case len(w.open) == 0 || w.v.text == nil:
+	case n == 0, w.v.text == nil, plain && !w.open[n-1].told:
 		return nil
 	}
 	w.told()
@@ -265,12 +292,38 @@ func (w *xmlWalk) startElement() error {
 	if err != nil {
 		return err
 	}
+	return w.begin(tag)
+}
+
+// begin opens the element of a tag and tells of it, unless it is one of those of
+// which nothing is to be told.
+func (w *xmlWalk) begin(tag xmlTag) error {
 	w.r.pos = tag.end
-	e := xmlElement{raw: tag.name.raw, scope: w.scope}
-	if err := w.attributes(&e); err != nil {
+	w.memo.tags++
+	e := xmlElement{name: tag.name, scope: w.scope}
+	if s := tag.shape; s != nil && s.next != xmlTold && s.scope == w.scope {
+		if s.next == xmlNoted {
+			w.memo.note = append(w.memo.note[:0], s.noted(w.r.buf, w.written)...)
+		}
+	} else if err := w.tell(tag, &e); err != nil {
 		return err
 	}
-	e.name = w.resolve(tag.name)
+	w.open = append(w.open, e)
+	if tag.empty {
+		w.close()
+	}
+	return nil
+}
+
+// tell tells the visitor of the element e, which is not in w.open yet.
+func (w *xmlWalk) tell(tag xmlTag, e *xmlElement) error {
+	if err := w.attributes(e); err != nil {
+		return err
+	}
+	if e.told = true; w.v.start == nil {
+		return nil
+	}
+	name := w.resolve(tag.name)
 	for i, a := range w.written {
 		switch a.name.prefix {
 		case "", "xmlns":
@@ -279,13 +332,11 @@ func (w *xmlWalk) startElement() error {
 			w.attrs[i].Name = w.resolve(a.name)
 		}
 	}
-	w.open = append(w.open, e)
-	if w.v.start != nil {
-		w.told()
-		w.v.start(xml.StartElement{Name: e.name, Attr: w.attrs}, len(w.open))
-	}
-	if tag.empty {
-		w.close()
+	w.told()
+	w.memo.next = xmlTold
+	w.v.start(xml.StartElement{Name: name, Attr: w.attrs}, len(w.open)+1)
+	if tag.shape != nil {
+		tag.shape.next, tag.shape.scope = w.memo.next, w.scope
 	}
 	return nil
 }
@@ -347,7 +398,7 @@ func (w *xmlWalk) endElement() error {
 	if len(w.open) == 0 {
 		return r.fail(errors.New("the end of an element that is not open"))
 	}
-	want := w.open[len(w.open)-1].raw
+	want := w.open[len(w.open)-1].name.raw
 	if rest := r.buf[r.pos:r.end]; len(rest) > len(want) && rest[len(want)] == '>' && string(rest[:len(want)]) == want {
 		r.pos += len(want) + 1
 		w.close()
@@ -373,16 +424,17 @@ func (w *xmlWalk) endElement() error {
 // close ends the innermost element.
 func (w *xmlWalk) close() {
 	n := len(w.open)
-	e := w.open[n-1]
-	w.open = w.open[:n-1]
+	e := &w.open[n-1]
+	w.memo.tags++
+	if e.told && w.v.end != nil {
+		w.told()
+		w.v.end(w.resolve(e.name), n)
+	}
 	if e.declares {
 		w.spaces = w.spaces[:len(w.spaces)-1]
 	}
 	w.scope = e.scope
-	if w.v.end != nil {
-		w.told()
-		w.v.end(e.name, n)
-	}
+	w.open = w.open[:n-1]
 }
 
 // newXMLName checks a name (XML 1.0 §2.3, Namespaces in XML §4).

@@ -8,6 +8,7 @@ import (
 // xmlTag is a start-tag that lies whole in the buffer of the reader.
 type xmlTag struct {
 	name  *xmlName
+	shape *xmlShape // nil: it has none that is known
 	empty bool
 	end   int // where the next token begins
 }
@@ -38,11 +39,23 @@ func (r *xmlReader) refill() error {
 // tag reads the start-tag at the position, which stays, and its attributes into
 // w.written.
 func (w *xmlWalk) tag() (xmlTag, error) {
-	w.written = w.written[:0]
 	w.element++
 	b := w.r.buf[:w.r.end]
 	n, i, err := w.tagName(b, w.r.pos+1)
-	tag := xmlTag{name: n}
+	if err != nil {
+		return xmlTag{}, err
+	}
+	if s, end := w.shaped(n, b, i); s != nil {
+		return xmlTag{n, s, s.empty, end}, nil
+	}
+	return w.anyTag(n, b, i)
+}
+
+// anyTag reads a start-tag of the name n behind that, at b[i].
+func (w *xmlWalk) anyTag(n *xmlName, b []byte, i int) (tag xmlTag, err error) {
+	w.written = w.written[:0]
+	tag.name = n
+	from := i
 	for err == nil {
 		for i < len(b) && xmlSpace[b[i]] {
 			i++
@@ -52,9 +65,11 @@ func (w *xmlWalk) tag() (xmlTag, error) {
 			return tag, errXMLShort
 		case b[i] == '>':
 			tag.end = i + 1
+			tag.shape = w.shape(&tag, b, from)
 			return tag, nil
 		case b[i] == '/' && b[i+1] == '>':
 			tag.empty, tag.end = true, i+2
+			tag.shape = w.shape(&tag, b, from)
 			return tag, nil
 		case b[i] == '/':
 			return tag, w.r.fail(errors.New("/ without > in an element"))
