@@ -107,8 +107,9 @@ type xmlWalk struct {
 	memo    *xmlMemo
 	element int // how many have begun
 	attrs   []xml.Attr
-	written []xmlAttribute  // attrs as they are in the buffer
-	values  strings.Builder // of attributes: one allocation for many
+	written []xmlAttribute           // attrs as they are in the buffer
+	spans   [maxShapedValues]xmlSpan // the same of a tag of a known shape
+	values  strings.Builder          // of attributes: one allocation for many
 }
 
 // xmlElement is one that is open.
@@ -303,7 +304,10 @@ func (w *xmlWalk) begin(tag xmlTag) error {
 	e := xmlElement{name: tag.name, scope: w.scope}
 	if s := tag.shape; s != nil && s.next != xmlTold && s.scope == w.scope {
 		if s.next == xmlNoted {
-			w.memo.note = append(w.memo.note[:0], s.noted(w.r.buf, w.written)...)
+			w.memo.note = w.memo.note[:0]
+			if s.r >= 0 {
+				w.memo.note = append(w.memo.note, w.r.buf[w.spans[s.r].from:w.spans[s.r].to]...)
+			}
 		}
 	} else if err := w.tell(tag, &e); err != nil {
 		return err
@@ -317,6 +321,9 @@ func (w *xmlWalk) begin(tag xmlTag) error {
 
 // tell tells the visitor of the element e, which is not in w.open yet.
 func (w *xmlWalk) tell(tag xmlTag, e *xmlElement) error {
+	if tag.shape != nil {
+		w.unshaped(tag.shape)
+	}
 	if err := w.attributes(e); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ package inspect
 type xmlShape struct {
 	parts []string   // before each value, and behind the last
 	names []*xmlName // of the attributes
+	r     int        // the place of the first that is called r, -1 if none is
 	empty bool
 
 	next  xmlNext // what becomes of its elements
@@ -28,11 +29,15 @@ var valueByte = func() (t [256]bool) {
 	return
 }()
 
+// xmlSpan is where a value is in the buffer.
+type xmlSpan struct{ from, to int }
+
 // shaped reads the rest of a tag of the name n at b[i] if it has a shape that is
-// known, and its attributes into w.written. s is nil if not, or if it is not whole.
+// known, and the places of its values into w.spans. s is nil if not, or if it is
+// not whole.
 func (w *xmlWalk) shaped(n *xmlName, b []byte, i int) (s *xmlShape, end int) {
 	for k, s := range n.shapes {
-		if end := s.match(w, b, i); end > 0 {
+		if end := s.match(b, i, &w.spans); end > 0 {
 			if k > 0 { // those that are met often come first
 				n.shapes[k-1], n.shapes[k] = s, n.shapes[k-1]
 			}
@@ -43,59 +48,57 @@ func (w *xmlWalk) shaped(n *xmlName, b []byte, i int) (s *xmlShape, end int) {
 }
 
 // match returns where a tag of that shape ends, 0 if it is of another.
-func (s *xmlShape) match(w *xmlWalk, b []byte, i int) (end int) {
-	w.written = w.written[:0]
-	last := len(s.names)
+func (s *xmlShape) match(b []byte, i int, spans *[maxShapedValues]xmlSpan) (end int) {
 	for k, part := range s.parts {
 		if len(b)-i < len(part) || string(b[i:i+len(part)]) != part {
 			return 0
 		}
 		i += len(part)
-		if k == last {
+		if k == len(s.names) {
 			break
 		}
 		from := i
 		for i < len(b) && valueByte[b[i]] {
 			i++
 		}
-		w.written = append(w.written, xmlAttribute{name: s.names[k], from: from, to: i})
+		spans[k] = xmlSpan{from, i}
 	}
 	return i
 }
 
 // shape remembers that of a tag that was read with its attributes; from is behind
-// its name. It is nil if the tag declares name spaces, or has values or a form
+// its name. It is none if the tag declares name spaces, or has values or a form
 // that few have.
-func (w *xmlWalk) shape(tag *xmlTag, b []byte, from int) *xmlShape {
+func (w *xmlWalk) shape(tag xmlTag, b []byte, from int) {
 	if len(tag.name.shapes) == maxXMLShapes || len(w.written) > maxShapedValues {
-		return nil
+		return
 	}
-	s := &xmlShape{empty: tag.empty}
-	for _, a := range w.written {
+	s := &xmlShape{empty: tag.empty, r: -1}
+	for i, a := range w.written {
 		if a.high || a.rewrite || a.name.prefix == "xmlns" || a.name.raw == "xmlns" || a.from-from > maxShapePart {
-			return nil
+			return
 		}
 		if b[a.to] != '"' {
-			return nil
+			return
 		}
 		s.parts = append(s.parts, string(b[from:a.from]))
 		s.names = append(s.names, a.name)
+		if s.r < 0 && a.name.local == "r" {
+			s.r = i
+		}
 		from = a.to
 	}
 	if tag.end-from > maxShapePart {
-		return nil
+		return
 	}
 	s.parts = append(s.parts, string(b[from:tag.end]))
 	tag.name.shapes = append(tag.name.shapes, s)
-	return s
 }
 
-// noted is the value of the attribute r.
-func (s *xmlShape) noted(b []byte, written []xmlAttribute) []byte {
+// unshaped has the attributes in w.written, as those of any tag.
+func (w *xmlWalk) unshaped(s *xmlShape) {
+	w.written = w.written[:0]
 	for i, n := range s.names {
-		if n.local == "r" {
-			return b[written[i].from:written[i].to]
-		}
+		w.written = append(w.written, xmlAttribute{name: n, from: w.spans[i].from, to: w.spans[i].to})
 	}
-	return nil
 }

@@ -37,7 +37,7 @@ func (r *xmlReader) refill() error {
 }
 
 // tag reads the start-tag at the position, which stays, and its attributes into
-// w.written.
+// w.written or, if it has a shape, w.spans.
 func (w *xmlWalk) tag() (xmlTag, error) {
 	w.element++
 	b := w.r.buf[:w.r.end]
@@ -65,11 +65,11 @@ func (w *xmlWalk) anyTag(n *xmlName, b []byte, i int) (tag xmlTag, err error) {
 			return tag, errXMLShort
 		case b[i] == '>':
 			tag.end = i + 1
-			tag.shape = w.shape(&tag, b, from)
+			w.shape(tag, b, from)
 			return tag, nil
 		case b[i] == '/' && b[i+1] == '>':
 			tag.empty, tag.end = true, i+2
-			tag.shape = w.shape(&tag, b, from)
+			w.shape(tag, b, from)
 			return tag, nil
 		case b[i] == '/':
 			return tag, w.r.fail(errors.New("/ without > in an element"))
