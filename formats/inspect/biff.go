@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Numbers of the records of an Excel workbook that decide what is done next
@@ -27,8 +28,7 @@ const (
 //
 // A type that is neither here nor in bookRecords is refused: what a record that
 // nobody has described does to the sheet is not known.
-var biffInert = func() map[uint16]bool {
-	m := map[uint16]bool{}
+var biffInert = func() (inert [0x1069]bool) {
 	for _, span := range [][2]uint16{
 		{0x0c, 0x13}, {0x19, 0x1b}, {0x1d, 0x1d}, {0x22, 0x22}, {0x26, 0x2b}, {0x31, 0x31}, {0x33, 0x33}, {0x3d, 0x3d},
 		{0x40, 0x42}, {0x4d, 0x4d}, {0x50, 0x50}, {0x59, 0x5c}, {0x5e, 0x60}, {0x63, 0x63}, {0x7f, 0x80},
@@ -47,11 +47,14 @@ var biffInert = func() map[uint16]bool {
 		{0x105b, 0x105d}, {0x105f, 0x1065}, {0x1067, 0x1068},
 	} {
 		for kind := span[0]; kind <= span[1]; kind++ {
-			m[kind] = true
+			inert[kind] = true
 		}
 	}
-	return m
+	return
 }()
+
+// inertRecord reports whether a record is one of biffInert.
+func inertRecord(kind uint16) bool { return int(kind) < len(biffInert) && biffInert[kind] }
 
 // A biffRecord is one record with those that continue it.
 type biffRecord struct {
@@ -68,8 +71,9 @@ var (
 
 // biffReader cuts a stream into records ([MS-XLS] §2.1.4).
 type biffReader struct {
-	r  *bufio.Reader
-	at int64
+	r     *bufio.Reader
+	at    int64
+	inert []byte // the body of the last inert record: nobody keeps it
 }
 
 // next reads a record. Its continuations are appended where keep wants the
@@ -107,20 +111,28 @@ func (b *biffReader) next(keep func(kind uint16) bool, pieces func(kind uint16, 
 	return rec, nil
 }
 
-func (b *biffReader) one() (uint16, []byte, error) {
-	var head [4]byte
-	if _, err := io.ReadFull(b.r, head[:]); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errShort
-		}
+func (b *biffReader) one() (kind uint16, body []byte, err error) {
+	head, err := b.r.Peek(4)
+	switch {
+	case errors.Is(err, io.EOF) && len(head) > 0:
+		return 0, nil, errShort
+	case err != nil:
 		return 0, nil, err
 	}
-	body := make([]byte, binary.LittleEndian.Uint16(head[2:]))
+	kind = binary.LittleEndian.Uint16(head)
+	n := int(binary.LittleEndian.Uint16(head[2:]))
+	b.r.Discard(4) // as many are there
+	if inertRecord(kind) {
+		b.inert = slices.Grow(b.inert[:0], n)
+		body = b.inert[:n]
+	} else {
+		body = make([]byte, n)
+	}
 	if _, err := io.ReadFull(b.r, body); err != nil {
 		return 0, nil, fmt.Errorf("the record at %d says %d bytes: %w", b.at, len(body), errShort)
 	}
 	b.at += 4 + int64(len(body))
-	return binary.LittleEndian.Uint16(head[:]), body, nil
+	return kind, body, nil
 }
 
 // blank reads to the end and reports whether there are only zeros.

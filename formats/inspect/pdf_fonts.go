@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bytes"
-	"io"
 	"slices"
 
 	"sigillo/formats/pdf"
@@ -51,11 +50,6 @@ var fontBeginnings = []string{"%!", "\x80\x01", "\x00\x01\x00\x00", "true", "ttc
 // isFontProgram looks at the first bytes: for an empty font, or what is none,
 // programs take one of their own.
 func (p *pdfScan) isFontProgram(s *pdf.Stream) bool {
-	r, err := p.f.Decode(s)
-	if err != nil {
-		return false
-	}
-	var b [4]byte
-	n, _ := io.ReadFull(r, b[:]) // too short is none either
-	return slices.ContainsFunc(fontBeginnings, func(s string) bool { return bytes.HasPrefix(b[:n], []byte(s)) })
+	b, _ := p.f.Head(s, 4) // too short is none either
+	return slices.ContainsFunc(fontBeginnings, func(s string) bool { return bytes.HasPrefix(b, []byte(s)) })
 }

@@ -218,6 +218,9 @@ func (b *bookScan) record(rec biffRecord) {
 			return
 		}
 	}
+	if inertRecord(rec.kind) { // nearly all: the cells
+		return
+	}
 	judge := bookRecords[rec.kind]
 	switch {
 	case judge != nil:
@@ -227,7 +230,7 @@ func (b *bookScan) record(rec biffRecord) {
 	case rec.kind == biffSST:
 		b.shared.end(b)
 		b.shared = sstScan{texts: -1}
-	case rec.kind == biffDrawing, rec.kind == biffDrawingGroup, biffInert[rec.kind]:
+	case rec.kind == biffDrawing, rec.kind == biffDrawingGroup:
 	default:
 		b.add("cfb.legacy", b.place(), fmt.Sprintf("record %#x at %d", rec.kind, rec.at))
 	}

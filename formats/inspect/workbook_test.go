@@ -354,3 +354,16 @@ func FuzzFormula(f *testing.F) {
 		}
 	})
 }
+
+// No record is called inert that is judged.
+func TestBIFFInert(t *testing.T) {
+	t.Parallel()
+	for kind := range bookRecords {
+		if inertRecord(kind) {
+			t.Errorf("%#x", kind)
+		}
+	}
+	if !inertRecord(0x0203) || inertRecord(biffSST) || inertRecord(biffFrtWrapper) || inertRecord(0xffff) {
+		t.Error("a number is inert, the others are not")
+	}
+}

@@ -103,7 +103,7 @@ func (t *sstScan) start() {
 	h := cursor{b: t.head}
 	if t.texts < 0 {
 		if h.take(4); len(h.b) == 4 {
-			t.texts, t.head = int64(h.u32()), nil
+			t.texts, t.head = int64(h.u32()), t.head[:0]
 		}
 		return
 	}
@@ -119,7 +119,7 @@ func (t *sstScan) start() {
 	if h.short {
 		return
 	}
-	t.chars, t.skip, t.wide, t.head = chars, skip, flags&1 != 0, nil
+	t.chars, t.skip, t.wide, t.head = chars, skip, flags&1 != 0, t.head[:0]
 	t.texts--
 }
 

@@ -33,31 +33,32 @@ type zipEnd struct {
 }
 
 // findZipEnd looks for an end record whose comment reaches exactly to the end.
-func findZipEnd(r io.ReaderAt, size int64) (zipEnd, bool) {
+func findZipEnd(r io.ReaderAt, size int64) (end zipEnd, ok bool) {
 	const record = 22
 	n := min(size, record+math.MaxUint16)
 	tail := make([]byte, n)
 	if got, _ := r.ReadAt(tail, size-n); int64(got) != n {
 		return zipEnd{}, false
 	}
-	for i := len(tail) - record; i >= 0; i-- {
-		if tail[i] != 'P' || string(tail[i:i+4]) != "PK\x05\x06" {
-			continue
+	for at := 0; ; at++ { // the last of them counts
+		next := bytes.Index(tail[at:], []byte("PK\x05\x06"))
+		if next < 0 || len(tail)-at-next < record {
+			return end, ok
 		}
-		e := tail[i:]
+		at += next
+		e := tail[at:]
 		comment := int(binary.LittleEndian.Uint16(e[20:]))
-		if i+record+comment != len(tail) {
+		if record+comment != len(e) {
 			continue
 		}
-		return zipEnd{
-			at:            size - n + int64(i),
+		end, ok = zipEnd{
+			at:            size - n + int64(at),
 			entries:       int(binary.LittleEndian.Uint16(e[10:])),
 			directorySize: int64(binary.LittleEndian.Uint32(e[12:])),
 			directory:     int64(binary.LittleEndian.Uint32(e[16:])),
 			comment:       comment,
 		}, true
 	}
-	return zipEnd{}, false
 }
 
 func openZip(r io.ReaderAt, size int64) *zipArchive {

@@ -174,3 +174,62 @@ func TestForgedPredictors(t *testing.T) {
 		}
 	}
 }
+
+// countingReader counts the bytes that are read of it.
+type countingReader struct {
+	*bytes.Reader
+	n int
+}
+
+func (c *countingReader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.Reader.ReadAt(p, off)
+	c.n += n
+	return n, err
+}
+
+// The head of a stream is what decoding all of it begins with, and costs little.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	text := make([]byte, 200_000)
+	for i := range text {
+		text[i] = byte(i * i >> 3)
+	}
+	flat := pdftest.Deflate(text)
+	same := pdftest.Deflate(make([]byte, 30_000)) // shorter than what is tried first
+	tests := []struct {
+		dict  string
+		data  []byte
+		want  []byte
+		fails bool
+	}{
+		{"", text, text[:4], false},
+		{"/Filter/FlateDecode", flat, text[:4], false},
+		{"/Filter[/FlateDecode]", flat, text[:4], false},
+		{"/Filter/FlateDecode", same, make([]byte, 4), false},
+		{"/Filter/FlateDecode", pdftest.Deflate(text[:3]), text[:3], false},
+		{"/Filter/FlateDecode", nil, nil, false},
+		{"/Filter/FlateDecode", flat[:1], nil, true},
+		{"/Filter/FlateDecode", append([]byte{'x'}, flat...), nil, true},
+		{"/Filter/Nobody", text, nil, true},
+	}
+	for _, test := range tests {
+		file := pdftest.Table(pdftest.Minimal().With(pdftest.Objects{4: pdftest.Stream(test.dict, test.data)}), "")
+		r := &countingReader{Reader: bytes.NewReader(file)}
+		f, err := Open(r, int64(len(file)), Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := f.Get(Ref{4, 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.n = 0
+		got, err := f.Head(o.(*Stream), 4)
+		if (err != nil) != test.fails || !bytes.Equal(got, test.want) {
+			t.Errorf("%s: %q, %v", test.dict, got, err)
+		}
+		if len(got) == 4 && len(test.data) > headSource && r.n > 4*headSource {
+			t.Errorf("%s: %d bytes were read", test.dict, r.n)
+		}
+	}
+}

@@ -38,6 +38,35 @@ func (f *File) Decode(s *Stream) (io.Reader, error) {
 	return f.decode(s, false)
 }
 
+// headSource is how much of a stream [File.Head] tries first: far more than the tables before the first bytes of
+// deflated data take.
+const headSource = 1 << 10
+
+// Head is the first n bytes of what [File.Decode] gives, fewer if there are no more or the error is not nil. Inflating
+// goes on for a window of 32 kB before it gives anything out; so most streams are read from the beginning of their data
+// alone.
+func (f *File) Head(s *Stream, n int) ([]byte, error) {
+	b := make([]byte, n)
+	if names, _, err := f.filters(s, false); err == nil && len(names) == 1 && names[0] == "FlateDecode" && f.security == nil && s.Length > headSource {
+		short := *s
+		short.Length = headSource
+		if r, err := f.Decode(&short); err == nil {
+			if _, err := io.ReadFull(r, b); err == nil {
+				return b, nil
+			}
+		}
+	}
+	r, err := f.Decode(s)
+	if err != nil {
+		return nil, err
+	}
+	got, err := io.ReadFull(r, b)
+	if err == io.EOF || err == io.ErrUnexpectedEOF { // of ReadFull; damage has an Error
+		err = nil
+	}
+	return b[:got], err
+}
+
 // decode builds the chain of filters; direct refuses references in the dictionary, which a cross-reference stream may
 // not have.
 func (f *File) decode(s *Stream, direct bool) (io.Reader, error) {
