@@ -75,8 +75,8 @@ func (s *scan) pdfError(err error) {
 type pdfScan struct {
 	*report
 	f     *pdf.File
-	where string
-	ref   pdf.Ref
+	where string           // "": in the object ref
+	ref   pdf.Ref          // the object being visited, if any
 	seen  map[Finding]bool // the same object is met again in every later revision
 
 	uses  map[pdf.Ref]int // in how many revisions an object is in use
@@ -86,14 +86,18 @@ type pdfScan struct {
 
 // note is add for things that other revisions will show again.
 func (p *pdfScan) note(rule, quote string) {
-	key := Finding{Rule: rule, Where: p.where, Quote: quote}
+	where := p.where
+	if where == "" && p.ref != (pdf.Ref{}) { // only now: most objects have no finding
+		where = "object " + p.ref.String()
+	}
+	key := Finding{Rule: rule, Where: where, Quote: quote}
 	if p.seen[key] {
 		return
 	}
 	if len(p.seen) < 10*maxFindings {
 		p.seen[key] = true
 	}
-	p.add(rule, p.where, quote)
+	p.add(rule, where, quote)
 }
 
 // walk visits every object of the revision p.f.
@@ -103,7 +107,7 @@ func (p *pdfScan) walk() error {
 		if err != nil {
 			return err
 		}
-		p.ref, p.where = ref, "object "+ref.String()
+		p.ref, p.where = ref, ""
 		p.locate(ref, o)
 		if err := p.visit(o); err != nil {
 			return err

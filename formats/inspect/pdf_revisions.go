@@ -17,7 +17,7 @@ const (
 // hides, a viewer or a careless hand brings back. A state may only add a
 // signature that covers it whole, or validation data (ETSI EN 319 142-1 §5.4).
 func (p *pdfScan) revisions() error {
-	p.where = ""
+	p.ref, p.where = pdf.Ref{}, ""
 	for i, rev := range p.f.Revisions() {
 		after, err := p.f.At(i)
 		if err != nil {

@@ -3,6 +3,7 @@ package pdf
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 )
@@ -215,7 +216,8 @@ func (f *File) readCompressed(e entry) (Object, int64, error) {
 		to = int64(os.offs[i+1])
 	}
 	l := &f.packedLexer // an object in a stream needs no other to be read
-	*l = *newLexerSized(os.data[from:to], os.name)
+	f.packedText.Reset(os.data[from:to])
+	*l = lexerOn(&f.packedText, os.data[from:to], os.name)
 	o, err := f.parser(l).object()
 	f.parsed += l.pos
 	if err != nil {
@@ -229,7 +231,12 @@ func (f *File) readCompressed(e entry) (Object, int64, error) {
 
 // newLexerSized is a lexer on bytes in memory: its window is the data itself.
 func newLexerSized(data []byte, name string) *lexer {
-	return &lexer{src: bytes.NewReader(data), size: int64(len(data)), stop: int64(len(data)), name: name, buf: data, n: len(data)}
+	l := lexerOn(bytes.NewReader(data), data, name)
+	return &l
+}
+
+func lexerOn(src io.ReaderAt, data []byte, name string) lexer {
+	return lexer{src: src, size: int64(len(data)), stop: int64(len(data)), name: name, buf: data, n: len(data)}
 }
 
 // Span is a range of bytes of the file.

@@ -13,7 +13,8 @@ type parser struct {
 	items, maxItems int
 	scratch         []byte   // text of a number
 	stack           []Object // elements of the arrays being read
-	names           nameTable
+	names           *nameTable
+	refs            *refTable
 
 	// path holds the keys (or "[]") that lead to the value being read; trace, if set, sees the extent of each
 	// value of a dictionary.
@@ -24,16 +25,19 @@ type parser struct {
 // parser gives the one that the file has: an object is read to its end before the next one is begun.
 func (f *File) parser(l *lexer) *parser {
 	p := &f.objects
-	*p = parser{lexer: l, maxDepth: f.limits.Depth, maxItems: f.limits.ObjectItems, scratch: p.scratch, stack: p.stack[:0], names: p.names}
+	*p = parser{lexer: l, maxDepth: f.limits.Depth, maxItems: f.limits.ObjectItems, scratch: p.scratch, stack: p.stack[:0], names: p.names, refs: p.refs}
 	if p.names == nil {
-		p.names = nameTable{}
+		p.names, p.refs = &nameTable{known: map[string]knownName{}}, &refTable{}
 	}
 	return p
 }
 
 // nameTable has the names that were met, so that the next of the same costs no memory: a document has a few hundred, each
 // a hundred times.
-type nameTable map[string]knownName
+type nameTable struct {
+	known  map[string]knownName
+	recent [256]knownName // some of them, by a hash
+}
 
 type knownName struct {
 	name Name
@@ -45,16 +49,39 @@ const (
 	maxKnownName  = 64 // bytes
 )
 
-func (t nameTable) get(text []byte) knownName {
-	n, ok := t[string(text)]
+func (t *nameTable) get(text []byte) knownName {
+	hash := uint32(0)
+	for _, c := range text {
+		hash = 31*hash + uint32(c)
+	}
+	slot := &t.recent[(hash^hash>>8)%uint32(len(t.recent))]
+	if string(slot.name) == string(text) && slot.o != nil {
+		return *slot
+	}
+	n, ok := t.known[string(text)]
 	if !ok {
 		n.name = Name(text)
 		n.o = n.name
-		if len(t) < maxKnownNames && len(text) <= maxKnownName {
-			t[string(n.name)] = n
+		if len(t.known) < maxKnownNames && len(text) <= maxKnownName {
+			t.known[string(n.name)] = n
 		}
 	}
+	if len(text) <= maxKnownName {
+		*slot = n
+	}
 	return n
+}
+
+// refTable has references that were met last, each where its number puts it: objects that stand together refer to the
+// same page, or to the same parent.
+type refTable [64]Object
+
+func (t *refTable) get(ref Ref) Object {
+	slot := &t[ref.Num%len(t)]
+	if *slot != ref {
+		*slot = ref
+	}
+	return *slot
 }
 
 // object reads any direct object or a reference.
@@ -194,9 +221,12 @@ func (p *parser) value(key Name) (Object, error) {
 
 // numberOrRef reads a number, or a reference "num gen R" (§7.3.10).
 func (p *parser) numberOrRef() (Object, error) {
-	if o, n := plainNumber(p.window()); n > 0 {
+	if v, ref, n := plainNumber(p.window()); n > 0 {
 		p.pos += int64(n)
-		return o, nil
+		if ref.Num > 0 {
+			return p.refs.get(ref), nil
+		}
+		return v, nil
 	}
 	o, err := p.number()
 	num, isInt := o.(Integer)
@@ -215,26 +245,27 @@ func (p *parser) numberOrRef() (Object, error) {
 }
 
 // plainNumber reads an integer or a reference that lies whole in b, with what ends it, in the form that nearly all have:
-// digits, and single spaces. n is 0 if it may be another form, or does not lie there whole; then the other way decides.
-func plainNumber(b []byte) (o Object, n int) {
+// digits, and single spaces. It is ref if that has a number, else v. n is 0 if it may be another form, or does not lie
+// there whole; then the other way decides.
+func plainNumber(b []byte) (v Integer, ref Ref, n int) {
 	num, i := plainDigits(b, 0)
 	if i == 0 || i+1 >= len(b) || class[b[i]] == regular || b[i] != ' ' && blank(b[i]) || b[i] == ' ' && blank(b[i+1]) {
-		return nil, 0
+		return 0, Ref{}, 0
 	}
 	gen, j := plainDigits(b, i+1)
 	if num == 0 || b[i] != ' ' || j == i+1 {
-		return Integer(num), i
+		return Integer(num), Ref{}, i
 	}
 	if j+2 >= len(b) || b[j] != ' ' && blank(b[j]) || b[j] == ' ' && blank(b[j+1]) {
-		return nil, 0
+		return 0, Ref{}, 0
 	}
 	if b[j] != ' ' || b[j+1] != 'R' || class[b[j+2]] == regular || gen > 65535 {
-		return Integer(num), i
+		return Integer(num), Ref{}, i
 	}
 	if num > maxObjectNumber {
-		return nil, 0
+		return 0, Ref{}, 0
 	}
-	return Ref{int(num), int(gen)}, j + 2
+	return 0, Ref{int(num), int(gen)}, j + 2
 }
 
 // blank: white space, or the beginning of a comment.

@@ -31,6 +31,7 @@
 package pdf
 
 import (
+	"bytes"
 	"io"
 	"strconv"
 )
@@ -110,6 +111,7 @@ type File struct {
 	loading     []int           // objects being read now: a cycle through /Length or object streams ends here
 	lexers      []*lexer        // spare windows
 	packedLexer lexer           // for the object in an object stream being read
+	packedText  bytes.Reader    // its source
 	objects     parser          // see parser
 	inflated    int64
 }
