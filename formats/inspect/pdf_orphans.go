@@ -39,7 +39,7 @@ func (p *pdfScan) orphans(r io.ReaderAt, size int64) error {
 	for _, rev := range p.f.Revisions() {
 		xref[rev.XRef] = true
 	}
-	headers := map[pdf.Ref]int{}
+	headers := make(map[pdf.Ref]int, len(p.uses))
 	for _, stream := range p.packs {
 		if err := p.packed(stream, headers); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 func (f *File) filter(r io.Reader, name Name, parms Dict, ref Ref) (io.Reader, error) {
 	switch name {
 	case "FlateDecode":
-		return f.predict(&flate{src: bufio.NewReaderSize(r, 4096)}, parms, ref)
+		return f.predict(&flate{src: bufio.NewReaderSize(r, 4096), f: f}, parms, ref)
 	case "LZWDecode":
 		early, err := f.parm(parms, "EarlyChange", 1)
 		if err != nil {
@@ -63,24 +63,42 @@ func (f *File) parm(d Dict, key Name, def int) (int, error) {
 type flate struct {
 	src *bufio.Reader
 	z   io.ReadCloser
+	f   *File // keeps what inflates, for the next stream
+	err error // the stream is over
 }
 
 func (f *flate) Read(p []byte) (int, error) {
+	if f.err != nil {
+		return 0, f.err
+	}
 	if f.z == nil {
 		if _, err := f.src.Peek(1); err == io.EOF {
 			return 0, io.EOF
 		}
-		z, err := zlib.NewReader(f.src)
-		if err != nil {
+		if err := f.open(); err != nil {
 			return 0, whole(err)
 		}
-		f.z = z
 	}
 	n, err := f.z.Read(p)
-	if err != nil && err != io.EOF {
-		err = whole(err)
+	if err != nil {
+		if err != io.EOF {
+			err = whole(err)
+		}
+		f.f.inflater, f.z, f.err = f.z, nil, err
 	}
 	return n, err
+}
+
+func (f *flate) open() (err error) {
+	if z, ok := f.f.inflater.(zlib.Resetter); ok {
+		f.z, f.f.inflater = f.f.inflater, nil
+		if err = z.Reset(f.src, nil); err != nil {
+			f.err = whole(err)
+		}
+		return err
+	}
+	f.z, err = zlib.NewReader(f.src)
+	return err
 }
 
 // whole keeps an early end from looking like a good one: io.EOF from inside of the data is damage.

@@ -114,6 +114,7 @@ type File struct {
 	packedText  bytes.Reader    // its source
 	objects     parser          // see parser
 	inflated    int64
+	inflater    io.ReadCloser // of a stream that was read to its end, for the next
 }
 
 // Open reads the structure of a PDF of size bytes; objects are read later, on demand. The reader must give

@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bufio"
 	"io"
 )
 
@@ -33,7 +34,7 @@ func (f *File) predict(r io.Reader, parms Dict, ref Ref) (io.Reader, error) {
 	if kind == 2 {
 		return &tiffRows{rows: rows{r: r, cur: make([]byte, row)}, colors: colors, bits: bits, columns: columns}, nil
 	}
-	return &pngRows{rows: rows{r: r, cur: make([]byte, row)}, prev: make([]byte, row), pixel: max(1, colors*bits/8)}, nil
+	return &pngRows{rows: rows{r: bufio.NewReader(r), cur: make([]byte, row)}, prev: make([]byte, row), pixel: max(1, colors*bits/8)}, nil
 }
 
 // rows hands out decoded rows; the data must end with a whole row.
@@ -62,14 +63,14 @@ type pngRows struct {
 	rows
 	prev  []byte
 	pixel int // bytes from one pixel to the next
+	tag   [1]byte
 }
 
 func (s *pngRows) Read(p []byte) (int, error) { return s.read(p, s.next) }
 
 // next undoes one row of the PNG filters (ISO/IEC 15948 §9), whose type is the first byte of each row.
 func (s *pngRows) next() error {
-	var tag [1]byte
-	if _, err := io.ReadFull(s.r, tag[:]); err != nil {
+	if _, err := io.ReadFull(s.r, s.tag[:]); err != nil {
 		return err
 	}
 	s.cur, s.prev = s.prev, s.cur
@@ -77,7 +78,7 @@ func (s *pngRows) next() error {
 		return whole(err)
 	}
 	cur, prev, n := s.cur, s.prev, s.pixel
-	switch tag[0] {
+	switch s.tag[0] {
 	case 0:
 	case 1:
 		for i := n; i < len(cur); i++ {
@@ -104,7 +105,7 @@ func (s *pngRows) next() error {
 			cur[i] += paeth(a, prev[i], c)
 		}
 	default:
-		return malformed("a row has the PNG filter %d, which does not exist", tag[0])
+		return malformed("a row has the PNG filter %d, which does not exist", s.tag[0])
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bytes"
 	"errors"
 	"io"
 )
@@ -17,14 +18,14 @@ func (f *File) Decoded(s *Stream, max int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(r, max+1))
-	if err != nil {
+	data := bytes.NewBuffer(make([]byte, 0, min(max, 4*s.Length)+bytes.MinRead))
+	if _, err := data.ReadFrom(io.LimitReader(r, max+1)); err != nil {
 		return nil, err
 	}
-	if int64(len(data)) > max {
+	if int64(data.Len()) > max {
 		return nil, failure(Limit, "stream %s is more than %d bytes when decoded", s.Ref, max)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // Decode is [File.Decoded] as a reader, with no bound but [Limits].Inflated.

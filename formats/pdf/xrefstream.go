@@ -98,7 +98,11 @@ func (f *File) xrefRows(l *lexer, s *Stream, w [3]int, ranges [][2]int64) (table
 	}
 	r := bufio.NewReader(data)
 	row := make([]byte, w[0]+w[1]+w[2])
-	var t table
+	rows := int64(0)
+	for _, rg := range ranges {
+		rows += rg[1]
+	}
+	t := make(table, 0, min(rows, s.Length)) // a liar may announce any number
 	for _, rg := range ranges {
 		for num := rg[0]; num < rg[0]+rg[1]; num++ {
 			if _, err := io.ReadFull(r, row); err != nil {
