@@ -21,8 +21,9 @@ var odfTypes = map[string]string{
 type odfScan struct {
 	*report
 	a       *zipArchive
-	masters map[string]bool // page styles that content or other styles use
+	masters map[string]bool // page styles that content or other styles use; nil: nobody has asked
 	where   string
+	anyUsed bool   // they could not be read
 	slides  bool   // a presentation or drawing, whose tables grow with what they hold
 	drawing bool   // the XML part read last is an SVG drawing
 	master  string // the page style being read
@@ -36,20 +37,9 @@ func (s *scan) odf(a *zipArchive) {
 		return
 	}
 	s.setFormat(format)
-	o := &odfScan{report: s.report, a: a, masters: map[string]bool{}, slides: strings.HasPrefix(format, "odp") || strings.HasPrefix(format, "odg")}
-	// The page styles in use must be known before styles.xml is judged.
-	for _, name := range []string{"content.xml", "styles.xml"} {
-		f := a.byName[name]
-		if f == nil {
-			if name == "content.xml" {
-				s.add("odf.malformed", name, "")
-			}
-			continue
-		}
-		if err := o.each(f, o.collectMasters); err != nil {
-			o.broken(name, err)
-			return
-		}
+	o := &odfScan{report: s.report, a: a, slides: strings.HasPrefix(format, "odp") || strings.HasPrefix(format, "odg")}
+	if a.byName["content.xml"] == nil {
+		s.add("odf.malformed", "content.xml", "")
 	}
 	for _, f := range a.files {
 		if isDir(f) || f.Name == "mimetype" {
@@ -90,13 +80,28 @@ func (o *odfScan) broken(name string, err error) {
 	}
 }
 
-func (o *odfScan) each(f *zip.File, start func(xml.StartElement, int)) error {
+// used reports whether a page style is in use, or may be because that cannot be
+// found out. Few documents have a field that hangs on it, so the parts that tell
+// are read for it alone.
+func (o *odfScan) used(master string) bool {
+	if o.masters == nil {
+		o.masters = map[string]bool{}
+		for _, name := range []string{"content.xml", "styles.xml"} {
+			if f := o.a.byName[name]; f != nil && o.collectFrom(f) != nil {
+				o.anyUsed = true
+			}
+		}
+	}
+	return o.anyUsed || o.masters[master]
+}
+
+func (o *odfScan) collectFrom(f *zip.File) error {
 	rc, err := o.a.open(f)
 	if err != nil {
 		return err
 	}
 	defer rc.Close()
-	return walkXML(rc, xmlVisitor{start: start})
+	return walkXML(rc, xmlVisitor{start: o.collectMasters})
 }
 
 func (o *odfScan) collectMasters(e xml.StartElement, _ int) {
@@ -123,7 +128,7 @@ func (o *odfScan) part(f *zip.File) error {
 	defer part.Close()
 	head, whole := part.head, part.whole
 	switch {
-	case len(head) == 0:
+	case len(head) == 0 && f.Name != "content.xml" && f.Name != "styles.xml":
 		return nil // LibreOffice writes empty configuration files
 	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")), strings.HasPrefix(lower, "object ") && strings.Contains(lower, "/content.xml"):
 		o.add("odf.object", f.Name, "")
@@ -263,7 +268,7 @@ func (o *odfScan) element(e xml.StartElement) (heeded bool) {
 
 // field is a dynamic field; in a page style that no page uses it shows nothing.
 func (o *odfScan) field(quote string) {
-	if o.master != "" && o.master != "Standard" && o.master != "Default" && !o.masters[o.master] {
+	if o.master != "" && o.master != "Standard" && o.master != "Default" && !o.used(o.master) {
 		o.add("odf.field.unused", o.where, quote)
 		return
 	}

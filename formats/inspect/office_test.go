@@ -1,6 +1,10 @@
 package inspect
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
 
 // nested is a field with something before its code.
 func nested(before, code string) string {
@@ -185,8 +189,11 @@ func odfCases() []ruleCase {
 	styles := func(master, used string) []byte {
 		return odt(`<text:p text:style-name="a"/>`, "styles.xml", `<office:document-styles `+nsODF+`><style:style style:master-page-name="`+used+`"/><style:master-page style:name="`+master+`"><text:p><text:date>1</text:date></text:p></style:master-page></office:document-styles>`)
 	}
+	unused := `<office:document-styles ` + nsODF + `><style:master-page style:name="Lettera"><text:p><text:date>1</text:date></text:p></style:master-page></office:document-styles>`
 	return []ruleCase{
 		{"odf.malformed", "x.odt", odt("<text:p>"), odt("<text:p/>")},
+		{"odf.malformed", "x.odt", zipOf("mimetype", "application/vnd.oasis.opendocument.text", "content.xml", ""), odt("", "settings.xml", "")},
+		{"field.dynamic", "x.odt", zipOf("mimetype", "application/vnd.oasis.opendocument.text", "content.xml", "<", "styles.xml", unused), odt("", "styles.xml", unused)},
 		{"odf.macro", "x.odt", odt("", "Basic/Standard/Module1.xml", "<a/>"), odt("", "Pictures/Basic.xml", "<a/>")},
 		{"odf.macro", "x.odt", odt("", "Scripts/python/a.py", "x"), odt("")},
 		{"odf.macro", "x.odt", odt(`<script:event-listener script:event-name="dom:load"/>`), odt(`<office:event-listeners/>`)},
@@ -287,5 +294,16 @@ func rtfCases() []ruleCase {
 		{"field.layout", "x.rtf", f("PAGE"), f(`HYPERLINK "https://x.it/"`)},
 		{"link", "x.rtf", f(`HYPERLINK "https://x.it/"`), f("PAGE")},
 		{"text.bidi", "x.rtf", r(`\u8238?abc`), r(`\u8364?abc`)},
+	}
+}
+
+// A formula is found in its cell, however many like that one had none.
+func TestFormulaPlace(t *testing.T) {
+	t.Parallel()
+	cells := strings.Repeat(`<c r="B1" s="0" t="n"><v>1</v></c>`, 5) + `<c r="C1" s="0" t="n"><f>NOW()</f><v>1</v></c><c s="0" t="n"><v>1</v></c><c s="0" t="n"><f>TODAY()</f></c>`
+	doc := xlsx(`<sheetData><row r="1">`+cells+`</row></sheetData>`, "")
+	rep, err := Inspect(bytes.NewReader(doc), int64(len(doc)), "x.xlsx")
+	if err != nil || len(rep.Findings) != 2 || rep.Findings[0].Where != "xl/worksheets/sheet1.xml C1" || rep.Findings[1].Where != "xl/worksheets/sheet1.xml" {
+		t.Errorf("%+v, %v", rep.Findings, err)
 	}
 }

@@ -39,9 +39,9 @@ type xmlVisitor struct {
 // xmlMemo is what a visitor and the walk agree on. Most elements of a document
 // say nothing to a visitor, which it sees by their names and those of their
 // attributes. So start says in next what is to become of the later elements that
-// have the same ones, in the same name spaces. Of a silent element neither start
-// nor end is told, and of its own text only what has references or characters
-// beyond ASCII.
+// have the same ones, in the same name spaces; it may be asked more than once. Of
+// a silent element neither start nor end is told, and of its own text only what
+// has references or characters beyond ASCII.
 type xmlMemo struct {
 	next xmlNext
 	note []byte // value of the attribute r of the last element that was noted

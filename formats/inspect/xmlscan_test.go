@@ -92,11 +92,14 @@ var xmlCases = []string{
 	"<a>perché € \U0001f600</a>", "<città è='ì'>ò</città>", "<?xml version='1.0' encoding='iso-8859-1'?><a>\xe8</a>", "\xef\xbb\xbf<a/>",
 	`<a xml:space="preserve"> </a>`, `<a b = "1" ></a >`, `<a b=']]>'>]] ></a>`, "<a>]]&gt;</a>", "<a>&#xD800;</a>", "<a>&#9;&#10;</a>",
 	`<a b="1"c="2"/>`, // as encoding/xml does
+	`<r><a b="1" c="x"/><a b="2" c="]]>"/><a b="&lt;" c=""/><a b='3' c="x"/><a b="it's" c="x"/><a b="è" c="x"/><a b="4"` + "\n" + `c="x"></a><a b="5" c="x" ></a><a b="6"></a><a/><a b="7" c="x"/></r>`,
+	`<r><a b="1"/><a xmlns="urn:a" b="1"/><a b="2"/><s xmlns="urn:b"><a b="3"/></s><a b="4"/></r>`,
 	strings.Repeat("<a b='"+strings.Repeat("x", 70_000)+"'>"+strings.Repeat("y", 70_000), 3) + "</a></a></a>",
 	// and these are refused
 	``, `x`, `<a>`, `</a>`, `<a></b>`, `<a/><b/>`, `<a/>x`, `<a`, `<a b`, `<a b=`, `<a b=c/>`, `<a b='c`, `<a b='<'/>`, `<a/`, `<a /x>`, `<1/>`, `<-a/>`,
 	`<a:b:c/>`, `<a b="1" b="2"/>`, `<a>&nbsp;</a>`, `<a>&#;</a>`, `<a>&#x110000;</a>`, `<a>&#0;</a>`, `<a>&#xFFFF;</a>`, `<a>&amp</a>`, `<a>&</a>`,
-	"<a>\x00</a>", "<a>\x1f</a>", "<a>\xff</a>", "<a>\xed\xa0\x80</a>", "<a>\uffff</a>", `<a>]]></a>`, `<a><!-- -- --></a>`, `<a><!- x --></a>`, `<a><!-- x`,
+	`<r><a b="1"/><a b="<"/></r>`, `<r><a b="1"/><a b="2/></r>`, `<r><a b="1"/><a b="&x;"/></r>`, "<r><a b='1'/><a b=\"1\"/><a b=\"\x01\"/></r>", "<r><a b=\"1\"/><a b=\"\xff\"/></r>",
+	`<r><a b="1"/><a b="2" b="3"/></r>`, "<a>\x00</a>", "<a>\x1f</a>", "<a>\xff</a>", "<a>\xed\xa0\x80</a>", "<a>\uffff</a>", `<a>]]></a>`, `<a><!-- -- --></a>`, `<a><!- x --></a>`, `<a><!-- x`,
 	`<a><![CDATA[x]]</a>`, `<a><![CDAT[x]]></a>`, "<a><![CDATA[\x01]]></a>", `<!DOCTYPE a`, `<?xml version="1.1"?><a/>`, `<?`, `<? x?><a/>`, `<?x`, "<a\u2028/>",
 	`<a><?xml version="1.0"?></a>`, `<?xml version="1.0" encoding="klingon"?><a/>`, `<a></a x>`, "<\u037e/>", `<a>&#x0000000000000000000000000000000000000000000000000000000000000000041;</a>`,
 }
@@ -154,6 +157,69 @@ func TestXMLRefused(t *testing.T) {
 	broken := errors.New("broken")
 	if _, err := xmlEvents(io.MultiReader(strings.NewReader("<a>x"), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 		t.Errorf("%v", err)
+	}
+}
+
+// A visitor is not told of elements that it called silent, once a second one has
+// shown that there are more. Of those with other attributes, other name spaces or
+// values to be looked at it is.
+func TestXMLMemo(t *testing.T) {
+	t.Parallel()
+	memo := &xmlMemo{}
+	var b strings.Builder
+	err := walkXML(strings.NewReader(`<r xmlns:p="urn:1"><p:a b="1">x</p:a><p:a b="2">x</p:a><p:a b="3">x<i/></p:a><p:a b="4">è</p:a><p:a b="5">&lt;</p:a>`+
+		`<p:a b="&gt;"></p:a><p:a c="6"></p:a><s xmlns:p="urn:2"><p:a b="7"></p:a><p:a b="8"></p:a></s><p:a b="9"></p:a>`+
+		`<n q="" r="A1">x</n><n q="" r="A2">x</n><n q="" r="A3">x<i/></n><n q=""/></r>`), xmlVisitor{
+		memo: memo,
+		start: func(e xml.StartElement, _ int) {
+			fmt.Fprintf(&b, "%d <%s %s %v>\n", memo.tags, e.Name.Space, e.Name.Local, e.Attr)
+			switch e.Name.Local {
+			case "a":
+				memo.next = xmlSilent
+			case "n":
+				memo.next = xmlNoted
+			}
+		},
+		end: func(n xml.Name, _ int) { fmt.Fprintf(&b, "%d </%s> %s\n", memo.tags, n.Local, memo.note) },
+		text: func(t []byte) {
+			fmt.Fprintf(&b, "%q %s\n", t, memo.note)
+		},
+	})
+	const want = `1 < r [{{xmlns p} urn:1}]>
+2 <urn:1 a [{{ b} 1}]>
+"x" 
+3 </a> 
+4 <urn:1 a [{{ b} 2}]>
+"x" 
+5 </a> 
+7 < i []>
+8 </i> 
+"è" 
+"<" 
+14 <urn:1 a [{{ b} >}]>
+15 </a> 
+16 <urn:1 a [{{ c} 6}]>
+17 </a> 
+18 < s [{{xmlns p} urn:2}]>
+19 <urn:2 a [{{ b} 7}]>
+20 </a> 
+23 </s> 
+24 <urn:1 a [{{ b} 9}]>
+25 </a> 
+26 < n [{{ q} } {{ r} A1}]>
+"x" 
+27 </n> 
+28 < n [{{ q} } {{ r} A2}]>
+"x" 
+29 </n> 
+31 < i []>
+32 </i> A3
+34 < n [{{ q} }]>
+35 </n> A3
+36 </r> A3
+`
+	if got := b.String(); err != nil || got != want {
+		t.Errorf("%v\n%s", err, got)
 	}
 }
 
