@@ -21,6 +21,18 @@ type encodings struct {
 func scanEncoding(r io.Reader) (e encodings) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	for {
+		b, err := br.Peek(max(1, br.Buffered()))
+		if err != nil {
+			return e
+		}
+		ascii := 0
+		for ascii < len(b) && b[ascii] != 0 && b[ascii] < utf8.RuneSelf {
+			ascii++
+		}
+		br.Discard(ascii) // as many are there
+		if ascii == len(b) {
+			continue
+		}
 		c, n, err := br.ReadRune()
 		if err != nil {
 			return e
@@ -104,6 +116,11 @@ func (s *scan) text(format string) {
 	t := textScan{report: s.report, csv: format == "csv", line: 1, cellStart: true}
 	br := bufio.NewReaderSize(r, 64<<10)
 	for first := true; ; first = false {
+		b, _ := br.Peek(max(1, br.Buffered()))
+		if n := t.plain(b); n > 0 {
+			br.Discard(n) // as many are there
+			continue
+		}
 		c, n, err := br.ReadRune()
 		if err != nil {
 			t.endCell()
@@ -133,6 +150,42 @@ type textScan struct {
 	cell      []rune // the beginning of a cell that may be a formula
 	before    rune   // the character before
 	broken    int    // the line of the first carriage return that text follows; 0 if none
+}
+
+// csvPlain tells the characters that are only text within a cell.
+var csvPlain = func() (t [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		t[c] = c != '"' && c != ',' && c != ';' && c != '|'
+	}
+	return
+}()
+
+// plain takes what b begins with as long as it is printable ASCII that says
+// nothing, and returns how much that is. rune would do the same, a character at a
+// time.
+func (t *textScan) plain(b []byte) (n int) {
+	switch {
+	case !t.csv:
+		for n < len(b) && b[n] >= ' ' && b[n] < 0x7f {
+			n++
+		}
+	case !t.cellStart && len(t.cell) == 0:
+		for n < len(b) && csvPlain[b[n]] && rune(b[n]) != t.separator {
+			n++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	if t.before == '\r' && t.broken == 0 {
+		t.broken = t.line
+	}
+	for _, c := range b[:min(n, maxQuote-len(t.recent))] {
+		t.recent = append(t.recent, rune(c))
+	}
+	t.before = rune(b[n-1])
+	t.last = t.before
+	return n
 }
 
 func (t *textScan) rune(c rune) {
