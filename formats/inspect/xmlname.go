@@ -14,7 +14,8 @@ type xmlName struct {
 	prefix, local string
 	name          xml.Name // resolved
 	scope         int
-	element       int // the last with an attribute of that name
+	element       int  // the last with an attribute of that name
+	met           bool // a tag of that name was read with care
 	shapes        []*xmlShape
 }
 

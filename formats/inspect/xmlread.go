@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/bits"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -37,8 +38,19 @@ var (
 	errXMLTooLong = errors.New("a piece of text or markup is too long")
 )
 
+// xmlWindows are buffers of readers that are done: a package has many short parts.
+var xmlWindows = sync.Pool{New: func() any { return new([xmlWindow]byte) }}
+
 func newXMLReader(src io.Reader) *xmlReader {
-	return &xmlReader{src: src, buf: make([]byte, xmlWindow), line: 1}
+	return &xmlReader{src: src, buf: xmlWindows.Get().(*[xmlWindow]byte)[:], line: 1}
+}
+
+// release gives the buffer back; nothing may be read any more.
+func (r *xmlReader) release() {
+	if len(r.buf) == xmlWindow {
+		xmlWindows.Put((*[xmlWindow]byte)(r.buf))
+	}
+	r.buf = nil
 }
 
 // more reads on, and keeps the bytes from keep, of which it returns the new

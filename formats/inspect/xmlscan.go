@@ -63,6 +63,7 @@ var errDoctype = errors.New("document type declaration")
 // attributes and balance are checked here.
 func walkXML(r io.Reader, v xmlVisitor) error {
 	w, err := newXMLWalk(r, v)
+	defer w.release()
 	for more := true; more && err == nil; {
 		more, err = w.token()
 	}
@@ -79,6 +80,7 @@ func xmlRoot(r io.Reader) (xml.Name, error) {
 		start:   func(e xml.StartElement, _ int) { root = e.Name },
 		doctype: func([]byte) {},
 	})
+	defer w.release()
 	for more := true; more && err == nil && !w.rooted; {
 		more, err = w.token()
 	}
@@ -137,6 +139,9 @@ func newXMLWalk(src io.Reader, v xmlVisitor) (*xmlWalk, error) {
 	}
 	return w, nil
 }
+
+// release ends the walk.
+func (w *xmlWalk) release() { w.r.release() }
 
 // recode has the rest of the stream read through a decoder.
 func (w *xmlWalk) recode(d transform.Transformer) {

@@ -160,16 +160,16 @@ func TestXMLRefused(t *testing.T) {
 	}
 }
 
-// A visitor is not told of elements that it called silent, once a second one has
-// shown that there are more. Of those with other attributes, other name spaces or
+// A visitor is not told of elements that it called silent, once three have shown
+// that there are more. Of those with other attributes, other name spaces or
 // values to be looked at it is.
 func TestXMLMemo(t *testing.T) {
 	t.Parallel()
 	memo := &xmlMemo{}
 	var b strings.Builder
-	err := walkXML(strings.NewReader(`<r xmlns:p="urn:1"><p:a b="1">x</p:a><p:a b="2">x</p:a><p:a b="3">x<i/></p:a><p:a b="4">è</p:a><p:a b="5">&lt;</p:a>`+
+	err := walkXML(strings.NewReader(`<r xmlns:p="urn:1"><p:a b="0">x</p:a><p:a b="1">x</p:a><p:a b="2">x</p:a><p:a b="3">x<i/></p:a><p:a b="4">è</p:a><p:a b="5">&lt;</p:a>`+
 		`<p:a b="&gt;"></p:a><p:a c="6"></p:a><s xmlns:p="urn:2"><p:a b="7"></p:a><p:a b="8"></p:a></s><p:a b="9"></p:a>`+
-		`<n q="" r="A1">x</n><n q="" r="A2">x</n><n q="" r="A3">x<i/></n><n q=""/></r>`), xmlVisitor{
+		`<n q="" r="A0">x</n><n q="" r="A1">x</n><n q="" r="A2">x</n><n q="" r="A3">x<i/></n><n q=""/></r>`), xmlVisitor{
 		memo: memo,
 		start: func(e xml.StartElement, _ int) {
 			fmt.Fprintf(&b, "%d <%s %s %v>\n", memo.tags, e.Name.Space, e.Name.Local, e.Attr)
@@ -186,37 +186,43 @@ func TestXMLMemo(t *testing.T) {
 		},
 	})
 	const want = `1 < r [{{xmlns p} urn:1}]>
-2 <urn:1 a [{{ b} 1}]>
+2 <urn:1 a [{{ b} 0}]>
 "x" 
 3 </a> 
-4 <urn:1 a [{{ b} 2}]>
+4 <urn:1 a [{{ b} 1}]>
 "x" 
 5 </a> 
-7 < i []>
-8 </i> 
+6 <urn:1 a [{{ b} 2}]>
+"x" 
+7 </a> 
+9 < i []>
+10 </i> 
 "è" 
 "<" 
-14 <urn:1 a [{{ b} >}]>
-15 </a> 
-16 <urn:1 a [{{ c} 6}]>
+16 <urn:1 a [{{ b} >}]>
 17 </a> 
-18 < s [{{xmlns p} urn:2}]>
-19 <urn:2 a [{{ b} 7}]>
-20 </a> 
-23 </s> 
-24 <urn:1 a [{{ b} 9}]>
-25 </a> 
-26 < n [{{ q} } {{ r} A1}]>
-"x" 
-27 </n> 
-28 < n [{{ q} } {{ r} A2}]>
+18 <urn:1 a [{{ c} 6}]>
+19 </a> 
+20 < s [{{xmlns p} urn:2}]>
+21 <urn:2 a [{{ b} 7}]>
+22 </a> 
+25 </s> 
+26 <urn:1 a [{{ b} 9}]>
+27 </a> 
+28 < n [{{ q} } {{ r} A0}]>
 "x" 
 29 </n> 
-31 < i []>
-32 </i> A3
-34 < n [{{ q} }]>
-35 </n> A3
-36 </r> A3
+30 < n [{{ q} } {{ r} A1}]>
+"x" 
+31 </n> 
+32 < n [{{ q} } {{ r} A2}]>
+"x" 
+33 </n> 
+35 < i []>
+36 </i> A3
+38 < n [{{ q} }]>
+39 </n> A3
+40 </r> A3
 `
 	if got := b.String(); err != nil || got != want {
 		t.Errorf("%v\n%s", err, got)

@@ -70,6 +70,10 @@ func (s *xmlShape) match(b []byte, i int, spans *[maxShapedValues]xmlSpan) (end 
 // its name. It is none if the tag declares name spaces, or has values or a form
 // that few have.
 func (w *xmlWalk) shape(tag xmlTag, b []byte, from int) {
+	if !tag.name.met { // many are met once
+		tag.name.met = true
+		return
+	}
 	if len(tag.name.shapes) == maxXMLShapes || len(w.written) > maxShapedValues {
 		return
 	}

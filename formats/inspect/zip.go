@@ -22,7 +22,8 @@ type zipArchive struct {
 	byName map[string]*zip.File
 	rule   string // the rule it breaks, "" if none
 	detail string
-	left   int64 // how many bytes may still be inflated
+	left   int64         // how many bytes may still be inflated
+	spare  io.ReadCloser // has inflated a part, and may inflate the next
 }
 
 // zipEnd is the end of central directory record (APPNOTE §4.3.16).
@@ -87,7 +88,7 @@ func openZip(r io.ReaderAt, size int64) *zipArchive {
 	if len(z.File) > maxZipEntries {
 		return fail("zip.bomb", fmt.Sprint(len(z.File), " entries"))
 	}
-	z.RegisterDecompressor(zip.Deflate, func(r io.Reader) io.ReadCloser { return flate.NewReader(r) })
+	z.RegisterDecompressor(zip.Deflate, a.inflate)
 	a.files = z.File
 	if rule, detail := a.checkEntries(); rule != "" {
 		return fail(rule, detail)
@@ -96,6 +97,38 @@ func openZip(r io.ReaderAt, size int64) *zipArchive {
 		return fail("zip.layout", detail)
 	}
 	return a
+}
+
+// inflater is a decompressor of the archive's, which it gets back.
+type inflater struct {
+	io.ReadCloser
+	a *zipArchive
+}
+
+func (a *zipArchive) inflate(r io.Reader) io.ReadCloser {
+	if old, ok := a.spare.(flate.Resetter); ok && old.Reset(r, nil) == nil {
+		in := &inflater{a.spare, a}
+		a.spare = nil
+		return in
+	}
+	return &inflater{flate.NewReader(r), a}
+}
+
+func (in *inflater) Close() error {
+	if in.ReadCloser == nil {
+		return nil
+	}
+	err := in.ReadCloser.Close()
+	in.a.spare, in.ReadCloser = in.ReadCloser, nil
+	return err
+}
+
+// Read fails when closed, for another may read there now.
+func (in *inflater) Read(p []byte) (int, error) {
+	if in.ReadCloser == nil {
+		return 0, io.ErrClosedPipe
+	}
+	return in.ReadCloser.Read(p)
 }
 
 // checkEntries looks at names, encryption and promised sizes.
