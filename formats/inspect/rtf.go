@@ -88,10 +88,10 @@ func (t *rtfScan) next() (byte, error) {
 func (t *rtfScan) run() error {
 	for {
 		c, err := t.next()
-		if errors.Is(err, io.EOF) {
-			return errors.New("unexpected end of document")
-		}
 		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errors.New("unexpected end of document")
+			}
 			return err
 		}
 		switch c {
@@ -204,7 +204,8 @@ func (t *rtfScan) control() error {
 	case !isLetter(c):
 		return nil // \* and the like
 	}
-	word := []byte{c}
+	var letters [65]byte
+	word := append(letters[:0], c)
 	for {
 		if c, err = t.next(); err != nil || !isLetter(c) {
 			break

@@ -143,8 +143,11 @@ func (x *sheetScan) hidden(e xml.StartElement) {
 	if v, ok := attr(e, "xlm"); ok && isOn(v, true) {
 		x.add("sheet.macrosheet", x.where, name)
 	}
+	if e.Name.Local != "definedName" {
+		return
+	}
 	for _, macro := range []string{"vbProcedure", "function"} {
-		if v, ok := attr(e, macro); ok && e.Name.Local == "definedName" && isOn(v, true) {
+		if v, ok := attr(e, macro); ok && isOn(v, true) {
 			x.add("sheet.macrosheet", x.where, name)
 		}
 	}
