@@ -167,6 +167,8 @@ func detectStructure(head []byte, r io.ReaderAt, size int64, name string) string
 		return "webp"
 	case isSignedData(head):
 		return "p7m"
+	case isPostScript(head):
+		return "unknown"
 	}
 	switch format := detectMarkup(head, r, size); {
 	case format == "html" && isMarkdown(name) && !beginsPage(head):
@@ -196,6 +198,12 @@ func detectStructure(head []byte, r io.ReaderAt, size int64, name string) string
 		}
 	}
 	return "text"
+}
+
+// isPostScript knows a program for a printer, which to an editor is a text.
+func isPostScript(head []byte) bool {
+	head = bytes.TrimLeft(head, "\x04 \t\r\n")
+	return bytes.HasPrefix(head, []byte("%!PS")) || bytes.HasPrefix(head, []byte("%!\n")) || bytes.HasPrefix(head, []byte("%!\r"))
 }
 
 func plausibleBMP(head []byte) bool {

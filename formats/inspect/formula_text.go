@@ -9,6 +9,7 @@ import (
 var (
 	cellReference = regexp.MustCompile(`(?i)^(?:\$?[a-z]{1,3}\$?[0-9]{1,7}|r[0-9]*c[0-9]*|true|false|vero|falso)$`)
 	cellColumns   = regexp.MustCompile(`(?i)\$?\b[a-z]{1,3}:\$?[a-z]{1,3}\b`)
+	barredProgram = regexp.MustCompile(`^[+\-＋－] *['"]?[\pL_][\pL\pN_.\\:]*['"]? *$`)
 	cellSheet     = regexp.MustCompile(`!['"$\pL\d]`)
 )
 

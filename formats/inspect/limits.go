@@ -31,7 +31,8 @@ const (
 	maxGIFFrames     = 10_000
 	maxImageParts    = 1 << 20 // chunks, segments or extensions of an image
 	maxCFBEntries    = 20_000
-	maxEnvelopes     = 5 // .p7m within .p7m
+	maxJSONNames     = 1 << 20 // names in a JSON object and those around it
+	maxEnvelopes     = 5       // .p7m within .p7m
 
 	maxCFBStream   = 64 << 20 // bytes of a stream that is held whole
 	maxDocText     = 32 << 20 // characters of a binary Word document

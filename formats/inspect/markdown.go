@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -66,17 +65,4 @@ func markdownActive(text []byte) bool {
 		end++
 	}
 	return end < len(text) && bytes.IndexByte([]byte(" \t\r\n/>"), text[end]) >= 0 && markdownTags[strings.ToLower(string(text[1:end]))]
-}
-
-// isJSON: one JSON value (RFC 8259) and nothing else. One that is too large to
-// be inspected is taken at its word.
-func isJSON(r io.ReaderAt, size int64) bool {
-	if size > maxMarkup {
-		return true
-	}
-	text := make([]byte, size)
-	if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), text); err != nil {
-		return false
-	}
-	return json.Valid(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
 }

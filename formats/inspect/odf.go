@@ -204,6 +204,10 @@ func (o *odfScan) xmlPart(name string, r io.Reader) error {
 			if depth == 1 {
 				o.drawing = isSVG(e.Name)
 			}
+			if strings.HasSuffix(e.Name.Space, ":meta:1.0") {
+				o.reload(e)
+				memo.next = xmlTold
+			}
 			if strings.Contains(e.Name.Space, ":meta:") || strings.HasPrefix(e.Name.Space, "http://purl.org/dc/") {
 				return
 			}
@@ -289,6 +293,9 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) bool {
 			judge = formulaRule
 		}
 		rule := judge(odfFormula(a.Value))
+		if strings.HasPrefix(a.Value, "ooow:") && strings.Contains(strings.ToLower(a.Value), "user_") {
+			rule = "field.dynamic" // the name, the address … of the reader
+		}
 		if a.Name.Local == "formula" || rule != "formula" {
 			o.add(rule, o.where, a.Value)
 		}
@@ -309,7 +316,10 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) bool {
 		if strings.HasPrefix(e.Name.Local, "header") || strings.HasPrefix(e.Name.Local, "footer") {
 			return false // a variant for other pages that is switched off
 		}
-		if a.Value == "none" || a.Value == "false" || a.Value == "condition" {
+		switch a.Value {
+		case "condition": // which may ask who the reader is
+			o.field("<" + e.Name.Local + " display=condition>")
+		case "none", "false":
 			o.add("odf.hidden", o.where, "<"+e.Name.Local+" display="+a.Value+">")
 		}
 	case "column-width", "row-height":
@@ -317,13 +327,26 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) bool {
 			o.add("odf.hidden", o.where, a.Name.Local+"="+a.Value)
 		}
 	case "visibility":
-		if a.Value == "collapse" || a.Value == "hidden" {
+		if a.Value == "collapse" || a.Value == "hidden" || a.Value == "filter" {
 			o.add("odf.hidden", o.where, "<"+e.Name.Local+" visibility="+a.Value+">")
 		}
 	default:
 		return false
 	}
 	return true
+}
+
+// reload judges what the description of the document says that is no description:
+// another document to be shown in its place after a while (§4.3.2.8), and the
+// template that its styles are brought up to date from (§4.3.2.7).
+func (o *odfScan) reload(e xml.StartElement) {
+	target, _ := attr(e, "href")
+	switch {
+	case e.Name.Local == "auto-reload":
+		o.add("odf.external", o.where, "<auto-reload> "+target)
+	case e.Name.Local == "template" && target != "":
+		o.add("odf.template", o.where, target)
+	}
 }
 
 // noLength reports a length of less than half a pixel, of which nothing is seen.

@@ -38,6 +38,7 @@ type ooxmlScan struct {
 	*report
 	a     *zipArchive
 	types map[string]string // by "/part/name" in lower case, or by extension
+	main  string            // the part whose type says what the document is, in lower case
 
 	binary  bool // a binary workbook
 	drawing bool // the XML part read last is an SVG drawing
@@ -98,11 +99,21 @@ func (o *ooxmlScan) contentTypes() error {
 	return walkXML(rc, xmlVisitor{start: func(e xml.StartElement, _ int) {
 		kind, _ := attr(e, "ContentType")
 		if name, ok := attr(e, "PartName"); ok && e.Name.Local == "Override" {
-			o.types[strings.ToLower(name)] = strings.ToLower(kind)
+			o.declare(name, kind)
 		} else if ext, ok := attr(e, "Extension"); ok && e.Name.Local == "Default" {
-			o.types[strings.ToLower(ext)] = strings.ToLower(kind)
+			o.declare(ext, kind)
 		}
 	}})
+}
+
+// declare sets the type of a part or an extension. Of two, each program takes
+// another one.
+func (o *ooxmlScan) declare(name, kind string) {
+	name, kind = strings.ToLower(name), strings.ToLower(kind)
+	if other, ok := o.types[name]; ok && other != kind {
+		o.add("ooxml.malformed", "[Content_Types].xml", "two types of "+name)
+	}
+	o.types[name] = kind
 }
 
 func (o *ooxmlScan) contentType(name string) string {
@@ -122,7 +133,7 @@ func (o *ooxmlScan) family() string {
 			return ""
 		}
 		if format != "" {
-			found = format
+			found, o.main = format, strings.ToLower(f.Name)
 		}
 	}
 	return found
@@ -283,49 +294,6 @@ func containsAny(r io.Reader, words ...[]byte) (bool, error) {
 	}
 }
 
-// relationRules judges relationships by the last segment of their type, in
-// lower case (ISO/IEC 29500-1 and -4; strict and transitional share it).
-var relationRules = map[string]string{
-	"vbaproject": "ooxml.macro", "wordvbadata": "ooxml.macro", "keymapcustomizations": "ooxml.macro", "attachedtoolbars": "ooxml.macro",
-	"xlmacrosheet": "sheet.macrosheet", "xlintlmacrosheet": "sheet.macrosheet", "dialogsheet": "sheet.macrosheet",
-	"control": "ooxml.activex", "activexcontrolbinary": "ooxml.activex", "ctrlprop": "ooxml.activex",
-	"oleobject": "ooxml.embedded", "package": "ooxml.embedded",
-	"attachedtemplate": "ooxml.template", "afchunk": "ooxml.altchunk",
-	"subdocument": "ooxml.external", "frame": "ooxml.external", "externallink": "ooxml.external", "externallinkpath": "ooxml.external",
-	"externalreference": "ooxml.external", "xlpathmissing": "ooxml.external", "xlstartup": "ooxml.external", "xllibrary": "ooxml.external",
-	"mailmergesource": "ooxml.data", "mailmergeheadersource": "ooxml.data", "recipientdata": "ooxml.data", "connections": "ooxml.data", "querytable": "ooxml.data",
-	"audio": "ooxml.media", "video": "ooxml.media", "media": "ooxml.media", "model3d": "ooxml.media",
-	"extensibility": "ooxml.extension", "webextension": "ooxml.extension", "webextensiontaskpanes": "ooxml.extension", "taskpanes": "ooxml.extension", "ui": "ooxml.extension",
-	"slideupdateinfo": "ooxml.external", "slideupdateurl": "ooxml.external", "pythonscript": "ooxml.macro",
-}
-
-func (o *ooxmlScan) relationships(name string, r io.Reader) error {
-	return walkXML(r, xmlVisitor{start: func(e xml.StartElement, _ int) {
-		if e.Name.Local == "Relationship" {
-			o.relationship(name, e)
-		}
-	}})
-}
-
-func (o *ooxmlScan) relationship(name string, e xml.StartElement) {
-	kind, _ := attr(e, "Type")
-	target, _ := attr(e, "Target")
-	mode, _ := attr(e, "TargetMode")
-	kind = strings.ToLower(kind[strings.LastIndexByte(kind, '/')+1:])
-	external := strings.EqualFold(mode, "External")
-	rule, known := relationRules[kind]
-	switch {
-	case known:
-		o.add(rule, name, kind+" "+target)
-	case external && kind == "hyperlink":
-		o.add(linkRule(target), name, target)
-	case external:
-		o.add("ooxml.external", name, kind+" "+target)
-	case urlScheme(target) != "" || strings.HasPrefix(target, "//") || strings.Contains(target, "\\"):
-		o.add("ooxml.external", name, kind+" "+target)
-	}
-}
-
 // xmlPart reads a part of the document proper. Which vocabulary it is in is
 // told by its elements, not by its name or declared type.
 func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
@@ -350,9 +318,10 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 			if !office {
 				return // somebody's own data, which no program shows by itself
 			}
-			told := a.start(e.Name)
+			told := a.start(e)
 			if depth == 1 {
 				p.master = strings.HasSuffix(e.Name.Local, "Master") || e.Name.Local == "sldLayout"
+				p.notes = e.Name.Local == "notes"
 			}
 			told = w.start(e) || told
 			told = x.start(e) || told
@@ -369,6 +338,7 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 				text = append(text, b...)
 			}
 			a.text(b)
+			p.text(b)
 			if bytes.IndexByte(b, 0xe2) >= 0 { // direction overrides begin with E2 80 or E2 81
 				for _, c := range string(b) {
 					if characterRule(c) == "text.bidi" {

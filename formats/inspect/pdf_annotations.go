@@ -241,6 +241,9 @@ func (p *pdfScan) face(d pdf.Dict, subtype pdf.Name, empty bool) (face, error) {
 		return f, err
 	}
 	f.painted = f.painted && !empty
+	if err := p.state(d, normal, subtype, f.painted); err != nil {
+		return f, err
+	}
 	for _, key := range []pdf.Name{"R", "D"} {
 		o, err := p.get(appearance, key)
 		if err != nil {
@@ -260,6 +263,48 @@ func (p *pdfScan) face(d pdf.Dict, subtype pdf.Name, empty bool) (face, error) {
 		p.note("pdf.annotation.hidden", "/"+string(subtype)+": /AP with rollover")
 	}
 	return f, nil
+}
+
+// state judges an appearance of several states (§12.5.5), of which /AS says which
+// is shown. Without it each program chooses. The value of a tick box says the
+// same, and programs differ in which of the two they believe.
+func (p *pdfScan) state(d pdf.Dict, normal pdf.Object, subtype pdf.Name, painted bool) error {
+	states, ok := normal.(pdf.Dict)
+	if !ok || !painted {
+		return nil
+	}
+	shown, err := p.name(d, "AS")
+	if err != nil {
+		return err
+	}
+	box, err := p.tickBox(d)
+	if err != nil {
+		return err
+	}
+	if !box || subtype != "Widget" {
+		if shown == "" {
+			p.note("pdf.annotation.hidden", "/"+string(subtype)+": no /AS")
+		}
+		return nil
+	}
+	value, err := p.inherited(d, "V")
+	if err != nil {
+		return err
+	}
+	says, ok := value.(pdf.Name)
+	if !ok {
+		return nil
+	}
+	if states[says] == nil {
+		says = "Off"
+	}
+	if shown == "" {
+		shown = "Off"
+	}
+	if says != shown {
+		p.note("pdf.form.appearances", "/V /"+string(says)+" /AS /"+string(shown))
+	}
+	return nil
 }
 
 // tickBox tells whether d is a button that keeps its state.

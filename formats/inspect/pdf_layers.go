@@ -66,6 +66,9 @@ func (p *pdfScan) layer(d pdf.Dict) error {
 	}
 	if kind == "OCG" {
 		p.noteLayers()
+		if err := p.layerUsage(d); err != nil {
+			return err
+		}
 	}
 	groups, err := p.get(d, "OCGs")
 	if err != nil {
@@ -84,6 +87,28 @@ func (p *pdfScan) layer(d pdf.Dict) error {
 	}
 	if d["VE"] != nil || strings.HasSuffix(string(policy), "Off") {
 		p.note("pdf.optional-content.hidden", "/OCMD /"+string(policy))
+	}
+	return nil
+}
+
+// layerUsage finds layers that are not meant for the screen, for paper or for
+// export (§8.11.4.4). That this counts is for the configuration to say, but some
+// programs do not ask it.
+func (p *pdfScan) layerUsage(group pdf.Dict) error {
+	usage, err := p.dict(group, "Usage")
+	if err != nil {
+		return err
+	}
+	for key, state := range map[pdf.Name]pdf.Name{"View": "ViewState", "Print": "PrintState", "Export": "ExportState"} {
+		d, err := p.dict(usage, key)
+		if err != nil {
+			return err
+		}
+		if n, err := p.name(d, state); err != nil {
+			return err
+		} else if n == "OFF" {
+			p.note("pdf.optional-content.hidden", "/"+string(state)+" /OFF")
+		}
 	}
 	return nil
 }

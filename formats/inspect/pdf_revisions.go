@@ -15,7 +15,10 @@ const (
 
 // revisions refuses saved states that are not signatures: what a later one
 // hides, a viewer or a careless hand brings back. A state may only add a
-// signature that covers it whole, or validation data (ETSI EN 319 142-1 §5.4).
+// signature that covers it whole, validation data (ETSI EN 319 142-1 §5.4), or
+// what was filled into a form. A signature dictionary that lies about in the
+// file could cover any other page, so what signing changes is looked at as
+// well; /Perms names the signature that certifies (ISO 32000-2 §12.8.6).
 func (p *pdfScan) revisions() error {
 	p.ref, p.where = pdf.Ref{}, ""
 	for i, rev := range p.f.Revisions() {
@@ -33,20 +36,51 @@ func (p *pdfScan) revisions() error {
 		if i == 0 {
 			continue
 		}
-		var fine bool
-		if covered(ends, rev.End) {
-			fine, err = onlySignature(after, i)
-		} else {
-			fine, err = p.onlyValidationData(i)
-		}
+		rule, err := p.judgeRevision(after, i, covered(ends, rev.End))
 		if err != nil {
 			return err
 		}
-		if !fine {
-			p.note("pdf.revisions", pdf.Ref{Num: i + 1}.String()+" %%EOF")
+		if rule != "" {
+			p.note(rule, pdf.Ref{Num: i + 1}.String()+" %%EOF")
 		}
 	}
 	return nil
+}
+
+// judgeRevision gives the rule that revision i, the newest of f, breaks; "" if none.
+// Fields that were filled in and saved, be it with a signature or before the
+// next one, are part of what is shown and confirmed as such: to save the document
+// anew would break the signatures that it has.
+func (p *pdfScan) judgeRevision(f *pdf.File, i int, signed bool) (string, error) {
+	if !signed {
+		if fine, err := p.onlyValidationData(i); err != nil || fine {
+			return "", err
+		}
+	}
+	list, err := changes.Analyse(f, i-1)
+	if err != nil {
+		return "", err
+	}
+	rule := ""
+	for _, c := range list {
+		switch c.Kind {
+		case changes.Evidence, changes.Metadata:
+		case changes.Signature, changes.Timestamp:
+			if !signed {
+				return "pdf.revisions", nil
+			}
+		case changes.FormFill, changes.FormChange:
+			rule = "pdf.revisions.form"
+		default:
+			if c.Where != "Root/Perms" || !signed {
+				return "pdf.revisions", nil
+			}
+		}
+	}
+	if rule == "" && !signed {
+		rule = "pdf.revisions" // nothing that would be worth a state of its own
+	}
+	return rule, nil
 }
 
 // covered: a byte range ends with the revision, give or take the end-of-line
@@ -58,27 +92,6 @@ func covered(ends []int64, end int64) bool {
 		}
 	}
 	return false
-}
-
-// onlySignature tells whether revision i, the newest of f, adds to the one
-// before no more than what signing takes: a signature dictionary that lies about
-// in the file could else cover any other page. /Perms names the signature that
-// certifies (ISO 32000-2 §12.8.6).
-func onlySignature(f *pdf.File, i int) (bool, error) {
-	list, err := changes.Analyse(f, i-1)
-	if err != nil {
-		return false, err
-	}
-	for _, c := range list {
-		switch c.Kind {
-		case changes.Signature, changes.Timestamp, changes.Evidence, changes.Metadata:
-		default:
-			if c.Where != "Root/Perms" {
-				return false, nil
-			}
-		}
-	}
-	return true, nil
 }
 
 // signatureEnds gives the ends of the byte ranges of the signatures that are

@@ -59,6 +59,7 @@ var rules = []Rule{
 	{"pdf.postscript", Text{"Il PDF contiene codice PostScript o rimandi di prestampa: esportarlo di nuovo.", "The PDF contains PostScript code or prepress references: export it again."}},
 	{"pdf.transfer", Text{"Il PDF cambia i colori secondo l'apparecchio (funzioni di trasferimento): esportarlo senza.", "The PDF changes colours with the device (transfer functions): export it without."}},
 	{"pdf.revisions", Text{"Il PDF conserva versioni precedenti che possono riaffiorare: salvarlo con un nome nuovo o stamparlo in PDF/A.", "The PDF keeps earlier versions that may surface again: save it under a new name or print it to PDF/A."}},
+	{"pdf.revisions.form", Text{"I campi del PDF sono stati compilati dopo che era stato salvato, e conserva lo stato precedente: verificarne i valori, che sono quelli firmati.", "The fields of the PDF were filled in after it had been saved, and it keeps the earlier state: check their values, which are what is signed."}},
 	{"pdf.signed", Text{"Il PDF è già firmato: la nuova firma si aggiunge a quelle presenti.", "The PDF is already signed: the new signature is added to those present."}},
 	{"pdf.limit", Text{"Il PDF supera i limiti di ciò che può essere esaminato: semplificarlo o dividerlo.", "The PDF exceeds the limits of what can be inspected: simplify or split it."}},
 
@@ -97,6 +98,7 @@ var rules = []Rule{
 	{"sheet.macrosheet", Text{"Il foglio contiene macro di Excel 4.0: toglierle.", "The workbook contains Excel 4.0 macro sheets: remove them."}},
 	{"sheet.header.dynamic", Text{"L'intestazione stampa data, ora o nome del file: sostituirli con testo.", "The header prints date, time or file name: replace them with text."}},
 	{"sheet.header", Text{"L'intestazione stampa numeri di pagina o il nome del foglio: verificare le pagine.", "The header prints page numbers or the sheet's name: check the pages."}},
+	{"sheet.locale", Text{"Una data o una valuta appare secondo il paese di chi legge (3/4 è il 3 aprile o il 4 marzo, € o $): darle un formato fisso è meglio.", "A date or a currency is shown the way of the reader's country (3/4 is the third of April or the fourth of March, € or $): giving it a fixed format is better."}},
 	{"slide.action", Text{"La presentazione esegue un programma o una macro: togliere l'azione.", "The presentation runs a program or a macro: remove the action."}},
 	{"slide.animation", Text{"Le animazioni mostrano o nascondono contenuti nel tempo: verificare le pagine.", "Animations show or hide content over time: check the pages."}},
 
@@ -113,6 +115,7 @@ var rules = []Rule{
 	{"odf.macro", Text{"Il documento contiene macro o script: toglierli da Strumenti > Macro.", "The document contains macros or scripts: remove them in Tools > Macros."}},
 	{"odf.object", Text{"Il documento contiene un oggetto, un plugin o una cornice di un altro programma: sostituirlo con un'immagine.", "The document contains another program's object, plug-in or frame: replace it with a picture."}},
 	{"odf.external", Text{"Il documento prende parte del contenuto da fuori: includerlo nel documento.", "The document takes part of its content from elsewhere: include it in the document."}},
+	{"odf.template", Text{"Il documento viene da un modello, i cui stili può riprendere se il modello cambia: verificare le pagine.", "The document was made from a template, whose styles it may take again when the template changes: check the pages."}},
 	{"odf.field.unused", Text{"Uno stile di pagina non usato contiene un campo che cambia: eliminarlo è meglio.", "A page style that is not used contains a field that changes: deleting it is better."}},
 	{"odf.form", Text{"Il documento contiene controlli di modulo: verificarne i valori.", "The document contains form controls: check their values."}},
 	{"odf.changes", Text{"Il documento conserva modifiche registrate o commenti: accettarli o toglierli prima di firmare.", "The document keeps tracked changes or comments: accept or remove them before signing."}},
@@ -150,6 +153,7 @@ var rules = []Rule{
 	{"text.encoding", Text{"Il testo non è in UTF-8 e altrove può apparire diverso: salvarlo in UTF-8 è meglio.", "The text is not UTF-8 and may look different elsewhere: saving it as UTF-8 is better."}},
 	{"text.encoding.mixed", Text{"Il testo mescola codifiche diverse: salvarlo in UTF-8.", "The text mixes different encodings: save it as UTF-8."}},
 	{"csv.formula", Text{"Una cella comincia come una formula e un foglio di calcolo la eseguirebbe: farla precedere da un apostrofo o toglierla.", "A cell begins like a formula and a spreadsheet would run it: put an apostrophe before it or remove it."}},
+	{"json.duplicate", Text{"Il JSON ha due valori con lo stesso nome, e ogni programma ne prende uno: toglierne uno.", "The JSON has two values of the same name, and each program takes one of them: remove one."}},
 	{"markdown.active", Text{"Il Markdown richiama immagini o contiene HTML, che altri programmi mostrano a modo loro: verificare il testo com'è scritto, che è ciò che si firma.", "The Markdown refers to images or contains HTML, which other programs show their own way: check the text as it is written, which is what is signed."}},
 
 	// Images

@@ -62,6 +62,7 @@ type sheetScan struct {
 	*report
 	where string
 	memo  *xmlMemo // has noted the cell
+	cells bool     // within the formats that cells have
 }
 
 // start reports whether it heeds elements of that name, which hangs on nothing else.
@@ -71,10 +72,12 @@ func (x *sheetScan) start(e xml.StartElement) bool {
 		cell, _ := attr(e, "r")
 		x.memo.note, x.memo.next = append(x.memo.note[:0], cell...), xmlNoted
 		return false
-	case "sheet", "row", "col", "definedName", "sheetFormatPr":
+	case "sheet", "row", "col", "definedName", "sheetFormatPr", "cNvPr", "docPr": // the last two are drawings
 		x.hidden(e)
 	case "sp", "pic", "graphicFrame", "cxnSp":
 		x.shape(e)
+	case "cellStyleXfs", "cellXfs", "xf", "numFmt":
+		x.format(e)
 	case "pivotCacheDefinition":
 		if v, ok := attr(e, "refreshOnLoad"); ok && isOn(v, true) {
 			x.add("ooxml.data", x.where, "refreshOnLoad")
@@ -213,66 +216,5 @@ func (x *sheetScan) header(s string) {
 		case 'P', 'N', 'A', 'p', 'n', 'a':
 			x.add("sheet.header", x.where, s)
 		}
-	}
-}
-
-// chartFields are the fields of chart labels, in lower case.
-var chartFields = map[string]bool{
-	"cellrange": true, "seriesname": true, "categoryname": true, "value": true, "xvalue": true, "yvalue": true,
-	"bubblesize": true, "percentage": true, "txlink": true,
-}
-
-// slideScan follows PresentationML and the drawings in all documents.
-type slideScan struct {
-	*report
-	where  string
-	master bool // a master or layout: its placeholders are not shown on the slides
-}
-
-// start reports whether it heeds elements of that name, which hangs on nothing else.
-func (p *slideScan) start(e xml.StartElement) bool {
-	switch e.Name.Local {
-	case "fld":
-		kind, _ := attr(e, "type")
-		switch lower := strings.ToLower(kind); {
-		case lower == "slidenum", p.master, chartFields[lower]:
-			p.add("field.layout", p.where, kind)
-		default:
-			p.add("field.dynamic", p.where, kind)
-		}
-	case "hlinkClick", "hlinkHover", "hlinkMouseOver":
-		p.action(e)
-	case "timing":
-		p.add("slide.animation", p.where, "<timing>")
-	case "transition":
-		if after, ok := attr(e, "advTm"); ok {
-			p.add("slide.animation", p.where, "advances by itself after "+after+" ms")
-		}
-	case "sld":
-		if v, ok := attr(e, "show"); ok && !isOn(v, true) {
-			p.add("ooxml.hidden", p.where, "<sld show=0>")
-		}
-	case "videoFile", "audioFile", "wavAudioFile", "quickTimeFile", "audioCd":
-		p.add("ooxml.media", p.where, "<"+e.Name.Local+">")
-	default:
-		return false
-	}
-	return true
-}
-
-// action judges what a click does: only moves between slides are inert.
-func (p *slideScan) action(e xml.StartElement) {
-	action, ok := attr(e, "action")
-	if !ok || action == "" {
-		if id, _ := attr(e, "id"); id != "" && e.Name.Local != "hlinkClick" {
-			p.add("slide.action", p.where, "<"+e.Name.Local+">") // the pointer alone opens the link
-		}
-		return
-	}
-	lower := strings.ToLower(action)
-	switch {
-	case strings.HasPrefix(lower, "ppaction://hlinkshowjump"), strings.HasPrefix(lower, "ppaction://hlinksldjump"), lower == "ppaction://noaction":
-	default:
-		p.add("slide.action", p.where, action)
 	}
 }

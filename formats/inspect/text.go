@@ -99,8 +99,11 @@ func (s *scan) text(format string) {
 		s.add("size", "", "")
 		return
 	}
-	if format == "markdown" {
+	switch format {
+	case "markdown":
 		s.markdown()
+	case "json":
+		s.json()
 	}
 	var r io.Reader = s.reader()
 	head := make([]byte, min(s.size, 2))
@@ -148,6 +151,7 @@ type textScan struct {
 	last      rune
 	quoted    bool   // inside a quoted cell
 	cell      []rune // the beginning of a cell that may be a formula
+	program   string // a cell that a bar ended and that may be a program's name (DDE)
 	before    rune   // the character before
 	broken    int    // the line of the first carriage return that text follows; 0 if none
 }
@@ -169,7 +173,7 @@ func (t *textScan) plain(b []byte) (n int) {
 		for n < len(b) && b[n] >= ' ' && b[n] < 0x7f {
 			n++
 		}
-	case !t.cellStart && len(t.cell) == 0:
+	case !t.cellStart && len(t.cell) == 0 && t.program == "":
 		for n < len(b) && csvPlain[b[n]] && rune(b[n]) != t.separator {
 			n++
 		}
@@ -257,7 +261,13 @@ func (t *textScan) csvRune(c rune) {
 		if len(t.cell) > 0 && len(t.cell) <= maxFormulaCell {
 			t.cell = append(t.cell, c)
 		}
+	case t.program != "" && c == '!': // the bar was none between cells
+		t.found("csv.formula", func() string { return t.program + "|…!" })
+		t.program = ""
 	case !t.quoted && (c == '\n' || c == '\r' || c == ',' || c == ';' || c == '\t' || c == '|' || c == t.separator):
+		if t.program = ""; c == '|' && barredProgram.MatchString(string(t.cell)) {
+			t.program = string(t.cell)
+		}
 		t.endCell()
 		t.cellStart = true
 	case t.cellStart && c == ' ':

@@ -86,6 +86,7 @@ var wordRules = map[string]string{
 	"sectPrChange": "ooxml.changes", "cellIns": "ooxml.changes", "cellDel": "ooxml.changes", "trackRevisions": "ooxml.changes",
 	"comment": "ooxml.comments", "threadedComment": "ooxml.comments", "cm": "ooxml.comments",
 	"DataMashup": "ooxml.data",
+	"bdo":        "text.bidi", "svgBlip": "ooxml.alternate.part", // a drawing in the place of a picture, for those that know it
 	// Date and page blocks (§17.3.3): the day it is looked at, without a field.
 	"dayLong": "field.dynamic", "dayShort": "field.dynamic", "monthLong": "field.dynamic", "monthShort": "field.dynamic",
 	"yearLong": "field.dynamic", "yearShort": "field.dynamic", "pgNum": "field.layout",
@@ -122,6 +123,8 @@ func (w *wordScan) start(e xml.StartElement) bool {
 		}
 	case "imagedata", "fill", "stroke", "image":
 		w.vmlPicture(e)
+	case "shape", "rect", "roundrect", "oval", "line", "polyline", "curve", "arc", "group":
+		w.vmlShape(e)
 	case "macroWll", "wllMacro", "mcd", "acd", "entryMacro", "exitMacro":
 		w.add("ooxml.macro", w.where, "<"+e.Name.Local+">")
 	default:
@@ -153,6 +156,23 @@ func (w *wordScan) vmlPicture(e xml.StartElement) {
 		if urlScheme(target) != "" || strings.HasPrefix(target, "//") || strings.HasPrefix(target, `\\`) {
 			w.add("ooxml.external", w.where, "<"+e.Name.Local+"> "+target)
 		}
+	}
+}
+
+// vmlShape judges the link of a shape and whether it is shown. In a workbook the
+// shapes of comments are hidden until the pointer is there; the comments are
+// reported themselves.
+func (w *wordScan) vmlShape(e xml.StartElement) {
+	if e.Name.Space != "urn:schemas-microsoft-com:vml" {
+		return
+	}
+	if target, _ := attr(e, "href"); target != "" {
+		w.add(linkRule(target), w.where, target)
+	}
+	style, _ := attr(e, "style")
+	if style = strings.ReplaceAll(strings.ToLower(style), " ", ""); !strings.HasPrefix(w.where, "xl/") &&
+		(strings.Contains(style, "visibility:hidden") || strings.Contains(style, "display:none")) {
+		w.add("ooxml.hidden", w.where, "<"+e.Name.Local+" "+style+">")
 	}
 }
 

@@ -33,7 +33,7 @@ func (s *scan) xmlFrom(r io.Reader, format string) (root xml.Name) {
 				root = e.Name
 			}
 			s.xmlNamespaces(e, where)
-			if e.Name.Space == nsXHTML || e.Name.Space == nsSVG || format == "svg" && e.Name.Space == "" {
+			if e.Name.Space == nsXHTML || e.Name.Space == nsSVG || e.Name.Space == nsMathML || format == "svg" && e.Name.Space == "" {
 				m.element(e.Name.Local, attributesOf(e))
 				inStyle = e.Name.Local == "style"
 			}

@@ -15,6 +15,7 @@ import (
 
 const (
 	nsXHTML     = "http://www.w3.org/1999/xhtml"
+	nsMathML    = "http://www.w3.org/1998/Math/MathML"
 	nsSVG       = "http://www.w3.org/2000/svg"
 	nsXInclude  = "http://www.w3.org/2001/XInclude"
 	nsXSLT      = "http://www.w3.org/1999/XSL/Transform"
@@ -46,6 +47,7 @@ type xmlMemo struct {
 	next xmlNext
 	note []byte // value of the attribute r of the last element that was noted
 	tags int    // start-tags and end-tags read so far
+	all  bool   // while it is set all elements are told of
 }
 
 type xmlNext uint8
@@ -293,7 +295,7 @@ func (w *xmlWalk) begin(tag xmlTag) error {
 	w.r.pos = tag.end
 	w.memo.tags++
 	e := xmlElement{name: tag.name, scope: w.scope}
-	if s := tag.shape; s != nil && s.next != xmlTold && s.scope == w.scope {
+	if s := tag.shape; s != nil && !w.memo.all && s.next != xmlTold && s.scope == w.scope {
 		if s.next == xmlNoted {
 			w.memo.note = w.memo.note[:0]
 			if s.r >= 0 {

@@ -58,9 +58,11 @@ func (a *analysis) run() error {
 // onPage begins the place of what was reached from a page.
 const onPage = "Root/Pages/page %d"
 
-// report adds a change.
+// report adds a change. Of the one that is too many it makes one that nothing
+// allows, since what would come after it is not looked at.
 func (a *analysis) report(c Change) error {
 	if len(a.changes) >= maxChanges {
+		a.changes = append(a.changes, Change{Kind: Other, Where: "more changes than are compared"})
 		return errEnough
 	}
 	if c.Page == 0 {

@@ -26,6 +26,6 @@ func appended(t testing.TB, doc []byte, later pdftest.Objects) []byte {
 		fmt.Fprintf(b, "%d 0 obj\n%s\nendobj\n", num, later[num])
 	}
 	at := b.Len()
-	fmt.Fprintf(b, "xref\n%strailer\n<</Size 100/Root 1 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF\n", table.String(), prev, at)
+	fmt.Fprintf(b, "xref\n%strailer\n<</Size 2000/Root 1 0 R/Prev %d>>\nstartxref\n%d\n%%%%EOF\n", table.String(), prev, at)
 	return b.Bytes()
 }

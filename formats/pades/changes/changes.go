@@ -87,11 +87,11 @@ func (p Permissions) Allow(c Change) bool {
 }
 
 // maxChanges bounds the list; a document with more is not worth a longer one.
-const maxChanges = 100
+const maxChanges = 1000
 
 // Analyse compares the document as it was in revision signed, counted as in
 // pdf.File.Revisions, with the present one. Without differences the list is
-// empty. It ends after some differences that nothing allows.
+// empty. It ends where there are too many, with one that nothing allows.
 //
 // Kinds of errors are those of package pdf: either of the two cannot be read
 // through, or to do so costs more than a document may.

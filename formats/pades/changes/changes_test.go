@@ -2,6 +2,8 @@ package changes_test
 
 import (
 	"bytes"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -266,5 +268,23 @@ func TestPermissions(t *testing.T) {
 		if got := c.p.Allow(changes.Change{Kind: changes.FormFill, Field: "name"}); got != c.lock {
 			t.Errorf("%+v: filling in %v", c.p, got)
 		}
+	}
+}
+
+// What is not looked at, since there are too many changes, is not said to be none.
+func TestTooManyChanges(t *testing.T) {
+	t.Parallel()
+	const fields = 1001
+	var list strings.Builder
+	base, later := maps.Clone(signedForm), pdftest.Objects{9: pdftest.Stream("", []byte("/Y Do"))}
+	for i := range fields {
+		n := 100 + i
+		fmt.Fprintf(&list, " %d 0 R", n)
+		base[n] = fmt.Sprintf("<</FT/Tx/T(f%d)>>", n)
+		later[n] = fmt.Sprintf("<</FT/Tx/T(f%d)/V(x)>>", n)
+	}
+	base[5] = fill(form, list.String())
+	if got := kinds(analyse(t, base, later)); !slices.Contains(got, changes.Other) {
+		t.Errorf("%d changes, and none that nothing allows", len(got))
 	}
 }
