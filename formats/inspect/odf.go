@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -23,10 +24,12 @@ type odfScan struct {
 	a       *zipArchive
 	masters map[string]bool // page styles that content or other styles use; nil: nobody has asked
 	where   string
-	anyUsed bool   // they could not be read
-	slides  bool   // a presentation or drawing, whose tables grow with what they hold
-	drawing bool   // the XML part read last is an SVG drawing
-	master  string // the page style being read
+	anyUsed bool            // they could not be read
+	objects map[string]bool // the directories of charts and formulas
+	cells   bool            // a spreadsheet, whose cells are written anew when it is opened
+	slides  bool            // a presentation or drawing, whose tables grow with what they hold
+	drawing bool            // the XML part read last is an SVG drawing
+	master  string          // the page style being read
 }
 
 func (s *scan) odf(a *zipArchive) {
@@ -37,9 +40,13 @@ func (s *scan) odf(a *zipArchive) {
 		return
 	}
 	s.setFormat(format)
-	o := &odfScan{report: s.report, a: a, slides: strings.HasPrefix(format, "odp") || strings.HasPrefix(format, "odg")}
+	o := &odfScan{report: s.report, a: a, cells: format == "ods", slides: strings.HasPrefix(format, "odp") || strings.HasPrefix(format, "odg")}
 	if a.byName["content.xml"] == nil {
 		s.add("odf.malformed", "content.xml", "")
+	}
+	if err := o.findObjects(); err != nil {
+		o.broken("", err)
+		return
 	}
 	for _, f := range a.files {
 		if isDir(f) || f.Name == "mimetype" {
@@ -87,7 +94,7 @@ func (o *odfScan) used(master string) bool {
 	if o.masters == nil {
 		o.masters = map[string]bool{}
 		for _, name := range []string{"content.xml", "styles.xml"} {
-			if f := o.a.byName[name]; f != nil && o.collectFrom(f) != nil {
+			if f := o.a.byName[name]; f != nil && o.each(f, o.collectMasters) != nil {
 				o.anyUsed = true
 			}
 		}
@@ -95,13 +102,14 @@ func (o *odfScan) used(master string) bool {
 	return o.anyUsed || o.masters[master]
 }
 
-func (o *odfScan) collectFrom(f *zip.File) error {
+// each tells start of every element of a part.
+func (o *odfScan) each(f *zip.File, start func(xml.StartElement, int)) error {
 	rc, err := o.a.open(f)
 	if err != nil {
 		return err
 	}
 	defer rc.Close()
-	return walkXML(rc, xmlVisitor{start: o.collectMasters})
+	return walkXML(rc, xmlVisitor{start: start})
 }
 
 func (o *odfScan) collectMasters(e xml.StartElement, _ int) {
@@ -115,6 +123,9 @@ func (o *odfScan) collectMasters(e xml.StartElement, _ int) {
 
 func (o *odfScan) part(f *zip.File) error {
 	lower := strings.ToLower(f.Name)
+	if dir, rest, ok := strings.Cut(f.Name, "/"); ok && o.objects[dir] {
+		lower = strings.ToLower(rest)
+	}
 	for _, dir := range []string{"basic/", "scripts/", "dialogs/"} {
 		if strings.HasPrefix(lower, dir) {
 			o.add("odf.macro", f.Name, "")
@@ -130,7 +141,7 @@ func (o *odfScan) part(f *zip.File) error {
 	switch {
 	case len(head) == 0 && f.Name != "content.xml" && f.Name != "styles.xml":
 		return nil // LibreOffice writes empty configuration files
-	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")), strings.HasPrefix(lower, "object ") && strings.Contains(lower, "/content.xml"):
+	case bytes.HasPrefix(head, []byte("\xd0\xcf\x11\xe0")):
 		o.add("odf.object", f.Name, "")
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("%PDF-")), bytes.HasPrefix(head, []byte("MZ")), bytes.HasPrefix(head, []byte("\x7fELF")):
 		o.add("zip.nested", f.Name, "")
@@ -180,9 +191,10 @@ var odfRules = map[string]string{
 	"control": "odf.form", "changed-region": "odf.changes", "tracked-changes": "", "annotation": "odf.changes",
 	"animate": "slide.animation", "par": "slide.animation", "animations": "slide.animation", "audio": "ooxml.media", "sound": "ooxml.media",
 	"database-source-table": "odf.external", "database-source-sql": "odf.external", "database-source-query": "odf.external", "source-service": "odf.external",
-	"scenario": "odf.hidden",       // other values for the same cells
-	"command":  "odf.macro",        // to a program or an object, from an animation
-	"date-is":  "formula.volatile", // a format that compares with the day it is looked at
+	"font-face-uri": "font.embedded",
+	"scenario":      "odf.hidden",       // other values for the same cells
+	"command":       "odf.macro",        // to a program or an object, from an animation
+	"date-is":       "formula.volatile", // a format that compares with the day it is looked at
 }
 
 // odfFields are fields that are fixed only if they say so (text:fixed).
@@ -197,6 +209,7 @@ func (o *odfScan) xmlPart(name string, r io.Reader) error {
 	o.where, o.master = name, ""
 	meta := name == "meta.xml" || strings.HasPrefix(name, "META-INF/")
 	memo := &xmlMemo{}
+	notes, last := false, "" // within the speaker's notes, where all is told; the element that began last
 	return walkXML(r, xmlVisitor{
 		memo: memo,
 		start: func(e xml.StartElement, depth int) {
@@ -211,8 +224,15 @@ func (o *odfScan) xmlPart(name string, r io.Reader) error {
 			if strings.Contains(e.Name.Space, ":meta:") || strings.HasPrefix(e.Name.Space, "http://purl.org/dc/") {
 				return
 			}
-			if e.Name.Local == "master-page" {
+			switch last = e.Name.Local; last {
+			case "master-page":
 				o.master, _ = attr(e, "name")
+				memo.next = xmlTold
+			case "notes": // of a slide; those of a page style are only their frame
+				notes = o.master == "" && strings.HasSuffix(e.Name.Space, ":presentation:1.0")
+				memo.all, memo.next = notes, xmlTold
+			case "date-style":
+				o.dateStyle(e)
 				memo.next = xmlTold
 			}
 			if (!meta || e.Name.Local == "encryption-data") && o.element(e) {
@@ -220,11 +240,18 @@ func (o *odfScan) xmlPart(name string, r io.Reader) error {
 			}
 		},
 		end: func(n xml.Name, _ int) {
-			if n.Local == "master-page" {
+			switch n.Local {
+			case "master-page":
 				o.master = ""
+			case "notes":
+				notes, memo.all = false, false
 			}
 		},
 		text: func(b []byte) {
+			if notes && (last == "p" || last == "span") && len(bytes.TrimSpace(b)) > 0 {
+				notes, memo.all = false, false // once is enough
+				o.add("odf.hidden", name, "<notes> "+string(b))
+			}
 			if bytes.IndexByte(b, 0xe2) < 0 { // direction overrides begin with E2 80 or E2 81
 				return
 			}
@@ -260,6 +287,9 @@ func (o *odfScan) element(e xml.StartElement) (heeded bool) {
 		if v, ok := attr(e, "fixed"); !ok || !isOn(v, true) {
 			o.field(local)
 		}
+	case rule == "odf.object" && o.objects[o.inside(e)]:
+		heeded = true
+		o.add("ooxml.alternate.part", o.where, "<"+local+">")
 	case rule != "" && !strings.Contains(e.Name.Space, ":manifest:") || rule == "zip.encrypted":
 		heeded = true
 		o.add(rule, o.where, "<"+local+">")
@@ -349,6 +379,15 @@ func (o *odfScan) reload(e xml.StartElement) {
 	}
 }
 
+// dateStyle finds dates in cells that every program shows in the order of the country that
+// it is set to (§16.29.4, number:automatic-order).
+func (o *odfScan) dateStyle(e xml.StartElement) {
+	_, fixed := attr(e, "language")
+	if v, ok := attr(e, "automatic-order"); o.cells && ok && isOn(v, true) && !fixed {
+		o.add("sheet.locale", o.where, "automatic-order")
+	}
+}
+
 // noLength reports a length of less than half a pixel, of which nothing is seen.
 func noLength(s string) bool {
 	s = strings.TrimSpace(s)
@@ -393,11 +432,14 @@ func (o *odfScan) href(e xml.StartElement, target string) {
 		o.add(linkRule(target), o.where, target)
 		return
 	}
-	inside := strings.TrimSuffix(strings.TrimPrefix(target, "./"), "/")
+	if dir := path.Dir(o.where); target == ".." && e.Name.Local == "chart" && o.objects[dir] {
+		return // the table that it is in
+	}
 	if scheme != "" || strings.HasPrefix(target, "/") || strings.HasPrefix(target, "../") || strings.HasPrefix(target, "\\") {
 		o.add("odf.external", o.where, target)
 		return
 	}
+	inside := o.inside(e)
 	if _, ok := o.a.byName[inside]; !ok && o.a.byName[inside+"/"] == nil && o.a.byName[inside+"/content.xml"] == nil {
 		o.add("odf.external", o.where, target)
 	}

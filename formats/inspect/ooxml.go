@@ -190,6 +190,8 @@ func (o *ooxmlScan) partType(name, kind string) {
 		}
 	}
 	switch {
+	case fontType(kind):
+		o.add("font.embedded", name, kind)
 	case strings.Contains(lower, "vbaproject") && !strings.HasPrefix(kind, "image/"): // a picture may have any name
 		o.add("ooxml.macro", name, kind)
 	case strings.Contains(lower, "/embeddings/"):
@@ -211,7 +213,6 @@ func inertType(kind string) bool {
 	case "application/xml", "text/xml", "application/vnd.openxmlformats-officedocument.vmldrawing",
 		"image/png", "image/jpeg", "image/jpg", "image/gif", "image/tiff", "image/bmp", "image/x-emf", "image/x-wmf", "image/emf", "image/wmf",
 		"image/svg+xml", "image/vnd.ms-photo", "image/pict", "image/x-pict",
-		"application/vnd.openxmlformats-officedocument.obfuscatedfont", "application/x-fontdata", "application/x-font-ttf",
 		"application/vnd.openxmlformats-officedocument.spreadsheetml.printersettings",
 		"application/vnd.openxmlformats-officedocument.wordprocessingml.printersettings",
 		"application/vnd.openxmlformats-officedocument.presentationml.printersettings",
@@ -220,6 +221,12 @@ func inertType(kind string) bool {
 	}
 	return strings.HasSuffix(kind, "+xml") &&
 		(strings.HasPrefix(kind, "application/vnd.openxmlformats-") || strings.HasPrefix(kind, "application/vnd.ms-"))
+}
+
+// fontType knows fonts that a document brings along: most programs do not use
+// them and show other letters.
+func fontType(kind string) bool {
+	return kind == "application/vnd.openxmlformats-officedocument.obfuscatedfont" || kind == "application/x-fontdata" || kind == "application/x-font-ttf"
 }
 
 // foreign recognises whole files of other formats inside the package, whatever

@@ -22,6 +22,7 @@ var ruleByID = func() map[string]Rule {
 var rules = []Rule{
 	// Any format
 	{"inspect.failed", Text{"Il documento non ha potuto essere esaminato fino in fondo: convertirlo in PDF/A e riprovare.", "The document could not be inspected to its end: convert it to PDF/A and try again."}},
+	{"font.embedded", Text{"Il documento porta con sé i propri caratteri: dove non vengono usati il testo può apparire diverso, verificare le pagine.", "The document brings its own fonts: where they are not used the text may look different, check the pages."}},
 	{"inspect.elsewhere", Text{"Il documento non è stato visto qui e se ne firma solo l'impronta: confermare solo se lo si è letto e chi lo ha esaminato è fidato.", "The document was not seen here and only its digest is signed: confirm only if you have read it and trust who inspected it."}},
 	{"empty", Text{"Il documento è vuoto: caricare il file giusto.", "The document is empty: upload the right file."}},
 	{"size", Text{"Il documento supera la dimensione che può essere esaminata: dividerlo o ridurne le immagini.", "The document is larger than what can be inspected: split it or reduce its images."}},

@@ -1,6 +1,9 @@
 package inspect
 
 import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,7 +16,7 @@ const nsShown = `xmlns:mc="` + nsCompatibility + `" xmlns:v="urn:schemas-microso
 // things, by other ways than those that have a name of their own.
 func viewerCases() []ruleCase {
 	var all []ruleCase
-	for _, cases := range [][]ruleCase{relationCases(), branchCases(), shapeCases(), masterCases(), localeCases(), readerCases(), pdfStateCases(), filledCases(), nameCases()} {
+	for _, cases := range [][]ruleCase{relationCases(), branchCases(), shapeCases(), masterCases(), localeCases(), readerCases(), pdfStateCases(), filledCases(), nameCases(), chartCases(), fontCases()} {
 		all = append(all, cases...)
 	}
 	return all
@@ -215,5 +218,79 @@ func TestJSONNames(t *testing.T) {
 	}
 	if rep := look(t, "x.json", []byte(b.String()+`"z":0}`)); !has(rep, "inspect.failed") {
 		t.Errorf("%+v", rep)
+	}
+}
+
+// chartCases are documents with a chart or a formula, and with what only looks
+// like one.
+func chartCases() []ruleCase {
+	frame := `<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame>`
+	object := func(content string, more ...string) []byte {
+		return odt(frame, append([]string{"Object 1/content.xml", content}, more...)...)
+	}
+	body := func(inside string) string {
+		return `<office:document-content ` + nsODF + ` xmlns:chart="urn:oasis:names:tc:opendocument:xmlns:chart:1.0"><office:body>` + inside + `</office:body></office:document-content>`
+	}
+	chart := body(`<office:chart><chart:chart xlink:href=".."/></office:chart>`)
+	formula := `<math xmlns="` + nsMathML + `"><mi>x</mi></math>`
+	text := body(`<office:text/>`)
+	cells := func(f string) string {
+		return body(`<office:chart><table:table><table:table-cell table:formula="` + f + `"/></table:table></office:chart>`)
+	}
+	return []ruleCase{
+		{"odf.object", "x.odt", object(text), object(chart)},
+		{"odf.object", "x.odt", object(body(`<office:chart/><office:text/>`)), object(formula)},
+		{"odf.object", "x.odt", odt(frame), object(formula)},
+		{"ooxml.alternate.part", "x.odt", object(chart), object(text)},
+		{"ooxml.alternate.part", "x.odt", object(formula), odt("")},
+		{"odf.external", "x.odt", object(body(`<office:chart><chart:chart xlink:href="../../a.ods"/></office:chart>`)), object(chart)},
+		{"odf.external", "x.odt", object(body(`<office:chart><draw:image xlink:href="Pictures/a.png"/></office:chart>`)),
+			object(body(`<office:chart><draw:image xlink:href="Pictures/a.png"/></office:chart>`), "Object 1/Pictures/a.png", string(pngOf(1, 1)))},
+		{"odf.macro", "x.odt", object(chart, "Object 1/Basic/a.xml", "<a/>"), object(chart, "Object 1/styles.xml", "<a/>")},
+		{"formula.volatile", "x.odt", object(cells("of:=NOW()")), object(cells("of:=1+2"))},
+		{"odf.hidden", "x.odp", noted(`<text:p>non dirlo</text:p>`), noted(`<text:p> <text:page-number>3</text:page-number></text:p>`)},
+		{"sheet.locale", "x.ods", dated("spreadsheet", `number:automatic-order="true"`), dated("spreadsheet", `number:automatic-order="true" number:language="it"`)},
+		{"sheet.locale", "x.od", dated("spreadsheet", `number:automatic-order="true"`), dated("text", `number:automatic-order="true"`)},
+	}
+}
+
+func noted(inside string) []byte {
+	return slides(`<draw:page><presentation:notes xmlns:presentation="urn:oasis:names:tc:opendocument:xmlns:presentation:1.0"><draw:text-box>` + inside + `</draw:text-box></presentation:notes></draw:page>`)
+}
+
+func dated(kind, attributes string) []byte {
+	return zipOf("mimetype", "application/vnd.oasis.opendocument."+kind, "content.xml",
+		`<office:document-content `+nsODF+` xmlns:number="urn:oasis:names:tc:opendocument:xmlns:datastyle:1.0"><number:date-style `+attributes+`/></office:document-content>`)
+}
+
+func fontCases() []ruleCase {
+	font := func(kind string) []byte { return docxTyped("word/fonts/font1.odttf", kind, "x") }
+	face := func(inside string) []byte {
+		return odt("", "styles.xml", `<office:document-styles `+nsODF+` xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"><style:font-face>`+inside+`</style:font-face></office:document-styles>`, "Fonts/a.ttf", "x")
+	}
+	extra := func(other string) []byte {
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		for _, part := range []string{"mimetype", "content.xml", "a.xml"} {
+			h := &zip.FileHeader{Name: part}
+			if part == "a.xml" {
+				h.Extra = binary.LittleEndian.AppendUint16(binary.LittleEndian.AppendUint16(nil, 0x7075), uint16(5+len(other)))
+				h.Extra = append(append(h.Extra, 1, 0, 0, 0, 0), other...)
+			}
+			if f, err := w.CreateHeader(h); err != nil {
+				panic(err)
+			} else if _, err := f.Write([]byte("<a/>")); err != nil {
+				panic(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			panic(err)
+		}
+		return b.Bytes()
+	}
+	return []ruleCase{
+		{"font.embedded", "x.docx", font("application/vnd.openxmlformats-officedocument.obfuscatedFont"), font("image/png")},
+		{"font.embedded", "x.odt", face(`<svg:font-face-src><svg:font-face-uri xlink:href="Fonts/a.ttf"/></svg:font-face-src>`), face("")},
+		{"zip.names", "x.zip", extra("content.xml"), extra("a.xml")},
 	}
 }

@@ -140,7 +140,7 @@ func (a *zipArchive) checkEntries() (rule, detail string) {
 		case f.Name == "", len(f.Name) > maxZipName, strings.HasPrefix(f.Name, "/"), strings.ContainsAny(f.Name, "\\\x00"),
 			strings.Contains("/"+f.Name+"/", "/../"), strings.Contains(f.Name, "//"):
 			return "zip.names", f.Name
-		case folded[key]:
+		case folded[key], otherName(f):
 			return "zip.names", f.Name
 		default:
 			folded[key] = true
@@ -165,6 +165,22 @@ func (a *zipArchive) checkEntries() (rule, detail string) {
 		return "zip.bomb", ""
 	}
 	return "", ""
+}
+
+// otherName reports an extra field by which some programs know the entry under
+// another name (APPNOTE §4.6.9, Info-ZIP Unicode Path).
+func otherName(f *zip.File) bool {
+	for b := f.Extra; len(b) >= 4; {
+		n := 4 + int(binary.LittleEndian.Uint16(b[2:]))
+		if n > len(b) {
+			return false
+		}
+		if binary.LittleEndian.Uint16(b) == 0x7075 && (n < 9 || string(b[9:n]) != f.Name) {
+			return true
+		}
+		b = b[n:]
+	}
+	return false
 }
 
 // checkLayout walks the local headers from the first byte to the directory.
