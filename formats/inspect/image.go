@@ -53,6 +53,10 @@ func (s *scan) png() {
 			s.pixels(uint64(binary.BigEndian.Uint32(head[8:])), uint64(binary.BigEndian.Uint32(head[12:])))
 		case "acTL":
 			s.add("image.animated", "", "APNG")
+		case "gAMA":
+			if gamma := binary.BigEndian.Uint32(head[8:]); oddGamma(gamma) {
+				s.add("image.gamma", "", fmt.Sprint("gAMA ", gamma))
+			}
 		case "IEND":
 			s.end(at + 12 + size)
 			return
@@ -63,6 +67,11 @@ func (s *scan) png() {
 		}
 	}
 }
+
+// oddGamma tells a correction of brightness (§11.3.2.2), in 100,000ths, that no
+// camera or screen needs: with it a picture has two faces, one for the programs
+// that apply it and one for the others.
+func oddGamma(gamma uint32) bool { return gamma < 25_000 || gamma > 110_000 }
 
 // jpeg walks the markers (ITU-T T.81 Annex B) to the end of image.
 func (s *scan) jpeg() {

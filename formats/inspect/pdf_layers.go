@@ -66,9 +66,9 @@ func (p *pdfScan) layer(d pdf.Dict) error {
 	}
 	if kind == "OCG" {
 		p.noteLayers()
-		if err := p.layerUsage(d); err != nil {
-			return err
-		}
+	}
+	if err := p.layerUsage(d); err != nil { // whether or not it says what it is
+		return err
 	}
 	groups, err := p.get(d, "OCGs")
 	if err != nil {

@@ -222,7 +222,8 @@ func (p *pdfScan) field(d pdf.Dict) error {
 	return nil
 }
 
-// graphics finds transfer functions (§10.5), which redraw by device, and
+// graphics finds transfer functions (§10.5), which redraw by device, colours that
+// leave what is below them on some devices and hide it on others (§8.6.7), and
 // alternate images (§8.9.5.4).
 func (p *pdfScan) graphics(d pdf.Dict) error {
 	for _, key := range []pdf.Name{"TR", "TR2", "TransferFunction"} {
@@ -230,6 +231,13 @@ func (p *pdfScan) graphics(d pdf.Dict) error {
 			return err
 		} else if ok {
 			p.note("pdf.transfer", "/"+string(key))
+		}
+	}
+	for _, key := range []pdf.Name{"OP", "op"} {
+		if o, err := p.get(d, key); err != nil {
+			return err
+		} else if o == pdf.Bool(true) {
+			p.note("pdf.overprint", "/"+string(key))
 		}
 	}
 	alternates, err := p.array(d, "Alternates")

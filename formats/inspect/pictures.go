@@ -44,7 +44,10 @@ func (p packed) picture(head []byte, whole io.Reader, kind string) {
 			moving = fmt.Sprintf("%d frames", frames)
 		}
 	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")):
-		moving = movingPNG(r)
+		var gamma uint32
+		if moving, gamma = oddPNG(r); gamma != 0 {
+			p.add("image.gamma", p.file.Name, fmt.Sprint("gAMA ", gamma))
+		}
 	case bytes.HasPrefix(head, []byte("RIFF")) && len(head) >= 12 && string(head[8:12]) == "WEBP":
 		moving = movingWebP(r)
 	case bytes.HasPrefix(text, []byte("<")), bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")),
@@ -94,22 +97,28 @@ func (p packed) drawing(a *zipArchive) error {
 	return err
 }
 
-// movingPNG looks for the chunk that makes a PNG an animation (ISO/IEC 15948
-// §11.3.2.1); "" if there is none.
-func movingPNG(r *bufio.Reader) string {
+// oddPNG looks for the chunk that makes a PNG an animation (ISO/IEC 15948
+// §11.3.2.1), and for a correction of brightness that gives it two faces; "" and 0
+// if there is none.
+func oddPNG(r *bufio.Reader) (moving string, gamma uint32) {
 	if _, err := r.Discard(8); err != nil {
-		return ""
+		return "", 0
 	}
 	var head [8]byte
 	for {
 		if _, err := io.ReadFull(r, head[:]); err != nil || string(head[4:]) == "IEND" {
-			return ""
+			return moving, gamma
 		}
-		if string(head[4:]) == "acTL" {
-			return "APNG"
+		switch string(head[4:]) {
+		case "acTL":
+			moving = "APNG"
+		case "gAMA":
+			if value, err := r.Peek(4); err == nil && oddGamma(binary.BigEndian.Uint32(value)) {
+				gamma = max(binary.BigEndian.Uint32(value), 1)
+			}
 		}
 		if _, err := io.CopyN(io.Discard, r, int64(binary.BigEndian.Uint32(head[:]))+4); err != nil {
-			return ""
+			return moving, gamma
 		}
 	}
 }

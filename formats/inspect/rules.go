@@ -59,6 +59,7 @@ var rules = []Rule{
 	{"pdf.image.alternate", Text{"Un'immagine ha versioni alternative: esportare il PDF con una sola.", "An image has alternate versions: export the PDF with one only."}},
 	{"pdf.postscript", Text{"Il PDF contiene codice PostScript o rimandi di prestampa: esportarlo di nuovo.", "The PDF contains PostScript code or prepress references: export it again."}},
 	{"pdf.transfer", Text{"Il PDF cambia i colori secondo l'apparecchio (funzioni di trasferimento): esportarlo senza.", "The PDF changes colours with the device (transfer functions): export it without."}},
+	{"pdf.overprint", Text{"Il PDF sovrappone colori che altri programmi o la stampa possono rendere trasparenti: verificare le pagine, o esportarlo senza sovrastampa.", "The PDF overprints colours, which other programs or a printer may show as transparent: check the pages, or export it without overprinting."}},
 	{"pdf.revisions", Text{"Il PDF conserva versioni precedenti che possono riaffiorare: salvarlo con un nome nuovo o stamparlo in PDF/A.", "The PDF keeps earlier versions that may surface again: save it under a new name or print it to PDF/A."}},
 	{"pdf.revisions.form", Text{"I campi del PDF sono stati compilati dopo che era stato salvato, e conserva lo stato precedente: verificarne i valori, che sono quelli firmati.", "The fields of the PDF were filled in after it had been saved, and it keeps the earlier state: check their values, which are what is signed."}},
 	{"pdf.signed", Text{"Il PDF è già firmato: la nuova firma si aggiunge a quelle presenti.", "The PDF is already signed: the new signature is added to those present."}},
@@ -161,6 +162,7 @@ var rules = []Rule{
 	{"image.malformed", Text{"L'immagine è difettosa: salvarla di nuovo.", "The image is defective: save it again."}},
 	{"image.trailing", Text{"Dopo la fine dell'immagine ci sono altri dati: salvarla di nuovo.", "There is more data after the end of the image: save it again."}},
 	{"image.animated", Text{"L'immagine è animata: salvarne un solo fotogramma.", "The image is animated: save a single frame."}},
+	{"image.gamma", Text{"L'immagine ha una correzione di luminosità fuori misura, che non tutti i programmi applicano: salvarla di nuovo senza.", "The image has a correction of its brightness beyond measure, which not all programs apply: save it again without."}},
 	{"image.pixels", Text{"L'immagine ha troppi punti per essere mostrata: ridurla.", "The image has too many pixels to be shown: reduce it."}},
 	{"image.pages", Text{"L'immagine ha più pagine: vengono firmate tutte.", "The image has several pages: all are signed."}},
 

@@ -16,7 +16,7 @@ const nsShown = `xmlns:mc="` + nsCompatibility + `" xmlns:v="urn:schemas-microso
 // things, by other ways than those that have a name of their own.
 func viewerCases() []ruleCase {
 	var all []ruleCase
-	for _, cases := range [][]ruleCase{relationCases(), branchCases(), shapeCases(), masterCases(), localeCases(), readerCases(), pdfStateCases(), filledCases(), nameCases(), chartCases(), fontCases()} {
+	for _, cases := range [][]ruleCase{relationCases(), branchCases(), shapeCases(), masterCases(), localeCases(), readerCases(), pdfStateCases(), filledCases(), nameCases(), chartCases(), fontCases(), colourCases()} {
 		all = append(all, cases...)
 	}
 	return all
@@ -162,6 +162,7 @@ func pdfStateCases() []ruleCase {
 	return []ruleCase{
 		{"pdf.optional-content.hidden", "x.pdf", layer("/View << /ViewState /OFF >>"), layer("/View << /ViewState /ON >>")},
 		{"pdf.optional-content.hidden", "x.pdf", layer("/Print << /Subtype /Watermark /PrintState /OFF >>"), layer("/CreatorInfo << /Subtype /Artwork >>")},
+		{"pdf.optional-content.hidden", "x.pdf", pdfPage("/OCProperties << /OCGs [5 0 R] >>", "", "<< /Name (a) /Usage << /View << /ViewState /OFF >> >> >>"), pdfPage("", "", "<< /Usage << /View (OFF) >> >>")},
 		{"pdf.annotation.hidden", "x.pdf", annot("/Subtype /Stamp"), annot("/Subtype /Stamp /AS /A")},
 		{"pdf.form.appearances", "x.pdf", box("/V /A /AS /Off"), box("/V /A /AS /A")},
 		{"pdf.form.appearances", "x.pdf", box("/V /Off /AS /A"), box("/V /Other /AS /Off")},
@@ -292,5 +293,26 @@ func fontCases() []ruleCase {
 		{"font.embedded", "x.docx", font("application/vnd.openxmlformats-officedocument.obfuscatedFont"), font("image/png")},
 		{"font.embedded", "x.odt", face(`<svg:font-face-src><svg:font-face-uri xlink:href="Fonts/a.ttf"/></svg:font-face-src>`), face("")},
 		{"zip.names", "x.zip", extra("content.xml"), extra("a.xml")},
+	}
+}
+
+func colourCases() []ruleCase {
+	state := func(s string) []byte { return pdfPage("", "/Resources << /ExtGState << /OP << "+s+" >> >> >>") }
+	gamma := func(n uint32, more ...string) []byte {
+		png := pngOf(1, 1, append([]string{"gAMA"}, more...)...)
+		return bytes.Replace(png, []byte("gAMAdata"), binary.BigEndian.AppendUint32([]byte("gAMA"), n), 1)
+	}
+	packed := func(n uint32) []byte { return docx("", "word/media/a.png", string(gamma(n))) }
+	maps := func(inside string) []byte {
+		return xlsx("", "", "xl/xmlMaps.xml", `<MapInfo `+nsX+`><Map ID="1">`+inside+`</Map></MapInfo>`)
+	}
+	return []ruleCase{
+		{"pdf.overprint", "x.pdf", state("/OP true /OPM 1"), state("/OP false /OPM 1")},
+		{"pdf.overprint", "x.pdf", state("/op true"), state("/ca 1")},
+		{"image.gamma", "x.png", gamma(2300), gamma(45455)},
+		{"image.gamma", "x.png", gamma(300_000), gamma(100_000)},
+		{"image.gamma", "x.docx", packed(2300), packed(45455)},
+		{"image.animated", "x.docx", docx("", "word/media/a.png", string(gamma(45455, "acTL"))), packed(45455)},
+		{"ooxml.data", "x.xlsx", maps(`<DataBinding FileBinding="true" DataBindingLoadMode="1"/>`), maps("")},
 	}
 }

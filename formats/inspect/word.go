@@ -85,8 +85,9 @@ var wordRules = map[string]string{
 	"pPrChange": "ooxml.changes", "tblPrChange": "ooxml.changes", "trPrChange": "ooxml.changes", "tcPrChange": "ooxml.changes",
 	"sectPrChange": "ooxml.changes", "cellIns": "ooxml.changes", "cellDel": "ooxml.changes", "trackRevisions": "ooxml.changes",
 	"comment": "ooxml.comments", "threadedComment": "ooxml.comments", "cm": "ooxml.comments",
-	"DataMashup": "ooxml.data",
-	"bdo":        "text.bidi", "svgBlip": "ooxml.alternate.part", // a drawing in the place of a picture, for those that know it
+	"DataMashup":  "ooxml.data",
+	"DataBinding": "ooxml.data",                                   // of an XML map to a file
+	"bdo":         "text.bidi", "svgBlip": "ooxml.alternate.part", // a drawing in the place of a picture, for those that know it
 	// Date and page blocks (§17.3.3): the day it is looked at, without a field.
 	"dayLong": "field.dynamic", "dayShort": "field.dynamic", "monthLong": "field.dynamic", "monthShort": "field.dynamic",
 	"yearLong": "field.dynamic", "yearShort": "field.dynamic", "pgNum": "field.layout",
