@@ -58,7 +58,7 @@ func TestWriteCorpus(t *testing.T) {
 	if !*writeCorpus {
 		t.Skip("run with -write-corpus to write testdata/inspect")
 	}
-	for _, documents := range []map[string][]byte{corpusMacros(t), corpusWord(t), corpusObjects(t), corpusSheets(), corpusMarkup(), corpusRTF(), corpusPlain(), corpusPDF(), corpusLater(), corpusTricky(), corpusForms()} {
+	for _, documents := range []map[string][]byte{corpusMacros(t), corpusWord(t), corpusObjects(t), corpusSheets(), corpusMarkup(), corpusRTF(), corpusPlain(), corpusPDF(), corpusLater(), corpusTricky(), corpusForms(), corpusViewer()} {
 		for name, doc := range documents {
 			path := filepath.Join(corpusDir, name)
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
