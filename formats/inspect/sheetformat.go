@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"encoding/xml"
+	"strconv"
 	"strings"
 )
 
@@ -27,11 +28,46 @@ func (x *sheetScan) format(e xml.StartElement) {
 		}
 	case "numFmt":
 		code, _ := attr(e, "formatCode")
-		switch lower := strings.ToLower(code); {
-		case strings.Contains(lower, "[$-f800]"), strings.Contains(lower, "[$-f400]"), strings.Contains(lower, "[$-x-sys"):
-			x.add("sheet.locale", x.where, code) // the date or the time of the system
-		case strings.Contains(code, ";") && strings.Trim(code, "; ") == "":
-			x.add("ooxml.hidden", x.where, "format "+code)
+		if rule := formatRule(code); rule != "" {
+			x.add(rule, x.where, "format "+code)
 		}
 	}
+}
+
+// formatRule judges a number format: that of a date or time of the system, and
+// one that shows nothing; "" for any other.
+func formatRule(code string) string {
+	switch lower := strings.ToLower(code); {
+	case strings.Contains(lower, "[$-f800]"), strings.Contains(lower, "[$-f400]"), strings.Contains(lower, "[$-x-sys"):
+		return "sheet.locale"
+	case strings.Contains(code, ";") && strings.Trim(code, "; ") == "":
+		return "ooxml.hidden"
+	}
+	return ""
+}
+
+// cellFormat is the same in a binary workbook: XF, [MS-XLS] §2.4.353.
+func (b *bookScan) cellFormat(rec biffRecord) error {
+	c := cursor{b: rec.body}
+	c.take(2)
+	id, flags := c.u16(), c.u16()
+	if c.short {
+		return errShort
+	}
+	if kind := localeFormats[strconv.Itoa(int(id))]; kind != "" && flags&0x4 == 0 { // no style
+		b.add("sheet.locale", b.place(), kind)
+	}
+	return nil
+}
+
+// numberFormat: Format, §2.4.126, of which the characters are enough.
+func (b *bookScan) numberFormat(rec biffRecord) error {
+	if len(rec.body) < 5 {
+		return errShort
+	}
+	code := strings.ReplaceAll(string(rec.body[5:]), "\x00", "")
+	if rule := formatRule(code); rule != "" {
+		b.add(rule, b.place(), "format "+code)
+	}
+	return nil
 }

@@ -128,6 +128,10 @@ func localeCases() []ruleCase {
 		{"sheet.locale", "x.xlsx", styles(`<cellXfs><xf numFmtId="44"/></cellXfs>`), styles(`<cellStyleXfs><xf numFmtId="44"/></cellStyleXfs><cellXfs><xf numFmtId="0"/></cellXfs>`)},
 		{"sheet.locale", "x.xlsx", format(`[$-F800]dddd, mmmm dd, yyyy`), format(`[$-410]dddd d mmmm yyyy`)},
 		{"ooxml.hidden", "x.xlsx", format(`;;;`), format(`0;-0;;@`)},
+		{"sheet.locale", "x.xls", xlsOf(records(0xe0, le(0, 14, 0)), ""), xlsOf(records(0xe0, le(0, 15, 0)), "")},
+		{"sheet.locale", "x.xls", xlsOf(records(0xe0, le(0, 44, 0)), ""), xlsOf(records(0xe0, le(0, 44, 4)), "")},
+		{"sheet.locale", "x.xls", xlsOf(records(0x41e, le(170, 8, byte(0), "[$-F800]")), ""), xlsOf(records(0x41e, le(170, 8, byte(0), "[$-410]d")), "")},
+		{"ooxml.hidden", "x.xls", xlsOf(records(0x41e, le(170, 3, byte(1), ";\x00;\x00;\x00")), ""), xlsOf(records(0x41e, le(170, 3, byte(0), ";;0")), "")},
 	}
 }
 

@@ -23,6 +23,7 @@ var bookRecords = map[uint16]func(*bookScan, biffRecord) error{
 	0x01b7: (*bookScan).refreshAll, 0x0802: (*bookScan).queryTag, 0x00e3: (*bookScan).pivotSource, 0x0864: (*bookScan).pivotExtra,
 	0x0872: (*bookScan).listFeature, 0x0878: (*bookScan).listFeature, 0x0161: (*bookScan).doubleStream,
 
+	0x00e0: (*bookScan).cellFormat, 0x041e: (*bookScan).numberFormat,
 	0x0204: (*bookScan).cellText, 0x0207: (*bookScan).cellText,
 
 	0x001c: is("ooxml.comments", "Note"),
