@@ -349,8 +349,12 @@ func (o *odfScan) attribute(e xml.StartElement, a xml.Attr) bool {
 		switch a.Value {
 		case "condition": // which may ask who the reader is
 			o.field("<" + e.Name.Local + " display=condition>")
-		case "none", "false":
+		case "none", "false", "screen", "printer": // the last two of a layer
 			o.add("odf.hidden", o.where, "<"+e.Name.Local+" display="+a.Value+">")
+		}
+	case "print-content", "print":
+		if a.Value == "false" && (a.Name.Local == "print-content" || e.Name.Local == "table") {
+			o.add("odf.hidden", o.where, "<"+e.Name.Local+" "+a.Name.Local+"=false>") // on the screen only
 		}
 	case "column-width", "row-height":
 		if strings.HasPrefix(e.Name.Local, "table-") && !o.slides && noLength(a.Value) {

@@ -148,9 +148,12 @@ func (t *rtfScan) close() {
 	}
 }
 
-// shape judges a property of a shape: a picture with the flag 8 is read from a file
+// shape judges a property of a shape: it may be hidden, and a picture with the flag 8 is read from a file
 // ([MS-ODRAW] §2.4.3, MSOBLIPFLAGS).
 func (t *rtfScan) shape(value string) {
+	if strings.EqualFold(t.property, "fHidden") && value != "0" {
+		t.found("rtf.hidden", t.property+" "+value)
+	}
 	if flags, err := strconv.Atoi(value); err == nil && flags&8 != 0 {
 		switch strings.ToLower(t.property) {
 		case "pibflags", "fillblipflags", "linefillblipflags":

@@ -78,6 +78,10 @@ func (x *sheetScan) start(e xml.StartElement) bool {
 		x.shape(e)
 	case "cellStyleXfs", "cellXfs", "xf", "numFmt":
 		x.format(e)
+	case "clientData":
+		if v, ok := attr(e, "fPrintsWithSheet"); ok && !isOn(v, true) {
+			x.add("ooxml.hidden", x.where, "<clientData fPrintsWithSheet=0>") // on the screen only
+		}
 	case "pivotCacheDefinition":
 		if v, ok := attr(e, "refreshOnLoad"); ok && isOn(v, true) {
 			x.add("ooxml.data", x.where, "refreshOnLoad")

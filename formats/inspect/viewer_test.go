@@ -16,7 +16,7 @@ const nsShown = `xmlns:mc="` + nsCompatibility + `" xmlns:v="urn:schemas-microso
 // things, by other ways than those that have a name of their own.
 func viewerCases() []ruleCase {
 	var all []ruleCase
-	for _, cases := range [][]ruleCase{relationCases(), branchCases(), shapeCases(), masterCases(), localeCases(), readerCases(), pdfStateCases(), filledCases(), nameCases(), chartCases(), fontCases(), colourCases()} {
+	for _, cases := range [][]ruleCase{relationCases(), branchCases(), shapeCases(), masterCases(), localeCases(), readerCases(), pdfStateCases(), filledCases(), nameCases(), chartCases(), fontCases(), colourCases(), paperCases()} {
 		all = append(all, cases...)
 	}
 	return all
@@ -318,5 +318,27 @@ func colourCases() []ruleCase {
 		{"image.gamma", "x.docx", packed(2300), packed(45455)},
 		{"image.animated", "x.docx", docx("", "word/media/a.png", string(gamma(45455, "acTL"))), packed(45455)},
 		{"ooxml.data", "x.xlsx", maps(`<DataBinding FileBinding="true" DataBindingLoadMode="1"/>`), maps("")},
+	}
+}
+
+// paperCases are shown on the screen and not on paper, or on neither.
+func paperCases() []ruleCase {
+	row := `<w:trPr><w:hidden/></w:trPr>`
+	style := docx("", "word/styles.xml", `<w:styles `+nsW+`><w:style><w:hidden/></w:style></w:styles>`)
+	drawing := func(attributes string) []byte {
+		return xlsx("", "", "xl/drawings/drawing1.xml", `<xdr:wsDr xmlns:xdr="http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing"><xdr:clientData `+attributes+`/></xdr:wsDr>`)
+	}
+	shape := func(property string) []byte {
+		return []byte(`{\rtf1 {\shp{\*\shpinst{\sp{\sn ` + property + `}}}}}`)
+	}
+	layer := func(display string) []byte { return slides(`<draw:layer draw:display="` + display + `"/>`) }
+	return []ruleCase{
+		{"ooxml.hidden", "x.docx", docx(row), style},
+		{"ooxml.hidden", "x.xlsx", drawing(`fPrintsWithSheet="0"`), drawing("")},
+		{"rtf.hidden", "x.rtf", shape(`fHidden}{\sv 1`), shape(`fHidden}{\sv 0`)},
+		{"odf.hidden", "x.odp", layer("screen"), layer("always")},
+		{"odf.hidden", "x.odp", layer("printer"), layer("always")},
+		{"odf.hidden", "x.odt", odt(`<style:graphic-properties style:print-content="false"/>`), odt(`<style:graphic-properties style:print-content="true"/>`)},
+		{"odf.hidden", "x.odt", odt(`<table:table table:print="false"/>`), odt(`<table:table table:print="true"/>`)},
 	}
 }

@@ -102,6 +102,10 @@ func (w *wordScan) start(e xml.StartElement) bool {
 		if isOn(attr(e, "val")) {
 			w.add("ooxml.hidden", w.where, "<"+e.Name.Local+">")
 		}
+	case "hidden": // a row of a table; in a style it hides only the style's name
+		if isOn(attr(e, "val")) && !strings.Contains(w.where, "tyles") {
+			w.add("ooxml.hidden", w.where, "<hidden>")
+		}
 	case "updateFields":
 		if isOn(attr(e, "val")) {
 			w.add("field.layout", w.where, "<updateFields>")
