@@ -49,7 +49,6 @@ func (a *alternates) start(e xml.StartElement) bool {
 	switch n := len(a.open); {
 	case name.Local == "AlternateContent" && n < maxXMLDepth:
 		a.open = append(a.open, alternate{})
-		a.memo.all = true
 	case (name.Local == "Choice" || name.Local == "Fallback") && n > 0:
 		top := &a.open[n-1]
 		top.branch, top.refs, top.words = sha256.New(), sha256.New(), 0
@@ -135,6 +134,5 @@ func (a *alternates) end(name xml.Name) {
 			a.add("ooxml.alternate.part", a.where, "<AlternateContent>")
 		}
 		a.open = a.open[:n-1]
-		a.memo.all = n > 1
 	}
 }

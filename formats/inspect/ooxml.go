@@ -309,8 +309,7 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 	x := &sheetScan{report: o.report, where: name, memo: memo}
 	p := &slideScan{report: o.report, where: name}
 	a := &alternates{report: o.report, where: name, memo: memo}
-	var text []byte
-	kept := 0                  // the start-tag whose text is kept, as memo counts
+	c := &collector{report: o.report, where: name}
 	space, office := "", false // of the last element: most have the same
 	err := walkXML(r, xmlVisitor{
 		memo: memo,
@@ -322,6 +321,7 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 			if depth == 1 {
 				o.drawing = isSVG(e.Name)
 			}
+			c.child(e.Name)
 			if !office {
 				return // somebody's own data, which no program shows by itself
 			}
@@ -333,17 +333,13 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 			told = w.start(e) || told
 			told = x.start(e) || told
 			told = p.start(e) || told
-			if collected[e.Name.Local] {
-				text, kept, told = text[:0], memo.tags, true
-			}
-			if told {
+			if told = c.start(e.Name) || told; told {
 				memo.next = xmlTold
 			}
+			memo.all = len(a.open) > 0 || len(c.open) > 0
 		},
 		text: func(b []byte) {
-			if kept == memo.tags && len(text)+len(b) <= maxFieldCode {
-				text = append(text, b...)
-			}
+			c.take(b)
 			a.text(b)
 			p.text(b)
 			if bytes.IndexByte(b, 0xe2) >= 0 { // direction overrides begin with E2 80 or E2 81
@@ -356,11 +352,12 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 			}
 		},
 		end: func(n xml.Name, _ int) {
-			if kept == memo.tags-1 {
-				w.text(n.Local, string(text))
-				x.text(n.Local, string(text))
+			if text, ok := c.end(n); ok {
+				w.text(n.Local, text)
+				x.text(n.Local, text)
 			}
 			a.end(n)
+			memo.all = len(a.open) > 0 || len(c.open) > 0
 		},
 	})
 	if err == nil {
@@ -373,11 +370,4 @@ func (o *ooxmlScan) xmlPart(name string, r io.Reader) error {
 func officeNamespace(ns string) bool {
 	return strings.HasPrefix(ns, "http://schemas.openxmlformats.org/") || strings.HasPrefix(ns, "http://purl.oclc.org/ooxml/") ||
 		strings.HasPrefix(ns, "http://schemas.microsoft.com/") || strings.HasPrefix(ns, "urn:schemas-microsoft-com:")
-}
-
-// collected are the elements whose text is judged as a whole.
-var collected = map[string]bool{
-	"instrText": true, "delInstrText": true,
-	"f": true, "formula": true, "formula1": true, "formula2": true, "definedName": true, "calculatedColumnFormula": true, "totalsRowFormula": true, "FmlaMacro": true, "FmlaTxbx": true, "FmlaPict": true,
-	"oddHeader": true, "oddFooter": true, "evenHeader": true, "evenFooter": true, "firstHeader": true, "firstFooter": true,
 }

@@ -24,7 +24,7 @@ func allCases(t *testing.T) []ruleCase {
 	for _, cases := range [][]ruleCase{generalCases(), pdfCases(), zipCases(), wordCases(), sheetCases(), slideCases(),
 		odfCases(), binaryCases(), docCases(), formulaCases(), bookCases(), pptCases(), rtfCases(), markupCases(), textCases(), signedCells(), dataPictureCases(),
 		hiddenCases(), imageCases(), webpCases(), mailCases(), listCases(), xlsbCases(), pictureCases(), sheetTextCases(), officeXMLCases(),
-		envelopeCases(t), viewerCases()} {
+		envelopeCases(t), viewerCases(), brokenFormulaCases()} {
 		all = append(all, cases...)
 	}
 	return all

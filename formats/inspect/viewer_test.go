@@ -300,6 +300,21 @@ func fontCases() []ruleCase {
 	}
 }
 
+// Elements in the midst of a formula, behind which some programs read on.
+func brokenFormulaCases() []ruleCase {
+	validation := func(inside string) []byte {
+		return xlsx(`<dataValidations><dataValidation><formula1>`+inside+`</formula1></dataValidation></dataValidations>`, "")
+	}
+	return []ruleCase{
+		{"ooxml.malformed", "x.xlsx", xlsx(cell("NOW()<x/>"), ""), xlsx(cell("1+1"), "")},
+		{"ooxml.malformed", "x.xlsx", xlsx(cell(`<q xmlns="urn:q"/>NOW()`), ""), nil},
+		{"ooxml.malformed", "x.xlsx", xlsx(strings.Repeat(cell("<x/>"), 4)+cell("1<x/>"), ""), nil},
+		{"ooxml.malformed", "x.xlsx", validation("NOW()<f>1</f>"), validation("<f>1</f>")},
+		{"formula.volatile", "x.xlsx", validation("<f>1</f>NOW()"), validation(" <f>1</f> ")},
+		{"formula.volatile", "x.xlsx", validation("<f>NOW()</f>"), nil},
+	}
+}
+
 func colourCases() []ruleCase {
 	state := func(s string) []byte { return pdfPage("", "/Resources << /ExtGState << /OP << "+s+" >> >> >>") }
 	gamma := func(n uint32, more ...string) []byte {
