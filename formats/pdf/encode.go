@@ -71,6 +71,9 @@ func (e *encoder) object(o Object, depth int) error {
 		if math.IsNaN(float64(o)) || math.IsInf(float64(o), 0) {
 			return malformed("a number to be written is not finite")
 		}
+		if o == 0 {
+			o = 0 // -0 would be written with its sign, and read as the integer without
+		}
 		e.out = strconv.AppendFloat(e.out, float64(o), 'f', -1, 64)
 	case String:
 		return e.str(o)

@@ -69,7 +69,7 @@ func FuzzOpen(f *testing.F) {
 
 // FuzzObject: every object that is read is written so that it reads the same.
 func FuzzObject(f *testing.F) {
-	for _, s := range []string{"<</A[1 2.5(x)<41>/B#20 true null 3 0 R]>>", "(\\101\\\n(a))", "-.5"} {
+	for _, s := range []string{"<</A[1 2.5(x)<41>/B#20 true null 3 0 R]>>", "(\\101\\\n(a))", "-.5", "-.0"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
