@@ -24,8 +24,8 @@ const maxUsername = 200
 //
 // Errors are of package signing: WrongFactors, ReusedOTP, Locked,
 // KeyUnavailable, Busy.
-func (a *Appliance) SignIn(ctx context.Context, username string, password []byte, otp, client string) (string, error) {
-	defer clear(password)
+func (a *Appliance) SignIn(ctx context.Context, username string, e signing.Evidence) (string, error) {
+	defer clear(e.Password)
 	if username = strings.TrimSpace(username); len(username) > maxUsername {
 		return "", &signing.Error{Kind: signing.WrongFactors, Msg: "no username is that long"}
 	}
@@ -35,7 +35,7 @@ func (a *Appliance) SignIn(ctx context.Context, username string, password []byte
 		return err
 	})
 	if store.KindOf(err) == store.NotFound {
-		return "", a.refuseStranger(ctx, username, password, client)
+		return "", a.refuseStranger(ctx, username, e)
 	}
 	if err != nil {
 		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
@@ -44,19 +44,19 @@ func (a *Appliance) SignIn(ctx context.Context, username string, password []byte
 	if err := json.Unmarshal(h.Factors, &factors); err != nil {
 		return "", &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be read", Err: err}
 	}
-	err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Password: password, OTP: otp, Client: client})
+	err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e})
 	if err != nil {
 		err = signing.FromVault(err)
 		// The vault's journal has every lock-out; here they are told once a
 		// second, so that guessing does not fill the journal.
 		if signing.KindOf(err) != signing.Locked || a.strangers.tell(a.opt.Now()) {
 			a.note(ctx, audit.Event{Actor: h.ID, Event: "holder.sign-in-refused", Subject: h.ID,
-				Detail: map[string]string{"kind": string(signing.KindOf(err)), "client": client}})
+				Detail: map[string]string{"kind": string(signing.KindOf(err)), "client": e.Client}})
 		}
 		return "", err
 	}
 	err = a.journal.Append(ctx, audit.Event{Actor: h.ID, Event: "holder.signed-in", Subject: h.ID,
-		Detail: map[string]string{"client": client}})
+		Detail: map[string]string{"client": e.Client}})
 	if err != nil {
 		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
@@ -145,14 +145,14 @@ func (a *Appliance) note(ctx context.Context, ev audit.Event) {
 // refuseStranger answers an unknown username as the vault answers a wrong
 // password: the vault does the same work, and the lock-out and the words are
 // the same.
-func (a *Appliance) refuseStranger(ctx context.Context, username string, password []byte, client string) error {
-	err := signing.FromVault(a.Vault.Authenticate(ctx, vault.Authentication{Password: password, Client: client}))
+func (a *Appliance) refuseStranger(ctx context.Context, username string, e signing.Evidence) error {
+	err := signing.FromVault(a.Vault.Authenticate(ctx, vault.Authentication{Evidence: e}))
 	if kind := signing.KindOf(err); kind != signing.WrongFactors {
 		return err
 	}
 	wait := a.strangers.failed(username, a.opt.Now())
 	if a.strangers.tell(a.opt.Now()) {
-		a.note(ctx, audit.Event{Actor: "unknown", Event: "holder.sign-in-refused", Detail: map[string]string{"client": client}})
+		a.note(ctx, audit.Event{Actor: "unknown", Event: "holder.sign-in-refused", Detail: map[string]string{"client": e.Client}})
 	}
 	if wait > 0 {
 		return &signing.Error{Kind: signing.Locked, Msg: "the vault refuses", RetryAfter: wait}

@@ -89,7 +89,7 @@ func (a *Appliance) createCredential(ctx context.Context, r *Registration, otp s
 	}
 	c := store.Credential{ID: "credential-" + randomPIN()[:16], Holder: r.Holder.ID, Created: a.opt.Now()}
 	record, csr, err := a.Vault.CreateCredential(ctx, vault.NewCredential{Factors: factors,
-		Password: append([]byte(nil), r.new.Password...), OTP: otp, ID: c.ID, Type: r.new.KeyType, MaxDigests: r.new.MaxDigests})
+		Evidence: vault.Evidence{Password: append([]byte(nil), r.new.Password...), OTP: otp}, ID: c.ID, Type: r.new.KeyType, MaxDigests: r.new.MaxDigests})
 	if err != nil {
 		return err
 	}

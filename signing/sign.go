@@ -29,8 +29,8 @@ import (
 // The password is wiped before Sign returns. Kinds: NotFound, WrongState,
 // WrongFactors, ReusedOTP, Locked, Cert…, KeyUnavailable, TimeUnavailable,
 // NotVerified, Busy, DiskFull.
-func (s *Service) Sign(ctx context.Context, holder, id string, password []byte, otp, client string) (Transaction, error) {
-	defer clear(password)
+func (s *Service) Sign(ctx context.Context, holder, id string, e Evidence) (Transaction, error) {
+	defer clear(e.Password)
 	t, items, err := s.load(ctx, holder, id)
 	if err != nil {
 		return Transaction{}, err
@@ -59,13 +59,13 @@ func (s *Service) Sign(ctx context.Context, holder, id string, password []byte, 
 		return Transaction{}, fail(WrongState, "the transaction is being signed", nil)
 	}
 	defer s.inFlight.Delete(id)
-	sad, err := s.authorise(ctx, t, items, cred, password, otp, client) // 3
+	sad, err := s.authorise(ctx, t, items, cred, e) // 3
 	if err != nil {
 		return Transaction{}, err
 	}
 	err = s.advance(ctx, &t, Prepared, Authorised, audit.Event{Actor: holder, Event: "signature.intent", Subject: id, // 4
 		Detail: map[string]string{"credential": t.Credential, "certificate": cred.row.Certificate,
-			"count": strconv.Itoa(len(items)), "client": client}}, stillValid(cred.row.Certificate))
+			"count": strconv.Itoa(len(items)), "client": e.Client}}, stillValid(cred.row.Certificate))
 	if err != nil {
 		s.note(ctx, holder, "signature.refused", id, map[string]string{"kind": string(KindOf(err))})
 		return Transaction{}, err
@@ -110,7 +110,7 @@ func stillValid(serial string) func(*store.Tx) error {
 
 // authorise sends the factors to the vault. What it refuses is journalled and
 // leaves the transaction as it was.
-func (s *Service) authorise(ctx context.Context, t store.Transaction, items []store.Item, cred credential, password []byte, otp, client string) (vault.SAD, error) {
+func (s *Service) authorise(ctx context.Context, t store.Transaction, items []store.Item, cred credential, e Evidence) (vault.SAD, error) {
 	var owner store.Holder
 	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		owner, err = tx.Holder(t.Holder)
@@ -127,11 +127,11 @@ func (s *Service) authorise(ctx context.Context, t store.Transaction, items []st
 	if err != nil {
 		return vault.SAD{}, err
 	}
-	sad, err := s.cfg.Vault.Authorise(ctx, vault.Authorisation{Factors: factors, Credential: cred.record, Password: password,
-		OTP: otp, Hash: t.Hash, Digests: digests(items), Confirmed: confirmed, Client: client, Request: newID()})
+	sad, err := s.cfg.Vault.Authorise(ctx, vault.Authorisation{Factors: factors, Credential: cred.record, Evidence: e,
+		Hash: t.Hash, Digests: digests(items), Confirmed: confirmed, Request: newID()})
 	if err != nil {
 		err = FromVault(err)
-		s.note(ctx, t.Holder, "signature.refused", t.ID, map[string]string{"kind": string(KindOf(err)), "client": client})
+		s.note(ctx, t.Holder, "signature.refused", t.ID, map[string]string{"kind": string(KindOf(err)), "client": e.Client})
 	}
 	return sad, err
 }

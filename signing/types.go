@@ -6,6 +6,7 @@ import (
 
 	"sigillo/formats/ades"
 	"sigillo/formats/inspect"
+	"sigillo/vault"
 )
 
 // Form is the kind of signature put on a document.
@@ -123,6 +124,9 @@ type Credential struct {
 	NotAfter time.Time `json:"not_after"`
 	MaxItems int       `json:"max_items" doc:"How many documents one authorisation may sign"`
 }
+
+// Evidence is what a holder presents to be recognised; the vault judges it.
+type Evidence = vault.Evidence
 
 // Kind tells what went wrong, for the edges to map: HTTP status and text in
 // the user's language in web, exit codes in the command line.

@@ -47,7 +47,7 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 			"credential": c.ID, "client": a.Client, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)),
 		}}}
 	noteConfirmed(u.event.Detail, a.Confirmed)
-	stretched, step, err := v.checkFactors(ctx, &a.Factors, a.Password, a.OTP, u) // 3
+	stretched, step, err := v.checkFactors(ctx, &a.Factors, &a.Evidence, u) // 3
 	defer clear(stretched[:])
 	if err != nil {
 		return nil, err

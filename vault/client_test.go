@@ -243,7 +243,7 @@ func TestSignInFlood(t *testing.T) {
 	defer cancel()
 	refused := make(chan error)
 	for i := range 3 * poolSize {
-		a := Authentication{Client: "test"}
+		a := Authentication{Evidence: Evidence{Client: "test"}}
 		if i%2 == 0 {
 			a.Factors.Holder = "h"
 		}

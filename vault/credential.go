@@ -68,7 +68,7 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 	u := use{op: opCreateCredential, request: id,
 		content: newMessage("credential").text(c.Holder).text(c.ID).text(string(c.Type)).num(int64(c.MaxDigests)).sha256(),
 		event:   audit.Event{Actor: c.Holder, Event: "credential.intent", Subject: c.ID, Detail: detail}}
-	stretched, _, err := v.checkFactors(ctx, &n.Factors, n.Password, n.OTP, u) // 2
+	stretched, _, err := v.checkFactors(ctx, &n.Factors, &n.Evidence, u) // 2
 	defer clear(stretched[:])
 	if err != nil {
 		return nil, err

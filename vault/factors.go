@@ -93,11 +93,11 @@ func (u use) name() string { return u.op + ":" + u.request }
 // stretched password, which the caller wipes, and the OTP's step. Whatever it
 // refuses of a holder is journalled, what can be repeated without end by the
 // period.
-func (v *server) checkFactors(ctx context.Context, f *Factors, password []byte, otp string, u use) (stretched [32]byte, step int64, err error) {
+func (v *server) checkFactors(ctx context.Context, f *Factors, e *Evidence, u use) (stretched [32]byte, step int64, err error) {
 	if f.Version == 0 && f.Holder == "" {
-		return stretched, 0, v.decoy(ctx, password)
+		return stretched, 0, v.decoy(ctx, e.Password)
 	}
-	if stretched, step, err = v.weigh(ctx, f, password, otp, u); err != nil {
+	if stretched, step, err = v.weigh(ctx, f, e, u); err != nil {
 		return stretched, 0, v.noteRefusal(ctx, f, u, err)
 	}
 	return stretched, step, nil
@@ -115,10 +115,11 @@ func (v *server) checkFactors(ctx context.Context, f *Factors, password []byte, 
 //     one code, one gets here first. Bad: the failure is counted and journalled.
 //     Durable after it, and before anybody knows: the step or the failure.
 //  4. The answer.
-func (v *server) weigh(ctx context.Context, f *Factors, password []byte, otp string, u use) (stretched [32]byte, step int64, err error) {
+func (v *server) weigh(ctx context.Context, f *Factors, e *Evidence, u use) (stretched [32]byte, step int64, err error) {
 	if err := v.ownFactors(ctx, f); err != nil { // 1
 		return stretched, 0, err
 	}
+	password, otp := e.Password, e.OTP
 	if len(password) > maxPassword {
 		password = nil // counted as wrong
 	}
@@ -369,7 +370,7 @@ func (v *server) authenticate(ctx context.Context, id string, a *Authentication)
 	u := use{op: opAuthenticate, request: id, content: newMessage("authenticate").text(a.Factors.Holder).text(a.Client).sha256(),
 		event: audit.Event{Actor: a.Factors.Holder, Event: "holder.authenticated", Subject: a.Factors.Holder,
 			Detail: map[string]string{"client": a.Client}}}
-	stretched, _, err := v.checkFactors(ctx, &a.Factors, a.Password, a.OTP, u)
+	stretched, _, err := v.checkFactors(ctx, &a.Factors, &a.Evidence, u)
 	clear(stretched[:])
 	return err
 }

@@ -56,26 +56,31 @@ type Enrolment struct {
 	Password []byte `json:"password"`
 }
 
-// NewCredential asks for a key of a holder. MaxDigests is 1 to [MaxDigests]. The
-// OTP is consumed. The client wipes Password after sending it.
+// Evidence is what a holder presents to be recognised: the password and one second
+// factor. The second factor is used up by being right. The client wipes Password
+// after sending it.
+type Evidence struct {
+	Password []byte `json:"password"`
+	OTP      string `json:"otp,omitempty"` // the code of one of the holder's devices
+	// Client names the face or application that asks, and from where: for the journal.
+	Client string `json:"client,omitempty"`
+}
+
+// NewCredential asks for a key of a holder. MaxDigests is 1 to [MaxDigests].
 type NewCredential struct {
-	Factors    Factors     `json:"factors"`
-	Password   []byte      `json:"password"`
-	OTP        string      `json:"otp"`
+	Factors Factors `json:"factors"`
+	Evidence
 	ID         string      `json:"id"` // at most 64 characters: it is the CN of the CSR
 	Type       hsm.KeyType `json:"type"`
 	MaxDigests int         `json:"maxDigests"`
 }
 
-// Authentication asks whether the holder is who they say they are. The OTP is
-// consumed. Client names the face or application, for the journal. The zero
+// Authentication asks whether the holder is who they say they are. The zero
 // Factors stand for a user who does not exist: the answer is WrongPassword, after
-// the same stretching. The client wipes Password after sending it.
+// the same stretching.
 type Authentication struct {
-	Factors  Factors `json:"factors"`
-	Password []byte  `json:"password"`
-	OTP      string  `json:"otp"`
-	Client   string  `json:"client"`
+	Factors Factors `json:"factors"`
+	Evidence
 }
 
 // Authorisation asks for a SAD over exactly these digests with this credential.
@@ -83,17 +88,15 @@ type Authentication struct {
 // again with the same content and the same OTP it gets the same SAD, with other
 // content it is refused. Confirmed is a SHA-256 over what the holder was shown about the
 // documents and has confirmed; empty where there was nothing to confirm. The SAD says
-// it, and the journal. The client wipes Password after sending it.
+// it, and the journal.
 type Authorisation struct {
 	Factors    Factors    `json:"factors"`
 	Credential Credential `json:"credential"`
-	Password   []byte     `json:"password"`
-	OTP        string     `json:"otp"`
-	Hash       string     `json:"hash"`
-	Digests    [][]byte   `json:"digests"`
-	Confirmed  []byte     `json:"confirmed,omitempty"`
-	Client     string     `json:"client"`
-	Request    string     `json:"request"`
+	Evidence
+	Hash      string   `json:"hash"`
+	Digests   [][]byte `json:"digests"`
+	Confirmed []byte   `json:"confirmed,omitempty"`
+	Request   string   `json:"request"`
 }
 
 // SAD is signature activation data: who has it, together with the digests it

@@ -218,8 +218,8 @@ func (r *rig) newHolder(id string, kt hsm.KeyType) *holder {
 func (h *holder) newCredential(id string, kt hsm.KeyType) {
 	t := h.r.t
 	t.Helper()
-	c, csr, err := h.r.c.CreateCredential(t.Context(), NewCredential{Factors: h.factors, Password: []byte(goodPassword),
-		OTP: h.otp(), ID: id, Type: kt, MaxDigests: 40})
+	c, csr, err := h.r.c.CreateCredential(t.Context(), NewCredential{Factors: h.factors, Evidence: Evidence{Password: []byte(goodPassword), OTP: h.otp()},
+		ID: id, Type: kt, MaxDigests: 40})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,8 +244,8 @@ func (h *holder) otp() string {
 
 // authorisation is one that should be granted, for n random digests.
 func (h *holder) authorisation(request string, n int) Authorisation {
-	return Authorisation{Factors: h.factors, Credential: h.cred, Password: []byte(goodPassword), OTP: h.otp(),
-		Hash: "SHA-256", Digests: digests(n), Client: "test", Request: request}
+	return Authorisation{Factors: h.factors, Credential: h.cred, Evidence: Evidence{Password: []byte(goodPassword), OTP: h.otp(), Client: "test"},
+		Hash: "SHA-256", Digests: digests(n), Request: request}
 }
 
 // activation is the one that belongs to an authorisation.

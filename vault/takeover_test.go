@@ -44,8 +44,8 @@ func TestTakenOverWeb(t *testing.T) {
 	wanted := [][]byte{evil[:]}
 
 	authorise := func(change func(*Authorisation)) error {
-		a := Authorisation{Factors: victim.factors, Credential: victim.cred, Password: []byte(goodPassword), OTP: seen,
-			Hash: "SHA-256", Digests: wanted, Client: "test", Request: "evil"}
+		a := Authorisation{Factors: victim.factors, Credential: victim.cred,
+			Evidence: Evidence{Password: []byte(goodPassword), OTP: seen, Client: "test"}, Hash: "SHA-256", Digests: wanted, Request: "evil"}
 		change(&a)
 		s, err := r.c.Authorise(ctx, a)
 		if err != nil {
@@ -85,7 +85,7 @@ func TestTakenOverWeb(t *testing.T) {
 			return err
 		},
 		"a second credential of the holder": func() error {
-			_, _, err := r.c.CreateCredential(ctx, NewCredential{Factors: victim.factors, Password: []byte(goodPassword), OTP: seen,
+			_, _, err := r.c.CreateCredential(ctx, NewCredential{Factors: victim.factors, Evidence: Evidence{Password: []byte(goodPassword), OTP: seen},
 				ID: "evil", Type: "p256", MaxDigests: 1})
 			return err
 		},

@@ -189,7 +189,8 @@ func (s *Server) apiSessions(api huma.API) {
 		http.StatusForbidden, http.StatusTooManyRequests, http.StatusUnprocessableEntity)
 	huma.Register(api, op, func(ctx context.Context, in *sessionInput) (*sessionOutput, error) {
 		defer clear(in.Body.Password)
-		token, err := s.openSession(ctx, in.Body.Username, in.Body.Password, digits(in.Body.OTP), clientOf(ctx))
+		token, err := s.openSession(ctx, in.Body.Username,
+			signing.Evidence{Password: in.Body.Password, OTP: digits(in.Body.OTP), Client: clientOf(ctx)})
 		if err != nil {
 			return nil, apiFail(ctx, err)
 		}

@@ -264,7 +264,8 @@ func (s *Server) apiTransactions(api huma.API) {
 		r := requestOf(ctx)
 		ctx, cancel := s.longer(ctx, signTimeout)
 		defer cancel()
-		tx, err := s.cfg.Signing.Sign(ctx, r.holder.ID, in.ID, in.Body.Password, digits(in.Body.OTP), r.client)
+		tx, err := s.cfg.Signing.Sign(ctx, r.holder.ID, in.ID,
+			signing.Evidence{Password: in.Body.Password, OTP: digits(in.Body.OTP), Client: r.client})
 		s.metrics.signed(tx, err)
 		return one(ctx, tx, err)
 	})

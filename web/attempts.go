@@ -82,14 +82,14 @@ func network(client string) netip.Prefix {
 }
 
 // openSession is the accounts' SignIn for clients that have attempts left.
-func (s *Server) openSession(ctx context.Context, username string, password []byte, otp, client string) (string, error) {
-	if wait := s.attempts.take(client, s.cfg.Now()); wait > 0 {
-		clear(password)
+func (s *Server) openSession(ctx context.Context, username string, e signing.Evidence) (string, error) {
+	if wait := s.attempts.take(e.Client, s.cfg.Now()); wait > 0 {
+		clear(e.Password)
 		return "", &signing.Error{Kind: signing.Locked, Msg: "too many failed sign-ins from this address", RetryAfter: wait}
 	}
-	token, err := s.cfg.Accounts.SignIn(ctx, username, password, otp, client)
+	token, err := s.cfg.Accounts.SignIn(ctx, username, e)
 	if err == nil {
-		s.attempts.giveBack(client, s.cfg.Now())
+		s.attempts.giveBack(e.Client, s.cfg.Now())
 	}
 	return token, err
 }

@@ -33,9 +33,9 @@ type Signing interface {
 	Convert(ctx context.Context, holder, id string) (signing.Document, error)
 	Credentials(ctx context.Context, holder string) ([]signing.Credential, error)
 	Prepare(ctx context.Context, holder string, r signing.Request) (signing.Transaction, error)
-	// Sign hands the holder's factors over. The callee may wipe password;
-	// client names who asks (an IP address), for the journal and the lock-out.
-	Sign(ctx context.Context, holder, transaction string, password []byte, otp, client string) (signing.Transaction, error)
+	// Sign hands the holder's factors over. The callee may wipe the password;
+	// e.Client names who asks (an IP address), for the journal and the lock-out.
+	Sign(ctx context.Context, holder, transaction string, e signing.Evidence) (signing.Transaction, error)
 	Transaction(ctx context.Context, holder, id string) (signing.Transaction, error)
 	Transactions(ctx context.Context, holder string) ([]signing.Transaction, error)
 	// Output opens a signed document; the caller closes its File.
@@ -46,7 +46,7 @@ type Signing interface {
 type Accounts interface {
 	// SignIn checks the factors and starts a session. Its errors have the
 	// kinds of signing: WrongFactors, ReusedOTP, Locked, KeyUnavailable, Busy.
-	SignIn(ctx context.Context, username string, password []byte, otp, client string) (token string, err error)
+	SignIn(ctx context.Context, username string, e signing.Evidence) (token string, err error)
 	// Session tells whose session it is and keeps it alive. An error of kind
 	// Busy, KeyUnavailable, TimeUnavailable or DiskFull is shown as that
 	// passing fault; any other error means that there is no such session.

@@ -115,7 +115,7 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 	}
 	defer f.wipe()
 	data := signInData{Next: localPath(f.get("next")), Username: f.get("username")}
-	token, err := s.openSession(c.UserContext(), data.Username, f.secret("password"), digits(f.get("otp")), current(c).client)
+	token, err := s.openSession(c.UserContext(), data.Username, evidence(c, f))
 	if err != nil {
 		return s.again(c, s.newView(c, "signin", r.locale.T("signin.title"), data), err)
 	}
@@ -148,6 +148,11 @@ func (s *Server) checkedForm(c *fiber.Ctx) (form, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// evidence is what the holder has typed into a form to be recognised.
+func evidence(c *fiber.Ctx, f form) signing.Evidence {
+	return signing.Evidence{Password: f.secret("password"), OTP: digits(f.get("otp")), Client: current(c).client}
 }
 
 // digits drops the spaces that apps show inside a code.

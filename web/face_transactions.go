@@ -123,7 +123,7 @@ func (s *Server) sign(c *fiber.Ctx) error {
 	id := c.Params("id")
 	cancel := s.within(c, signTimeout)
 	defer cancel()
-	tx, err := s.cfg.Signing.Sign(c.UserContext(), current(c).holder.ID, id, f.secret("password"), digits(f.get("otp")), current(c).client)
+	tx, err := s.cfg.Signing.Sign(c.UserContext(), current(c).holder.ID, id, evidence(c, f))
 	s.metrics.signed(tx, err)
 	if err == nil {
 		return c.Redirect("/transactions/"+pathSegment(id), fiber.StatusSeeOther)

@@ -70,13 +70,13 @@ func (r *rooms) enter(method string) (func(), error) {
 
 func refuse(k signing.Kind) error { return &signing.Error{Kind: k, Msg: "said by the test"} }
 
-func (r *rooms) SignIn(_ context.Context, user string, password []byte, otp, client string) (string, error) {
+func (r *rooms) SignIn(_ context.Context, user string, e signing.Evidence) (string, error) {
 	leave, err := r.enter("SignIn")
 	defer leave()
 	if err != nil {
 		return "", err
 	}
-	if err := r.factors(string(password), otp); err != nil || user != testUser {
+	if err := r.factors(string(e.Password), e.OTP); err != nil || user != testUser {
 		return "", refuse(signing.WrongFactors)
 	}
 	token := randomToken()
@@ -310,10 +310,10 @@ func (r *rooms) Prepare(ctx context.Context, holder string, req signing.Request)
 	return tx, nil
 }
 
-func (r *rooms) Sign(_ context.Context, _, id string, password []byte, otp, client string) (signing.Transaction, error) {
+func (r *rooms) Sign(_ context.Context, _, id string, e signing.Evidence) (signing.Transaction, error) {
 	leave, err := r.enter("Sign")
 	defer leave()
-	r.wiped, r.client = password, client
+	r.wiped, r.client = e.Password, e.Client
 	if err != nil {
 		return signing.Transaction{}, err
 	}
@@ -324,7 +324,7 @@ func (r *rooms) Sign(_ context.Context, _, id string, password []byte, otp, clie
 	if tx.State != signing.Prepared {
 		return *tx, refuse(signing.WrongState)
 	}
-	if err := r.factors(string(password), otp); err != nil {
+	if err := r.factors(string(e.Password), e.OTP); err != nil {
 		return *tx, err
 	}
 	tx.State = signing.Delivered

@@ -68,7 +68,7 @@ func TestSuspendedMeanwhile(t *testing.T) {
 			}
 		}}
 	})
-	_, err := s.Sign(t.Context(), id, tx.ID, []byte(c.holder.Password), c.mustOTP(t), "test")
+	_, err := s.Sign(t.Context(), id, tx.ID, signing.Evidence{Password: []byte(c.holder.Password), OTP: c.mustOTP(t), Client: "test"})
 	if signing.KindOf(err) != signing.CertSuspended {
 		t.Errorf("not refused as suspended: %v", err)
 	}
@@ -96,7 +96,7 @@ func TestNotVerified(t *testing.T) {
 	c := h.signedIn(t, hsm.P256)
 	tx := c.prepared(t, signing.PAdES)
 	s := h.service(t, func(cfg *signing.Config) { cfg.Certificates = strangersRoot{h.PKI} })
-	_, err := s.Sign(t.Context(), h.holderID(t, c), tx.ID, []byte(c.holder.Password), c.mustOTP(t), "test")
+	_, err := s.Sign(t.Context(), h.holderID(t, c), tx.ID, signing.Evidence{Password: []byte(c.holder.Password), OTP: c.mustOTP(t), Client: "test"})
 	if signing.KindOf(err) != signing.NotVerified {
 		t.Errorf("not refused: %v", err)
 	}
@@ -129,7 +129,7 @@ func TestSetBack(t *testing.T) {
 	c := h.signedIn(t, hsm.P256)
 	tx := c.prepared(t, signing.XAdES)
 	s := h.service(t, func(cfg *signing.Config) { cfg.Vault = silent{h.Vault} })
-	_, err := s.Sign(t.Context(), h.holderID(t, c), tx.ID, []byte(c.holder.Password), c.mustOTP(t), "test")
+	_, err := s.Sign(t.Context(), h.holderID(t, c), tx.ID, signing.Evidence{Password: []byte(c.holder.Password), OTP: c.mustOTP(t), Client: "test"})
 	if signing.KindOf(err) != signing.KeyUnavailable {
 		t.Errorf("refused as %v", err)
 	}
