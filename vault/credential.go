@@ -17,8 +17,12 @@ import (
 )
 
 func credentialMessage(c *Credential) message {
-	return newMessage("sigillo credential v1").text(c.ID).text(c.Holder).num(int64(c.Epoch)).text(string(c.Type)).
+	m := newMessage("sigillo credential v1").text(c.ID).text(c.Holder).num(int64(c.Epoch)).text(string(c.Type)).
 		bytes(c.PublicKey).num(int64(c.MaxDigests)).bytes(c.Wrapped)
+	if c.Automatic { // a part more: records of before there was the automatic procedure stay good
+		m = m.text("automatic")
+	}
+	return m
 }
 
 // ownCredential checks that c is as the vault made it.
@@ -63,10 +67,11 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 	if n.MaxDigests < 1 || n.MaxDigests > MaxDigests {
 		return nil, failf(BadRequest, "a credential signs 1 to %d digests at once", MaxDigests)
 	}
-	c := &Credential{ID: n.ID, Holder: n.Factors.Holder, Epoch: 1, Type: n.Type, MaxDigests: n.MaxDigests}
-	detail := map[string]string{"type": string(c.Type), "maxDigests": strconv.Itoa(c.MaxDigests), "epoch": "1"}
+	c := &Credential{ID: n.ID, Holder: n.Factors.Holder, Epoch: 1, Type: n.Type, MaxDigests: n.MaxDigests, Automatic: n.Automatic}
+	automatic := strconv.FormatBool(c.Automatic)
+	detail := map[string]string{"type": string(c.Type), "maxDigests": strconv.Itoa(c.MaxDigests), "epoch": "1", "automatic": automatic}
 	u := use{op: opCreateCredential, request: id,
-		content: newMessage("credential").text(c.Holder).text(c.ID).text(string(c.Type)).num(int64(c.MaxDigests)).sha256(),
+		content: newMessage("credential").text(c.Holder).text(c.ID).text(string(c.Type)).num(int64(c.MaxDigests)).text(automatic).sha256(),
 		event:   audit.Event{Actor: c.Holder, Event: "credential.intent", Subject: c.ID, Detail: detail}}
 	stretched, _, err := v.checkFactors(ctx, &n.Factors, &n.Evidence, u) // 2
 	defer clear(stretched[:])

@@ -44,8 +44,11 @@ type Credential struct {
 	Type       hsm.KeyType `json:"type"`
 	PublicKey  []byte      `json:"publicKey"`  // SubjectPublicKeyInfo, DER
 	MaxDigests int         `json:"maxDigests"` // most digests in one SAD
-	Wrapped    []byte      `json:"wrapped"`
-	MAC        []byte      `json:"mac"`
+	// Automatic: for the automatic procedure. Only such a credential can be delegated,
+	// and the policy of its certificate says so.
+	Automatic bool   `json:"automatic,omitempty"`
+	Wrapped   []byte `json:"wrapped"`
+	MAC       []byte `json:"mac"`
 }
 
 // Enrolment asks for the factors of a new holder. The password must pass
@@ -73,6 +76,7 @@ type NewCredential struct {
 	ID         string      `json:"id"` // at most 64 characters: it is the CN of the CSR
 	Type       hsm.KeyType `json:"type"`
 	MaxDigests int         `json:"maxDigests"`
+	Automatic  bool        `json:"automatic,omitempty"` // for the automatic procedure
 }
 
 // Authentication asks whether the holder is who they say they are. The zero
@@ -100,17 +104,20 @@ type Authorisation struct {
 }
 
 // SAD is signature activation data: who has it, together with the digests it
-// was made for, can have them signed once until Expires. It is kept in memory
-// only.
+// was made for, can have each of them signed once until Expires. It is kept in
+// memory only.
 type SAD struct {
 	Token   string    `json:"token"`
+	ID      string    `json:"id"` // what the journal calls it; no secret
 	Expires time.Time `json:"expires"`
 }
 
-// Activation asks for the signatures a SAD allows: over all its digests, in the
-// order given here. Scheme is "pkcs1" or "pss" (salt as long as the hash) for
-// RSA, "ecdsa" for elliptic curves. The first Request to use a SAD owns it;
-// sent again it gets the same signatures, another one gets SpentSAD.
+// Activation asks for the signatures a SAD allows: over all its digests or some of
+// them, in the order given here. Scheme is "pkcs1" or "pss" (salt as long as the
+// hash) for RSA, "ecdsa" for elliptic curves. Each digest of the SAD's multiset is
+// signed once, over any number of activations, until none is left or the SAD
+// expires. A Request that is sent again gets the same signatures; another one for
+// digests that are signed gets SpentSAD.
 type Activation struct {
 	SAD        string     `json:"sad"`
 	Credential Credential `json:"credential"`

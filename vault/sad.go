@@ -73,7 +73,7 @@ func (m *mint) issue(c claims, d *[32]byte, now time.Time) (SAD, error) {
 	enc := base64.RawURLEncoding
 	head := enc.EncodeToString(b)
 	tag := newMessage("sigillo sad v1").text(head).mac(&m.mac)
-	return SAD{Token: head + "." + enc.EncodeToString(tag), Expires: time.Unix(c.Expires, 0).UTC()}, nil
+	return SAD{Token: head + "." + enc.EncodeToString(tag), ID: c.ID, Expires: time.Unix(c.Expires, 0).UTC()}, nil
 }
 
 // read checks that token was minted here and returns what it says. Nothing is
