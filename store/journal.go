@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // JournalEntry is one link of the journal's hash chain. The store keeps the
 // order; the audit room computes and checks the hashes.
@@ -61,6 +64,17 @@ func (tx *Tx) JournalOf(subject string, limit int) ([]JournalEntry, error) {
 func (tx *Tx) JournalOfEvent(subject, event string, limit int) ([]JournalEntry, error) {
 	return many(tx, "journal of event", journalRow,
 		`SELECT `+journalColumns+` FROM journal WHERE subject = ? AND event = ? ORDER BY seq DESC LIMIT ?`, subject, event, limited(limit))
+}
+
+// LastJournalOf returns the last entry about a subject that is one of these events;
+// NotFound when there is none.
+func (tx *Tx) LastJournalOf(subject string, events ...string) (JournalEntry, error) {
+	args := []any{subject}
+	for _, e := range events {
+		args = append(args, e)
+	}
+	return one(tx, "last entry of the journal about a subject", journalRow, `SELECT `+journalColumns+` FROM journal
+		WHERE subject = ? AND event IN (?`+strings.Repeat(", ?", len(events)-1)+`) ORDER BY seq DESC LIMIT 1`, args...)
 }
 
 // Checkpoint is a signed statement that the journal's head was Hash at Seq.

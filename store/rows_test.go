@@ -78,8 +78,12 @@ func TestRoundTripsVault(t *testing.T) {
 	db := openTest(t, Vault)
 	roundTrip(t, db, OTPState{"h", 5, "r", 2, t0, []byte("mac")},
 		(*Tx).PutOTPState, func(tx *Tx) (OTPState, error) { return tx.OTPState("h") })
-	roundTrip(t, db, Spent{"j", "r", "h", "c", []byte("b"), SpentIntent, nil, t0, t0.Add(time.Hour)},
-		(*Tx).PutSpent, func(tx *Tx) (Spent, error) { return tx.Spent("j") })
+	roundTrip(t, db, Spent{"j", 1, "r", "h", "c", []byte{7}, []byte("b"), SpentIntent, nil, t0, t0.Add(time.Hour)},
+		(*Tx).PutSpent, func(tx *Tx) (Spent, error) { return tx.Spent("j", "r") })
+	roundTrip(t, db, CredentialState{"c", "h", "r", 1, []byte("rec"), CredentialActive, t0, []byte("mac")},
+		(*Tx).PutCredentialState, func(tx *Tx) (CredentialState, error) { return tx.CredentialState("c") })
+	roundTrip(t, db, Delegation{"d", "h", "c", "active", t0, t0.Add(time.Hour), 1, []byte("{}"), []byte("mac")},
+		(*Tx).PutDelegation, func(tx *Tx) (Delegation, error) { return tx.Delegation("d") })
 	roundTrip(t, db, JournalEntry{1, t0, "a", "e", "s", []byte("{}"), make([]byte, 32), []byte("hash")},
 		(*Tx).AppendJournal, func(tx *Tx) (JournalEntry, error) { return tx.JournalHead() })
 }
@@ -138,7 +142,7 @@ func TestVaultTransitions(t *testing.T) {
 	t.Parallel()
 	db := openTest(t, Vault)
 	write(t, db, func(tx *Tx) error {
-		if err := tx.PutSpent(Spent{JTI: "j", State: SpentIntent, Created: t0, Expires: t0}); err != nil {
+		if err := tx.PutSpent(Spent{JTI: "j", Seq: 1, State: SpentIntent, Created: t0, Expires: t0}); err != nil {
 			return err
 		}
 		return tx.PutOTPState(OTPState{Holder: "h", Step: 5})
@@ -150,7 +154,7 @@ func TestVaultTransitions(t *testing.T) {
 		}
 		return err
 	})
-	transitions(t, db, func(tx *Tx, id string) error { return tx.SetSpentDone(id, []byte("sigs")) }, "j")
+	transitions(t, db, func(tx *Tx, id string) error { return tx.SetSpentDone(id, 1, []byte("sigs")) }, "j")
 	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.SetOTPState(OTPState{Holder: "h", Step: 4}) }), Conflict)
 	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.SetOTPState(OTPState{Holder: "x"}) }), NotFound)
 	write(t, db, func(tx *Tx) error {
@@ -161,13 +165,91 @@ func TestVaultTransitions(t *testing.T) {
 		if s.Failures != 3 || !s.LockedUntil.Equal(t0) {
 			t.Errorf("%+v", s)
 		}
-		if list, _ := tx.SpentInState(SpentDone); len(list) != 1 || string(list[0].Signatures) != "sigs" {
-			t.Errorf("%+v", list)
+		if s, _ := tx.Spent("j", ""); s.State != SpentDone || string(s.Signatures) != "sigs" {
+			t.Errorf("%+v", s)
 		}
 		n, _ := tx.DeleteExpiredSpent(t0)
 		if n != 1 {
 			t.Errorf("%d rows were forgotten", n)
 		}
+		return err
+	})
+}
+
+// TestUses: the uses of one SAD are told apart by their number and their request, and
+// the last one is found.
+func TestUses(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Vault)
+	use := func(seq int, request string) func(*Tx) error {
+		return func(tx *Tx) error {
+			return tx.PutSpent(Spent{JTI: "j", Seq: seq, Request: request, Taken: []byte{byte(seq)}, State: SpentIntent, Created: t0, Expires: t0})
+		}
+	}
+	write(t, db, use(1, "a"))
+	write(t, db, use(2, "b"))
+	wantKind(t, db.Write(t.Context(), use(2, "c")), Conflict)
+	wantKind(t, db.Write(t.Context(), use(3, "a")), Conflict)
+	read(t, db, func(tx *Tx) error {
+		last, err := tx.LastSpent("j")
+		n, _ := tx.CountSpent("j")
+		open, _ := tx.SpentIntents()
+		if last.Seq != 2 || last.Request != "b" || n != 2 || len(open) != 2 {
+			t.Errorf("%+v, %d uses, %d open", last, n, len(open))
+		}
+		_, none := tx.LastSpent("x")
+		wantKind(t, none, NotFound)
+		return err
+	})
+}
+
+func TestDelegations(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Vault)
+	d := Delegation{ID: "d", Holder: "h", Credential: "c", State: "active", Created: t0, Due: t0.Add(time.Hour), Version: 1}
+	write(t, db, func(tx *Tx) error { return tx.PutDelegation(d) })
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.SetDelegation(d) }), Conflict)
+	d.Version = 2
+	write(t, db, func(tx *Tx) error { return tx.SetDelegation(d) })
+	read(t, db, func(tx *Tx) error {
+		of, _ := tx.DelegationsOf("h", 0)
+		under, _ := tx.DelegationsUnder("c", "active")
+		early, _ := tx.DueDelegations(t0)
+		due, err := tx.DueDelegations(t0.Add(time.Hour))
+		if len(of) != 1 || len(under) != 1 || len(early) != 0 || len(due) != 1 {
+			t.Errorf("%d of the holder, %d of the credential, %d too early, %d due", len(of), len(under), len(early), len(due))
+		}
+		return err
+	})
+	d.Version, d.State, d.Due = 3, "revoked", time.Time{}
+	write(t, db, func(tx *Tx) error { return tx.SetDelegation(d) })
+	read(t, db, func(tx *Tx) error {
+		due, err := tx.DueDelegations(t0.Add(24 * time.Hour))
+		if len(due) != 0 {
+			t.Errorf("%+v is due for ever", due)
+		}
+		return err
+	})
+}
+
+func TestLastJournalOf(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Vault)
+	write(t, db, func(tx *Tx) error {
+		for i, e := range []string{"a", "b", "c"} {
+			if err := tx.AppendJournal(JournalEntry{Seq: int64(i + 1), Event: e, Subject: "s", Time: t0}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	read(t, db, func(tx *Tx) error {
+		e, err := tx.LastJournalOf("s", "a", "b")
+		if e.Event != "b" {
+			t.Errorf("%+v", e)
+		}
+		_, none := tx.LastJournalOf("s", "d")
+		wantKind(t, none, NotFound)
 		return err
 	})
 }

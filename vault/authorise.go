@@ -11,8 +11,8 @@ import (
 // authorise mints a SAD.
 //
 //  1. The request makes sense: names, hash function, length of each digest.
-//  2. The credential is the vault's own record, of this holder, and signs as many
-//     digests at once.
+//  2. The credential is the vault's own record and the current one, of this holder,
+//     and signs as many digests at once.
 //  3. The holder's factors (EN 419 241-1 SRA_SAP.1: the signer is authenticated
 //     for this activation). Durable: the OTP step and the journal entry with the
 //     SAD's identifier and a hash of what was asked for.
@@ -31,7 +31,7 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	if !isConfirmation(a.Confirmed) {
 		return nil, fail(BadRequest, "what was confirmed is named by its SHA-256")
 	}
-	if err := v.ownCredential(ctx, c); err != nil { // 2
+	if err := v.usable(ctx, opAuthorise, c); err != nil { // 2
 		return nil, err
 	}
 	if c.Holder != a.Factors.Holder {
@@ -53,12 +53,14 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 		return nil, err
 	}
 	v.fault("authorised")
-	d := kekSecret(&stretched, c) // 4
+	now := v.now() // 4
+	d := kekSecret(&stretched, c)
 	defer clear(d[:])
 	s, err := v.mint.issue(claims{
-		Subject: c.Holder, Credential: c.ID, Key: thumbprint(c.PublicKey), Hash: a.Hash, Digests: sorted(a.Digests),
-		Count: len(a.Digests), Confirmed: a.Confirmed, Client: a.Client, ID: newJTI(&v.rowKey, u.binding(), c.Holder, step),
-	}, &d, v.now())
+		Subject: c.Holder, Credential: c.ID, Epoch: c.Epoch, Key: thumbprint(c.PublicKey), Hash: a.Hash, Digests: sorted(a.Digests),
+		Count: len(a.Digests), Confirmed: a.Confirmed, AMR: []string{amrPassword, amrOTP}, Client: a.Client,
+		Authorised: now.Unix(), ID: newJTI(&v.rowKey, u.binding(), c.Holder, step),
+	}, &d, now)
 	if err != nil {
 		return nil, err
 	}

@@ -125,8 +125,7 @@ func TestConfirmed(t *testing.T) {
 			t.Errorf("%s: %v", event, es)
 		}
 	}
-	head, _, _ := strings.Cut(sad.Token, ".")
-	said, err := base64.RawURLEncoding.DecodeString(head)
+	said, err := base64.RawURLEncoding.DecodeString(strings.Split(sad.Token, ".")[1])
 	if err != nil {
 		t.Fatal(err)
 	}

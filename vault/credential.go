@@ -14,6 +14,7 @@ import (
 	"sigillo/audit"
 	"sigillo/auth"
 	"sigillo/hsm"
+	"sigillo/store"
 )
 
 func credentialMessage(c *Credential) message {
@@ -49,12 +50,13 @@ func thumbprint(spki []byte) []byte {
 
 // createCredential makes a key for a holder.
 //
-//  1. The request makes sense.
+//  1. The request makes sense, and the name is free.
 //  2. The holder's factors. Durable: the OTP step and the intent, in the journal.
 //  3. The token makes the key, wraps it under a KEK that only the holder's
 //     password gives, signs a PKCS#10 request with it (RFC 2986; proof of
 //     possession, ETSI EN 319 411-1 §6.3.1) and forgets it.
-//  4. The record gets the token's MAC over every field. Durable: the journal.
+//  4. The record gets the token's MAC over every field. Durable, in one transaction:
+//     that this is the current record, and the journal.
 //  5. The answer. The vault keeps nothing of the key.
 func (v *server) createCredential(ctx context.Context, id string, n *NewCredential) (*credentialAnswer, error) {
 	err := firstError(checkName("the credential", n.ID, maxCN)) // 1
@@ -73,6 +75,10 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 	u := use{op: opCreateCredential, request: id,
 		content: newMessage("credential").text(c.Holder).text(c.ID).text(string(c.Type)).num(int64(c.MaxDigests)).text(automatic).sha256(),
 		event:   audit.Event{Actor: c.Holder, Event: "credential.intent", Subject: c.ID, Detail: detail}}
+	free := func(tx *store.Tx) error { return v.freeName(tx, c, u.binding()) }
+	if err := v.db.Read(ctx, free); err != nil {
+		return nil, because(err, "the vault's state cannot be read")
+	}
 	stretched, _, err := v.checkFactors(ctx, &n.Factors, &n.Evidence, u) // 2
 	defer clear(stretched[:])
 	if err != nil {
@@ -92,10 +98,11 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 	if c.MAC, err = v.tok.MAC(ctx, keyMAC, credentialMessage(c)); err != nil { // 4
 		return nil, because(err, "the token did not sign the record of the credential")
 	}
-	ev := audit.Event{Actor: c.Holder, Event: "credential.created", Subject: c.ID,
+	ev := audit.Event{Actor: c.Holder, Event: credentialCreated,
 		Detail: map[string]string{"key": hex.EncodeToString(thumbprint(c.PublicKey))}}
-	if err := v.journal(ctx, ev); err != nil {
-		return nil, because(err, "the journal cannot be written")
+	err = v.db.Write(ctx, func(tx *store.Tx) error { return v.newCredentialRow(tx, c, u.binding(), ev) })
+	if err != nil {
+		return nil, because(err, "the credential could not be written down")
 	}
 	return &credentialAnswer{Credential: *c, CSR: csr}, nil // 5
 }

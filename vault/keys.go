@@ -74,14 +74,14 @@ func (v *server) createKey(ctx context.Context, id string, q *keyRequest) (*keyA
 	v.creating.Lock()
 	defer v.creating.Unlock()
 	now := v.now()
-	row := store.Spent{JTI: keyIntent + q.Label + ":" + id, Request: id, Created: now, Expires: now.Add(keepResults)}
+	row := store.Spent{JTI: keyIntent + q.Label + ":" + id, Seq: 1, Request: id, Created: now, Expires: now.Add(keepResults)}
 	event := func(name string) audit.Event {
 		return audit.Event{Actor: "vault", Event: name, Subject: q.Label, Detail: map[string]string{"type": string(q.Type)}}
 	}
 	again := false
 	content := newMessage("create key").text(q.Label).text(string(q.Type)).sha256()
 	err := v.db.Write(ctx, func(tx *store.Tx) error { // 2
-		err := v.putSpent(tx, row, content)
+		_, err := v.putSpent(tx, row, content)
 		if again = store.KindOf(err) == store.Conflict; !again {
 			if err != nil {
 				return err
@@ -90,7 +90,7 @@ func (v *server) createKey(ctx context.Context, id string, q *keyRequest) (*keyA
 				return err
 			}
 		}
-		if row, err = tx.Spent(row.JTI); err != nil {
+		if row, err = tx.Spent(row.JTI, id); err != nil {
 			return err
 		}
 		was, _, err := v.openSpent(row)

@@ -288,6 +288,21 @@ func (v *server) handle(ctx context.Context, q request) (out any, err error) {
 			s, err := v.sign(ctx, b)
 			return signaturesAnswer{s}, err
 		})
+	case opExtendSAD:
+		return with(q, func(b *Extension) (any, error) { return v.extendSAD(ctx, b) })
+	case opDestroyCredential:
+		return with(q, func(b *Destruction) (any, error) { return nil, v.destroyCredential(ctx, b) })
+	case opDelegate:
+		return with(q, func(b *NewDelegation) (any, error) {
+			defer clear(b.Password)
+			return v.delegate(ctx, b)
+		})
+	case opDelegations:
+		return with(q, func(b *delegationsRequest) (any, error) { return v.delegationsOf(ctx, b.Holder) })
+	case opRevokeDelegation:
+		return with(q, func(b *delegationsRequest) (any, error) { return nil, v.revokeDelegation(ctx, b) })
+	case opAuthoriseDelegated:
+		return with(q, func(b *DelegatedAuthorisation) (any, error) { return v.authoriseDelegated(ctx, b) })
 	case opWitnessJournal:
 		return with(q, func(b *store.Checkpoint) (any, error) { return nil, v.witnessJournal(ctx, b) })
 	}

@@ -5,10 +5,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -16,30 +18,53 @@ import (
 
 // claims is what a SAD says. It is signed activation data in the sense of EN
 // 419 241-1 SRA_SAP: it binds the signer, the key and what is to be signed to
-// the authentication that allowed it.
+// the authentication that allowed it. Names are those of RFC 7519 and of the
+// registry of JWT claims, where there are some.
 type claims struct {
 	Issuer     string   `json:"iss"` // node
 	Subject    string   `json:"sub"` // holder
 	Credential string   `json:"cred"`
-	Key        []byte   `json:"key"` // SHA-256 of the SubjectPublicKeyInfo
+	Epoch      int      `json:"epoch"` // of the credential
+	Key        []byte   `json:"key"`   // SHA-256 of the SubjectPublicKeyInfo
 	Hash       string   `json:"hash"`
 	Digests    [][]byte `json:"digests"` // sorted, repetitions kept
-	Count      int      `json:"count"`
-	Confirmed  []byte   `json:"conf,omitempty"` // SHA-256 over the findings that the holder confirmed
-	AMR        []string `json:"amr"`            // RFC 8176: how the holder was authenticated
+	Count      int      `json:"count"`   // signatures that come of it at most: one for each digest
+	Confirmed  []byte   `json:"conf,omitempty"`
+	AMR        []string `json:"amr"` // RFC 8176: how the holder was authenticated
+	Delegation string   `json:"dlg,omitempty"`
 	Client     string   `json:"client"`
-	ID         string   `json:"jti"`
-	Issued     int64    `json:"iat"` // seconds since the epoch
+	Nonce      []byte   `json:"nonce"`     // 16 random bytes: no two tokens are alike
+	Authorised int64    `json:"auth_time"` // when the holder was authenticated, or the delegation used; Issued is later in extensions
+	Issued     int64    `json:"iat"`       // seconds since the epoch
 	Expires    int64    `json:"exp"`
+	ID         string   `json:"jti"`
 	Secret     []byte   `json:"d"` // what the KEK is derived from, sealed
 }
+
+// How a holder was authenticated: values of amr.
+const (
+	amrPassword  = "pwd"
+	amrOTP       = "otp"
+	amrDelegated = "delegated" // before, when the delegation was given
+)
+
+// A SAD is a JWT (RFC 7519) in the compact form of RFC 7515 §7.1, with this
+// header and no other: there is no algorithm to choose, and a token of another
+// type is none of ours (RFC 8725 §3.1, §3.11).
+const (
+	sadHeader = `{"alg":"HS256","typ":"sad+jwt"}`
+	nonceSize = 16
+	maxAMR    = 8
+)
+
+var sadHead = base64.RawURLEncoding.EncodeToString([]byte(sadHeader)) + "."
 
 // mint makes and reads SADs. Both keys are derived from the token at the start:
 // a vault that is started again reads the SADs of the one before. Neither is
 // on disk, nor is anything of a SAD.
 type mint struct {
 	node string
-	mac  [32]byte
+	mac  [32]byte // for nothing else than SADs
 	seal cipher.AEAD
 }
 
@@ -57,23 +82,31 @@ func newMint(node string, mac, seal *[32]byte) (*mint, error) {
 
 // secretContext ties the sealed secret to its SAD.
 func (c *claims) secretContext() []byte {
-	return newMessage("sigillo sad secret v1").text(c.Issuer).text(c.Subject).text(c.Credential).bytes(c.Key).text(c.ID)
+	return newMessage("sigillo sad secret v2").text(c.Issuer).text(c.Subject).text(c.Credential).num(int64(c.Epoch)).
+		bytes(c.Key).text(c.ID)
 }
 
-// issue makes a SAD of c, which has all fields but Issuer, AMR, Issued, Expires
-// and Secret set.
+// tag is the signature of a JWS, in base64: HMAC-SHA-256 (RFC 7518 §3.2).
+func (m *mint) tag(signingInput string) string {
+	h := hmac.New(sha256.New, m.mac[:])
+	io.WriteString(h, signingInput)
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// issue makes a SAD of c, which has all fields but Issuer, Nonce, Issued, Expires
+// and Secret set. Its life ends with that of the chain it is in.
 func (m *mint) issue(c claims, d *[32]byte, now time.Time) (SAD, error) {
-	c.Issuer, c.AMR = m.node, []string{"pwd", "otp"}
-	c.Issued, c.Expires = now.Unix(), now.Add(SADLife).Unix()
+	c.Issuer, c.Issued = m.node, now.Unix()
+	c.Expires = min(now.Add(SADLife).Unix(), c.Authorised+int64(SADChain/time.Second))
+	c.Nonce = make([]byte, nonceSize)
+	rand.Read(c.Nonce)
 	c.Secret = m.seal.Seal(nil, nil, d[:], c.secretContext())
 	b, err := json.Marshal(c)
 	if err != nil {
 		return SAD{}, &Error{Kind: Failed, Msg: "the SAD cannot be encoded", Err: err}
 	}
-	enc := base64.RawURLEncoding
-	head := enc.EncodeToString(b)
-	tag := newMessage("sigillo sad v1").text(head).mac(&m.mac)
-	return SAD{Token: head + "." + enc.EncodeToString(tag), ID: c.ID, Expires: time.Unix(c.Expires, 0).UTC()}, nil
+	input := sadHead + base64.RawURLEncoding.EncodeToString(b)
+	return SAD{Token: input + "." + m.tag(input), ID: c.ID, Expires: time.Unix(c.Expires, 0).UTC()}, nil
 }
 
 // read checks that token was minted here and returns what it says. Nothing is
@@ -81,18 +114,16 @@ func (m *mint) issue(c claims, d *[32]byte, now time.Time) (SAD, error) {
 // or fits the request is for the caller to ask.
 func (m *mint) read(token string) (*claims, error) {
 	bad := fail(BadSAD, "this is not activation data of this vault; authorise again")
-	enc := base64.RawURLEncoding.Strict()
-	head, tail, ok := strings.Cut(token, ".")
-	if !ok || len(token) > maxFrame {
+	dot := strings.LastIndexByte(token, '.')
+	if dot < len(sadHead) || len(token) > maxFrame || token[:len(sadHead)] != sadHead {
 		return nil, bad
 	}
 	// Compared as text: a decoder that skips line ends would let one SAD have
 	// many spellings.
-	tag := enc.EncodeToString(newMessage("sigillo sad v1").text(head).mac(&m.mac))
-	if !hmac.Equal([]byte(tail), []byte(tag)) {
+	if !hmac.Equal([]byte(token[dot+1:]), []byte(m.tag(token[:dot]))) {
 		return nil, bad
 	}
-	b, err := enc.DecodeString(head)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token[len(sadHead):dot])
 	if err != nil {
 		return nil, bad
 	}
@@ -103,23 +134,34 @@ func (m *mint) read(token string) (*claims, error) {
 	return c, nil
 }
 
-// parseClaims reads the JSON of a SAD strictly: no field more, none malformed.
+// parseClaims reads the JSON of a SAD strictly: what is read must be encoded again
+// to the same bytes, so that there is no field more, none twice, none spelt
+// otherwise.
 func parseClaims(b []byte) (*claims, error) {
 	var c claims
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil || d.More() {
+	if err := json.Unmarshal(b, &c); err != nil {
 		return nil, &Error{Kind: BadSAD, Msg: "the activation data cannot be read", Err: err}
+	}
+	if again, err := json.Marshal(&c); err != nil || !bytes.Equal(again, b) {
+		return nil, &Error{Kind: BadSAD, Msg: "the activation data is not spelt as it was minted", Err: err}
 	}
 	if _, err := checkDigests(c.Hash, c.Digests, MaxDigests); err != nil {
 		return nil, err
 	}
-	ordered := slices.IsSortedFunc(c.Digests, bytes.Compare)
-	if c.Count != len(c.Digests) || !ordered || !isConfirmation(c.Confirmed) || c.ID == "" || c.Subject == "" || c.Credential == "" ||
-		c.Expires <= c.Issued || c.Expires-c.Issued > int64(SADLife/time.Second) {
+	if !c.consistent() {
 		return nil, fail(BadSAD, "the activation data contradicts itself")
 	}
 	return &c, nil
+}
+
+// consistent says whether the claims fit each other.
+func (c *claims) consistent() bool {
+	named := c.ID != "" && c.Subject != "" && c.Credential != "" && c.Epoch > 0
+	amr := len(c.AMR) > 0 && len(c.AMR) <= maxAMR && slices.Contains(c.AMR, amrDelegated) == (c.Delegation != "")
+	times := c.Authorised >= 0 && c.Issued >= c.Authorised && c.Expires > c.Issued &&
+		c.Expires-c.Issued <= int64(SADLife/time.Second) && c.Expires-c.Authorised <= int64(SADChain/time.Second)
+	return named && amr && times && c.Count == len(c.Digests) && slices.IsSortedFunc(c.Digests, bytes.Compare) &&
+		isConfirmation(c.Confirmed) && len(c.Nonce) == nonceSize
 }
 
 // isConfirmation says whether b can be a hash of what was confirmed, or none.

@@ -58,6 +58,7 @@ type server struct {
 	creating   sync.Mutex    // held while an infrastructure key is made
 	lockouts   notes         // of holders who are locked out
 	tampered   notes         // of records that were changed
+	stale      notes         // of records of credentials that are not current
 	uses       uses          // of infrastructure keys
 	memoryLock bool
 	tsa        *service // nil: no time-stamps
@@ -125,7 +126,7 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	v := &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
 		log:        slog.Default().With("room", "vault", "node", cfg.Node),
 		stretching: make(chan struct{}, processors()), conns: make(map[*net.UnixConn]bool)}
-	v.tampered.most, v.uses.since = maxTampered, v.since
+	v.tampered.most, v.stale.most, v.uses.since = maxTampered, maxTampered, v.since
 	v.memoryLock = harden(v.log) // 1
 	release, err := lock(cfg.StateDB + ".lock")
 	if err != nil { // 2
@@ -195,7 +196,7 @@ func (v *server) deriveKeys(ctx context.Context) error {
 	if err := v.provision(ctx); err != nil {
 		return err
 	}
-	sadKey, err1 := v.deriveKey(ctx, "sad mac")
+	sadKey, err1 := v.deriveKey(ctx, "sad jws")
 	sealKey, err2 := v.deriveKey(ctx, "sad seal")
 	rowKey, err3 := v.deriveKey(ctx, "rows")
 	defer clear(sadKey[:])
@@ -309,7 +310,7 @@ func (v *server) status(ctx context.Context) (*Status, error) {
 	s.Connections = len(v.conns)
 	v.mu.Unlock()
 	err := v.db.Read(ctx, func(tx *store.Tx) error {
-		open, err := tx.SpentInState(store.SpentIntent)
+		open, err := tx.SpentIntents()
 		s.Unfinished = len(open)
 		if err != nil {
 			return err

@@ -142,8 +142,8 @@ func stolenCredential(m, v *holder) func(*Authorisation) {
 
 // rewrite puts other digests into a SAD and keeps its MAC.
 func rewrite(t *testing.T, token string, digests [][]byte) string {
-	head, tail, _ := strings.Cut(token, ".")
-	b, err := base64.RawURLEncoding.DecodeString(head)
+	parts := strings.Split(token, ".")
+	b, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,14 +155,15 @@ func rewrite(t *testing.T, token string, digests [][]byte) string {
 	if b, err = json.Marshal(c); err != nil {
 		t.Fatal(err)
 	}
-	return base64.RawURLEncoding.EncodeToString(b) + "." + tail
+	return parts[0] + "." + base64.RawURLEncoding.EncodeToString(b) + "." + parts[2]
 }
 
 // forged is a SAD made with keys of one's own.
 func forged(t *testing.T, v *holder, digests [][]byte) string {
 	m := testMint(t, v.r.cfg.Node, 1)
-	s, err := m.issue(claims{Subject: v.cred.Holder, Credential: v.cred.ID, Key: thumbprint(v.cred.PublicKey), Hash: "SHA-256",
-		Digests: digests, Count: len(digests), Client: "test", ID: "forged"}, &[32]byte{}, v.r.clock.now())
+	now := v.r.clock.now()
+	s, err := m.issue(claims{Subject: v.cred.Holder, Credential: v.cred.ID, Epoch: 1, Key: thumbprint(v.cred.PublicKey), Hash: "SHA-256",
+		Digests: digests, Count: len(digests), AMR: []string{"pwd", "otp"}, Client: "test", Authorised: now.Unix(), ID: "forged"}, &[32]byte{}, now)
 	if err != nil {
 		t.Fatal(err)
 	}

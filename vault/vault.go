@@ -10,10 +10,20 @@
 //   - Authorise checks both factors of the holder here, with an OTP that was
 //     never used before, and mints a SAD (signature activation data, ETSI EN 419
 //     241-1): a token bound to the holder, the credential, its key, the exact
-//     digests, and five minutes.
-//   - Sign consumes that SAD, once, journals the intent, lets the token derive
-//     and unwrap the key, signs exactly those digests, checks the signatures
-//     and answers.
+//     digests, and five minutes. ExtendSAD mints another for what one has not signed
+//     yet, until a quarter of an hour after the holder was there.
+//   - Sign consumes digests of that SAD, each once, journals the intent, lets the
+//     token derive and unwrap the key, signs exactly those digests, checks the
+//     signatures and answers.
+//
+// Which record of a credential is the current one the vault remembers: one from before
+// the password was changed, or of a credential that was destroyed, is refused although
+// its MAC is right (credstate.go).
+//
+// A credential may be made for the automatic procedure instead. Its holder can give a
+// delegation, once and with both factors, and until it ends SADs are minted within its
+// bounds without the holder (delegate.go says what that means for the control of the
+// key).
 //
 // The password is needed by the arithmetic: the key that unwraps a holder's key
 // is derived in the token from a value that only the stretched password gives,
@@ -36,11 +46,15 @@
 // passphrase, but where a file holds it.
 //
 // What the vault itself remembers is little and local: the last OTP step of
-// each holder, the SADs spent in the last minutes, the state of the time-stamping
-// service, and a hash-chained journal.
-// Each row carries a MAC, so an edit of the file is noticed; going back to an
-// older copy of the whole file is not, and gains at most the repetition of a
-// code within its ninety seconds or of a signature over the same digests.
+// each holder, what was used of the SADs of the last minutes, the current record of
+// each credential, the delegations, the state of the time-stamping service, and a
+// hash-chained journal.
+// Each row carries a MAC, so an edit of the file is noticed; rows of SADs, credentials
+// and delegations are compared with the journal, so that one that was removed or put
+// back as it was once is noticed too. Going back to an older copy of the whole file is
+// not, and gains the repetition of a code within its ninety seconds, of a signature
+// over the same digests, the use of a credential or delegation that was ended since
+// with what else that takes: the factors of then, or the service.
 //
 // Every intent is durable before the token is asked, every result before the
 // answer leaves. Requests carry identifiers: one that is sent again because the
