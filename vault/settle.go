@@ -48,7 +48,9 @@ func (v *server) settleOne(tx *store.Tx, s store.Spent, start bool, now time.Tim
 		ev.Event = what + ".abandoned"
 		close := v.setSpentDone
 		if bad != nil { // without a good MAC it stays unusable
-			close = func(tx *store.Tx, s store.Spent, _ [][]byte) error { return tx.SetSpentDone(s.JTI, s.Seq, []byte("tampered")) }
+			close = func(tx *store.Tx, s store.Spent, _ [][]byte) error {
+				return tx.SetSpentDone(s.JTI, s.Seq, []byte("tampered"))
+			}
 		}
 		if err := close(tx, s, nil); err != nil {
 			return err

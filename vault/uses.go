@@ -93,11 +93,14 @@ func (u usage) agrees(tx *store.Tx, sad *claims) error {
 // The events that tell how many uses there are of a SAD.
 var usesOfSAD = []string{"signature.intent", "signature.extended"}
 
-// spent is the refusal of digests that are consumed. It looks whether rows between
-// were removed first: one of them may have been this request's.
+// spent is the refusal of digests that are consumed. It looks whether rows were
+// removed first: one of them may have been this request's.
 func (u usage) spent(tx *store.Tx, sad *claims) error {
 	if n, err := tx.CountSpent(sad.ID); err != nil || n != u.last {
 		return firstError(err, errSpentTampered)
+	}
+	if err := u.agrees(tx, sad); err != nil {
+		return err
 	}
 	return fail(SpentSAD, "this activation data was used already; authorise again")
 }
