@@ -37,3 +37,17 @@ func rawExec(t *testing.T, path, query string) {
 		t.Fatalf("%s changed nothing: %v", query, err)
 	}
 }
+
+// count runs a query that gives one number.
+func count(t *testing.T, path, query string) (n int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow(query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
