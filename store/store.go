@@ -81,7 +81,9 @@ func open(ctx context.Context, path string, s Schema, busy time.Duration) (*DB, 
 		return nil, err
 	}
 	db := &DB{path: abs, schema: s}
-	db.write, err = sql.Open("sqlite", dsn(abs, busy, "immediate", "query_only(0)"))
+	// What the vault deletes can be worth a key: SQLite writes zeros over it.
+	erase := fmt.Sprintf("secure_delete(%t)", s == Vault)
+	db.write, err = sql.Open("sqlite", dsn(abs, busy, "immediate", "query_only(0)", erase))
 	if err == nil {
 		db.read, err = sql.Open("sqlite", dsn(abs, busy, "deferred", "query_only(1)"))
 	}
@@ -117,16 +119,15 @@ func create(path string) error {
 	return wrap("store: create "+path, dir.Sync()) // the name itself must survive a power cut
 }
 
-func dsn(path string, busy time.Duration, lock, mode string) string {
-	q := url.Values{"_txlock": {lock}, "_pragma": {
+func dsn(path string, busy time.Duration, lock string, modes ...string) string {
+	q := url.Values{"_txlock": {lock}, "_pragma": append([]string{
 		// The time-out comes first: switching to WAL may have to wait.
 		fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds()),
 		"journal_mode(WAL)",
 		"synchronous(FULL)",
 		"foreign_keys(1)",
 		"trusted_schema(0)",
-		mode,
-	}}
+	}, modes...)}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
 }
 

@@ -5,11 +5,14 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"sigillo/store"
 )
 
 var theirCertificate = bytes.Repeat([]byte{0xce}, 32)
@@ -250,6 +253,26 @@ func TestDelegationErased(t *testing.T) {
 	for _, id := range []string{"revoked", "expired", "used-up"} {
 		h.give(id, 1)
 	}
+	var sealed [][]byte // as it is written in the file
+	db, err := store.Open(t.Context(), r.cfg.StateDB, store.Vault)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Read(t.Context(), func(tx *store.Tx) error {
+		rows, err := tx.DelegationsOf("h", 0)
+		for _, row := range rows {
+			_, rest, _ := bytes.Cut(row.Record, []byte(`"secret":"`))
+			secret, _, _ := bytes.Cut(rest, []byte(`"`))
+			sealed = append(sealed, secret)
+		}
+		return err
+	})
+	if err := db.Close(); err != nil { // else the log would not be written back at the end
+		t.Fatal(err)
+	}
+	if err != nil || len(sealed) != 3 || len(sealed[0]) < 60 {
+		t.Fatalf("%q, %v", sealed, err)
+	}
 	if _, err := r.c.AuthoriseDelegated(t.Context(), h.delegated("used-up", "tx", 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -273,6 +296,12 @@ func TestDelegationErased(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.stop = func() error { return nil }
+	file, err := os.ReadFile(r.cfg.StateDB)
+	for _, s := range sealed {
+		if err != nil || bytes.Contains(file, s) {
+			t.Errorf("what was erased is in the file still: %v", err)
+		}
+	}
 	if n := count(t, r.cfg.StateDB, `SELECT count(*) FROM delegations WHERE due <> 0 OR CAST(record AS TEXT) LIKE '%"secret"%'`); n != 0 {
 		t.Errorf("%d secrets are there still", n)
 	}

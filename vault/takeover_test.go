@@ -17,7 +17,8 @@ import (
 // signature of holder h over a document of their own. They have the database
 // (all records), the whole protocol of the socket, the password (the holder
 // types it into the web process), every OTP used so far and every SAD minted so
-// far. They have no live OTP of h. They may even enrol holders of their own.
+// far. They have no live OTP of h. They may even enrol holders of their own, and there
+// are credentials that were destroyed and delegations.
 func TestTakenOverWeb(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -37,6 +38,17 @@ func TestTakenOverWeb(t *testing.T) {
 	}
 	honestAct := victim.activation(honest, sad)
 	if _, err := r.c.Sign(ctx, honestAct); err != nil {
+		t.Fatal(err)
+	}
+	destroyed := r.newHolder("destroyed", "p256")
+	ended := destroyed.authorised("before the end", 1)
+	if err := r.c.DestroyCredential(ctx, Destruction{destroyed.cred, "officer", "lost"}); err != nil {
+		t.Fatal(err)
+	}
+	robot := r.newAutomatic("robot")
+	robot.give("invoices", 2)
+	robot.give("revoked", 2)
+	if err := r.c.RevokeDelegation(ctx, "revoked", "officer", "no longer wanted"); err != nil {
 		t.Fatal(err)
 	}
 	unspent := victim.authorised("honest, not signed yet", 1)
@@ -63,17 +75,77 @@ func TestTakenOverWeb(t *testing.T) {
 		_, err := r.c.Sign(ctx, a)
 		return err
 	}
+	delegated := func(change func(*DelegatedAuthorisation)) error {
+		a := robot.delegated("invoices", "evil", 1)
+		a.Digests = wanted
+		change(&a)
+		s, err := r.c.AuthoriseDelegated(ctx, a)
+		if err != nil {
+			return err
+		}
+		_, err = r.c.Sign(ctx, a.activation(s))
+		return err
+	}
+	extend := func(change func(*Extension)) error {
+		e := Extension{SAD: unspent.SAD, Credential: victim.cred, Client: "test", Request: "evil"}
+		change(&e)
+		s, err := r.c.ExtendSAD(ctx, e)
+		if err != nil {
+			return err
+		}
+		act := unspent
+		act.SAD, act.Digests = s.Token, wanted
+		_, err = r.c.Sign(ctx, act)
+		return err
+	}
 	attempts := map[string]func() error{
-		"the used OTP":                  func() error { return authorise(func(*Authorisation) {}) },
-		"the used OTP, honest request":  func() error { return authorise(func(a *Authorisation) { a.Request = "honest" }) },
-		"no OTP":                        func() error { return authorise(func(a *Authorisation) { a.OTP = "" }) },
-		"their own OTP":                 func() error { return authorise(func(a *Authorisation) { a.OTP = mallory.otp() }) },
-		"their own factors":             func() error { return authorise(ownFactors(mallory)) },
-		"their own OTP secret":          func() error { return authorise(ownOTP(mallory)) },
-		"their credential, then ours":   func() error { return authorise(ownAll(mallory)) },
-		"the credential made theirs":    func() error { return authorise(stolenCredential(mallory, victim)) },
-		"a SAD of other documents":      func() error { return sign(func(*Activation) {}) },
-		"a spent SAD":                   func() error { return sign(func(a *Activation) { a.SAD = honestAct.SAD }) },
+		"a SAD of a destroyed credential": func() error { _, err := r.c.Sign(ctx, ended); return err },
+		"fresh factors, destroyed credential": func() error {
+			return authorise(func(a *Authorisation) {
+				a.Factors, a.Credential, a.OTP = destroyed.factors, destroyed.cred, destroyed.otp()
+			})
+		},
+		"a SAD with another credential": func() error {
+			return sign(func(a *Activation) { a.Credential, a.Digests = mallory.cred, unspent.Digests })
+		},
+		"an extension":                   func() error { return extend(func(*Extension) {}) },
+		"an extension to their document": func() error { return extend(func(e *Extension) { e.Digests = wanted }) },
+		"an extension of a spent SAD":    func() error { return extend(func(e *Extension) { e.SAD = honestAct.SAD }) },
+		"an extension with another key":  func() error { return extend(func(e *Extension) { e.Credential = mallory.cred }) },
+		"the header of another algorithm": func() error {
+			return sign(func(a *Activation) { a.SAD = headed(a.SAD, `{"alg":"none","typ":"sad+jwt"}`) })
+		},
+		"a delegation for a credential": func() error { return delegated(func(a *DelegatedAuthorisation) { a.Credential = victim.cred }) },
+		"a delegation of their own credential for it": func() error {
+			_, err := r.c.Delegate(ctx, NewDelegation{Factors: victim.factors, Credential: victim.cred,
+				Evidence: Evidence{Password: []byte(goodPassword), OTP: seen, Client: "test"}, ID: "evil", Count: 1,
+				Expires: r.clock.now().Add(time.Hour), ClientCertificate: theirCertificate, Kinds: []string{"all"}, Request: "evil"})
+			return err
+		},
+		"the credential made automatic": func() error {
+			return delegated(func(a *DelegatedAuthorisation) { a.Credential = victim.cred; a.Credential.Automatic = true })
+		},
+		"a revoked delegation":         func() error { return delegated(func(a *DelegatedAuthorisation) { a.Delegation = "revoked" }) },
+		"a delegation, too many":       func() error { return delegated(func(a *DelegatedAuthorisation) { a.Digests = digests(3) }) },
+		"a delegation, other document": func() error { return delegated(func(a *DelegatedAuthorisation) { a.Kind = "will" }) },
+		"the factors in a frame of one's own": func() error {
+			return r.c.call(ctx, opSign, map[string]any{"credential": victim.cred, "hash": "SHA-256", "digests": wanted, "scheme": "ecdsa",
+				"request": "evil", "password": goodPassword, "otp": seen}, nil)
+		},
+		"an operation that is none":    func() error { return r.c.call(ctx, "unwrap", victim.cred, nil) },
+		"the used OTP":                 func() error { return authorise(func(*Authorisation) {}) },
+		"the used OTP, honest request": func() error { return authorise(func(a *Authorisation) { a.Request = "honest" }) },
+		"no OTP":                       func() error { return authorise(func(a *Authorisation) { a.OTP = "" }) },
+		"their own OTP":                func() error { return authorise(func(a *Authorisation) { a.OTP = mallory.otp() }) },
+		"their own factors":            func() error { return authorise(ownFactors(mallory)) },
+		"their own OTP secret":         func() error { return authorise(ownOTP(mallory)) },
+		"their credential, then ours":  func() error { return authorise(ownAll(mallory)) },
+		"the credential made theirs":   func() error { return authorise(stolenCredential(mallory, victim)) },
+		"a SAD of other documents":     func() error { return sign(func(*Activation) {}) },
+		"a spent SAD":                  func() error { return sign(func(a *Activation) { a.SAD = honestAct.SAD }) },
+		"a spent SAD for its own documents": func() error {
+			return sign(func(a *Activation) { a.SAD, a.Digests, a.Request = honestAct.SAD, honestAct.Digests, "evil" })
+		},
 		"a SAD rewritten":               func() error { return sign(func(a *Activation) { a.SAD = rewrite(t, a.SAD, wanted) }) },
 		"a SAD of their own":            func() error { return sign(func(a *Activation) { a.SAD = forged(t, victim, wanted) }) },
 		"no SAD":                        func() error { return sign(func(a *Activation) { a.SAD = "" }) },
@@ -113,8 +185,17 @@ func TestTakenOverWeb(t *testing.T) {
 	if guessed != auth.FreeFailures+1 {
 		t.Errorf("%d guesses at once", guessed)
 	}
-	// What they can do, and docs/security.md must say: use the infrastructure
-	// keys, as the web process must, and have signed what the holder authorises.
+	// Nothing was signed that the holder had not authorised.
+	if n := len(r.entries("signature.done")); n != 1 {
+		t.Errorf("%d signatures of holders were made", n)
+	}
+	// What they can do, and docs/security.md must say: have signed what the holder
+	// authorises; sign with a key that was delegated, since they say who asks and for
+	// what kind of document; end credentials and delegations; use the infrastructure
+	// keys, as the web process must.
+	if err := delegated(func(*DelegatedAuthorisation) {}); err != nil {
+		t.Error(err)
+	}
 	if err := signLabel(r, "tsu-1", evil[:]); err != nil {
 		t.Error(err)
 	}
@@ -156,6 +237,12 @@ func rewrite(t *testing.T, token string, digests [][]byte) string {
 		t.Fatal(err)
 	}
 	return parts[0] + "." + base64.RawURLEncoding.EncodeToString(b) + "." + parts[2]
+}
+
+// headed puts another header before a SAD.
+func headed(token, header string) string {
+	_, rest, _ := strings.Cut(token, ".")
+	return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + rest
 }
 
 // forged is a SAD made with keys of one's own.
