@@ -73,6 +73,9 @@ type Inspection struct {
 type HSM struct {
 	// Module is the PKCS#11 library, loaded by `sigillo vault` alone.
 	Module string `toml:"module"`
+	// Arguments is the text given to the module when it starts, for the few that take
+	// one. Empty: none.
+	Arguments string `toml:"arguments,omitempty"`
 	// Token is the label of the token.
 	Token string `toml:"token"`
 	// Node is the name of this node, given at provisioning. What the vault has made

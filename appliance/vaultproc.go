@@ -30,7 +30,7 @@ func RunVault(ctx context.Context, dir string, provision bool, ready func()) err
 	}
 	l := Layout{dir}
 	return vault.Serve(ctx, vault.Config{Socket: l.Socket(), StateDB: l.VaultDB(), Module: cfg.HSM.Module,
-		Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.HSM.Node, Provision: provision, TSA: backend}, ready)
+		Arguments: cfg.HSM.Arguments, Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.HSM.Node, Provision: provision, TSA: backend}, ready)
 }
 
 // environment gives the module what it reads from there, also when somebody starts
@@ -67,7 +67,7 @@ func InitToken(dir string, r io.Reader) error {
 		pins[i] = append([]byte(nil), lines.Bytes()...)
 		defer clear(pins[i])
 	}
-	if err := hsm.InitToken(cfg.HSM.Module, cfg.HSM.Token, pins[0], pins[1]); err != nil {
+	if err := hsm.InitToken(hsm.Config{Module: cfg.HSM.Module, Arguments: cfg.HSM.Arguments, Token: cfg.HSM.Token, PIN: pins[1]}, pins[0]); err != nil {
 		return fmt.Errorf("appliance: %w", err)
 	}
 	return nil

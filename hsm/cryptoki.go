@@ -22,6 +22,8 @@ type cryptoki interface {
 	open(slot uint, rw bool) (sessionID, error)
 	close(sessionID) error
 	login(sessionID, []byte) error
+	// loggedIn reports whether the session is one of the user's (C_GetSessionInfo).
+	loggedIn(s sessionID) (bool, error)
 	find(s sessionID, t template, limit int) ([]handle, error)
 	attribute(s sessionID, o handle, typ uint) ([]byte, error)
 	set(s sessionID, o handle, t template) error
@@ -41,6 +43,11 @@ type cryptoki interface {
 
 // The calls below go straight to the C library; see module for those that
 // touch slots and need its lock.
+
+func (m *module) loggedIn(s sessionID) (bool, error) {
+	i, err := m.ctx.GetSessionInfo(s)
+	return i.State == pkcs11.CKS_RO_USER_FUNCTIONS || i.State == pkcs11.CKS_RW_USER_FUNCTIONS, err
+}
 
 func (m *module) find(s sessionID, t template, limit int) ([]handle, error) {
 	if err := m.ctx.FindObjectsInit(s, t); err != nil {

@@ -50,6 +50,17 @@ import (
 	"github.com/miekg/pkcs11"
 )
 
+// initialise is C_Initialize. The arguments, if there are any, go where PKCS#11
+// v2.40 §5.4 reserves a place that NSS and a few others read a text from.
+func initialise(ctx *pkcs11.Ctx, arguments string) error {
+	if arguments == "" {
+		return ctx.Initialize()
+	}
+	text := C.CString(arguments)
+	defer C.free(unsafe.Pointer(text)) // modules copy what they keep
+	return ctx.Initialize(pkcs11.InitializeWithReserved(unsafe.Pointer(text)))
+}
+
 // functions are the calls of a module that are made for each signature. The
 // binding needs four crossings from Go to C for one signature, asks the token
 // twice (first for the length, which we know) and copies through the C heap;

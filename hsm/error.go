@@ -63,14 +63,20 @@ type damage int
 const (
 	damageNone    damage = iota // the call failed, nothing else
 	damageHandles               // object handles are stale: look the keys up again
+	damageRoom                  // the token has no room: close the sessions that rest
 	damageSession               // sessions or the login are void: open and log in again
 	damageDevice                // slot, token or library is gone: start from the slot list
 )
 
 // damageOf sorts the return codes of PKCS#11 v2.40 §5.1 by what must be thrown
 // away. CKR_DEVICE_ERROR counts as a lost device: network tokens report a
-// broken connection that way.
+// broken connection that way. A key that was there and is not any more counts as
+// one too: SoftHSM goes on to believe in a token whose files have gone, and does
+// not see them when they are back.
 func damageOf(err error) damage {
+	if _, ok := errors.AsType[*vanished](err); ok {
+		return damageDevice
+	}
 	rv, ok := errors.AsType[pkcs11.Error](err)
 	if !ok {
 		return damageNone
@@ -84,9 +90,25 @@ func damageOf(err error) damage {
 	case pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_TOKEN_NOT_PRESENT,
 		pkcs11.CKR_TOKEN_NOT_RECOGNIZED, pkcs11.CKR_SLOT_ID_INVALID, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED:
 		return damageDevice
+	case pkcs11.CKR_SESSION_COUNT, pkcs11.CKR_DEVICE_MEMORY:
+		return damageRoom
 	}
 	return damageNone
 }
+
+// unspecific reports whether err says no more than that something is wrong, which
+// may be the request or the token.
+func unspecific(err error) bool {
+	if _, judged := errors.AsType[*Error](err); judged {
+		return false
+	}
+	return isRV(err, pkcs11.CKR_GENERAL_ERROR) || isRV(err, pkcs11.CKR_FUNCTION_FAILED)
+}
+
+// vanished is a key that this process has seen in the token and that is not there.
+type vanished struct{ label string }
+
+func (v *vanished) Error() string { return fmt.Sprintf("the key %q is not there any more", v.label) }
 
 // typed turns any error into one of ours, keeping those that already are.
 func typed(err error, doing string) error {
@@ -112,6 +134,8 @@ func typed(err error, doing string) error {
 			return fail(Unsupported, err, "%s: the token does not offer it", doing)
 		case pkcs11.CKR_SESSION_COUNT:
 			return fail(Busy, err, "%s: the token has no session left; lower the number of sessions", doing)
+		case pkcs11.CKR_DEVICE_MEMORY:
+			return fail(Busy, err, "%s: the token has no memory left at the moment", doing)
 		}
 	}
 	return fail(Failed, err, "%s", doing)

@@ -10,7 +10,7 @@ import (
 
 // The Config of Open, over a token with faults.
 func OpenFaulty(cfg Config, f *Faults) (*Token, error) {
-	m, err := load(cfg.Module)
+	m, err := load(cfg.Module, cfg.Arguments)
 	if err != nil {
 		return nil, err
 	}
@@ -329,4 +329,14 @@ func (t *Token) Widen(label string) error {
 	}
 	defer t.api.close(s)
 	return t.api.set(s, o.stays, attr(pkcs11.CKA_DECRYPT, true))
+}
+
+// Pull gives ways to pull something away behind the pool's back, with the library's
+// own calls.
+func (t *Token) Pull() map[string]func() error {
+	return map[string]func() error{
+		"login":    func() error { return t.module.ctx.Logout(t.keep) },
+		"sessions": func() error { return t.module.ctx.CloseAllSessions(t.slot) },
+		"library":  func() error { return t.module.ctx.Finalize() },
+	}
 }

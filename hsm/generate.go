@@ -28,6 +28,9 @@ func (t *Token) Has(label string) (bool, error) {
 
 func (t *Token) has(s *session, label string) (bool, error) {
 	found, err := t.api.find(s.id, attr(pkcs11.CKA_LABEL, label, pkcs11.CKA_TOKEN, true), 1)
+	if err == nil && len(found) == 0 {
+		err = t.trulyAbsent(s, label)
+	}
 	return len(found) > 0, err
 }
 
@@ -131,6 +134,7 @@ func (t *Token) DestroySigner(ctx context.Context, label string) error {
 			t.mu.Lock()
 			used := t.objects[label]
 			delete(t.objects, label)
+			delete(t.seen, label)
 			t.mu.Unlock()
 			var errs []error
 			for _, c := range []object{o, used} { // the copies in the session

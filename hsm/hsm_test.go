@@ -356,18 +356,18 @@ func TestInitToken(t *testing.T) {
 	t.Parallel()
 	cfg := hsmtest.Token(t)
 	so := []byte("0123456789")
-	wantKind(t, hsm.InitToken(cfg.Module, cfg.Token, so, cfg.PIN), hsm.Conflict)
+	wantKind(t, hsm.InitToken(cfg, so), hsm.Conflict)
 	for _, label := range []string{"", "ends in a space ", strings.Repeat("x", 33)} {
-		wantKind(t, hsm.InitToken(cfg.Module, label, so, cfg.PIN), hsm.Unsupported)
+		wantKind(t, hsm.InitToken(hsm.Config{Module: cfg.Module, Token: label, PIN: cfg.PIN}, so), hsm.Unsupported)
 	}
-	wantKind(t, hsm.InitToken("/nowhere/lib.so", "x", so, cfg.PIN), hsm.TokenGone)
+	wantKind(t, hsm.InitToken(hsm.Config{Module: "/nowhere/lib.so", Token: "x", PIN: cfg.PIN}, so), hsm.TokenGone)
 	// A label of full length, a PIN with every byte value.
 	pin := make([]byte, 0, 255)
 	for b := 255; b > 0; b-- {
 		pin = append(pin, byte(b))
 	}
 	label := strings.Repeat("x", 32)
-	check(t, hsm.InitToken(cfg.Module, label, so, pin))
+	check(t, hsm.InitToken(hsm.Config{Module: cfg.Module, Token: label, PIN: pin}, so))
 	tok, err := hsm.Open(hsm.Config{Module: cfg.Module, Token: label, PIN: pin})
 	check(t, err)
 	defer tok.Close()

@@ -21,6 +21,7 @@ import (
 // own. objects is the right to work on key objects, see Token.sharing.
 type module struct {
 	path      string
+	arguments string
 	ctx       *pkcs11.Ctx
 	functions functions
 	slots     sync.Mutex
@@ -37,12 +38,12 @@ var modules = struct {
 	loaded map[string]*module
 }{loaded: make(map[string]*module)}
 
-// load returns the module of that path, initialised.
+// load returns the module of that path, initialised with those arguments.
 //
 // SoftHSM reads the environment variable SOFTHSM2_CONF, and the file it names,
 // in C_Initialize: set it before the first Token of the process is opened. A
 // later change is seen only after every Token has been closed.
-func load(path string) (*module, error) {
+func load(path, arguments string) (*module, error) {
 	if path == "" {
 		return nil, fail(NotFound, nil, "no PKCS#11 module configured; name the .so file, for instance /usr/lib/softhsm/libsofthsm2.so of the Debian package softhsm2")
 	}
@@ -52,6 +53,9 @@ func load(path string) (*module, error) {
 	modules.mu.Lock()
 	defer modules.mu.Unlock()
 	if m := modules.loaded[path]; m != nil {
+		if m.arguments != arguments {
+			return nil, fail(Conflict, nil, "the PKCS#11 module %s is loaded with other arguments; one process has one set", path)
+		}
 		m.refs++
 		return m, nil
 	}
@@ -59,9 +63,9 @@ func load(path string) (*module, error) {
 	if ctx == nil {
 		return nil, fail(TokenGone, nil, "cannot load the PKCS#11 module %s; check that the file exists and is a PKCS#11 library", path)
 	}
-	if err := ctx.Initialize(); err != nil && !isRV(err, pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
+	if err := initialise(ctx, arguments); err != nil && !isRV(err, pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
 		ctx.Destroy()
-		return nil, fail(TokenGone, err, "the PKCS#11 module %s does not start; for SoftHSM check the file named by SOFTHSM2_CONF", path)
+		return nil, fail(TokenGone, err, "the PKCS#11 module %s does not start; check its arguments, and for SoftHSM the file named by SOFTHSM2_CONF", path)
 	}
 	direct, err := loadFunctions(path)
 	if err != nil {
@@ -69,7 +73,7 @@ func load(path string) (*module, error) {
 		ctx.Destroy()
 		return nil, fail(TokenGone, err, "cannot use the PKCS#11 module %s", path)
 	}
-	m := &module{path: path, ctx: ctx, functions: direct, objects: semaphore.NewWeighted(allObjects), refs: 1}
+	m := &module{path: path, arguments: arguments, ctx: ctx, functions: direct, objects: semaphore.NewWeighted(allObjects), refs: 1}
 	modules.loaded[path] = m
 	return m, nil
 }
@@ -100,7 +104,7 @@ func (m *module) restart() bool {
 	m.slots.Lock()
 	defer m.slots.Unlock()
 	_ = m.ctx.Finalize() // fails when the library already is down: that is why we are here
-	return m.ctx.Initialize() == nil
+	return initialise(m.ctx, m.arguments) == nil
 }
 
 func (m *module) open(slot uint, rw bool) (sessionID, error) {
@@ -176,22 +180,23 @@ func isRV(err error, code uint) bool {
 	return ok && uint(rv) == code
 }
 
-// InitToken initialises the first free slot of the module as a token of that
-// label and sets the PIN of its security officer and of its user (C_InitToken,
-// C_InitPIN). It is meant for provisioning SoftHSM; a hardware token is usually
+// InitToken initialises the first free slot of cfg.Module as a token labelled
+// cfg.Token and sets the PIN of its security officer and of its user, cfg.PIN
+// (C_InitToken, C_InitPIN). It is meant for provisioning SoftHSM; a hardware token is usually
 // initialised by its maker's tool. Nothing is overwritten: a token of the same
 // label is a Conflict, no free slot is Unsupported.
 //
-// label is at most 32 bytes (PKCS#11 v2.40 §3.2), and the PINs must be of the
+// The label is at most 32 bytes (PKCS#11 v2.40 §3.2), and the PINs must be of the
 // length that the token wants (SoftHSM: 4 to 255).
 //
 // SoftHSM reads SOFTHSM2_CONF when the module is initialised, that is, in the
 // first InitToken or Open of a process: set it before.
-func InitToken(modulePath, label string, soPIN, pin []byte) error {
+func InitToken(cfg Config, soPIN []byte) error {
+	label, pin := cfg.Token, cfg.PIN
 	if label == "" || len(label) > 32 || trim(label) != label {
 		return fail(Unsupported, nil, "a token label has 1 to 32 bytes and does not end in a space")
 	}
-	m, err := load(modulePath)
+	m, err := load(cfg.Module, cfg.Arguments)
 	if err != nil {
 		return err
 	}
@@ -204,11 +209,16 @@ func InitToken(modulePath, label string, soPIN, pin []byte) error {
 		}
 		return typed(err, "list the slots")
 	}
-	if err := m.initFreeSlot(label, soPIN); err != nil {
+	at, err := m.initFreeSlot(label, soPIN)
+	if err != nil {
 		return err
 	}
-	// Initialising may give the token another slot number: look again.
+	// Initialising may give the token another slot number: look again. (NSS calls a
+	// token initialised once it has a PIN, and does not move it.)
 	slot, _, err := m.slotOf(label)
+	if KindOf(err) == NotFound {
+		slot, err = at, nil
+	}
 	if err != nil {
 		return typed(err, "find the new token")
 	}
@@ -218,21 +228,21 @@ func InitToken(modulePath, label string, soPIN, pin []byte) error {
 // initialising makes the check for the label and its use one step.
 var initialising sync.Mutex
 
-func (m *module) initFreeSlot(label string, soPIN []byte) error {
+func (m *module) initFreeSlot(label string, soPIN []byte) (uint, error) {
 	m.slots.Lock()
 	defer m.slots.Unlock()
 	ids, err := m.ctx.GetSlotList(true)
 	if err != nil {
-		return typed(err, "list the slots")
+		return 0, typed(err, "list the slots")
 	}
 	for _, id := range ids {
 		ti, err := m.ctx.GetTokenInfo(id)
 		if err != nil || ti.Flags&pkcs11.CKF_TOKEN_INITIALIZED != 0 {
 			continue
 		}
-		return typed(m.ctx.InitToken(id, pinString(soPIN), label), "initialise the token")
+		return id, typed(m.ctx.InitToken(id, pinString(soPIN), label), "initialise the token")
 	}
-	return fail(Unsupported, nil, "no slot holds an uninitialised token")
+	return 0, fail(Unsupported, nil, "no slot holds an uninitialised token")
 }
 
 func (m *module) initPIN(slot uint, soPIN, pin []byte) error {

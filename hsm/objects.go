@@ -199,6 +199,7 @@ func (t *Token) object(ctx context.Context, s *session, label string, r role) (o
 			return o, err
 		}
 		t.mu.Lock()
+		t.seen[label] = true
 		if s.epoch == t.epoch && t.up {
 			t.objects[label] = o
 		}
@@ -275,6 +276,9 @@ func (t *Token) findOne(s *session, label string, class int) (handle, error) {
 	}
 	switch len(found) {
 	case 0:
+		if err := t.trulyAbsent(s, label); err != nil {
+			return 0, err
+		}
 		return 0, fail(NotFound, nil, "the token has no key %q of the kind asked for", label)
 	case 1:
 		return found[0], nil

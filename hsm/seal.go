@@ -140,7 +140,7 @@ func unsealGCM(api cryptoki, s sessionID, key handle, aad, sealed []byte) ([]byt
 
 // refusal tells a token that refuses a text from a token that is ill: some
 // answer both with CKR_GENERAL_ERROR. If the token still gives random bytes in
-// the same session, the text was to blame.
+// the same session, and the login holds, the text was to blame.
 func (t *Token) refusal(s *session, err error, msg string) error {
 	if _, ours := err.(*Error); ours {
 		return err
@@ -150,6 +150,11 @@ func (t *Token) refusal(s *session, err error, msg string) error {
 	}
 	if _, ill := t.api.random(s.id, 16); ill != nil {
 		return ill
+	}
+	if in, ill := t.api.loggedIn(s.id); ill != nil {
+		return ill
+	} else if !in { // it sees no keys then, and may blame the text
+		return pkcs11.Error(pkcs11.CKR_USER_NOT_LOGGED_IN)
 	}
 	return fail(WrongSecret, err, "%s", msg)
 }

@@ -84,8 +84,7 @@ func (x *tester) macs() {
 	}
 }
 
-// lifetime checks that a session takes its objects with it, and looks at one
-// thing we would like but do not need.
+// lifetime checks that a session takes its objects with it.
 func (x *tester) lifetime() {
 	if x.master == 0 || x.wrapper == 0 {
 		return
@@ -97,16 +96,6 @@ func (x *tester) lifetime() {
 	})
 	x.refuses("session objects are gone with their session", true, func(s sessionID) error {
 		_, err := x.api.attribute(s, orphan, pkcs11.CKA_CLASS)
-		return err
-	})
-	x.refuses("CKA_WRAP_WITH_TRUSTED is enforced", false, func(s sessionID) error {
-		spec := pairSpecs[P256]
-		tmpl := append(spec.privateTemplate(false, true), attr(pkcs11.CKA_WRAP_WITH_TRUSTED, true)...)
-		_, key, err := x.api.generatePair(s, mech(spec.generate), spec.publicTemplate(false), tmpl)
-		if err != nil {
-			return err
-		}
-		_, err = x.api.wrap(s, mech(pkcs11.CKM_AES_KEY_WRAP_PAD), x.wrapper, key)
 		return err
 	})
 }

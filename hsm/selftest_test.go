@@ -3,6 +3,9 @@ package hsm_test
 import (
 	"bytes"
 	"context"
+	"flag"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +64,33 @@ func TestSelfTest(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestSelfTestTable compares what two real tokens enforce with what is known of
+// them. SoftHSM does all that is asked. NSS does not care what a key may be used
+// for, wraps an RSA key that may not leave, and so is no token for anybody's keys.
+func TestSelfTestTable(t *testing.T) {
+	t.Parallel()
+	for name, token := range map[string]func(testing.TB) hsm.Config{"softhsm": hsmtest.Token, "nss": hsmtest.NSS} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := openFaultyConfig(t, token(t), &hsm.Faults{}).SelfTest(context.Background())
+			if want := map[string]hsm.Kind{"nss": hsm.Unsupported}[name]; hsm.KindOf(err) != want {
+				t.Errorf("the self-test said %v", err)
+			}
+			golden := filepath.Join("testdata", "selftest-"+name+".txt")
+			if *update {
+				check(t, os.MkdirAll("testdata", 0o755), os.WriteFile(golden, []byte(r.Table()), 0o644))
+			}
+			want, err := os.ReadFile(golden)
+			check(t, err)
+			if got := r.Table(); got != string(want) {
+				t.Errorf("the table is another than %s (-update writes it anew):\n%s", golden, got)
+			}
+		})
+	}
+}
+
 // TestSelfTestFindsFaults gives a real token one bad habit at a time. The
 // self-test must fail, and name what is wrong.
 func TestSelfTestFindsFaults(t *testing.T) {
@@ -89,7 +119,7 @@ func TestSelfTestFindsFaults(t *testing.T) {
 		}}, []string{"a p256 key that is not extractable is not wrapped", "an unwrap-only key does not wrap", "a sealing key does not wrap"}},
 		{"unwraps changed blobs", hsm.Faults{Unwrap: acceptAll()}, []string{
 			"a changed wrapped p256 key is refused", "a changed wrapped rsa2048 key is refused",
-			"a secret that differs in byte 0 does not unwrap", "a wrap-only key does not unwrap", "a sign-only RSA key does not unwrap",
+			"a secret that differs in byte 0 does not unwrap", "a wrap-only key does not unwrap", "an unwrapped RSA key that is to sign only does not unwrap",
 		}},
 		{"derives from the first block only", hsm.Faults{Data: func(d [32]byte) [32]byte {
 			clear(d[16:])
@@ -107,7 +137,7 @@ func TestSelfTestFindsFaults(t *testing.T) {
 			}
 			return b, nil
 		}}, []string{
-			"the master key does not decrypt", "a key-encryption key does not decrypt", "a sign-only RSA key does not decrypt",
+			"the master key does not decrypt", "a key-encryption key does not decrypt", "an unwrapped RSA key that is to sign only does not decrypt", "a resident RSA key that is to sign only does not decrypt",
 			"a sealed text with a changed tag is refused", "a sealed text is refused in another context",
 		}},
 		{"lets attributes be relaxed", hsm.Faults{
@@ -133,7 +163,8 @@ func TestSelfTestFindsFaults(t *testing.T) {
 				b[len(b)-1] ^= 1
 			}
 			return b, err
-		}}, []string{"ECDSA signatures of a p256 key", "PKCS #1 v1.5 signatures of a rsa2048 key", "PSS signatures of a rsa2048 key"}},
+		}}, []string{"ECDSA signatures of an unwrapped p256 key", "ECDSA signatures of a resident p256 key",
+			"PKCS #1 v1.5 signatures of an unwrapped rsa2048 key", "PSS signatures of an unwrapped rsa2048 key"}},
 		{"makes one MAC for all", hsm.Faults{Sign: func([]byte, error) ([]byte, error) {
 			return some[:32], nil
 		}}, []string{"MACs depend on key and data"}},

@@ -7,15 +7,17 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/miekg/pkcs11"
 )
 
 // Config says which token to use.
 type Config struct {
 	// Module is the path of the PKCS#11 library.
 	Module string
+	// Arguments is the text given to the module when it is initialised, for those
+	// that take one ("configDir='sql:/path'" for NSS). Most take none.
+	Arguments string
 	// Token is the label of the token, unique among the module's slots.
 	Token string
 	// PIN is the user's PIN. Open keeps a copy, to log in again when the token
@@ -56,9 +58,14 @@ type Token struct {
 	// permits has room for as many as may use a session now; acquire puts one
 	// in. Closing the token and restarting the library fill it up, to be alone.
 	permits chan struct{}
-	// opening is held by the one goroutine that opens or reopens the token. It
+	// opening has room for the one goroutine that opens or reopens the token. It
 	// is taken before mu and never while holding a permit.
-	opening sync.Mutex
+	opening chan struct{}
+	// sore is what the last try to bring the token back ended with; it belongs to
+	// the one in opening.
+	sore sore
+	// ill counts the unspecific failures since the last success.
+	ill atomic.Int32
 	// closed is closed by Close, under opening.
 	closed chan struct{}
 
@@ -69,6 +76,7 @@ type Token struct {
 	keep    sessionID
 	idle    []sessionID
 	objects map[string]object // by label
+	seen    map[string]bool   // labels of keys that were found since the start
 }
 
 // session is a session taken from the pool.
@@ -99,7 +107,7 @@ func Open(cfg Config) (*Token, error) {
 	if len(cfg.PIN) == 0 {
 		return nil, fail(WrongPIN, nil, "no PIN for the token %q", cfg.Token)
 	}
-	m, err := load(cfg.Module)
+	m, err := load(cfg.Module, cfg.Arguments)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +126,8 @@ func newToken(cfg Config, m *module, api cryptoki) (*Token, error) {
 	}
 	cfg.Sessions = min(cfg.Sessions, 1024)
 	cfg.PIN = bytes.Clone(cfg.PIN)
-	t := &Token{cfg: cfg, module: m, api: api, permits: make(chan struct{}, cfg.Sessions), closed: make(chan struct{})}
+	t := &Token{cfg: cfg, module: m, api: api, permits: make(chan struct{}, cfg.Sessions),
+		opening: make(chan struct{}, 1), closed: make(chan struct{}), seen: make(map[string]bool)}
 	if err := t.openToken(); err != nil {
 		clear(cfg.PIN)
 		return nil, typed(err, "open the token")
@@ -138,119 +147,21 @@ func (t *Token) Info() Info {
 // not end; the module then stays loaded. The token cannot be used any more;
 // closing twice does nothing.
 func (t *Token) Close() error {
-	t.opening.Lock()
-	defer t.opening.Unlock()
+	t.opening <- struct{}{}
+	defer func() { <-t.opening }()
 	select {
 	case <-t.closed:
 		return nil
 	default:
 		close(t.closed)
 	}
-	_, alone := t.drain() // the permits are never given back
+	_, alone := t.drain(context.Background()) // the permits are never given back
 	t.discard()
 	clear(t.cfg.PIN)
 	if !alone {
 		return fail(Busy, nil, "close the token: an operation did not end within %v", drainTime)
 	}
 	t.module.unload()
-	return nil
-}
-
-// drain takes all permits, waiting no longer than drainTime, and reports how many
-// it got and whether these are all.
-func (t *Token) drain() (taken int, alone bool) {
-	timeout := time.After(drainTime)
-	for taken < cap(t.permits) {
-		select {
-		case t.permits <- struct{}{}:
-			taken++
-		case <-timeout:
-			return taken, false
-		}
-	}
-	return taken, true
-}
-
-// openToken finds the slot, opens the session that keeps the login and logs in.
-// The caller holds opening (or is the only owner).
-func (t *Token) openToken() error {
-	slot, ti, err := t.module.slotOf(t.cfg.Token)
-	if err != nil {
-		return err
-	}
-	keep, err := t.api.open(slot, false)
-	if err != nil {
-		return err
-	}
-	if err := t.api.login(keep, t.cfg.PIN); err != nil {
-		_ = t.api.close(keep) // already failing
-		return err
-	}
-	info := Info{
-		Module: t.module.path, Library: t.module.describe(),
-		Manufacturer: trim(ti.ManufacturerID), Label: trim(ti.Label), Model: trim(ti.Model), Serial: trim(ti.SerialNumber),
-		Firmware: fmt.Sprintf("%d.%d", ti.FirmwareVersion.Major, ti.FirmwareVersion.Minor),
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.up, t.slot, t.keep, t.infoText = true, slot, keep, info
-	t.epoch++
-	t.objects = make(map[string]object)
-	return nil
-}
-
-// discard throws away every session and handle. Errors of C_CloseSession do not
-// matter here: the session either is closed now or was gone before.
-func (t *Token) discard() {
-	t.mu.Lock()
-	was, keep, idle := t.up, t.keep, t.idle
-	t.up, t.idle, t.objects = false, nil, nil
-	t.epoch++
-	t.mu.Unlock()
-	for _, s := range idle {
-		_ = t.api.close(s)
-	}
-	if was {
-		_ = t.api.close(keep)
-	}
-}
-
-// reopen brings the token back after the epoch that failed. Several goroutines
-// may ask; the first one works, the others find it done. It reports whether the
-// token may be used again.
-func (t *Token) reopen(epoch uint64) error {
-	t.opening.Lock()
-	defer t.opening.Unlock()
-	select {
-	case <-t.closed:
-		return errClosed
-	default:
-	}
-	t.mu.Lock()
-	done := t.up && t.epoch != epoch
-	t.mu.Unlock()
-	if done {
-		return nil
-	}
-	t.discard()
-	err := t.openToken()
-	if err == nil || KindOf(err) == WrongPIN || isRV(err, pkcs11.CKR_PIN_INCORRECT) {
-		return err
-	}
-	// The slot itself is gone: only a fresh start of the library can find it
-	// again. Not while a call is under way in it, and not under another Token.
-	taken, alone := t.drain()
-	defer func() {
-		for range taken {
-			<-t.permits
-		}
-	}()
-	if !alone || !t.module.restart() {
-		return fail(TokenGone, err, "the token %q is gone; check that it is connected and its service runs", t.cfg.Token)
-	}
-	if err := t.openToken(); err != nil {
-		return fail(TokenGone, err, "the token %q is gone; check that it is connected and its service runs", t.cfg.Token)
-	}
 	return nil
 }
 
@@ -308,30 +219,41 @@ type once struct{ error }
 
 func (o once) Unwrap() error { return o.error }
 
-// with runs op in a session of the pool, and once more if the first try failed
-// for a reason that reopening cures. doing names the operation for the error.
+// with runs op in a session of the pool, and again if it failed for a reason that
+// forgetting handles, or reopening, cures: each cure is tried once. doing names the
+// operation for the error.
 func (t *Token) with(ctx context.Context, doing string, op func(*session) error) error {
-	for try := 0; ; try++ {
+	cured := damageNone
+	for {
 		s, err := t.acquire(ctx)
 		if err == nil {
 			err = t.do(s, op)
 		}
 		if err == nil {
+			t.ill.Store(0)
 			return nil
 		}
-		if try == 1 {
+		lost := damageOf(err)
+		if err == errDown {
+			lost = damageSession
+		}
+		if unspecific(err) && t.ill.Add(1) >= patientFor {
+			lost = damageDevice
+		}
+		if lost <= cured {
 			return typed(stripOnce(err), doing)
 		}
-		lost := damageOf(err)
+		cured = lost
 		switch {
-		case err == errDown || lost >= damageSession:
-			if back := t.reopen(s.epoch); back != nil {
+		case lost >= damageSession:
+			cured = damageDevice
+			if back := t.reopen(ctx, s.epoch, needsRestart(err)); back != nil {
 				return typed(back, doing)
 			}
-		case lost == damageHandles:
-			t.forgetObjects()
+		case lost == damageRoom:
+			t.closeIdle()
 		default:
-			return typed(stripOnce(err), doing)
+			t.forgetObjects()
 		}
 		if o, ok := err.(once); ok {
 			return typed(o.error, doing)
@@ -343,7 +265,9 @@ func (t *Token) with(ctx context.Context, doing string, op func(*session) error)
 func (t *Token) do(s *session, op func(*session) error) error {
 	err := error(errPanic)
 	defer func() { t.release(s, err) }()
-	err = op(s)
+	if err = op(s); err != nil {
+		err = t.explain(s, err)
+	}
 	return err
 }
 

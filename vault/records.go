@@ -153,7 +153,8 @@ type Config struct {
 	// to start, with Kind Lost, but in provisioning: put it back from a backup.
 	StateDB string
 	// Module is the path of the PKCS#11 library, Token the label of the token.
-	Module, Token string
+	// Arguments is given to the library when it starts, see [hsm.Config].
+	Module, Arguments, Token string
 	// PINFile holds the token's user PIN, with or without a line end. Only its
 	// owner may be able to read it.
 	PINFile string

@@ -167,7 +167,7 @@ func openToken(cfg Config) (token, error) {
 		return nil, err
 	}
 	defer clear(pin)
-	t, err := hsm.Open(hsm.Config{Module: cfg.Module, Token: cfg.Token, PIN: pin})
+	t, err := hsm.Open(hsm.Config{Module: cfg.Module, Arguments: cfg.Arguments, Token: cfg.Token, PIN: pin})
 	if err != nil {
 		return nil, because(err, "the token cannot be opened")
 	}

@@ -64,7 +64,7 @@ func Token(t testing.TB) hsm.Config {
 	name := make([]byte, 8)
 	rand.Read(name)
 	cfg := hsm.Config{Module: module, Token: "test-" + hex.EncodeToString(name), PIN: []byte(rand.Text()[:12])}
-	if err := hsm.InitToken(cfg.Module, cfg.Token, []byte(rand.Text()[:12]), cfg.PIN); err != nil {
+	if err := hsm.InitToken(cfg, []byte(rand.Text()[:12])); err != nil {
 		t.Fatalf("initialise a SoftHSM token: %v", err)
 	}
 	return cfg

@@ -64,7 +64,7 @@ func (b *bench) token() (*hsm.Token, error) {
 	if err := os.Setenv("SOFTHSM2_CONF", conf); err != nil {
 		return nil, err
 	}
-	if err := hsm.InitToken(cfg.Module, cfg.Token, []byte("0987654321"), cfg.PIN); err != nil {
+	if err := hsm.InitToken(cfg, []byte("0987654321")); err != nil {
 		return nil, err
 	}
 	return hsm.Open(cfg)

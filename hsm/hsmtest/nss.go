@@ -1,0 +1,41 @@
+package hsmtest
+
+import (
+	"crypto/rand"
+	"os"
+	"sync"
+	"testing"
+
+	"sigillo/hsm"
+)
+
+// NSSModule is where Debian's package libnss3 puts the software token of Mozilla's
+// NSS; the environment variable NSS_MODULE names another place.
+const NSSModule = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
+
+// nss is held by the test that has the token: the library takes one directory for
+// a process.
+var nss sync.Mutex
+
+// NSS initialises a fresh token of another maker, in a directory of the test's own,
+// and returns how to open it. It is a real token that answers differently from
+// SoftHSM and enforces less. One test has it at a time; the others wait. The test
+// is skipped, naming the missing package, on a machine without it.
+func NSS(t testing.TB) hsm.Config {
+	t.Helper()
+	module := NSSModule
+	if m := os.Getenv("NSS_MODULE"); m != "" {
+		module = m
+	}
+	if _, err := os.Stat(module); err != nil {
+		t.Skipf("missing the Debian package libnss3: no PKCS#11 module at %s (or set NSS_MODULE)", module)
+	}
+	nss.Lock()
+	t.Cleanup(nss.Unlock)
+	cfg := hsm.Config{Module: module, Token: "nss-test", PIN: []byte(rand.Text()[:12]),
+		Arguments: "configDir='sql:" + t.TempDir() + "' certPrefix='' keyPrefix='' secmod='' flags='' dbTokenDescription='nss-test'"}
+	if err := hsm.InitToken(cfg, nil); err != nil {
+		t.Fatalf("initialise a token of NSS: %v", err)
+	}
+	return cfg
+}
