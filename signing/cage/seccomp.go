@@ -1,22 +1,17 @@
 package cage
 
 import (
-	"fmt"
 	"runtime"
 	"slices"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sigillo/confine"
 )
 
-// machines has, for each kind of processor, its number in the filter's input and
-// the calls that only it still has.
-var machines = map[string]struct {
-	audit uint32
-	old   []uint32
-}{
-	"amd64": {unix.AUDIT_ARCH_X86_64, []uint32{90 /* chmod */, 92 /* chown */, 94 /* lchown */, 132 /* utime */, 235 /* utimes */, 261 /* futimesat */}},
-	"arm64": {unix.AUDIT_ARCH_AARCH64, nil},
+// old are the calls that only this kind of processor still has.
+var old = map[string][]uint32{
+	"amd64": {90 /* chmod */, 92 /* chown */, 94 /* lchown */, 132 /* utime */, 235 /* utimes */, 261 /* futimesat */},
 }
 
 // refused are the calls that reach past landlock: connections, also by io_uring,
@@ -34,65 +29,19 @@ var refused = []uint32{
 	unix.SYS_SETSID, unix.SYS_SETPGID,
 }
 
-// Where the filter's input (struct seccomp_data) has the call's number, the
-// processor and the low halves of the first two arguments. Both are little-endian.
-const (
-	atNumber, atMachine, atFamily, atKind = 0, 4, 16, 24
-
-	load    = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
-	ifEqual = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-	ifAbove = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
-	mask    = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
-	answer  = unix.BPF_RET | unix.BPF_K
-	denied  = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
-	ignored = unix.SECCOMP_RET_ERRNO // not done, and reported as done
-)
-
-// filter is the program that judges each system call. A jump skips as many
-// instructions as it says: Jt where the comparison holds, Jf where not.
-func filter(machine uint32, old []uint32) []unix.SockFilter {
-	p := []unix.SockFilter{
-		{Code: load, K: atMachine},
-		{Code: ifEqual, K: machine, Jt: 1},
-		{Code: answer, K: unix.SECCOMP_RET_KILL_PROCESS}, // 32-bit calls have other numbers
-		{Code: load, K: atNumber},
-		{Code: ifAbove, K: 1 << 30, Jf: 1}, // and so has x32
-		{Code: answer, K: denied},
-	}
-	for _, call := range slices.Concat(old, refused) {
-		p = append(p, unix.SockFilter{Code: ifEqual, K: call, Jf: 1}, unix.SockFilter{Code: answer, K: denied})
-	}
-	return append(p,
-		// LibreOffice insists on a socket in /tmp where others could hand it
-		// documents. It gets one that leads nowhere.
-		unix.SockFilter{Code: ifEqual, K: unix.SYS_BIND, Jt: 1},
-		unix.SockFilter{Code: ifEqual, K: unix.SYS_LISTEN, Jf: 1},
-		unix.SockFilter{Code: answer, K: ignored},
-		unix.SockFilter{Code: ifEqual, K: unix.SYS_SOCKET, Jt: 1},
-		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW},
-		unix.SockFilter{Code: load, K: atFamily},
-		unix.SockFilter{Code: ifEqual, K: unix.AF_UNIX, Jt: 1},
-		unix.SockFilter{Code: answer, K: denied},
-		unix.SockFilter{Code: load, K: atKind},
-		unix.SockFilter{Code: mask, K: 0xf}, // without SOCK_CLOEXEC and SOCK_NONBLOCK
-		unix.SockFilter{Code: ifEqual, K: unix.SOCK_STREAM, Jt: 1},
-		unix.SockFilter{Code: answer, K: denied}, // a datagram needs no connection
-		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW},
-	)
-}
-
 // restrictCalls puts the filter on this thread, and so on what it becomes.
 func restrictCalls() error {
-	m, ok := machines[runtime.GOARCH]
-	if !ok {
-		return fmt.Errorf("no filter of system calls for %s", runtime.GOARCH)
-	}
-	p := filter(m.audit, m.old)
-	program := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
-	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0)
-	runtime.KeepAlive(p)
+	unixStream := []confine.Match{{Arg: 0, Is: unix.AF_UNIX}, {Arg: 1, Mask: 0xf, Is: unix.SOCK_STREAM}} // without SOCK_CLOEXEC and SOCK_NONBLOCK
+	p, err := confine.Program(
+		confine.Rule{Calls: slices.Concat(old[runtime.GOARCH], refused), Answer: confine.Deny},
+		// LibreOffice insists on a socket in /tmp where others could hand it
+		// documents. It gets one that leads nowhere.
+		confine.Rule{Calls: []uint32{unix.SYS_BIND, unix.SYS_LISTEN}, Answer: confine.Ignore},
+		// A datagram needs no connection.
+		confine.Rule{Calls: []uint32{unix.SYS_SOCKET}, Answer: confine.Deny, Unless: [][]confine.Match{unixStream}},
+	)
 	if err != nil {
-		return fmt.Errorf("seccomp: %w", err)
+		return err
 	}
-	return nil
+	return confine.FilterThread(p)
 }
