@@ -86,6 +86,13 @@ type HSM struct {
 	// Environment is given to the vault's process, for modules that read
 	// their configuration from there ("SOFTHSM2_CONF=/path").
 	Environment []string `toml:"environment,omitempty"`
+	// Network lets the module reach what is outside of the vault's process: a network
+	// HSM, or a service on this machine that has the token (pcscd, pkcsslotd). False
+	// shuts the vault in: no connection leaves it.
+	Network bool `toml:"network,omitempty"`
+	// Files are the folders and files that the module works in, besides libraries: the
+	// vault can reach no others. Those of SoftHSM and NSS are known.
+	Files []string `toml:"files,omitempty"`
 }
 
 // TSA configures the time-stamping authority.

@@ -49,7 +49,8 @@ func vaultCommand(ctx context.Context, exe, dir string, cfg Config, provision bo
 		args = append(args, "--provision")
 	}
 	cmd := exec.CommandContext(ctx, exe, args...)
-	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/nonexistent"}, cfg.HSM.Environment...)
+	cmd.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/nonexistent",
+		"TMPDIR=" + Layout{dir}.VaultDir()}, cfg.HSM.Environment...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second

@@ -1,32 +1,29 @@
 package vault
 
 import (
-	"log/slog"
+	"errors"
 
 	"golang.org/x/sys/unix"
 )
 
-// harden closes the process to others as far as the system lets it, and reports
-// whether its memory is locked. What is not possible is logged; the vault runs
-// nevertheless, since a container without the right to lock memory is common
-// and the operator may have no swap at all.
-func harden(log *slog.Logger) (locked bool) {
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		log.Warn("other processes of this user may read the vault's memory", "err", err)
-	}
-	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		log.Warn("core files may be written", "err", err)
-	}
+// harden closes the process to others as far as the system lets it. What is not
+// possible is logged and told in [Status]; the vault runs nevertheless, since a
+// container without the right to lock memory is common and the operator may have no
+// swap at all.
+func (v *server) harden() {
+	v.held("memory hidden from processes of the same user", unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0), "")
+	v.held("no core files", unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}), "")
+	err := lockMemory()
+	v.memoryLock = err == nil
+	v.held("memory never swapped out", err, "")
+}
+
+func lockMemory() error {
 	if !mayLock() {
-		log.Warn("the vault's memory is not locked and may be swapped out; raise RLIMIT_MEMLOCK to unlimited or turn swap off")
-		return false
+		return errors.New("raise RLIMIT_MEMLOCK to unlimited or turn swap off")
 	}
 	// On fault: only what is used is locked, not all that Go reserves.
-	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
-		log.Warn("the vault's memory is not locked and may be swapped out", "err", err)
-		return false
-	}
-	return true
+	return unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT)
 }
 
 // mayLock reports whether memory can be locked without a limit. With a limit

@@ -25,6 +25,9 @@ type child struct {
 	Die    string // step at which to die of SIGKILL, while the file Alive is there
 	Alive  string
 	TSA    bool // it makes time-stamps
+	// Hostile has it try to break out once it serves; what succeeded goes to the file
+	// "broken-out" beside its state.
+	Hostile *targets
 }
 
 // TestMain makes the test binary a vault when it is asked to.
@@ -45,6 +48,7 @@ func childMain(s string) error {
 		return err
 	}
 	cfg := c.Config.config()
+	cfg.Confine, cfg.Files = true, []string{filepath.Dir(c.Clock)}
 	if c.TSA {
 		cfg.TSA = tsaConfig()
 	}
@@ -61,7 +65,11 @@ func childMain(s string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	return serve(ctx, cfg, nil, func(step string) {
+	return serve(ctx, cfg, func() {
+		if c.Hostile != nil {
+			c.Hostile.attack(filepath.Join(filepath.Dir(cfg.StateDB), "broken-out"))
+		}
+	}, func(step string) {
 		if step == c.Die && os.Remove(c.Alive) == nil {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}

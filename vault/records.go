@@ -137,6 +137,10 @@ type Status struct {
 	Unfinished  int       `json:"unfinished"`  // intents without a result
 	MemoryLock  bool      `json:"memoryLock"`  // memory is never swapped out
 
+	// Confinement says what the vault does to be closed to others, and what of it the
+	// system does not let it do.
+	Confinement []Measure `json:"confinement"`
+
 	// Journal is the last signed checkpoint of the vault's journal, for others to
 	// keep: with it they notice a vault whose state was set back. Seq is 0 while
 	// there is none.
@@ -171,6 +175,15 @@ type Config struct {
 	// but time-stamps: they are out of reach of [Client.CreateKey] and
 	// [Client.Signer].
 	TSA *TSAConfig
+	// Confine has the process give up, for good, all that a vault that serves does not
+	// need. Only a process that is a vault and nothing else may ask for it.
+	Confine bool
+	// Network lets a confined vault reach what is outside of it, for the module of a
+	// network HSM, or one that speaks with a service on this machine.
+	Network bool
+	// Files are the files and folders that the module works in. Those of SoftHSM and
+	// NSS are known.
+	Files []string
 	// Now is the clock of everything but time-stamps; nil means [time.Now].
 	Now func() time.Time
 

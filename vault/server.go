@@ -61,7 +61,8 @@ type server struct {
 	stale      notes         // of records of credentials that are not current
 	uses       uses          // of infrastructure keys
 	memoryLock bool
-	tsa        *service // nil: no time-stamps
+	measures   []Measure // how the process is confined; set before it serves
+	tsa        *service  // nil: no time-stamps
 
 	mu    sync.Mutex
 	conns map[*net.UnixConn]bool // guarded by mu; open connections
@@ -84,7 +85,8 @@ type server struct {
 //  5. Durable: "vault.started" and the unfinished intents, in the journal. The
 //     time-stamping service is set up; its units are started, if they can be
 //     without anybody.
-//  6. The socket is opened.
+//  6. The socket is opened. With Confine the process gives up what it does not need
+//     any more, see [Measure].
 //  7. At the end: no new requests, those under way are finished, the uses of
 //     keys not journalled yet and "vault.stopped" are, everything is closed.
 func Serve(ctx context.Context, cfg Config, ready func()) error {
@@ -102,6 +104,11 @@ func serve(ctx context.Context, cfg Config, ready func(), fault func(string)) (e
 	l, err := v.listen() // 6
 	if err != nil {
 		return err
+	}
+	// A child that needs what is given up now (another program, the network) must
+	// have been started before this line.
+	if cfg.Confine {
+		v.confine()
 	}
 	if ready != nil {
 		ready()
@@ -127,7 +134,7 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 		log:        slog.Default().With("room", "vault", "node", cfg.Node),
 		stretching: make(chan struct{}, processors()), conns: make(map[*net.UnixConn]bool)}
 	v.tampered.most, v.stale.most, v.uses.since = maxTampered, maxTampered, v.since
-	v.memoryLock = harden(v.log) // 1
+	v.harden() // 1
 	release, err := lock(cfg.StateDB + ".lock")
 	if err != nil { // 2
 		return nil, nil, err
@@ -305,7 +312,8 @@ func (v *server) close() error {
 
 // status says how the vault is.
 func (v *server) status(ctx context.Context) (*Status, error) {
-	s := &Status{Node: v.cfg.Node, Since: v.since, Token: v.tok.Info(), Provision: v.cfg.Provision, MemoryLock: v.memoryLock}
+	s := &Status{Node: v.cfg.Node, Since: v.since, Token: v.tok.Info(), Provision: v.cfg.Provision, MemoryLock: v.memoryLock,
+		Confinement: v.measures}
 	v.mu.Lock()
 	s.Connections = len(v.conns)
 	v.mu.Unlock()

@@ -1,0 +1,256 @@
+package vault
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sigillo/hsm"
+)
+
+// targets are what a vault that was taken over would like to reach.
+type targets struct {
+	File, Dir      string // of the service
+	TCP, UDP, Unix string // addresses where somebody listens
+	PID            int    // of the service
+	report         []string
+}
+
+func (g *targets) try(what string, err error) {
+	if err == nil {
+		g.report = append(g.report, what)
+	}
+}
+
+// attack tries everything and writes down what succeeded. What begins with "good"
+// must succeed: the rest of the test would prove nothing in a process that can do
+// nothing at all.
+func (g *targets) attack(report string) {
+	g.files(filepath.Dir(report))
+	g.network()
+	g.calls()
+	done := make(chan struct{})
+	go func() { // the filter is on threads that begin later, too
+		defer close(done)
+		g.try("a program, from another thread", exec.Command("/bin/true").Run())
+	}()
+	<-done
+	os.WriteFile(report+".new", []byte(strings.Join(g.report, "\n")), 0o600)
+	os.Rename(report+".new", report)
+}
+
+func (g *targets) files(own string) {
+	read := func(path string) error { _, err := os.ReadFile(path); return err }
+	list := func(path string) error { _, err := os.ReadDir(path); return err }
+	create := func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) }
+	g.try("good: the own state", create(filepath.Join(own, "x")))
+	g.try("good: removing it", os.Remove(filepath.Join(own, "x")))
+	g.try("good: random bytes", func() error {
+		f, err := os.Open("/dev/urandom")
+		if err == nil {
+			f.Close()
+		}
+		return err
+	}())
+	for _, path := range []string{"/etc/shadow", "/etc/passwd", g.File, "/proc/self/maps", fmt.Sprintf("/proc/%d/environ", g.PID), "/usr/bin/env"} {
+		g.try("read "+path, read(path))
+	}
+	for _, path := range []string{"/", "/etc", "/home", "/tmp", "/proc", g.Dir} {
+		g.try("list "+path, list(path))
+	}
+	g.try("change the service's file", create(g.File))
+	g.try("create beside it", create(filepath.Join(g.Dir, "y")))
+	g.try("link it here", os.Link(g.File, filepath.Join(own, "z")))
+	g.try("truncate it", os.Truncate(g.File, 0))
+	g.try("move it here", os.Rename(g.File, filepath.Join(own, "z")))
+	g.try("remove it", os.Remove(g.File))
+	g.try("create in /tmp", create(filepath.Join(filepath.Dir(g.Dir), "escape")))
+	g.try("write a library", func() error {
+		f, err := os.OpenFile("/usr/lib/os-release", os.O_WRONLY, 0)
+		if err == nil {
+			f.Close()
+		}
+		return err
+	}())
+	g.try("a symbolic link", os.Symlink("/etc", filepath.Join(own, "z")))
+	g.try("a device", unix.Mknod(filepath.Join(own, "z"), unix.S_IFCHR|0o600, 0x0101))
+	g.try("a fifo", unix.Mkfifo(filepath.Join(own, "z"), 0o600))
+}
+
+func (g *targets) network() {
+	for network, address := range map[string]string{"tcp": g.TCP, "udp": g.UDP, "unix": g.Unix} {
+		conn, err := net.Dial(network, address)
+		if err == nil {
+			conn.Close()
+		}
+		g.try("connect by "+network, err)
+	}
+	_, err := net.Listen("tcp", "127.0.0.1:0")
+	g.try("listen by TCP", err)
+	for _, family := range []int{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK, unix.AF_PACKET, unix.AF_VSOCK, unix.AF_ALG} {
+		for _, kind := range []int{unix.SOCK_STREAM, unix.SOCK_DGRAM, unix.SOCK_RAW, unix.SOCK_SEQPACKET} {
+			_, err := unix.Socket(family, kind, 0)
+			g.try(fmt.Sprintf("socket %d %d", family, kind), err)
+		}
+	}
+}
+
+func (g *targets) calls() {
+	g.try("a program", exec.Command("/bin/true").Run())
+	// The filter answers before the kernel looks at arguments: these make no sense,
+	// so that nothing happens to the machine should the filter be missing.
+	for what, number := range map[string]uintptr{
+		"execve": unix.SYS_EXECVE, "execveat": unix.SYS_EXECVEAT, "io_uring": unix.SYS_IO_URING_SETUP, "a file in memory": unix.SYS_MEMFD_CREATE,
+		"events": unix.SYS_PERF_EVENT_OPEN, "programs in the kernel": unix.SYS_BPF, "a mount": unix.SYS_MOUNT, "no mount": unix.SYS_UMOUNT2,
+		"another root": unix.SYS_CHROOT, "the clock": unix.SYS_CLOCK_SETTIME, "the host's name": unix.SYS_SETHOSTNAME, "a module": unix.SYS_INIT_MODULE,
+		"a queue": unix.SYS_MQ_OPEN, "a handle": unix.SYS_OPEN_BY_HANDLE_AT, "a namespace": unix.SYS_SETNS, "groups": unix.SYS_SETGROUPS,
+		"capabilities": unix.SYS_CAPSET, "another program's memory": unix.SYS_PROCESS_VM_WRITEV, "swap": unix.SYS_SWAPON,
+		"a key": unix.SYS_ADD_KEY, "another filter": unix.SYS_SECCOMP,
+	} {
+		const bad = ^uintptr(0)
+		if _, _, errno := unix.Syscall6(number, bad, bad, bad, bad, bad, bad); errno != unix.EPERM {
+			g.report = append(g.report, fmt.Sprintf("%s: %v", what, errno))
+		}
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_CLONE, unix.CLONE_SIGHAND, 0, 0); errno != unix.EPERM { // EINVAL without the filter
+		g.report = append(g.report, "another process")
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_CLONE3, 0, 0, 0); errno != unix.ENOSYS {
+		g.report = append(g.report, "another process, the new way")
+	}
+	var here [8]byte
+	local := unix.Iovec{Base: &here[0]}
+	local.SetLen(8)
+	_, err := unix.ProcessVMReadv(g.PID, []unix.Iovec{local}, []unix.RemoteIovec{{Base: uintptr(unsafe.Pointer(&here[0])), Len: 8}}, 0)
+	g.try("the service's memory", err)
+	g.try("signal the service", unix.Kill(g.PID, 0))
+	_, err = unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, true)
+	g.try("the user's keys", err)
+	g.try("more descriptors", unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1 << 16, Max: 1 << 16}))
+}
+
+// TestBreaksNotOut takes a real vault over and has it try to get out. It goes on
+// serving all the while, which also shows that it has what it needs.
+func TestBreaksNotOut(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	g := &targets{Dir: dir, File: filepath.Join(dir, "file"), Unix: filepath.Join(dir, "sock"), PID: os.Getpid()}
+	if err := os.WriteFile(g.File, []byte("of the service"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tcp, err1 := net.Listen("tcp", "127.0.0.1:0")
+	udp, err2 := net.ListenPacket("udp", "127.0.0.1:0")
+	local, err3 := net.Listen("unix", g.Unix)
+	if err := firstError(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	defer udp.Close()
+	defer local.Close()
+	g.TCP, g.UDP = tcp.Addr().String(), udp.LocalAddr().String()
+	r, starts := startProcessRig(t, child{Hostile: g}, newClock())
+	h := r.newHolder("h", "rsa2048")
+	act := h.authorised("tx", 2)
+	sigs, err := r.c.Sign(t.Context(), act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.checkSignatures(act, sigs)
+	report := waitFile(t, filepath.Join(filepath.Dir(r.cfg.StateDB), "broken-out"))
+	want := []string{"good: the own state", "good: removing it", "good: random bytes"}
+	if got := strings.Split(report, "\n"); !slices.Equal(got, want) {
+		t.Errorf("the vault reaches %q", got)
+	}
+	st, err := r.c.Status(t.Context())
+	if err != nil || len(st.Confinement) < 7 {
+		t.Fatalf("%v, %v", st.Confinement, err)
+	}
+	for _, m := range st.Confinement {
+		if !m.Held && m.What != "memory never swapped out" {
+			t.Errorf("%s: %s", m.What, m.Detail)
+		}
+	}
+	if n := starts(); n != 1 {
+		t.Errorf("the vault was started %d times", n)
+	}
+	if b, err := os.ReadFile(g.File); err != nil || string(b) != "of the service" {
+		t.Errorf("the service's file: %q, %v", b, err)
+	}
+}
+
+func waitFile(t *testing.T, path string) string {
+	t.Helper()
+	for range 200 {
+		if b, err := os.ReadFile(path); err == nil {
+			return string(b)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("%s was not written", path)
+	return ""
+}
+
+// TestTokenAway takes the token's files away from a confined vault and puts them
+// back: it says that the token is gone, and then works on without a restart.
+func TestTokenAway(t *testing.T) {
+	t.Parallel()
+	r, starts := newProcessRig(t, "")
+	h := r.newHolder("h", "p256")
+	act := h.authorised("tx", 1)
+	dir := tokenDir(t, r.cfg.Token)
+	away := filepath.Join(t.TempDir(), "away")
+	if err := os.Rename(dir, away); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, err := r.c.Sign(t.Context(), act)
+		want(t, err, TokenGone)
+		_, err = r.c.CreateKey(t.Context(), "root-ca", hsm.P256)
+		want(t, err, TokenGone)
+	}
+	if err := os.Rename(away, dir); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for range 100 {
+		if _, err = r.c.CreateKey(t.Context(), "root-ca", hsm.P256); err == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	act = h.authorised("again", 1)
+	sigs, err := r.c.Sign(t.Context(), act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.checkSignatures(act, sigs)
+	if n := starts(); n != 1 {
+		t.Errorf("the vault was started %d times", n)
+	}
+}
+
+// tokenDir is the directory of the SoftHSM token of that label.
+func tokenDir(t *testing.T, label string) string {
+	t.Helper()
+	dirs, _ := filepath.Glob(filepath.Join(filepath.Dir(os.Getenv("SOFTHSM2_CONF")), "tokens", "*"))
+	for _, dir := range dirs {
+		if b, err := os.ReadFile(filepath.Join(dir, "token.object")); err == nil && bytes.Contains(b, []byte(label)) {
+			return dir
+		}
+	}
+	t.Fatalf("no directory of the token %s", label)
+	return ""
+}
