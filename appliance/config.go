@@ -49,6 +49,14 @@ type Config struct {
 	// larger one cannot be inspected.
 	MaxUploadMB int64 `toml:"max_upload_mb"`
 
+	// VaultUser is the user, by name or number, that the vault runs as when root starts
+	// the service. Empty: sigillo-vault, if the system has that user, else root itself.
+	// Its folder (vault) is given to it; it must be able to pass through those above.
+	VaultUser string `toml:"vault_user,omitempty"`
+	// VaultPeers are the users, by name or number, whose processes the vault answers.
+	// Empty: the owner of this file.
+	VaultPeers []string `toml:"vault_peers,omitempty"`
+
 	Inspection Inspection `toml:"inspection"`
 
 	HSM HSM `toml:"hsm"`

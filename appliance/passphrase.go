@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"sigillo/vault"
 )
@@ -52,11 +53,24 @@ func writeSecret(path string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	if _, err = f.Write(b); err == nil {
+		err = sameOwner(f, filepath.Dir(path))
+	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// sameOwner gives a file to the owner of its folder, who is to read it: the vault's
+// user, where that is another one.
+func sameOwner(f *os.File, dir string) error {
+	st, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return err
+	}
+	own := st.Sys().(*syscall.Stat_t)
+	return f.Chown(int(own.Uid), int(own.Gid))
 }
 
 // syncDir makes the names in a folder durable.

@@ -41,9 +41,9 @@ type supervisor struct {
 	told func() // guarded by mu; called when a silent vault was killed
 }
 
-// vaultCommand starts this same program as `sigillo vault`. The child leads a
-// process group of its own and dies with its parent.
-func vaultCommand(ctx context.Context, exe, dir string, cfg Config, provision bool) *exec.Cmd {
+// vaultCommand starts this same program as `sigillo vault`, under the vault's user if
+// it has one. The child leads a process group of its own and dies with its parent.
+func vaultCommand(ctx context.Context, exe, dir string, cfg Config, as *account, provision bool) *exec.Cmd {
 	args := []string{"vault", "--dir", dir}
 	if provision {
 		args = append(args, "--provision")
@@ -54,12 +54,20 @@ func vaultCommand(ctx context.Context, exe, dir string, cfg Config, provision bo
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
+	runAs(cmd, as)
 	return cmd
 }
 
 // startVault runs the vault until stop is called. It returns once the vault
 // has said that it is ready, or with its first error.
 func startVault(exe, dir string, cfg Config, provision bool, patience time.Duration, log *slog.Logger) (*supervisor, error) {
+	as, err := cfg.vaultUser()
+	if err == nil {
+		err = handOver(Layout{dir}, exe, as)
+	}
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &supervisor{cancel: cancel, done: make(chan struct{})}
 	first := make(chan error, 1)
@@ -71,7 +79,7 @@ func startVault(exe, dir string, cfg Config, provision bool, patience time.Durat
 		wait := time.Duration(0)
 		for n := 0; ctx.Err() == nil; n++ {
 			started := time.Now()
-			err := s.once(ctx, vaultCommand(ctx, exe, dir, cfg, provision), Layout{dir}.Socket(), patience, log, func() { offer(first, nil) })
+			err := s.once(ctx, vaultCommand(ctx, exe, dir, cfg, as, provision), Layout{dir}.Socket(), patience, log, func() { offer(first, nil) })
 			if ctx.Err() != nil {
 				return
 			}

@@ -28,10 +28,14 @@ func RunVault(ctx context.Context, dir string, provision bool, ready func()) err
 	if err := cfg.HSM.environment(); err != nil {
 		return err
 	}
+	peers, err := cfg.vaultPeers(dir)
+	if err != nil {
+		return err
+	}
 	l := Layout{dir}
 	return vault.Serve(ctx, vault.Config{Socket: l.Socket(), StateDB: l.VaultDB(), Module: cfg.HSM.Module,
 		Arguments: cfg.HSM.Arguments, Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.HSM.Node, Provision: provision, TSA: backend,
-		Confine: true, Network: cfg.HSM.Network, Files: cfg.HSM.Files}, ready)
+		Peers: peers, Confine: true, Network: cfg.HSM.Network, Files: cfg.HSM.Files}, ready)
 }
 
 // environment gives the module what it reads from there, also when somebody starts

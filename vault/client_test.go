@@ -380,3 +380,20 @@ func TestOtherUser(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPeers: only the users who are named are answered, not the vault's own as such.
+func TestPeers(t *testing.T) {
+	t.Parallel()
+	own := uint32(os.Geteuid())
+	for _, c := range []struct {
+		peers []uint32
+		uid   uint32
+		want  bool
+	}{{nil, own, true}, {nil, own + 1, false}, {[]uint32{own + 1}, own + 1, true}, {[]uint32{own + 1}, own, false},
+		{[]uint32{own + 3, own + 2}, own + 2, true}, {[]uint32{own + 2}, own + 3, false}} {
+		v := &server{cfg: Config{Peers: c.peers}}
+		if got := v.mayConnect(c.uid); got != c.want {
+			t.Errorf("user %d, named %v: %v", c.uid, c.peers, got)
+		}
+	}
+}

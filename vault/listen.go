@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,11 +106,11 @@ func (v *server) accept(ctx context.Context, l *net.UnixListener) {
 	}
 }
 
-// enter admits a connection: from a process of this user, when there is room.
+// enter admits a connection: from a process of a user who may, when there is room.
 // One that it refuses it closes.
 func (v *server) enter(conn *net.UnixConn) bool {
 	uid, err := peer(conn)
-	if err != nil || uid != uint32(os.Geteuid()) {
+	if err != nil || !v.mayConnect(uid) {
 		v.log.Warn("a process of another user was refused", "uid", uid, "err", err)
 		conn.Close()
 		return false
@@ -123,6 +124,14 @@ func (v *server) enter(conn *net.UnixConn) bool {
 	}
 	v.conns[conn] = true
 	return true
+}
+
+// mayConnect says whether processes of a user are answered.
+func (v *server) mayConnect(uid uint32) bool {
+	if len(v.cfg.Peers) == 0 {
+		return uid == uint32(os.Geteuid())
+	}
+	return slices.Contains(v.cfg.Peers, uid)
 }
 
 func (v *server) leave(conn *net.UnixConn) {

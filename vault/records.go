@@ -150,8 +150,11 @@ type Status struct {
 // Config says how a vault runs.
 type Config struct {
 	// Socket is the path of the Unix socket. Its directory must exist. The
-	// socket is made with mode 0600 and answers only processes of the same user.
+	// socket is made with mode 0600 and answers only processes of Peers.
 	Socket string
+	// Peers are the users whose processes may connect, by number; none: the vault's
+	// own. Others than root need a way to the socket, too.
+	Peers []uint32
 	// StateDB is the path of the vault's own database. Without it the vault cannot
 	// know which OTPs were used and which serial numbers were given, so it refuses
 	// to start, with Kind Lost, but in provisioning: put it back from a backup.

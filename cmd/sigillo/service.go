@@ -26,6 +26,8 @@ func runInit(ctx context.Context, e env, args []string) int {
 	module := fs.String("module", "", "PKCS#11 module (default SoftHSM2)")
 	token := fs.String("token", "", "label of an existing token; needs --pin-file")
 	pin := fs.String("pin-file", "", "file with the user PIN of an existing token")
+	arguments := fs.String("module-arguments", "", "text given to the PKCS#11 module when it starts, for those that take one")
+	vaultUser := fs.String("vault-user", "", "user that the vault runs as when root starts the service (default sigillo-vault, if there is one)")
 	demo := fs.Bool("demo", false, "also register two invented holders to try things out")
 	if code, ok := parseBare(fs, args); !ok {
 		return code
@@ -37,6 +39,8 @@ func runInit(ctx context.Context, e env, args []string) int {
 		cfg.BaseURL = "http://" + cfg.Listen
 	}
 	set(&cfg.HSM.Module, *module)
+	set(&cfg.HSM.Arguments, *arguments)
+	set(&cfg.VaultUser, *vaultUser)
 	set(&cfg.HSM.Token, *token)
 	set(&cfg.HSM.PINFile, *pin)
 	if err := appliance.Init(ctx, *dir, cfg, appliance.Options{}, e.out); err != nil {
