@@ -8,7 +8,8 @@
 // What a caller may rely on:
 //
 //   - When [DB.Write] returns nil the rows are on the disk: write-ahead log with
-//     synchronous=FULL, one fsync per commit. When it returns an error nothing of
+//     synchronous=FULL, one fsync per commit, which [DB.WriteShared] shares with others.
+//     When it returns an error nothing of
 //     the transaction is stored. (One exception no database can avoid: if the
 //     error is of Kind Failed and came from the commit itself, the process does
 //     not know. Intents exist for that.)
@@ -63,6 +64,8 @@ type DB struct {
 	schema Schema
 	write  *sql.DB // exactly one connection; BEGIN means BEGIN IMMEDIATE
 	read   *sql.DB // query_only connections
+	turns  turns   // of those who write
+	open   *group  // of who has the turn; nil: none is open
 }
 
 // Open opens the database file at path, creating it (mode 0600) if needed, and
@@ -152,34 +155,25 @@ func (db *DB) Close() error {
 // error unchanged, after rolling back. The Tx must not be used after fn returns,
 // and fn must not call Write of the same DB: it would wait for itself.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
-	return run(ctx, db.write, "store: write", true, fn)
+	return db.inLine(ctx, false, fn)
 }
 
 // Read runs fn on one snapshot of the database.
 func (db *DB) Read(ctx context.Context, fn func(*Tx) error) error {
-	return run(ctx, db.read, "store: read", false, fn)
-}
-
-func run(ctx context.Context, pool *sql.DB, what string, writable bool, fn func(*Tx) error) error {
-	inner, err := pool.BeginTx(ctx, nil)
+	const what = "store: read"
+	inner, err := db.read.BeginTx(ctx, nil)
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return &Error{Busy, what + ": no turn within the time allowed, try again", err}
 		}
 		return wrap(what, err)
 	}
-	defer inner.Rollback() // no effect after Commit; also runs when fn panics
-	tx := &Tx{ctx: ctx, tx: inner, writable: writable}
+	defer inner.Rollback() // ends the snapshot, also when fn panics
+	tx := &Tx{ctx: ctx, tx: inner}
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if tx.broken != nil {
-		return tx.broken
-	}
-	if !writable {
-		return nil // nothing to commit; Rollback ends the snapshot
-	}
-	return wrap(what+": commit", cause(ctx, inner.Commit()))
+	return tx.broken
 }
 
 // cause puts the context's error in the place of what database/sql says when a
@@ -200,6 +194,23 @@ type Tx struct {
 	// SQLite rolls a transaction back by itself on a full disk, and the
 	// statements after that would each commit alone: none may run.
 	broken error
+	lost   error // broken by the database, not by the end of the context
+}
+
+// statement is the context for statements: SQLite would roll the whole transaction
+// back if it were interrupted in one that writes, and others may share it. So the
+// context is looked at between statements, of which none takes long.
+func (tx *Tx) statement(what string) (context.Context, error) {
+	if tx.broken != nil {
+		return nil, tx.broken
+	}
+	if !tx.writable {
+		return tx.ctx, nil
+	}
+	if err := tx.ctx.Err(); err != nil {
+		return nil, tx.fail(what, err)
+	}
+	return context.WithoutCancel(tx.ctx), nil
 }
 
 func (tx *Tx) fail(what string, err error) error {
@@ -209,6 +220,9 @@ func (tx *Tx) fail(what string, err error) error {
 	default:
 		if tx.broken == nil {
 			tx.broken = err
+			if tx.ctx.Err() == nil || !errors.Is(err, tx.ctx.Err()) {
+				tx.lost = err
+			}
 		}
 	}
 	return err
@@ -216,13 +230,14 @@ func (tx *Tx) fail(what string, err error) error {
 
 // exec runs one statement and returns the number of rows it changed.
 func (tx *Tx) exec(what, query string, args ...any) (int64, error) {
-	if tx.broken != nil {
-		return 0, tx.broken
+	ctx, err := tx.statement(what)
+	if err != nil {
+		return 0, err
 	}
 	if !tx.writable {
 		return 0, errorf(Failed, "store: %s inside Read; this is a mistake in the program", what)
 	}
-	res, err := tx.tx.ExecContext(tx.ctx, query, args...)
+	res, err := tx.tx.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, tx.fail(what, err)
 	}
@@ -262,10 +277,11 @@ func (tx *Tx) transition(what, from string, exists func() (string, error), query
 // one reads a single row, Kind NotFound when there is none.
 func one[T any](tx *Tx, what string, into func(*T) []any, query string, args ...any) (T, error) {
 	var v, zero T
-	if tx.broken != nil {
-		return zero, tx.broken
+	ctx, err := tx.statement(what)
+	if err != nil {
+		return zero, err
 	}
-	if err := tx.tx.QueryRowContext(tx.ctx, query, args...).Scan(into(&v)...); err != nil {
+	if err := tx.tx.QueryRowContext(ctx, query, args...).Scan(into(&v)...); err != nil {
 		return zero, tx.fail(what, err)
 	}
 	return v, nil
@@ -273,10 +289,11 @@ func one[T any](tx *Tx, what string, into func(*T) []any, query string, args ...
 
 // many reads all rows of a query, which bears its own LIMIT.
 func many[T any](tx *Tx, what string, into func(*T) []any, query string, args ...any) ([]T, error) {
-	if tx.broken != nil {
-		return nil, tx.broken
+	ctx, err := tx.statement(what)
+	if err != nil {
+		return nil, err
 	}
-	rows, err := tx.tx.QueryContext(tx.ctx, query, args...)
+	rows, err := tx.tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, tx.fail(what, err)
 	}

@@ -149,7 +149,7 @@ func (v *server) authoriseDelegated(ctx context.Context, a *DelegatedAuthorisati
 	jti := newJTI(&v.rowKey, hex.EncodeToString(content)+":"+opAuthoriseDelegated+":"+a.Request, c.Holder, 0)
 	var d *delegation
 	var minted time.Time
-	err = v.db.Write(ctx, func(tx *store.Tx) (err error) { // 2
+	err = v.db.WriteShared(ctx, func(tx *store.Tx) (err error) { // 2
 		if err := v.current(tx, c); err != nil {
 			return err
 		}

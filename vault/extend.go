@@ -64,7 +64,7 @@ func (v *server) extendSAD(ctx context.Context, e *Extension) (*SAD, error) {
 	next := *sad
 	next.ID = newJTI(&v.rowKey, "extend:"+sad.ID+":"+e.Request, sad.Subject, 0)
 	var row store.Spent
-	err = v.db.Write(ctx, func(tx *store.Tx) (err error) { // 2
+	err = v.db.WriteShared(ctx, func(tx *store.Tx) (err error) { // 2
 		row, next.Digests, err = v.moveOn(tx, e, sad, next.ID, content)
 		return err
 	})

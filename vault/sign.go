@@ -104,7 +104,7 @@ func (v *server) sadFor(ctx context.Context, token string, c *Credential) (*clai
 // sent twice, the signatures stored first are everybody's answer.
 func (v *server) finish(ctx context.Context, a *Activation, sad *claims, row store.Spent, signatures [][]byte) ([][]byte, error) {
 	answer := signatures
-	err := v.db.Write(ctx, func(tx *store.Tx) error {
+	err := v.db.WriteShared(ctx, func(tx *store.Tx) error {
 		err := v.setSpentDone(tx, row, signatures)
 		if store.KindOf(err) == store.Conflict {
 			now, err := tx.Spent(row.JTI, row.Request)

@@ -123,7 +123,7 @@ func (u usage) next(sad *claims, request string, t taken, now time.Time) store.S
 // calls admitted, still inside the transaction, when there is nothing left to refuse.
 func (v *server) consume(ctx context.Context, a *Activation, sad *claims, admitted func()) (row store.Spent, stored [][]byte, err error) {
 	content := newMessage("sign").text(sad.ID).text(a.Scheme).text(a.Hash).list(a.Digests).sha256()
-	err = v.db.Write(ctx, func(tx *store.Tx) (err error) {
+	err = v.db.WriteShared(ctx, func(tx *store.Tx) (err error) {
 		row, stored, err = v.intend(tx, a, sad, content)
 		if err == nil && stored == nil {
 			admitted()
