@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,9 +24,13 @@ import (
 )
 
 const (
-	poolSize    = 16               // requests under way at most, without sign-ins
+	poolSize    = 16               // requests about holders' keys under way at most
 	guestSlots  = 4                // sign-ins under way at most
 	guestWait   = 5 * time.Second  // how long a sign-in waits for one of them
+	houseSlots  = 8                // uses of the keys of the house under way at most
+	controlSize = 4                // questions how the vault is, under way at most
+	slotWait    = 20 * time.Second // how long others wait for a slot
+	slotWaiters = 64               // how many do, of a class
 	dialWait    = 10 * time.Second // how long a socket may be away
 	dialPause   = 50 * time.Millisecond
 	callTimeout = 90 * time.Second // for a context without a deadline
@@ -33,9 +38,12 @@ const (
 )
 
 // Client speaks to the vault. It may be used by many goroutines at once; each
-// request has a connection to itself, at most twenty are open. Four of them are
-// for Authenticate, which anybody on the network can cause and which is slow by
-// design: however many sign in, the other sixteen are left to those who sign.
+// request has a connection to itself, at most 32 are open, and each class of requests
+// has its share: sixteen for holders' keys, four for Authenticate, which anybody on
+// the network can cause and which is slow by design, eight for the keys of the house,
+// four for questions how the vault is. However many sign in, or wait for a slow token
+// to sign, the others go on. Who finds too many waiting, or waits too long, is told
+// [Busy].
 //
 // When a connection breaks under a request, the request is sent once more, with
 // the same identifier, over a fresh connection, for which the client waits up to
@@ -43,8 +51,8 @@ const (
 // is made so that this is harmless.
 type Client struct {
 	socket string
-	slots  chan struct{} // one taken for each request under way
-	guests chan struct{} // instead of slots for Authenticate
+	slots  [classes]chan struct{} // one taken for each request under way
+	queued [classes]atomic.Int32  // requests that wait for a slot
 
 	guestWait time.Duration
 	stamping  *stamping
@@ -57,8 +65,10 @@ type Client struct {
 
 // Dial returns a client of the vault at socket. It connects at the first request.
 func Dial(socket string) *Client {
-	c := &Client{socket: socket, slots: make(chan struct{}, poolSize), guests: make(chan struct{}, guestSlots),
-		guestWait: guestWait}
+	c := &Client{socket: socket, guestWait: guestWait}
+	for class, size := range [classes]int{holderClass: poolSize, guestClass: guestSlots, houseClass: houseSlots, controlClass: controlSize} {
+		c.slots[class] = make(chan struct{}, size)
+	}
 	c.stamping = newStamping(c)
 	return c
 }
@@ -285,20 +295,33 @@ func (c *Client) upgrade(ctx context.Context, conn *net.UnixConn) error {
 	return nil
 }
 
-// enter waits for a slot of the operation's kind.
+// enter waits for a slot of the operation's class.
 func (c *Client) enter(ctx context.Context, op string) (leave func(), err error) {
-	slots := c.slots
-	if op == opAuthenticate {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.guestWait)
-		defer cancel()
-		slots = c.guests
-	}
+	class := classOf(op)
+	slots := c.slots[class]
+	leave = func() { <-slots }
 	select {
 	case slots <- struct{}{}:
-		return func() { <-slots }, nil
+		return leave, nil
+	default:
+	}
+	busy := &Error{Kind: Busy, Msg: "too many requests wait for the vault; try again", RetryAfter: 2 * shortestRetry}
+	defer c.queued[class].Add(-1)
+	if c.queued[class].Add(1) > slotWaiters {
+		return nil, busy
+	}
+	patience := slotWait
+	if class == guestClass {
+		patience = c.guestWait
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case slots <- struct{}{}:
+		return leave, nil
 	case <-ctx.Done():
-		return nil, &Error{Kind: Busy, Msg: "too many requests wait for the vault; try again", Err: ctx.Err()}
+		busy.Err = ctx.Err()
+		return nil, busy
 	}
 }
 

@@ -220,7 +220,7 @@ func (v *server) serveFrame(ctx context.Context, conn *net.UnixConn, b []byte) b
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), opTimeout)
 	defer cancel()
-	out, err := v.handle(ctx, q)
+	out, err := v.inTurn(ctx, q)
 	if err != nil {
 		switch KindOf(err) {
 		case Failed, TokenGone, Tampered, Busy, Full:
@@ -228,6 +228,16 @@ func (v *server) serveFrame(ctx context.Context, conn *net.UnixConn, b []byte) b
 		}
 	}
 	return v.reply(conn, q.ID, out, err)
+}
+
+// inTurn does what a request asks for when there is room for it.
+func (v *server) inTurn(ctx context.Context, q request) (any, error) {
+	leave, err := v.queues[classOf(q.Op)].enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return v.handle(ctx, q)
 }
 
 // reply sends an answer and reports whether the connection is still good.

@@ -28,6 +28,9 @@ type child struct {
 	// Hostile has it try to break out once it serves; what succeeded goes to the file
 	// "broken-out" beside its state.
 	Hostile *targets
+	Module  string   // instead of SoftHSM
+	Env     []string // of the process
+	Files   []string // that it may reach
 }
 
 // TestMain makes the test binary a vault when it is asked to.
@@ -48,7 +51,10 @@ func childMain(s string) error {
 		return err
 	}
 	cfg := c.Config.config()
-	cfg.Confine, cfg.Files = true, []string{filepath.Dir(c.Clock)}
+	cfg.Confine, cfg.Files = true, append(c.Files, filepath.Dir(c.Clock))
+	if c.Module != "" {
+		cfg.Module = c.Module
+	}
 	if c.TSA {
 		cfg.TSA = tsaConfig()
 	}
@@ -107,6 +113,7 @@ func startProcessRig(t *testing.T, c child, now *handClock) (r *rig, starts func
 			cmd := exec.CommandContext(ctx, os.Args[0])
 			cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 			cmd.Env = append(os.Environ(), childEnv+"="+string(env))
+			cmd.Env = append(cmd.Env, c.Env...)
 			cmd.Stderr = testLog{t}
 			if err := cmd.Run(); err != nil && ctx.Err() == nil && err.Error() != "signal: killed" {
 				t.Errorf("the vault ended with %v", err)

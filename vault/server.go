@@ -55,11 +55,12 @@ type server struct {
 	made   []string // own keys created at this start
 
 	stretching chan struct{} // one taken for each Argon2id under way
-	creating   sync.Mutex    // held while an infrastructure key is made
-	lockouts   notes         // of holders who are locked out
-	tampered   notes         // of records that were changed
-	stale      notes         // of records of credentials that are not current
-	uses       uses          // of infrastructure keys
+	queues     [classes]*queue
+	creating   sync.Mutex // held while an infrastructure key is made
+	lockouts   notes      // of holders who are locked out
+	tampered   notes      // of records that were changed
+	stale      notes      // of records of credentials that are not current
+	uses       uses       // of infrastructure keys
 	memoryLock bool
 	measures   []Measure // how the process is confined; set before it serves
 	tsa        *service  // nil: no time-stamps
@@ -132,7 +133,7 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	}
 	v := &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
 		log:        slog.Default().With("room", "vault", "node", cfg.Node),
-		stretching: make(chan struct{}, processors()), conns: make(map[*net.UnixConn]bool)}
+		stretching: make(chan struct{}, processors()), queues: newQueues(), conns: make(map[*net.UnixConn]bool)}
 	v.tampered.most, v.stale.most, v.uses.since = maxTampered, maxTampered, v.since
 	v.harden() // 1
 	release, err := lock(cfg.StateDB + ".lock")
@@ -174,7 +175,11 @@ func openToken(cfg Config) (token, error) {
 		return nil, err
 	}
 	defer clear(pin)
-	t, err := hsm.Open(hsm.Config{Module: cfg.Module, Arguments: cfg.Arguments, Token: cfg.Token, PIN: pin})
+	stamps := 0
+	if cfg.TSA != nil {
+		stamps = cfg.TSA.Workers
+	}
+	t, err := hsm.Open(hsm.Config{Module: cfg.Module, Arguments: cfg.Arguments, Token: cfg.Token, PIN: pin, Sessions: tokenSessions(stamps)})
 	if err != nil {
 		return nil, because(err, "the token cannot be opened")
 	}
