@@ -31,6 +31,7 @@ type problem struct {
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 	Kind   string `json:"kind"`
+	Retry  string `json:"-"` // the Retry-After that came with it
 }
 
 func (p *problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Kind, p.Detail) }
@@ -102,6 +103,7 @@ func (c *client) do(ctx context.Context, method, path string, in, out any) error
 		if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(p); err != nil {
 			return fmt.Errorf("%s %s: %s", method, path, resp.Status)
 		}
+		p.Retry = resp.Header.Get("Retry-After")
 		return p
 	}
 	switch v := out.(type) {
