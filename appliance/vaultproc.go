@@ -2,11 +2,13 @@ package appliance
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"sigillo/hsm"
@@ -76,4 +78,47 @@ func InitToken(dir string, r io.Reader) error {
 		return fmt.Errorf("appliance: %w", err)
 	}
 	return nil
+}
+
+// SelfTest has a token tried: the one of the appliance in dir, or, if other names a
+// module, that one, for which there need be no appliance. Kind Unsupported of package
+// hsm, with the report, if it is not fit for holders' keys.
+func SelfTest(ctx context.Context, dir string, other HSM) (hsm.Report, error) {
+	if other.Module == "" {
+		cfg, err := LoadConfig(dir)
+		if err != nil {
+			return hsm.Report{}, err
+		}
+		other = cfg.HSM
+	}
+	if err := other.environment(); err != nil {
+		return hsm.Report{}, err
+	}
+	pin, err := os.ReadFile(other.PINFile)
+	if err != nil {
+		return hsm.Report{}, fmt.Errorf("appliance: the file with the token's PIN: %w", err)
+	}
+	defer clear(pin)
+	t, err := hsm.Open(hsm.Config{Module: other.Module, Arguments: other.Arguments, Token: other.Token, PIN: bytes.TrimRight(pin, "\r\n")})
+	if err != nil {
+		return hsm.Report{}, err
+	}
+	report, err := t.SelfTest(ctx)
+	return report, errors.Join(err, t.Close())
+}
+
+// VaultStatus asks the running vault of the appliance in dir how it is.
+func VaultStatus(ctx context.Context, dir string) (vault.Status, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return vault.Status{}, err
+	}
+	if _, err := LoadConfig(dir); err != nil {
+		return vault.Status{}, err
+	}
+	c := vault.Dial(Layout{dir}.Socket())
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, patience/asks)
+	defer cancel()
+	return c.Status(ctx)
 }

@@ -26,6 +26,7 @@ test='
 /usr/bin/xmllint:libxml2-utils:a judge of canonical XML
 /usr/lib/python3/dist-packages/lxml:python3-lxml:a judge of canonical XML below the root
 /usr/lib/python3/dist-packages/pip:python3-pip:fetching a test suite of path validation
+/usr/share/doc/libnss3:libnss3:a second token, for the tests of tokens
 /usr/share/doc/libseccomp2:libseccomp2:chronyd, for the tests of the clock
 /usr/share/doc/libcap2:libcap2:chronyd, for the tests of the clock
 /usr/share/doc/libnettle8:libnettle8:chronyd, for the tests of the clock

@@ -137,8 +137,12 @@ func runVault(ctx context.Context, e env, args []string) int {
 	dir := dirFlag(fs)
 	provision := fs.Bool("provision", false, "allow the making of the house's keys")
 	initToken := fs.Bool("init-token", false, "make the token with the two PINs read from standard input, then end")
+	check := checkFlags(fs)
 	if code, ok := parseBare(fs, args); !ok {
 		return code
+	}
+	if check.asked() {
+		return check.run(ctx, e, *dir)
 	}
 	if *initToken {
 		if err := appliance.InitToken(*dir, e.in); err != nil {

@@ -3,6 +3,7 @@ package hsmtest
 import (
 	"crypto/rand"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -10,8 +11,9 @@ import (
 )
 
 // NSSModule is where Debian's package libnss3 puts the software token of Mozilla's
-// NSS; the environment variable NSS_MODULE names another place.
-const NSSModule = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
+// NSS, for each kind of processor in a folder of its own; the environment variable
+// NSS_MODULE names another place.
+const NSSModule = "/usr/lib/*-linux-gnu/libsoftokn3.so"
 
 // nss is held by the test that has the token: the library takes one directory for
 // a process.
@@ -23,13 +25,15 @@ var nss sync.Mutex
 // is skipped, naming the missing package, on a machine without it.
 func NSS(t testing.TB) hsm.Config {
 	t.Helper()
-	module := NSSModule
+	pattern := NSSModule
 	if m := os.Getenv("NSS_MODULE"); m != "" {
-		module = m
+		pattern = m
 	}
-	if _, err := os.Stat(module); err != nil {
-		t.Skipf("missing the Debian package libnss3: no PKCS#11 module at %s (or set NSS_MODULE)", module)
+	found, err := filepath.Glob(pattern)
+	if err != nil || len(found) == 0 {
+		t.Skipf("missing the Debian package libnss3: no PKCS#11 module at %s (or set NSS_MODULE)", pattern)
 	}
+	module := found[0]
 	nss.Lock()
 	t.Cleanup(nss.Unlock)
 	cfg := hsm.Config{Module: module, Token: "nss-test", PIN: []byte(rand.Text()[:12]),
