@@ -1,0 +1,91 @@
+// Package remote is hash-level remote signing: an application that is not ours makes
+// the signed documents, and the holder's key signs the digests that the holder has
+// authorised, and no others. The CSC API (web/csc) and OAuth (web/oauth) are faces of
+// it.
+//
+// The walk has two steps, each durable before the next begins:
+//
+//	Authorise  the holder's factors to the vault → a SAD over exactly these digests →
+//	           a grant: what the application gets is its handle
+//	Sign       handle and digests → certificate still valid, intent journalled →
+//	           the vault consumes the digests of the SAD and signs them
+//
+// The SAD never leaves this process: the application holds a handle of 256 random
+// bits, of which only the hash is kept here, in memory, together with the SAD, until
+// the grant expires. A grant is bound to holder, application, credential, digest
+// algorithm and the multiset of digests. Each digest is signed once; when none is left
+// the grant is gone. There is no open count: other digests want the holder's factors
+// again.
+//
+// A grant dies with the process, as the SADs of a vault do with theirs.
+package remote
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"time"
+
+	"sigillo/audit"
+	"sigillo/store"
+	"sigillo/vault"
+)
+
+// Vault is the vault as this room uses it.
+type Vault interface {
+	Authorise(ctx context.Context, a vault.Authorisation) (vault.SAD, error)
+	ExtendSAD(ctx context.Context, e vault.Extension) (vault.SAD, error)
+	Sign(ctx context.Context, a vault.Activation) ([][]byte, error)
+}
+
+// Certificates tells about the certificates we issued.
+type Certificates interface {
+	// Chain gives the authorities above cert, its issuer first, the root last.
+	Chain(cert *x509.Certificate) []*x509.Certificate
+}
+
+// Config is all that a Service needs.
+type Config struct {
+	DB           *store.DB
+	Vault        Vault
+	Certificates Certificates
+	Now          func() time.Time
+	Log          *slog.Logger
+}
+
+// Service signs digests. It is safe for concurrent use.
+type Service struct {
+	cfg    Config
+	grants grants
+	parsed parsed
+}
+
+// New returns the service.
+func New(cfg Config) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	return &Service{cfg: cfg, grants: newGrants(), parsed: newParsed()}
+}
+
+// journal writes entries in one durable commit with also, which may be nil.
+func (s *Service) journal(ctx context.Context, ev audit.Event, also func(*store.Tx) error) error {
+	return fromStore(s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		return audit.Append(tx, s.cfg.Now(), ev)
+	}))
+}
+
+// note journals what must not hide the error being reported.
+func (s *Service) note(ctx context.Context, ev audit.Event) {
+	if err := s.journal(context.WithoutCancel(ctx), ev, nil); err != nil {
+		s.cfg.Log.Error("journal entry lost", "event", ev.Event, "err", err)
+	}
+}

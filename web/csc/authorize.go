@@ -1,0 +1,250 @@
+package csc
+
+import (
+	"crypto"
+	"strings"
+	"unicode/utf8"
+
+	"sigillo/signing"
+	"sigillo/signing/remote"
+)
+
+const maxDescription = 500 // characters, CSC §11.6
+
+// The identifiers of the authentication objects (v2).
+const (
+	pinID = "PIN"
+	otpID = "OTP"
+)
+
+type authorizeInput struct {
+	CredentialID  string   `json:"credentialID" required:"true"`
+	NumSignatures int      `json:"numSignatures" required:"true" minimum:"1"`
+	Hash          []string `json:"hash" required:"true" element:"Invalid Base64 hash string parameter" doc:"Base64 or base64url. The length tells the algorithm: SHA-256, SHA-384, SHA-512"`
+	PIN           secret   `json:"PIN" doc:"The holder's password"`
+	OTP           string   `json:"OTP" doc:"One-time password"`
+	Description   string   `json:"description"`
+	ClientData    string   `json:"clientData"`
+}
+
+type sadOutput struct {
+	SAD       string `json:"SAD" required:"true"`
+	ExpiresIn int    `json:"expiresIn" required:"true" doc:"Seconds"`
+}
+
+func (k *call) authorize(in *authorizeInput) (any, error) {
+	list, err := digests(in.Hash)
+	if err != nil {
+		return nil, err
+	}
+	h := bySize(list)
+	if h == 0 {
+		return nil, invalid(badLength)
+	}
+	return k.grant(in.CredentialID, in.NumSignatures, list, h, in.Description, in.PIN, in.OTP)
+}
+
+type authorizeInput2 struct {
+	CredentialID  string       `json:"credentialID" required:"true"`
+	NumSignatures int          `json:"numSignatures" required:"true" minimum:"1"`
+	Hashes        []string     `json:"hashes" required:"true" element:"Invalid Base64 hash string parameter" doc:"Base64 or base64url"`
+	HashAlgorithm string       `json:"hashAlgorithmOID" required:"true" doc:"SHA-256, SHA-384 or SHA-512"`
+	AuthData      []authObject `json:"authData" bad:"The authentication data is invalid" doc:"The objects PIN and OTP"`
+	Description   string       `json:"description"`
+	ClientData    string       `json:"clientData"`
+}
+
+type authObject struct {
+	ID    string `json:"id" required:"true"`
+	Value secret `json:"value"`
+}
+
+func badAuthData() error {
+	return &Error{Code: "invalid_authentication_data", Description: "The authentication data is invalid", status: 400}
+}
+
+func (k *call) authorize2(in *authorizeInput2) (any, error) {
+	h, ok := hashes[in.HashAlgorithm]
+	if !ok {
+		return nil, bad("hashAlgorithmOID")
+	}
+	list, err := digests(in.Hashes)
+	if err != nil {
+		return nil, err
+	}
+	var pin []byte
+	var otp string
+	seen := map[string]bool{}
+	for _, a := range in.AuthData {
+		if seen[a.ID] {
+			return nil, badAuthData()
+		}
+		seen[a.ID] = true
+		switch a.ID {
+		case pinID:
+			pin = a.Value
+		case otpID:
+			otp = string(a.Value)
+		default:
+			return nil, badAuthData()
+		}
+	}
+	return k.grant(in.CredentialID, in.NumSignatures, list, h, in.Description, pin, otp)
+}
+
+// grant has the holder's factors checked for these digests.
+func (k *call) grant(id string, number int, list [][]byte, h crypto.Hash, description string, pin []byte, otp string) (any, error) {
+	c, err := k.credential(k.ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case number > c.MaxDigests:
+		return nil, invalid(tooMany)
+	case number < 1 || number != len(list): // no signature without its hash, see the package comment
+		return nil, invalid(badNumber)
+	case utf8.RuneCountInString(description) > maxDescription || len(description) > remote.MaxDescription:
+		return nil, bad("description")
+	}
+	otp = strings.ReplaceAll(otp, " ", "")
+	if len(pin) == 0 || otp == "" { // known without asking; nothing is counted as a wrong try
+		return nil, k.absent(len(pin) == 0)
+	}
+	g, err := k.cfg.Remote.Authorise(k.ctx, k.access.Holder, remote.Order{Credential: id, Hash: h, Digests: list,
+		Description: description, Application: k.access.Application}, signing.Evidence{Password: pin, OTP: otp, Client: k.client})
+	if err != nil {
+		return nil, err
+	}
+	return k.sad(g), nil
+}
+
+// absent is the error of a factor that was not given.
+func (k *call) absent(pin bool) error {
+	switch {
+	case k.v == 2:
+		return badAuthData()
+	case pin:
+		return &Error{Code: "invalid_pin", Description: "The PIN is invalid", status: 400}
+	}
+	return &Error{Code: "invalid_otp", Description: "The OTP is invalid", status: 400}
+}
+
+func (k *call) sad(g remote.Grant) sadOutput {
+	return sadOutput{g.Handle, max(int(g.Expires.Sub(k.cfg.Now()).Seconds()), 0)}
+}
+
+type checkInput struct {
+	Handle string `json:"handle" required:"true" bad:"Invalid parameter handle"`
+}
+
+// authorizeCheck tells how an authorisation stands. Ours are given or refused at once,
+// so the only handles there are, are those of grants: a client that asks again gets
+// what it has, with the time that is left.
+func (k *call) authorizeCheck(in *checkInput) (any, error) {
+	g, err := k.cfg.Remote.Grant(in.Handle)
+	if err != nil || g.Holder != k.access.Holder || g.Application != k.access.Application {
+		return nil, bad("handle")
+	}
+	g.Handle = in.Handle
+	return k.sad(g), nil
+}
+
+type challengeInput struct {
+	CredentialID string `json:"credentialID" required:"true"`
+	AuthObjectID string `json:"authObjectID" required:"true" bad:"Invalid parameter authObjectID"`
+}
+
+// getChallenge sends a one-time password where there is a way to.
+func (k *call) getChallenge(in *challengeInput) (any, error) {
+	if _, err := k.credential(k.ctx, in.CredentialID); err != nil {
+		return nil, err
+	}
+	if in.AuthObjectID != otpID || k.cfg.SendOTP == nil {
+		return nil, bad("authObjectID")
+	}
+	return noContent, k.cfg.SendOTP(k.ctx, k.access.Holder, k.client)
+}
+
+type sendOTPInput struct {
+	CredentialID string `json:"credentialID" required:"true"`
+	ClientData   string `json:"clientData"`
+}
+
+func (k *call) sendOTP(in *sendOTPInput) (any, error) {
+	if _, err := k.credential(k.ctx, in.CredentialID); err != nil {
+		return nil, err
+	}
+	err := k.cfg.SendOTP(k.ctx, k.access.Holder, k.client)
+	if signing.KindOf(err) == signing.Locked && err != nil {
+		e := told(err, 1)
+		e.Description = "OTP locked"
+		return nil, e
+	}
+	return noContent, err
+}
+
+type extendInput struct {
+	CredentialID string   `json:"credentialID" required:"true"`
+	SAD          string   `json:"SAD" required:"true"`
+	Hash         []string `json:"hash" element:"Invalid Base64 hash string parameter" doc:"Some of those not signed yet; none: all of them"`
+	ClientData   string   `json:"clientData"`
+}
+
+type extendInput2 struct {
+	CredentialID  string   `json:"credentialID" required:"true"`
+	SAD           string   `json:"SAD" required:"true"`
+	Hashes        []string `json:"hashes" element:"Invalid Base64 hash string parameter" doc:"Some of those not signed yet; none: all of them"`
+	HashAlgorithm string   `json:"hashAlgorithmOID"`
+	ClientData    string   `json:"clientData"`
+}
+
+func (k *call) extend(in *extendInput) (any, error) {
+	return k.renew(in.CredentialID, in.SAD, in.Hash, "")
+}
+
+func (k *call) extend2(in *extendInput2) (any, error) {
+	if _, ok := hashes[in.HashAlgorithm]; !ok && in.HashAlgorithm != "" {
+		return nil, bad("hashAlgorithmOID")
+	}
+	if len(in.Hashes) > 0 && in.HashAlgorithm == "" {
+		return nil, missing("string", "hashAlgorithmOID")
+	}
+	return k.renew(in.CredentialID, in.SAD, in.Hashes, in.HashAlgorithm)
+}
+
+func (k *call) renew(id, sad string, list []string, oid string) (any, error) {
+	if _, err := k.credential(k.ctx, id); err != nil {
+		return nil, err
+	}
+	var some [][]byte
+	if len(list) > 0 {
+		var err error
+		if some, err = digests(list); err != nil {
+			return nil, err
+		}
+	}
+	if err := k.fits(sad, id, some, hashes[oid]); err != nil {
+		return nil, err
+	}
+	g, err := k.cfg.Remote.Extend(k.ctx, k.access.Holder, k.access.Application, sad, some)
+	if err != nil {
+		return nil, err
+	}
+	return k.sad(g), nil
+}
+
+// fits checks what a SAD is for before it is extended. h is 0 where it is not said.
+func (k *call) fits(sad, id string, some [][]byte, h crypto.Hash) error {
+	g, err := k.cfg.Remote.Grant(sad)
+	if err != nil {
+		return err
+	}
+	if g.Credential != id {
+		return invalid(badSAD)
+	}
+	for _, d := range some {
+		if len(d) != g.Hash.Size() || h != 0 && h != g.Hash {
+			return invalid(badLength)
+		}
+	}
+	return nil
+}

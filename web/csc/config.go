@@ -1,0 +1,108 @@
+package csc
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"sigillo/signing"
+	"sigillo/signing/remote"
+)
+
+// Remote signs digests. *remote.Service satisfies it.
+type Remote interface {
+	Credentials(ctx context.Context, holder string) ([]remote.Credential, error)
+	Credential(ctx context.Context, holder, id string) (remote.Credential, error)
+	Authorise(ctx context.Context, holder string, o remote.Order, e signing.Evidence) (remote.Grant, error)
+	Extend(ctx context.Context, holder, application, handle string, digests [][]byte) (remote.Grant, error)
+	Grant(handle string) (remote.Grant, error)
+	Sign(ctx context.Context, holder, application, handle string, a remote.Activation) ([][]byte, error)
+}
+
+// The scopes of an access token.
+const (
+	ScopeService    = "service"
+	ScopeCredential = "credential"
+)
+
+// Access is what a bearer token stands for.
+type Access struct {
+	Holder      string // "" for an application that signs in for itself (client credentials)
+	Application string // who uses the token
+	Scope       string
+	Handle      string // with ScopeCredential: of the grant
+	Expires     time.Time
+	login       bool // of auth/login: the application collects the factors itself
+}
+
+// Gate knows the tokens of OAuth.
+type Gate interface {
+	// Access tells what a bearer token stands for; certificate is the client's, nil
+	// for none. An error of signing's kinds Busy, KeyUnavailable or DiskFull passes;
+	// any other means that there is no such token.
+	Access(ctx context.Context, bearer string, certificate *x509.Certificate) (Access, error)
+}
+
+// OAuth is what info tells about the authorisation server.
+type OAuth struct {
+	Base   string // the addresses are Base + "/oauth2/authorize" and so on
+	Issuer string // of the metadata (RFC 8414); "": v2 tells Base too
+	RAR    bool   // authorization_details are understood
+	Client bool   // client credentials are
+}
+
+// House is what the web server around this package does for it.
+type House interface {
+	// Client is who asks: the address, for the journal and the lock-out, and the
+	// certificate of the TLS connection, nil for none.
+	Client(c *fiber.Ctx) (address string, certificate *x509.Certificate)
+	// Body reads the body of a request, at most limit bytes. An error may have a
+	// method GetStatus() int, the HTTP status.
+	Body(c *fiber.Ctx, limit int64) ([]byte, error)
+}
+
+// Config is what a Server needs from its builder.
+type Config struct {
+	Remote Remote // required
+
+	// Login checks the factors of a holder for auth/login and gives the holder's
+	// identifier; nil: no auth/login. Errors are of the kinds of signing. It wipes
+	// the password.
+	Login func(ctx context.Context, username string, e signing.Evidence) (holder string, err error)
+	// Gate knows the tokens of OAuth, whose server is described by OAuth; nil: there
+	// is none.
+	Gate  Gate
+	OAuth OAuth
+	// SendOTP sends a one-time password to the holder's phone; nil: there are only
+	// codes of the holder's own devices.
+	SendOTP func(ctx context.Context, holder, client string) error
+	// Stamp answers a TimeStampReq with a TimeStampResp (RFC 3161); nil: no
+	// signatures/timestamp.
+	Stamp func(ctx context.Context, request []byte) (response []byte)
+
+	BaseURL   string // where others reach the service
+	Name      string // of the service; "Sigillo" when empty
+	Region    string // ISO 3166-1 Alpha-2; "IT" when empty
+	Qualified bool   // the certificates are qualified, and the signatures with them
+
+	Log *slog.Logger
+	Now func() time.Time
+}
+
+func (c *Config) setDefaults() {
+	if c.Name == "" {
+		c.Name = "Sigillo"
+	}
+	if c.Region == "" {
+		c.Region = "IT"
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
