@@ -33,6 +33,7 @@ import (
 	"sigillo/signing"
 	"sigillo/signing/cage"
 	"sigillo/signing/clamd"
+	"sigillo/signing/remote"
 	"sigillo/signing/worker"
 	"sigillo/store"
 	"sigillo/tsa/accounts"
@@ -76,6 +77,7 @@ type Appliance struct {
 	Vault   *vault.Client
 	PKI     *pki.Authority
 	Signing *signing.Service
+	Remote  *remote.Service // signs digests for outside applications
 
 	// The front end of the time-stamping authority. Beside a running service the
 	// ledger is read only, and nothing is stamped.
@@ -184,6 +186,7 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.Remote = remote.New(remote.Config{DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Now: a.opt.Now, Log: a.log})
 	if a.opt.Unattended {
 		return nil
 	}

@@ -117,6 +117,7 @@ type Config struct {
 	Metrics  []Metrics // written into /metrics after the web's own
 	Status   Status    // nil: no /ocsp, /crl, /certs
 	Health   Health    // nil: healthy as long as it answers
+	CSC      CSC       // nil: no /csc
 
 	// MaxUpload is the size limit of one uploaded document in bytes;
 	// 0 means 200 MB (200·10⁶).

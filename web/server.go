@@ -82,6 +82,9 @@ func New(cfg Config) (*Server, error) {
 	if err := s.routeAPI(); err != nil {
 		return nil, err
 	}
+	if cfg.CSC != nil {
+		cfg.CSC.Mount(s.app, applicationHouse{s})
+	}
 	s.routeFace()
 	fast := s.app.Server()
 	fast.Handler, fast.HeaderReceived = s.wellFormedDoor(s.stampDoor(fast.Handler)), s.expect
@@ -213,7 +216,7 @@ const (
 )
 
 func faceOf(path string) face {
-	if strings.HasPrefix(path, "/api/") {
+	if strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/csc/") {
 		return faceREST
 	}
 	for _, p := range []string{"/tsa", "/ocsp", "/crl", "/certs", "/healthz", "/metrics", "/assets"} {
