@@ -11,14 +11,18 @@ import (
 
 // cscFace is the service's face to signing applications.
 func cscFace(a *appliance.Appliance) *csc.Server {
-	s, _ := csc.New(csc.Config{ // has no error: all that is required is there
+	s, _ := csc.New(cscConfig(a)) // has no error: all that is required is there
+	return s
+}
+
+func cscConfig(a *appliance.Appliance) csc.Config {
+	return csc.Config{
 		Remote: a.Remote, Login: recogniser(a),
 		Stamp: func(ctx context.Context, request []byte) []byte {
 			return a.Stamps.AnswerFor(ctx, accounts.House, request)
 		},
 		BaseURL: a.Config.BaseURL, Region: a.Config.PKI.Country, Qualified: a.Config.PKI.Qualified,
-	})
-	return s
+	}
 }
 
 // recogniser checks a holder's factors. The session that comes of it is ended at

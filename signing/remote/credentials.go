@@ -1,9 +1,11 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
+	"slices"
 	"sync"
 
 	"sigillo/hsm"
@@ -144,7 +146,7 @@ func (s *Service) know(row store.Credential, der []byte) (*known, error) {
 	if k.certificate, err = x509.ParseCertificate(der); err != nil {
 		return nil, fail(signing.Internal, "the certificate cannot be read", err)
 	}
-	k.chain = s.cfg.Certificates.Chain(k.certificate)
+	k.chain = s.wholeChain(k.certificate)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.by) >= maxCached {
@@ -152,6 +154,21 @@ func (s *Service) know(row store.Credential, der []byte) (*known, error) {
 	}
 	p.by[row.ID+"/"+row.Certificate] = k
 	return k, nil
+}
+
+// wholeChain gives the authorities above a certificate, the root last.
+func (s *Service) wholeChain(cert *x509.Certificate) []*x509.Certificate {
+	chain := slices.Clone(s.cfg.Certificates.Chain(cert))
+	top := cert
+	if len(chain) > 0 {
+		top = chain[len(chain)-1]
+	}
+	for _, root := range s.cfg.Certificates.Roots() {
+		if bytes.Equal(root.RawSubject, top.RawIssuer) && !root.Equal(top) && top.CheckSignatureFrom(root) == nil {
+			chain = append(chain, root)
+		}
+	}
+	return chain
 }
 
 // present gives it as others see it.

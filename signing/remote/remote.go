@@ -40,8 +40,9 @@ type Vault interface {
 
 // Certificates tells about the certificates we issued.
 type Certificates interface {
-	// Chain gives the authorities above cert, its issuer first, the root last.
+	// Chain gives the authorities above cert, its issuer first, without the root.
 	Chain(cert *x509.Certificate) []*x509.Certificate
+	Roots() []*x509.Certificate
 }
 
 // Config is all that a Service needs.
