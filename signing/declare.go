@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"os"
 	"strings"
 
 	"sigillo/audit"
@@ -50,10 +51,18 @@ func (s *Service) Declare(ctx context.Context, holder string, d Declaration) (Do
 	return s.present(doc)
 }
 
-// beside is what the validation of a signature needs besides its file.
-func beside(d store.Document) []validate.Content {
-	if d.Format != digestOnly {
-		return nil
+// beside is what the validation of a signature needs besides its file; close it
+// afterwards.
+func beside(d store.Document, f form) (contents []validate.Content, close func(), err error) {
+	switch {
+	case !f.beside:
+		return nil, func() {}, nil
+	case d.Format == digestOnly:
+		return []validate.Content{{Name: d.Name, Digests: map[crypto.Hash][]byte{crypto.SHA256: d.SHA256}}}, func() {}, nil
 	}
-	return []validate.Content{{Name: d.Name, Digests: map[crypto.Hash][]byte{crypto.SHA256: d.SHA256}}}
+	file, err := os.Open(d.Path)
+	if err != nil {
+		return nil, nil, fail(Changed, "the stored document is missing", err)
+	}
+	return []validate.Content{{Name: d.Name, Data: file, Size: d.Size}}, func() { file.Close() }, nil
 }

@@ -109,12 +109,17 @@ func (s *Service) assembleItem(ctx context.Context, t store.Transaction, it *sto
 	if it.OutputSHA256, err = assemble(tmp, d, p, it.Signature, it.Token); err != nil {
 		return err
 	}
+	contents, done, err := beside(d, forms[Form(it.Form)])
+	if err != nil {
+		return err
+	}
+	defer done()
 	if Level(it.Level).AtLeast(BLT) {
-		if it.OutputSHA256, err = s.raise(ctx, tmp, Level(it.Level), beside(d)); err != nil {
+		if it.OutputSHA256, err = s.raise(ctx, tmp, Level(it.Level), contents); err != nil {
 			return err
 		}
 	}
-	if it.Report, err = s.judge(ctx, tmp, it, beside(d)); err != nil {
+	if it.Report, err = s.judge(ctx, tmp, it, contents); err != nil {
 		return s.unverified(ctx, t, it, err)
 	}
 	if err := os.Rename(tmp, it.Output); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"sigillo/formats/cades"
 	"sigillo/formats/inspect"
+	"sigillo/formats/jades"
 	"sigillo/formats/pades"
 	"sigillo/formats/xades"
 	"sigillo/store"
@@ -33,6 +34,7 @@ type signer struct {
 	time        time.Time
 	tokenSize   int // 0 for B-B
 	mediaType   string
+	name        string // of the document
 	digest      []byte // of the document, SHA-256
 	order       Order
 }
@@ -44,6 +46,7 @@ type form struct {
 	load    func(data []byte) (prepared, error)
 	name    func(name string) string // file name of the result
 	media   string                   // media type of the result
+	beside  bool                     // the document is not in the result
 }
 
 var forms = map[Form]form{
@@ -76,7 +79,7 @@ var forms = map[Form]form{
 		},
 		load:  load[cades.Prepared],
 		name:  func(n string) string { return n + ".p7s" },
-		media: "application/pkcs7-signature",
+		media: "application/pkcs7-signature", beside: true,
 	},
 	XAdES: {
 		fits: func(format string) bool { return format == "xml" },
@@ -88,6 +91,48 @@ var forms = map[Form]form{
 		name:  func(n string) string { return strings.TrimSuffix(n, filepath.Ext(n)) + "-firmato.xml" },
 		media: "application/xml",
 	},
+}
+
+func init() {
+	anything := func(format string) bool { return format != digestOnly }
+	certified := forms[PAdES]
+	certified.prepare = func(doc io.ReaderAt, size int64, s signer) (prepared, error) {
+		return pades.Prepare(doc, size, pades.Options{Certificate: s.certificate, Chain: s.chain, Hash: s.hash,
+			SigningTime: s.time, Timestamp: s.tokenSize, Reason: s.order.Reason, Location: s.order.Location,
+			Name: s.certificate.Subject.CommonName, Certify: pades.FillForms})
+	}
+	forms[PAdESCertified] = certified
+	forms[CAdESSeparate] = form{
+		fits: anything,
+		prepare: func(doc io.ReaderAt, size int64, s signer) (prepared, error) {
+			return cades.Prepare(doc, size, cades.Options{Certificate: s.certificate, Chain: s.chain, Hash: s.hash,
+				SigningTime: s.time, Timestamp: s.tokenSize, Detached: true})
+		},
+		load: load[cades.Prepared], name: func(n string) string { return n + ".p7s" },
+		media: "application/pkcs7-signature", beside: true,
+	}
+	xml := func(packaging xades.Packaging, beside bool) form {
+		return form{
+			fits: anything,
+			prepare: func(doc io.ReaderAt, size int64, s signer) (prepared, error) {
+				return xades.Prepare(doc, size, xades.Options{Certificate: s.certificate, Chain: s.chain, Hash: s.hash,
+					SigningTime: s.time, Timestamp: s.tokenSize, MediaType: s.mediaType, Packaging: packaging, Name: s.name})
+			},
+			load: load[xades.Prepared], name: func(n string) string { return n + ".xml" }, media: "application/xml", beside: beside,
+		}
+	}
+	forms[XAdESEnveloping], forms[XAdESDetached] = xml(xades.Enveloping, false), xml(xades.Detached, true)
+	json := func(packaging jades.Packaging, beside bool) form {
+		return form{
+			fits: anything,
+			prepare: func(doc io.ReaderAt, size int64, s signer) (prepared, error) {
+				return jades.Prepare(doc, size, jades.Options{Certificate: s.certificate, Chain: s.chain, Hash: s.hash, SigningTime: s.time,
+					Timestamp: s.tokenSize, Serialization: jades.Flattened, MediaType: s.mediaType, Packaging: packaging, Name: s.name})
+			},
+			load: load[jades.Prepared], name: func(n string) string { return n + ".json" }, media: "application/jose+json", beside: beside,
+		}
+	}
+	forms[JAdES], forms[JAdESDetached] = json(jades.Enveloping, false), json(jades.Detached, true)
 }
 
 // load brings back what Prepare stored, perhaps days ago.

@@ -116,7 +116,7 @@ func (s *Service) prepareItem(d store.Document, o Order, confirmed bool, cred cr
 		file = f
 	}
 	sg := signer{certificate: cred.certificate, chain: s.cfg.Certificates.Chain(cred.certificate), hash: s.cfg.Hash,
-		time: now, mediaType: d.MediaType, digest: d.SHA256, order: o}
+		time: now, name: d.Name, mediaType: d.MediaType, digest: d.SHA256, order: o}
 	if o.Level.AtLeast(BT) {
 		sg.tokenSize = s.cfg.Stamper.MaxTokenSize()
 	}

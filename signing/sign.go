@@ -31,6 +31,30 @@ import (
 // NotVerified, Busy, DiskFull.
 func (s *Service) Sign(ctx context.Context, holder, id string, e Evidence) (Transaction, error) {
 	defer clear(e.Password)
+	return s.sign(ctx, holder, id, e.Client, func(ctx context.Context, t store.Transaction, items []store.Item, cred credential) (use, error) {
+		sad, err := s.authorise(ctx, t, items, cred, e) // 3
+		return func(ctx context.Context, digests [][]byte, scheme string) ([][]byte, error) {
+			return s.cfg.Vault.Sign(ctx, vault.Activation{SAD: sad.Token, Credential: cred.record, Hash: t.Hash, // 5
+				Digests: digests, Scheme: scheme, Request: newID()})
+		}, err
+	})
+}
+
+// use has a credential's key sign digests.
+type use func(ctx context.Context, digests [][]byte, scheme string) ([][]byte, error)
+
+// SignAuthorised is [Service.Sign] for a transaction whose documents the holder has
+// authorised before, by their digests (see package remote). In the place of step 3 it
+// takes sign, which has the vault sign the prepared digests under that authorisation;
+// client names who asks.
+func (s *Service) SignAuthorised(ctx context.Context, holder, id, client string, sign func(ctx context.Context, digests [][]byte, scheme string) ([][]byte, error)) (Transaction, error) {
+	return s.sign(ctx, holder, id, client, func(context.Context, store.Transaction, []store.Item, credential) (use, error) {
+		return sign, nil
+	})
+}
+
+// sign is the walk of Sign; permit is its step 3.
+func (s *Service) sign(ctx context.Context, holder, id, client string, permit func(context.Context, store.Transaction, []store.Item, credential) (use, error)) (Transaction, error) {
 	t, items, err := s.load(ctx, holder, id)
 	if err != nil {
 		return Transaction{}, err
@@ -59,19 +83,18 @@ func (s *Service) Sign(ctx context.Context, holder, id string, e Evidence) (Tran
 		return Transaction{}, fail(WrongState, "the transaction is being signed", nil)
 	}
 	defer s.inFlight.Delete(id)
-	sad, err := s.authorise(ctx, t, items, cred, e) // 3
+	sign, err := permit(ctx, t, items, cred) // 3
 	if err != nil {
 		return Transaction{}, err
 	}
 	err = s.advance(ctx, &t, Prepared, Authorised, audit.Event{Actor: holder, Event: "signature.intent", Subject: id, // 4
 		Detail: map[string]string{"credential": t.Credential, "certificate": cred.row.Certificate,
-			"count": strconv.Itoa(len(items)), "client": e.Client}}, stillValid(cred.row.Certificate))
+			"count": strconv.Itoa(len(items)), "client": client}}, stillValid(cred.row.Certificate))
 	if err != nil {
 		s.note(ctx, holder, "signature.refused", id, map[string]string{"kind": string(KindOf(err))})
 		return Transaction{}, err
 	}
-	signatures, err := s.cfg.Vault.Sign(ctx, vault.Activation{SAD: sad.Token, Credential: cred.record, Hash: t.Hash, // 5
-		Digests: digests(items), Scheme: scheme(cred.record), Request: newID()})
+	signatures, err := sign(ctx, digests(items), scheme(cred.record)) // 5
 	if err == nil && len(signatures) != len(items) {
 		err = errors.New("the vault answered with another number of signatures")
 	}

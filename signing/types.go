@@ -18,6 +18,14 @@ const (
 	XAdES Form = "xades" // ETSI EN 319 132-1, enveloped, for XML
 	// CAdESDetached is a .p7s beside a document of which only the digest is known here.
 	CAdESDetached Form = "cades-detached"
+
+	// Forms that applications ask for (CSC signDoc); the pages do not offer them.
+	PAdESCertified  Form = "pades-certified"  // the author's signature: later ones and filled forms are allowed
+	CAdESSeparate   Form = "cades-separate"   // a .p7s beside a document that is here
+	XAdESEnveloping Form = "xades-enveloping" // the document is inside the signature
+	XAdESDetached   Form = "xades-detached"   // a signature beside the document
+	JAdES           Form = "jades"            // ETSI TS 119 182-1, the document inside
+	JAdESDetached   Form = "jades-detached"   // a signature beside the document
 )
 
 // Level is the baseline level asked for.

@@ -41,11 +41,14 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 		return nil, failf(NotAllowed, "%d digests asked for; this credential signs %d at once", len(a.Digests), c.MaxDigests)
 	}
 	content := newMessage("authorise").text(c.Holder).text(c.ID).bytes(thumbprint(c.PublicKey)).
-		text(a.Hash).list(sorted(a.Digests)).bytes(a.Confirmed).text(a.Client).sha256()
+		text(a.Hash).list(sorted(a.Digests)).bytes(a.Confirmed).text(strconv.FormatBool(a.Documents)).text(a.Client).sha256()
 	u := use{op: opAuthorise, request: a.Request, content: content,
 		event: audit.Event{Actor: c.Holder, Event: "signature.authorised", Subject: a.Request, Detail: map[string]string{
 			"credential": c.ID, "client": a.Client, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)),
 		}}}
+	if a.Documents {
+		u.event.Detail["documents"] = "true"
+	}
 	noteConfirmed(u.event.Detail, a.Confirmed)
 	stretched, step, err := v.checkFactors(ctx, &a.Factors, &a.Evidence, u) // 3
 	defer clear(stretched[:])
@@ -58,7 +61,7 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	defer clear(d[:])
 	s, err := v.mint.issue(claims{
 		Subject: c.Holder, Credential: c.ID, Epoch: c.Epoch, Key: thumbprint(c.PublicKey), Hash: a.Hash, Digests: sorted(a.Digests),
-		Count: len(a.Digests), Confirmed: a.Confirmed, AMR: []string{amrPassword, amrOTP}, Client: a.Client,
+		Documents: a.Documents, Count: len(a.Digests), Confirmed: a.Confirmed, AMR: []string{amrPassword, amrOTP}, Client: a.Client,
 		Authorised: now.Unix(), ID: newJTI(&v.rowKey, u.binding(), c.Holder, step),
 	}, &d, now)
 	if err != nil {

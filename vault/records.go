@@ -100,7 +100,9 @@ type Authorisation struct {
 	Hash      string   `json:"hash"`
 	Digests   [][]byte `json:"digests"`
 	Confirmed []byte   `json:"confirmed,omitempty"`
-	Request   string   `json:"request"`
+	// Documents: the digests are of documents, not of data to be signed. See [Activation].
+	Documents bool   `json:"documents,omitempty"`
+	Request   string `json:"request"`
 }
 
 // SAD is signature activation data: who has it, together with the digests it
@@ -123,8 +125,11 @@ type Activation struct {
 	Credential Credential `json:"credential"`
 	Hash       string     `json:"hash"`
 	Digests    [][]byte   `json:"digests"`
-	Scheme     string     `json:"scheme"`
-	Request    string     `json:"request"`
+	// Documents are, with a SAD over documents, what is used up of it: the digest of the
+	// document for each of Digests, which the service has prepared. Nil with any other.
+	Documents [][]byte `json:"documents,omitempty"`
+	Scheme    string   `json:"scheme"`
+	Request   string   `json:"request"`
 }
 
 // Status says how the vault is.

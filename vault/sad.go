@@ -27,8 +27,9 @@ type claims struct {
 	Epoch      int      `json:"epoch"` // of the credential
 	Key        []byte   `json:"key"`   // SHA-256 of the SubjectPublicKeyInfo
 	Hash       string   `json:"hash"`
-	Digests    [][]byte `json:"digests"` // sorted, repetitions kept
-	Count      int      `json:"count"`   // signatures that come of it at most: one for each digest
+	Digests    [][]byte `json:"digests"`        // sorted, repetitions kept
+	Documents  bool     `json:"docs,omitempty"` // the digests are of documents, see documents.go
+	Count      int      `json:"count"`          // signatures that come of it at most: one for each digest
 	Confirmed  []byte   `json:"conf,omitempty"`
 	AMR        []string `json:"amr"` // RFC 8176: how the holder was authenticated
 	Delegation string   `json:"dlg,omitempty"`

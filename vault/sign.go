@@ -76,7 +76,10 @@ func (v *server) admit(ctx context.Context, a *Activation) (*claims, error) {
 	if _, err := checkDigests(a.Hash, a.Digests, a.Credential.MaxDigests); err != nil {
 		return nil, err
 	}
-	if a.Hash != sad.Hash || !newTaken(len(sad.Digests)).take(sad.Digests, a.Digests) {
+	if err := a.ofKind(sad); err != nil {
+		return nil, err
+	}
+	if a.Hash != sad.Hash || !newTaken(len(sad.Digests)).take(sad.Digests, a.authorised()) {
 		return nil, fail(BadSAD, "the activation data is for other documents; authorise again")
 	}
 	if !schemeFits(a.Scheme, a.Credential.Type) {
@@ -134,6 +137,9 @@ func (v *server) signatureEvent(name string, a *Activation, sad *claims, use int
 	}}
 	if sad.Delegation != "" {
 		ev.Detail["delegation"] = sad.Delegation
+	}
+	if sad.Documents {
+		ev.Detail["documents"] = "true"
 	}
 	noteConfirmed(ev.Detail, sad.Confirmed)
 	return ev

@@ -122,7 +122,7 @@ func (u usage) next(sad *claims, request string, t taken, now time.Time) store.S
 // consume is step 2 of sign. It returns the signatures when there are any. Else it
 // calls admitted, still inside the transaction, when there is nothing left to refuse.
 func (v *server) consume(ctx context.Context, a *Activation, sad *claims, admitted func()) (row store.Spent, stored [][]byte, err error) {
-	content := newMessage("sign").text(sad.ID).text(a.Scheme).text(a.Hash).list(a.Digests).sha256()
+	content := a.names(newMessage("sign").text(sad.ID).text(a.Scheme).text(a.Hash)).sha256()
 	err = v.db.WriteShared(ctx, func(tx *store.Tx) (err error) {
 		row, stored, err = v.intend(tx, a, sad, content)
 		if err == nil && stored == nil {
@@ -157,7 +157,7 @@ func (v *server) intend(tx *store.Tx, a *Activation, sad *claims, content []byte
 		}
 		row = u.mine
 	} else {
-		if !u.taken.take(sad.Digests, a.Digests) {
+		if !u.taken.take(sad.Digests, a.authorised()) {
 			return row, nil, u.spent(tx, sad)
 		}
 		row = u.next(sad, a.Request, u.taken, now)

@@ -6,12 +6,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -105,6 +107,18 @@ func (s *scenario) command(word string, args []string) {
 		s.bearer = s.h.gate.service("")
 	case "grant": // a token of scope credential for these hashes
 		s.vars["grant"] = s.h.grant(s.t, s.c, s.holder, testOrder(s.c.holder.Credential, args...))
+	case "authorise": // documents by name, or hashes of such: a token of scope credential in ${grant}
+		o := testOrder(s.c.holder.Credential)
+		o.Documents = true
+		for _, name := range args {
+			digest := testDigest(strings.TrimPrefix(name, "h"))
+			if strings.Contains(name, ".") {
+				sum := sha256.Sum256(s.document(name))
+				digest = sum[:]
+			}
+			o.Digests = append(o.Digests, digest)
+		}
+		s.vars["grant"] = s.h.grant(s.t, s.c, s.holder, o)
 	case "suspend", "revoke":
 		serial := s.certificate().SerialNumber.Text(16)
 		change := s.h.PKI.Suspend
@@ -144,7 +158,7 @@ func (s *scenario) command(word string, args []string) {
 	}
 }
 
-var variable = regexp.MustCompile(`\$\{([a-zA-Z0-9_]+)\}`)
+var variable = regexp.MustCompile(`\$\{([a-zA-Z0-9_.-]+)\}`)
 
 // expand puts the values of ${NAME} in.
 func (s *scenario) expand(text string) string {
@@ -184,8 +198,20 @@ func (s *scenario) value(name string) string {
 	case "url":
 		return s.h.url
 	}
+	if strings.Contains(name, ".") {
+		return b64(s.document(name))
+	}
 	s.fatalf("no value for %s", name)
 	return ""
+}
+
+// document reads a document of the test data.
+func (s *scenario) document(name string) []byte {
+	data, err := os.ReadFile(document(name))
+	if err != nil {
+		s.fatalf("%v", err)
+	}
+	return data
 }
 
 func (s *scenario) ask(method, path, body string) {

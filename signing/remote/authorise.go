@@ -54,7 +54,7 @@ func (s *Service) Authorise(ctx context.Context, holder string, o Order, e signi
 		return Grant{}, fail(signing.Internal, "the holder's factors cannot be read", err)
 	}
 	sad, err := s.cfg.Vault.Authorise(ctx, vault.Authorisation{Factors: factors, Credential: c.record, Evidence: e, // 3
-		Hash: o.Hash.String(), Digests: o.Digests, Request: newID()})
+		Hash: o.Hash.String(), Digests: o.Digests, Documents: o.Documents, Request: newID()})
 	if err != nil {
 		return refused(fromVault(err))
 	}

@@ -22,7 +22,7 @@ type Order struct {
 	// the credential signs at once.
 	Digests [][]byte
 	// Documents: the digests are of documents that will be signed here (signDoc),
-	// not of data to be signed. See [Service.Documents].
+	// not of data to be signed. See [Service.SignDocuments].
 	Documents   bool
 	Description string // by the application, for the holder and the journal
 	Application string // who asks: a registered client, or the face

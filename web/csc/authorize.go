@@ -41,7 +41,7 @@ func (k *call) authorize(in *authorizeInput) (any, error) {
 	if h == 0 {
 		return nil, invalid(badLength)
 	}
-	return k.grant(in.CredentialID, in.NumSignatures, list, h, in.Description, in.PIN, in.OTP)
+	return k.grant(in.CredentialID, in.NumSignatures, list, h, false, in.Description, in.PIN, in.OTP)
 }
 
 type authorizeInput2 struct {
@@ -50,6 +50,7 @@ type authorizeInput2 struct {
 	Hashes        []string     `json:"hashes" required:"true" element:"Invalid Base64 hash string parameter" doc:"Base64 or base64url"`
 	HashAlgorithm string       `json:"hashAlgorithmOID" required:"true" doc:"SHA-256, SHA-384 or SHA-512"`
 	AuthData      []authObject `json:"authData" bad:"The authentication data is invalid" doc:"The objects PIN and OTP"`
+	HashType      string       `json:"hashType" enum:"DTBSR,SDR" doc:"DTBSR: data to be signed, for signHash. SDR: documents, for signDoc. As in the rich authorization requests of 2.2; DTBSR when it is not given"`
 	Description   string       `json:"description"`
 	ClientData    string       `json:"clientData"`
 }
@@ -89,11 +90,14 @@ func (k *call) authorize2(in *authorizeInput2) (any, error) {
 			return nil, badAuthData()
 		}
 	}
-	return k.grant(in.CredentialID, in.NumSignatures, list, h, in.Description, pin, otp)
+	if in.HashType != "" && in.HashType != "DTBSR" && in.HashType != "SDR" {
+		return nil, bad("hashType")
+	}
+	return k.grant(in.CredentialID, in.NumSignatures, list, h, in.HashType == "SDR", in.Description, pin, otp)
 }
 
 // grant has the holder's factors checked for these digests.
-func (k *call) grant(id string, number int, list [][]byte, h crypto.Hash, description string, pin []byte, otp string) (any, error) {
+func (k *call) grant(id string, number int, list [][]byte, h crypto.Hash, documents bool, description string, pin []byte, otp string) (any, error) {
 	c, err := k.credential(k.ctx, id)
 	switch {
 	case err != nil:
@@ -109,7 +113,7 @@ func (k *call) grant(id string, number int, list [][]byte, h crypto.Hash, descri
 	if len(pin) == 0 || otp == "" { // known without asking; nothing is counted as a wrong try
 		return nil, k.absent(len(pin) == 0)
 	}
-	g, err := k.cfg.Remote.Authorise(k.ctx, k.access.Holder, remote.Order{Credential: id, Hash: h, Digests: list,
+	g, err := k.cfg.Remote.Authorise(k.ctx, k.access.Holder, remote.Order{Credential: id, Hash: h, Digests: list, Documents: documents,
 		Description: description, Application: k.access.Application}, signing.Evidence{Password: pin, OTP: otp, Client: k.client})
 	if err != nil {
 		return nil, err

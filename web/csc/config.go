@@ -3,6 +3,7 @@ package csc
 import (
 	"context"
 	"crypto/x509"
+	"io"
 	"log/slog"
 	"time"
 
@@ -20,6 +21,24 @@ type Remote interface {
 	Extend(ctx context.Context, holder, application, handle string, digests [][]byte) (remote.Grant, error)
 	Grant(handle string) (remote.Grant, error)
 	Sign(ctx context.Context, holder, application, handle string, a remote.Activation) ([][]byte, error)
+	SignDocuments(ctx context.Context, holder, application, handle string, a remote.Activation,
+		make func(sign func(ctx context.Context, dtbsr [][]byte, scheme string) ([][]byte, error)) error) error
+}
+
+// Documents makes signed documents. *signing.Service satisfies it.
+type Documents interface {
+	Upload(ctx context.Context, holder, name string, r io.Reader) (signing.Document, error)
+	Declare(ctx context.Context, holder string, d signing.Declaration) (signing.Document, error)
+	Prepare(ctx context.Context, holder string, r signing.Request) (signing.Transaction, error)
+	SignAuthorised(ctx context.Context, holder, transaction, client string,
+		sign func(ctx context.Context, digests [][]byte, scheme string) ([][]byte, error)) (signing.Transaction, error)
+	Output(ctx context.Context, holder, transaction string, seq int) (*signing.Output, error)
+}
+
+// Evidence tells what relying parties want to know of our certificates.
+type Evidence interface {
+	CRLs(ctx context.Context) ([][]byte, error)
+	StatusOf(ctx context.Context, cert *x509.Certificate) (ocspResponse []byte, err error)
 }
 
 // The scopes of an access token.
@@ -67,6 +86,10 @@ type House interface {
 // Config is what a Server needs from its builder.
 type Config struct {
 	Remote Remote // required
+
+	// Documents and Evidence are for signatures/signDoc; nil: there is none.
+	Documents Documents
+	Evidence  Evidence
 
 	// Login checks the factors of a holder for auth/login and gives the holder's
 	// identifier; nil: no auth/login. Errors are of the kinds of signing. It wipes

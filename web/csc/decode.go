@@ -7,12 +7,14 @@ import (
 	"io"
 	"reflect"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
 // secret is a string of a request that is wiped after use.
 type secret []byte
+
+// blob is a string of a request that may be long.
+type blob []byte
 
 // object is a JSON object, its values not read yet.
 type object map[string]json.RawMessage
@@ -96,7 +98,7 @@ func wrongType(f reflect.StructField) error {
 
 // typeName is what the specification calls a type.
 func typeName(t reflect.Type) string {
-	if t == reflect.TypeFor[secret]() {
+	if t == reflect.TypeFor[secret]() || t == reflect.TypeFor[blob]() {
 		return "string"
 	}
 	switch t.Kind() {
@@ -118,7 +120,7 @@ func decodeField(raw json.RawMessage, v reflect.Value, f reflect.StructField) er
 		v = v.Elem()
 	}
 	switch {
-	case v.Type() == reflect.TypeFor[secret]():
+	case v.Type() == reflect.TypeFor[secret](), v.Type() == reflect.TypeFor[blob]():
 		text, ok := unquote(raw)
 		if !ok {
 			return wrongType(f)
@@ -137,10 +139,13 @@ func decodeField(raw json.RawMessage, v reflect.Value, f reflect.StructField) er
 }
 
 // decodeStrings reads an array of strings; the tag element has the words for one that
-// is none.
+// is none. Where the tag single allows it, a string is an array of one: the samples
+// of the specification have both.
 func decodeStrings(raw json.RawMessage, v reflect.Value, f reflect.StructField) error {
 	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
+	if f.Tag.Get("single") != "" && raw[0] == '"' {
+		list = []json.RawMessage{raw}
+	} else if json.Unmarshal(raw, &list) != nil {
 		return wrongType(f)
 	}
 	out := make([]string, len(list))
@@ -156,8 +161,7 @@ func decodeStrings(raw json.RawMessage, v reflect.Value, f reflect.StructField) 
 	return nil
 }
 
-// decodeObjects reads an array of objects, or a single one as an array of one where
-// the tag single allows it: the samples of the specification have both.
+// decodeObjects reads an array of objects.
 func decodeObjects(raw json.RawMessage, v reflect.Value, f reflect.StructField) error {
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil {
@@ -230,13 +234,21 @@ func hexRune(b []byte) (rune, bool) {
 }
 
 // fromBase64 reads base64 and base64url, padded or not.
-func fromBase64(s string) ([]byte, bool) {
-	if strings.ContainsAny(s, "\r\n") { // Go's decoder would skip them
-		return nil, false
+func fromBase64[T string | blob](text T) ([]byte, bool) {
+	s := bytes.Clone([]byte(text))
+	for i, c := range s {
+		switch c {
+		case '-':
+			s[i] = '+'
+		case '_':
+			s[i] = '/'
+		case '\r', '\n': // Go's decoder would skip them
+			return nil, false
+		}
 	}
-	s = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
-	b, err := base64.RawStdEncoding.DecodeString(s)
-	return b, err == nil
+	s = bytes.TrimRight(s, "=")
+	n, err := base64.RawStdEncoding.Decode(s, s) // in place: what is written is behind what is read
+	return s[:max(n, 0)], err == nil
 }
 
 func toBase64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }

@@ -118,6 +118,10 @@ func (k *call) info2(in *infoInput) (any, error) {
 		Description: descriptions[lang], AuthType: k.authTypes(), SupportsRAR: k.cfg.OAuth.RAR, HashTypes: []string{"DTBSR"},
 		Asynchronous: true, Methods: k.offered(k.v), SignAlgorithms: signAlgorithms{slices.Concat(ecAlgorithms, rsaAlgorithms)},
 		SignatureFormats: signatureFormats{[]string{}, [][]string{}}, ConformanceLevels: []string{}}
+	if _, there := k.methods["/csc/v2/signatures/signDoc"]; there {
+		out.HashTypes, out.ValidationInfo = append(out.HashTypes, "SDR"), true
+		out.SignatureFormats, out.ConformanceLevels = signatureFormats{formatNames, envelopeNames}, levelNames
+	}
 	if k.cfg.Gate != nil {
 		if out.OAuth2Issuer = k.cfg.OAuth.Issuer; out.OAuth2Issuer == "" {
 			out.OAuth2 = k.cfg.OAuth.Base

@@ -88,6 +88,11 @@ func (s *Server) list() []method {
 			out = append(out, gives[timestampOutput](define(v, "signatures/timestamp", "A time-stamp token over a hash", anyScope, (*call).timestamp), http.StatusOK))
 		}
 	}
+	if s.cfg.Documents != nil && s.cfg.Evidence != nil {
+		m := slow(gives[signDocOutput](define(2, "signatures/signDoc", "Sign documents, or digests of documents", anyScope, (*call).signDoc), http.StatusOK))
+		m.limit = documentsLimit
+		out = append(out, m)
+	}
 	if s.cfg.SendOTP != nil {
 		out = append(out, givesNothing(define(1, "credentials/sendOTP", "Send a one-time password to the holder", serviceScope, (*call).sendOTP)))
 	}
@@ -115,6 +120,6 @@ func (s *Server) v2() []method {
 		givesNothing(define(2, "credentials/getChallenge", "Have a challenge sent to the holder", serviceScope, (*call).getChallenge)),
 		gives[sadOutput](define(2, "credentials/extendTransaction", "Renew a SAD for hashes of it that are not signed yet", serviceScope, (*call).extend2), http.StatusOK),
 		slow(gives[signaturesOutput](define(2, "signatures/signHash", "Sign hashes", anyScope, (*call).signHash2), http.StatusOK)),
-		gives[signaturesOutput](define(2, "signatures/signPolling", "The result of an asynchronous request", anyScope, (*call).poll), http.StatusOK),
+		gives[pollOutput](define(2, "signatures/signPolling", "The result of an asynchronous request", anyScope, (*call).poll), http.StatusOK),
 	}
 }

@@ -71,6 +71,8 @@ func schemaOf(t reflect.Type, schemas map[string]any, request bool) map[string]a
 		return schemaOf(t.Elem(), schemas, request)
 	case t == reflect.TypeFor[secret]():
 		return map[string]any{"type": "string", "format": "password"}
+	case t == reflect.TypeFor[blob]():
+		return map[string]any{"type": "string"}
 	case t.Kind() == reflect.Struct:
 		name := strings.ToUpper(t.Name()[:1]) + t.Name()[1:]
 		if _, known := schemas[name]; !known {
@@ -99,6 +101,9 @@ func structSchema(t reflect.Type, schemas map[string]any, request bool) map[stri
 		name, _, _ := strings.Cut(tag, ",")
 		p := schemaOf(f.Type, schemas, request)
 		decorate(p, f)
+		if f.Tag.Get("single") != "" {
+			p = map[string]any{"anyOf": []any{p, map[string]any{"type": "string"}}}
+		}
 		switch {
 		case f.Tag.Get("required") != "":
 			required = append(required, name)

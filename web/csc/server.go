@@ -25,6 +25,7 @@ type Server struct {
 	house   House // set by Mount
 	tokens  tokens
 	jobs    jobs
+	large   places            // for requests with documents
 	methods map[string]method // by path
 	openAPI []byte
 	logo    []byte
@@ -36,7 +37,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("csc: Config.Remote is required")
 	}
 	cfg.setDefaults()
-	s := &Server{cfg: cfg, tokens: newTokens(), jobs: newJobs(), methods: map[string]method{}}
+	s := &Server{cfg: cfg, tokens: newTokens(), jobs: newJobs(), large: make(places, largeAtOnce), methods: map[string]method{}}
 	for _, m := range s.list() {
 		s.methods[m.path()] = m
 	}
@@ -128,6 +129,12 @@ func (s *Server) run(ctx context.Context, c *fiber.Ctx, m method) (any, error) {
 			return nil, err
 		}
 		k.client = k.access.Application + " " + address
+	}
+	if m.limit > bodyLimit {
+		if !s.large.take() {
+			return nil, tooBusy()
+		}
+		defer s.large.drop()
 	}
 	body, err := s.house.Body(c, m.limit)
 	if err != nil {

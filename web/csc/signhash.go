@@ -158,5 +158,19 @@ func (k *call) poll(in *pollInput) (any, error) {
 		return nil, &Error{Code: "accepted_request", status: http.StatusAccepted,
 			Description: "The previous async request has been accepted but not yet completed"}
 	}
+	if fetch, later := one.out.(fetcher); later && one.err == nil {
+		return fetch(k)
+	}
 	return one.out, one.err
+}
+
+// fetcher gets a large result when it is asked for, so that it is not kept in memory.
+type fetcher func(k *call) (any, error)
+
+// pollOutput is what either method gives.
+type pollOutput struct {
+	Signatures            []string        `json:"signatures,omitempty" doc:"Of signHash"`
+	DocumentWithSignature []string        `json:"DocumentWithSignature,omitempty" doc:"Of signDoc"`
+	SignatureObject       []string        `json:"SignatureObject,omitempty" doc:"Of signDoc"`
+	ValidationInfo        *validationInfo `json:"validationInfo,omitempty" doc:"Of signDoc"`
 }
