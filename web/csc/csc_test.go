@@ -1,0 +1,138 @@
+package csc
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"sigillo/signing"
+)
+
+// Base64 and base64url, padded or not; nothing else.
+func TestBase64(t *testing.T) {
+	t.Parallel()
+	data := []byte{0xfb, 0xef, 0xff, 0x01}
+	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if got, ok := fromBase64(enc.EncodeToString(data)); !ok || !bytes.Equal(got, data) {
+			t.Errorf("%s: %x %t", enc.EncodeToString(data), got, ok)
+		}
+	}
+	for _, bad := range []string{"!", "a", "YQ\n==", "YQ==YQ==", "Y Q"} {
+		if got, ok := fromBase64(bad); ok {
+			t.Errorf("%q is %x", bad, got)
+		}
+	}
+}
+
+// The last six digits of a password are the code, unless that is given apart.
+func TestSplitOTP(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ password, given, secret, otp string }{
+		{"vela123456", "", "vela", "123456"},
+		{"vela123456", "654 321", "vela123456", "654321"},
+		{"vela12345", "", "vela12345", ""},
+		{"123456", "", "123456", ""},
+		{"vela12345x", "", "vela12345x", ""},
+	} {
+		if secret, otp := splitOTP([]byte(c.password), c.given); string(secret) != c.secret || otp != c.otp {
+			t.Errorf("%+v: %s %s", c, secret, otp)
+		}
+	}
+}
+
+// RSASSA-PSS-params are read to the last byte.
+func TestPSS(t *testing.T) {
+	t.Parallel()
+	good, _ := fromBase64("MDSgDzANBglghkgBZQMEAgEFAKEcMBoGCSqGSIb3DQEBCDANBglghkgBZQMEAgEFAKIDAgEg")
+	if h, ok := pssHash(good); !ok || h.Size() != 32 {
+		t.Fatal(h, ok)
+	}
+	for i := range good { // no byte may be another
+		changed := bytes.Clone(good)
+		changed[i] ^= 1
+		if _, ok := pssHash(changed); ok {
+			t.Errorf("byte %d may be changed", i)
+		}
+	}
+	if _, ok := pssHash(append(bytes.Clone(good), 0)); ok {
+		t.Error("something may follow")
+	}
+}
+
+// Every kind of the rooms below has words in both versions, without detail of ours.
+func TestTold(t *testing.T) {
+	t.Parallel()
+	for kind := range table {
+		for v := 1; v <= 2; v++ {
+			e := told(&signing.Error{Kind: kind, Msg: "inner words"}, v)
+			if e.status < 400 || e.Code == "" || e.Description == "" || strings.Contains(e.Description, "inner") {
+				t.Errorf("%s: %+v", kind, e)
+			}
+		}
+	}
+	if e := told(&signing.Error{Kind: "unheard-of"}, 2); e.Code != "server_error" || e.status != 500 {
+		t.Errorf("%+v", e)
+	}
+}
+
+// Secrets are read without a string in between, as encoding/json reads them.
+func TestUnquote(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{`""`, `"a b"`, `"\"\\\/\b\f\n\r\t"`, `"\u00e8\u20ac"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ud83dx"`, `"è€😀"`} {
+		var want string
+		if err := json.Unmarshal([]byte(raw), &want); err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := unquote([]byte(raw)); !ok || string(got) != want {
+			t.Errorf("%s: %q %t, want %q", raw, got, ok, want)
+		}
+	}
+	if _, ok := unquote([]byte("12")); ok {
+		t.Error("a number is a string")
+	}
+}
+
+// Nothing that can be sent makes a reader panic, and what one takes has a shape.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"credentialID":"c","numSignatures":1,"hashes":["AA=="],"hashAlgorithmOID":"1","authData":[{"id":"PIN","value":"\u00e8"}]}`,
+		`{"documents":[{"document":"YQ","signature_format":"C","signAlgo":"1","signed_props":[{"attribute_name":"Reason"}]}]}`,
+		`{"documentDigests":[{"hashes":"YQ","signature_format":"C","signAlgo":"1"}]}`, `{"a":1,"a":2}`, `[`, "{\"PIN\":\"\xff\"}"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		o, err := readObject(data)
+		if err != nil {
+			return
+		}
+		var plain map[string]json.RawMessage
+		if len(bytes.TrimSpace(data)) > 0 && json.Unmarshal(data, &plain) != nil {
+			t.Fatal("taken as an object, and is none")
+		}
+		for _, in := range []any{new(authorizeInput2), new(authorizeInput), new(signDocInput), new(signHashInput2), new(loginInput), new(timestampInput)} {
+			if err := decode(o, in); err == nil {
+				wipe(in)
+			}
+		}
+		for _, raw := range o {
+			if text, ok := unquote(raw); ok {
+				var want string
+				if json.Unmarshal(raw, &want) != nil || string(text) != want {
+					t.Fatalf("%s is %q, not %q", raw, text, want)
+				}
+			}
+		}
+	})
+}
+
+// FuzzPSS looks for parameters that are read in another way than they are written.
+func FuzzPSS(f *testing.F) {
+	good, _ := fromBase64("MDSgDzANBglghkgBZQMEAgEFAKEcMBoGCSqGSIb3DQEBCDANBglghkgBZQMEAgEFAKIDAgEg")
+	f.Add(good)
+	f.Fuzz(func(t *testing.T, der []byte) {
+		if h, ok := pssHash(der); ok && h.Size() < 32 {
+			t.Fatal("a short hash")
+		}
+	})
+}
