@@ -33,6 +33,7 @@ type run struct {
 	hanko     []string // command of pyHanko as a maker
 	hankoOnce []string // and as a judge that does not stay running
 	python    string   // with the libraries that make PDFs
+	contract  string   // command of schemathesis
 	pki       *pki
 	files     pkiFiles
 	services  *services
@@ -55,11 +56,12 @@ func start() error {
 	jar := flag.String("dss", "", "jar with the judge and maker around EU DSS; none: it is missing")
 	hanko := flag.String("pyhanko", "", "command that judges with pyHanko; none: it is missing")
 	python := flag.String("python", "", "Python with the libraries that make PDFs; none: they are missing")
+	contract := flag.String("schemathesis", "", "command of schemathesis, which asks the CSC API; none: it is missing")
 	keep := flag.String("keep", "", "folder to leave all files in")
 	only := flag.String("only", "", "run only these groups, with commas between: "+strings.Join(groupNames(), " "))
 	rates := flag.Bool("rates", false, "only measure how fast files of level B-LTA are validated")
 	flag.Parse()
-	r := &run{documents: *documents, sigillo: *program, dir: *keep, python: *python}
+	r := &run{documents: *documents, sigillo: *program, dir: *keep, python: *python, contract: *contract}
 	if r.dir != "" {
 		abs, err := filepath.Abs(r.dir) // programs run in folders of their own
 		if err != nil {

@@ -20,6 +20,9 @@ func (r *run) service(ctx context.Context) error {
 	if r.hanko != nil {
 		args = append(args, "--pyhanko", strings.Join(r.hankoOnce, " "))
 	}
+	if r.contract != "" {
+		args = append(args, "--schemathesis", r.contract)
+	}
 	cmd := exec.CommandContext(ctx, r.sigillo, args...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -39,7 +39,12 @@ venv pdfs || {
 	echo "interop: the PDF libraries of Python are missing: pip could not install them"
 	python=
 }
+contract="$PWD/.interop/schemathesis/bin/st"
+venv schemathesis || {
+	echo "interop: schemathesis is missing: pip could not install it"
+	contract=
+}
 scripts/scanners.sh # tests and measurements alone ask them
 
 go build -trimpath -o .interop/interop ./interop
-exec .interop/interop -sigillo bin/sigillo -dss "$jar" -pyhanko "$pyhanko" -python "$python" "$@"
+exec .interop/interop -sigillo bin/sigillo -dss "$jar" -pyhanko "$pyhanko" -python "$python" -schemathesis "$contract" "$@"

@@ -27,6 +27,7 @@ func runInterop(ctx context.Context, e env, args []string) int {
 	docs := fs.String("documents", "testdata/documents", "folder with the documents")
 	dss := fs.String("dss", "", "command that judges with EU DSS; none: it is missing")
 	pyhanko := fs.String("pyhanko", "", "command that judges with pyHanko; none: it is missing")
+	contract := fs.String("schemathesis", "", "command of schemathesis, which asks the CSC API; none: it is missing")
 	keep := fs.Bool("keep", false, "keep the throw-away appliance and the signed files")
 	if code, ok := parseBare(fs, args); !ok {
 		return code
@@ -49,6 +50,14 @@ func runInterop(ctx context.Context, e env, args []string) int {
 		if err := d.judgeKey(ctx, d.clients[i], string(interopPeople[i].KeyType)); err != nil {
 			return d.fail(err)
 		}
+	}
+	for i := range d.clients {
+		if err := d.signOverCSC(ctx, d.clients[i], string(interopPeople[i].KeyType), *pyhanko); err != nil {
+			return d.fail(err)
+		}
+	}
+	if err := d.contract(ctx, d.clients[0], *contract); err != nil {
+		return d.fail(err)
 	}
 	if err := d.judgeOutside(ctx, euDSS(*dss), pyHanko(*pyhanko)); err != nil {
 		return d.fail(err)

@@ -42,7 +42,7 @@ func (m method) operation(schemas map[string]any) map[string]any {
 		"operationId": "v" + strconv.Itoa(m.v) + "-" + strings.ReplaceAll(m.name, "/", "-"),
 		"summary":     m.summary,
 		"tags":        []string{"v" + strconv.Itoa(m.v)},
-		"requestBody": map[string]any{"required": true, "content": content(schemaOf(m.in, schemas, true))},
+		"requestBody": map[string]any{"required": needsBody(m.in), "content": content(schemaOf(m.in, schemas, true))},
 		"responses":   responses,
 	}
 	switch {
@@ -57,6 +57,16 @@ func (m method) operation(schemas map[string]any) map[string]any {
 			"content": content(map[string]any{"$ref": "#/components/schemas/Error"})}
 	}
 	return op
+}
+
+// needsBody says whether a request without a body lacks something.
+func needsBody(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("required") != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func content(schema any) map[string]any {
