@@ -17,7 +17,7 @@ func cscFace(a *appliance.Appliance) *csc.Server {
 
 func cscConfig(a *appliance.Appliance) csc.Config {
 	return csc.Config{
-		Remote: a.Remote, Documents: a.Signing, Evidence: a.PKI, Login: recogniser(a),
+		Remote: a.Remote, Documents: a.Signing, Evidence: a.PKI, Keys: a, Login: recogniser(a),
 		Stamp: func(ctx context.Context, request []byte) []byte {
 			return a.Stamps.AnswerFor(ctx, accounts.House, request)
 		},

@@ -67,6 +67,9 @@ func (s *Service) Credentials(ctx context.Context, holder string) ([]Credential,
 		if err != nil {
 			return nil, err
 		}
+		if c.deleted() {
+			continue
+		}
 		out = append(out, c.present())
 	}
 	return out, nil
@@ -102,7 +105,9 @@ func (s *Service) load(ctx context.Context, holder, id string) (c credential, er
 	if err != nil {
 		return c, fromStore(err)
 	}
-	c, err = s.read(row, cert)
+	if c, err = s.read(row, cert); err == nil && c.deleted() {
+		err = fail(signing.NotFound, "no such credential", nil)
+	}
 	c.holder = owner
 	return c, err
 }
@@ -170,6 +175,9 @@ func (s *Service) wholeChain(cert *x509.Certificate) []*x509.Certificate {
 	}
 	return chain
 }
+
+// deleted says whether the wrapped key was erased.
+func (c credential) deleted() bool { return len(c.record.Wrapped) == 0 }
 
 // present gives it as others see it.
 func (c credential) present() Credential {

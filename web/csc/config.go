@@ -90,6 +90,8 @@ type Config struct {
 	// Documents and Evidence are for signatures/signDoc; nil: there is none.
 	Documents Documents
 	Evidence  Evidence
+	// Keys is for credentials/create and credentials/delete; nil: there is none.
+	Keys Keys
 
 	// Login checks the factors of a holder for auth/login and gives the holder's
 	// identifier; nil: no auth/login. Errors are of the kinds of signing. It wipes

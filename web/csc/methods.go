@@ -74,7 +74,7 @@ var (
 // list is all methods that this server has: what the configuration has no room for is
 // not offered.
 func (s *Server) list() []method {
-	out := append(s.v1(), s.v2()...)
+	out := append(append(s.v1(), s.v2()...), s.keyMethods()...)
 	if s.cfg.Login != nil {
 		for v := 1; v <= 2; v++ {
 			login := gives[loginOutput](define(v, "auth/login", "Sign in with HTTP Basic", nil, (*call).login), http.StatusOK)

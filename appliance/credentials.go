@@ -1,0 +1,181 @@
+package appliance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"sigillo/audit"
+	"sigillo/hsm"
+	"sigillo/pki"
+	"sigillo/signing"
+	"sigillo/store"
+	"sigillo/vault"
+)
+
+const (
+	// maxCredentials is how many credentials, deleted ones too, a holder may have.
+	maxCredentials = 20
+	// newMaxDigests is how many digests a credential made by AddCredential signs at once.
+	newMaxDigests = 50
+	// reasonCessation is cessationOfOperation, RFC 5280 §5.3.1.
+	reasonCessation = 5
+)
+
+// AddCredential makes another key of a holder, under the holder's own factors, and its
+// certificate. The certificate states the identity for which the holder has one that
+// is valid now; a holder without one has to be identified again. The password is
+// wiped. Errors are of package signing.
+func (a *Appliance) AddCredential(ctx context.Context, holder string, kt hsm.KeyType, e signing.Evidence) (string, error) {
+	defer clear(e.Password)
+	h, err := a.identified(ctx, holder)
+	if err != nil {
+		return "", err
+	}
+	var factors vault.Factors
+	if err := json.Unmarshal(h.Factors, &factors); err != nil {
+		return "", &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be read", Err: err}
+	}
+	c := store.Credential{ID: "credential-" + randomPIN()[:16], Holder: h.ID, KeyType: string(kt), Created: a.opt.Now()}
+	record, csr, err := a.Vault.CreateCredential(ctx, vault.NewCredential{Factors: factors, Evidence: e, ID: c.ID, Type: kt, MaxDigests: newMaxDigests})
+	if err != nil {
+		return "", signing.FromVault(err)
+	}
+	if c.Record, err = json.Marshal(record); err != nil {
+		return "", fmt.Errorf("appliance: %w", err)
+	}
+	err = a.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.PutCredential(c); err != nil {
+			return err
+		}
+		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: h.ID, Event: "credential.created", Subject: c.ID,
+			Detail: map[string]string{"key": c.KeyType, "client": e.Client}})
+	})
+	if err != nil {
+		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	_, err = a.PKI.Issue(ctx, pki.Request{Profile: pki.ProfileSignature, CSR: csr, Holder: h, Credential: c.ID, Actor: h.ID})
+	if err != nil {
+		return "", fromPKI(err, "the certificate could not be issued")
+	}
+	return c.ID, nil
+}
+
+// identified gives a holder whose identity a valid certificate states, and who may have
+// a credential more.
+func (a *Appliance) identified(ctx context.Context, holder string) (h store.Holder, err error) {
+	valid := false
+	n := 0
+	err = a.DB.Read(ctx, func(tx *store.Tx) error {
+		if h, err = tx.Holder(holder); err != nil {
+			return err
+		}
+		certs, err := tx.CertificatesOf(holder)
+		for _, c := range certs {
+			valid = valid || c.State == store.CertValid && c.NotAfter.After(a.opt.Now())
+		}
+		if err != nil {
+			return err
+		}
+		list, err := tx.CredentialsOf(holder)
+		n = len(list)
+		return err
+	})
+	switch {
+	case store.KindOf(err) == store.NotFound:
+		return h, &signing.Error{Kind: signing.NotFound, Msg: "no such holder", Err: err}
+	case err != nil:
+		return h, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	case !valid:
+		return h, &signing.Error{Kind: signing.CertMissing, Msg: "no valid certificate states the holder's identity; have the holder identified again"}
+	case n >= maxCredentials:
+		return h, &signing.Error{Kind: signing.BadRequest, Msg: "the holder has too many credentials"}
+	}
+	return h, nil
+}
+
+// DeleteCredential ends a holder's credential for good, at the holder's own wish: with
+// the holder's factors the certificate is revoked, the vault never uses the key again,
+// and the wrapped key is erased here. Each step may be done again; copies in backups
+// are refused by the vault. The password is wiped. Errors are of package signing.
+func (a *Appliance) DeleteCredential(ctx context.Context, holder, id string, e signing.Evidence) error {
+	defer clear(e.Password)
+	var c store.Credential
+	var h store.Holder
+	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if c, err = tx.Credential(id); err != nil {
+			return err
+		}
+		h, err = tx.Holder(holder)
+		return err
+	})
+	switch {
+	case err != nil && store.KindOf(err) != store.NotFound:
+		return &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	case err != nil || c.Holder != holder:
+		return &signing.Error{Kind: signing.NotFound, Msg: "no such credential", Err: err}
+	}
+	var factors vault.Factors
+	var record vault.Credential
+	if err := firstOf(json.Unmarshal(h.Factors, &factors), json.Unmarshal(c.Record, &record)); err != nil {
+		return &signing.Error{Kind: signing.Internal, Msg: "the holder's records cannot be read", Err: err}
+	}
+	if len(record.Wrapped) == 0 {
+		return &signing.Error{Kind: signing.NotFound, Msg: "no such credential"}
+	}
+	if err := a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e}); err != nil {
+		return signing.FromVault(err)
+	}
+	return a.destroy(context.WithoutCancel(ctx), c, record, e.Client)
+}
+
+func (a *Appliance) destroy(ctx context.Context, c store.Credential, record vault.Credential, client string) error {
+	if c.Certificate != "" {
+		err := a.PKI.Revoke(ctx, c.Certificate, reasonCessation, c.Holder)
+		switch pki.KindOf(err) {
+		case "", pki.Conflict: // it is revoked already
+		case pki.Unpublished: // durable and in force; the list goes out with the next run
+			a.log.Error("a revocation is not on the list yet", "certificate", c.Certificate, "err", err)
+		default:
+			return fromPKI(err, "the certificate could not be revoked")
+		}
+	}
+	err := a.Vault.DestroyCredential(ctx, vault.Destruction{Credential: record, By: c.Holder, Reason: "deleted by its holder"})
+	if err != nil {
+		return signing.FromVault(err)
+	}
+	record.Wrapped, record.MAC = nil, nil
+	erased, err := json.Marshal(record)
+	if err != nil {
+		return fmt.Errorf("appliance: %w", err)
+	}
+	err = a.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.SetCredentialRecord(c.ID, erased); err != nil {
+			return err
+		}
+		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: c.Holder, Event: "credential.deleted", Subject: c.ID,
+			Detail: map[string]string{"certificate": c.Certificate, "client": client}})
+	})
+	if err != nil {
+		return &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	return nil
+}
+
+// fromPKI gives an error of the certification authority its meaning for the holder.
+func fromPKI(err error, msg string) error {
+	kind, ok := suspendKinds[pki.KindOf(err)]
+	if !ok {
+		kind = signing.Internal
+	}
+	return &signing.Error{Kind: kind, Msg: msg, Err: err}
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
