@@ -25,9 +25,19 @@ const maxUsername = 200
 // Errors are of package signing: WrongFactors, ReusedOTP, Locked,
 // KeyUnavailable, Busy.
 func (a *Appliance) SignIn(ctx context.Context, username string, e signing.Evidence) (string, error) {
+	h, err := a.recognise(ctx, username, e, "holder.signed-in")
+	if err != nil {
+		return "", err
+	}
+	token, err := a.sessions.Start(ctx, h.ID)
+	return token, passing(err)
+}
+
+// recognise checks the factors; event is what the journal says when they are right.
+func (a *Appliance) recognise(ctx context.Context, username string, e signing.Evidence, event string) (store.Holder, error) {
 	defer clear(e.Password)
 	if username = strings.TrimSpace(username); len(username) > maxUsername {
-		return "", &signing.Error{Kind: signing.WrongFactors, Msg: "no username is that long"}
+		return store.Holder{}, &signing.Error{Kind: signing.WrongFactors, Msg: "no username is that long"}
 	}
 	var h store.Holder
 	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
@@ -35,14 +45,14 @@ func (a *Appliance) SignIn(ctx context.Context, username string, e signing.Evide
 		return err
 	})
 	if store.KindOf(err) == store.NotFound {
-		return "", a.refuseStranger(ctx, username, e)
+		return store.Holder{}, a.refuseStranger(ctx, username, e)
 	}
 	if err != nil {
-		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+		return store.Holder{}, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
 	var factors vault.Factors
 	if err := json.Unmarshal(h.Factors, &factors); err != nil {
-		return "", &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be read", Err: err}
+		return store.Holder{}, &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be read", Err: err}
 	}
 	err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e})
 	if err != nil {
@@ -53,15 +63,14 @@ func (a *Appliance) SignIn(ctx context.Context, username string, e signing.Evide
 			a.note(ctx, audit.Event{Actor: h.ID, Event: "holder.sign-in-refused", Subject: h.ID,
 				Detail: map[string]string{"kind": string(signing.KindOf(err)), "client": e.Client}})
 		}
-		return "", err
+		return store.Holder{}, err
 	}
-	err = a.journal.Append(ctx, audit.Event{Actor: h.ID, Event: "holder.signed-in", Subject: h.ID,
+	err = a.journal.Append(ctx, audit.Event{Actor: h.ID, Event: event, Subject: h.ID,
 		Detail: map[string]string{"client": e.Client}})
 	if err != nil {
-		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+		return store.Holder{}, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
-	token, err := a.sessions.Start(ctx, h.ID)
-	return token, passing(err)
+	return h, nil
 }
 
 // passing gives a session error that comes from the database the kind that

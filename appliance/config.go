@@ -62,6 +62,14 @@ type Config struct {
 	HSM HSM `toml:"hsm"`
 	TSA TSA `toml:"tsa"`
 	PKI PKI `toml:"pki"`
+
+	OAuth OAuth `toml:"oauth,omitempty"`
+}
+
+// OAuth configures what applications of others may do in the name of holders.
+type OAuth struct {
+	// Off closes the doors of applications: /oauth2 and what needs its tokens.
+	Off bool `toml:"off,omitempty"`
 }
 
 // Inspection configures what is done about content that can change what a document

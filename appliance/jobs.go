@@ -35,6 +35,7 @@ func (a *Appliance) startJobs(ctx context.Context) {
 		{"unfinished signatures", time.Minute, a.settle},
 		{"old page images", time.Hour, a.forgetPages},
 		{"expired sessions", time.Hour, a.forgetSessions},
+		{"expired tokens", time.Hour, a.forgetTokens},
 	}
 	for _, j := range jobs {
 		a.jobs.Go(func() { a.run(ctx, j) })

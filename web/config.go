@@ -118,6 +118,7 @@ type Config struct {
 	Status   Status    // nil: no /ocsp, /crl, /certs
 	Health   Health    // nil: healthy as long as it answers
 	CSC      CSC       // nil: no /csc
+	OAuth    OAuth     // nil: no /oauth2
 
 	// MaxUpload is the size limit of one uploaded document in bytes;
 	// 0 means 200 MB (200·10⁶).

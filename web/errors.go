@@ -13,6 +13,7 @@ import (
 	"sigillo/signing"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
+	"sigillo/web/oauth"
 )
 
 // Kind tells what went wrong with a request. The kinds of the signing room
@@ -41,6 +42,12 @@ const (
 	StampNotPermitted Kind = "stamp-not-permitted" // no stamps left, or too many at once
 	StampNoTime       Kind = "stamp-no-time"       // the clock cannot be shown to be right
 	StampFailed       Kind = "stamp-failed"        // the unit, its key or the archive
+
+	// Of the authorization server, while it is not known whom to tell.
+	OAuthClient   Kind = "oauth-client"   // no such application
+	OAuthRedirect Kind = "oauth-redirect" // the address for the answer is none of the application's
+	OAuthStale    Kind = "oauth-stale"    // what the application has asked for is used, or over
+	OAuthRequest  Kind = "oauth-request"  // not to be understood
 )
 
 // statusOf is the one place where a kind becomes an HTTP status.
@@ -96,6 +103,28 @@ var statusOf = map[Kind]int{
 	StampNotPermitted: http.StatusForbidden,
 	StampNoTime:       http.StatusServiceUnavailable,
 	StampFailed:       http.StatusServiceUnavailable,
+
+	OAuthClient:   http.StatusBadRequest,
+	OAuthRedirect: http.StatusBadRequest,
+	OAuthStale:    http.StatusBadRequest,
+	OAuthRequest:  http.StatusBadRequest,
+}
+
+// kindOfOAuth names the faults of the authorization server that are told to people.
+func kindOfOAuth(err error) (Kind, bool) {
+	var own *oauth.Error
+	if !errors.As(err, &own) {
+		return "", false
+	}
+	switch own.Kind {
+	case oauth.UnknownClient, oauth.WrongRedirect, oauth.StaleRequest, oauth.BadRequest:
+		return Kind(own.Kind), true
+	case oauth.Unavailable:
+		return Kind(signing.Busy), true
+	case oauth.ServerError:
+		return Kind(signing.Internal), true
+	}
+	return OAuthRequest, true
 }
 
 // retryOf says when to try again where the error itself doesn't.
@@ -136,6 +165,9 @@ func KindOf(err error) Kind {
 	var below *signing.Error
 	if errors.As(err, &below) {
 		return Kind(below.Kind)
+	}
+	if kind, ok := kindOfOAuth(err); ok {
+		return kind
 	}
 	if kind, ok := kindOfStamps(err); ok {
 		return kind

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"embed"
+	"encoding/hex"
 	"html/template"
 	"io/fs"
 	"path"
@@ -54,6 +55,7 @@ type view struct {
 	Holder  *store.Holder // nil when nobody is signed in
 	Token   string        // for forms
 	Here    string        // this address, to come back to
+	Self    string        // this address where it is too long to come back to, with its query; empty elsewhere
 	Assets  *assets
 	Idle    int      // seconds until an idle session ends
 	Step    int      // of the four steps, from 1; 0 shows no steps
@@ -68,6 +70,14 @@ type view struct {
 
 // With is the view of a part of the page.
 func (v view) With(data any) view { v.Data = data; return v }
+
+// In is the address of the page in a language.
+func (v view) In(code string) string {
+	if v.Self != "" {
+		return v.Self + "&lang=" + code
+	}
+	return "/lang/" + code + encodeQuery(fiber.Map{"next": v.Here})
+}
 
 // Icon is the address of a picture in the sprite of Bootstrap Italia, empty
 // when that was not built in. Icons are decoration: every one has a text.
@@ -118,7 +128,13 @@ var badgeOf = map[string]string{
 }
 
 // Hex breaks a fingerprint into groups that a person can compare.
-func (view) Hex(s string) string {
+func (view) Hex(digest any) string {
+	s, ok := digest.(string)
+	if raw, isRaw := digest.([]byte); isRaw {
+		s = hex.EncodeToString(raw)
+	} else if !ok {
+		return ""
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); i += 8 {
 		if i > 0 {

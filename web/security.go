@@ -17,7 +17,10 @@ import (
 // style, no frame. Bootstrap Italia draws check marks and arrows as data:
 // images, hence the one exception.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	"connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+
+// policyTo is the policy of a page whose form may lead to another place besides.
+func policyTo(source string) string { return contentPolicy + " " + source }
 
 // secureHeaders sets what every answer carries. Answers are private and not
 // to be stored unless a handler says otherwise.

@@ -85,6 +85,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.CSC != nil {
 		cfg.CSC.Mount(s.app, applicationHouse{s})
 	}
+	if cfg.OAuth != nil { // before the face, whose forms come from its own pages alone
+		cfg.OAuth.Mount(s.app, house{s})
+	}
 	s.routeFace()
 	fast := s.app.Server()
 	fast.Handler, fast.HeaderReceived = s.wellFormedDoor(s.stampDoor(fast.Handler)), s.expect
@@ -219,7 +222,8 @@ func faceOf(path string) face {
 	if strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/csc/") {
 		return faceREST
 	}
-	for _, p := range []string{"/tsa", "/ocsp", "/crl", "/certs", "/healthz", "/metrics", "/assets"} {
+	for _, p := range []string{"/tsa", "/ocsp", "/crl", "/certs", "/healthz", "/metrics", "/assets",
+		"/oauth2/token", "/oauth2/pushed_authorize", "/oauth2/revoke", "/revoke", "/.well-known"} {
 		if path == p || strings.HasPrefix(path, p+"/") {
 			return faceProtocol
 		}

@@ -53,6 +53,7 @@ func init() { // in a function, because help itself lists the commands
 		{name: "vault", args: "[--dir DIR]", help: "run the vault alone: the one process that uses the token", run: runVault},
 		{name: "holder", args: "add …", help: "register a holder: factors, key, certificate", run: runHolder},
 		{name: "certificate", args: "list|suspend|reactivate|revoke …", help: "look at certificates and change their status", run: runCertificate},
+		{name: "oauth", args: "client add|list|remove …", help: "look after the applications that may ask for signatures", run: runOAuth},
 		{name: "inspect", args: "[--policy standard|strict|FILE] [--json] FILE…", help: "look for content that can change what a document shows", run: runInspect},
 		{name: "verify", args: "--trust ROOT.pem [--detached FILE] [--json] FILE…", help: "validate signatures and time-stamps", run: runVerify},
 		{name: "extend", args: "--level B-LTA --trust ROOT.pem FILE", help: "raise signatures to a level that lasts", run: runExtend},

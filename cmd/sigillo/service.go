@@ -96,7 +96,15 @@ func serve(ctx context.Context, e env, dir string, demo bool) error {
 		return err
 	}
 	defer a.Close()
-	srv, err := web.New(webConfig(a))
+	cfg := webConfig(a)
+	applications, err := oauthServer(a)
+	if err != nil {
+		return err
+	}
+	if applications != nil {
+		cfg.OAuth = applications
+	}
+	srv, err := web.New(cfg)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,65 @@
+package appliance
+
+import (
+	"context"
+	"strings"
+
+	"sigillo/signing"
+	"sigillo/store"
+)
+
+// Recognise checks a holder's factors as SignIn does, and opens no session.
+func (a *Appliance) Recognise(ctx context.Context, username string, e signing.Evidence) (store.Holder, error) {
+	return a.recognise(ctx, username, e, "holder.recognised")
+}
+
+// Known gives the holder with this username, without any proof of who asks: nobody may
+// be told what it says. An error of kind NotFound when there is none.
+func (a *Appliance) Known(ctx context.Context, username string) (store.Holder, error) {
+	var h store.Holder
+	if username = strings.TrimSpace(username); len(username) > maxUsername {
+		return h, &signing.Error{Kind: signing.NotFound, Msg: "no username is that long"}
+	}
+	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		h, err = tx.HolderByUsername(username)
+		return err
+	})
+	switch {
+	case store.KindOf(err) == store.NotFound:
+		return h, &signing.Error{Kind: signing.NotFound, Msg: "no such holder", Err: err}
+	case err != nil:
+		return h, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	return h, nil
+}
+
+// CredentialByID is what may be shown of a credential to whoever knows its ID, which
+// cannot be guessed.
+func (a *Appliance) CredentialByID(ctx context.Context, id string) (signing.Credential, error) {
+	var c store.Credential
+	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		c, err = tx.Credential(id)
+		return err
+	})
+	switch {
+	case store.KindOf(err) == store.NotFound:
+		return signing.Credential{}, &signing.Error{Kind: signing.NotFound, Msg: "no such credential", Err: err}
+	case err != nil:
+		return signing.Credential{}, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	all, err := a.Signing.Credentials(ctx, c.Holder)
+	if err != nil {
+		return signing.Credential{}, err
+	}
+	for _, shown := range all {
+		if shown.ID == id {
+			return shown, nil
+		}
+	}
+	return signing.Credential{}, &signing.Error{Kind: signing.NotFound, Msg: "no such credential"}
+}
+
+// forgetTokens removes what applications were granted and is over.
+func (a *Appliance) forgetTokens(ctx context.Context) error {
+	return a.DB.Write(ctx, func(tx *store.Tx) error { return tx.DeleteExpiredOAuth(a.opt.Now()) })
+}
