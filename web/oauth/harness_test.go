@@ -495,3 +495,8 @@ func (d *desk) opens(token, certificate string) string {
 	}
 	return a.Application + " " + a.Scope + " " + a.Holder
 }
+
+// forget removes what is over, as the appliance does every hour.
+func forget(d *desk) error {
+	return d.db.Write(d.t.Context(), func(tx *store.Tx) error { return tx.DeleteExpiredOAuth(d.now()) })
+}

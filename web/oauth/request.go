@@ -30,7 +30,6 @@ type request struct {
 	language  string
 	account   string // of the application, if it names one
 	order     *order // scope credential
-	query     url.Values
 	pushed    []byte // ID of the pushed request; nil: it was not pushed
 }
 
