@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+	"golang.org/x/oauth2"
 
 	"sigillo/signing"
 )
@@ -70,6 +71,12 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 	out["no credential"] = b.get("/documents/" + pdf).body
 	out["certificates suspended"] = b.get("/certificates?suspended=1").body
 	w.rooms.suspended = false
+	client := oauth2.Config{ClientID: "gestionale", RedirectURL: "https://app.example/cb", Endpoint: oauth2.Endpoint{AuthURL: "/oauth2/authorize"}}
+	order := orderOf(client, "x", oauth2.GenerateVerifier(), "a.pdf", "")
+	out["authorise"] = b.get(order).body
+	out["authorise error"] = b.post(order, url.Values{"token": {"x"}}).body
+	out["consent"] = b.get(client.AuthCodeURL("x", oauth2.S256ChallengeOption(oauth2.GenerateVerifier()))).body
+	out["unknown application"] = b.get("/oauth2/authorize?client_id=nobody").body
 	return out
 }
 
@@ -79,7 +86,8 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 // script or style, which the policy would block.
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
-	w := build(t, withDesk(newDesk(t), StampPageHolders), func(c *Config) { c.UnverifiedClock = true })
+	var secret string
+	w := build(t, withDesk(newDesk(t), StampPageHolders), withApplications(t, &secret, "https://app.example/cb"), func(c *Config) { c.UnverifiedClock = true })
 	for _, lang := range languages {
 		for name, body := range everyPage(t, w, lang) {
 			doc, err := html.Parse(strings.NewReader(body))
