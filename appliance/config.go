@@ -260,6 +260,8 @@ func (c Config) Check() error {
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
 		return errors.New("appliance: base_url must be an http or https address")
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return errors.New("appliance: base_url has no query, fragment or user name")
 	case (c.TLSCertificate == "") != (c.TLSKey == ""):
 		return errors.New("appliance: give both tls_certificate and tls_key, or neither")
 	case c.TLSCertificate == "" && c.TLSClientCertificates:

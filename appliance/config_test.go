@@ -29,6 +29,7 @@ func TestConfigCheck(t *testing.T) {
 		{"a name without TLS", "without TLS", func(c *Config) { c.Listen = "sign.example.org:80" }},
 		{"half of TLS", "both", func(c *Config) { c.TLSKey = "key.pem" }},
 		{"no address", "base_url", func(c *Config) { c.BaseURL = "ftp://x" }},
+		{"address with a query", "base_url", func(c *Config) { c.BaseURL = "http://x/?a=1" }},
 		{"no upload", "max_upload_mb", func(c *Config) { c.MaxUploadMB = 0 }},
 		{"a virus scanner somewhere", "clamd_socket", func(c *Config) { c.Inspection.ClamdSocket = "clamd.ctl" }},
 		{"a wished-for clock", "tsa.clock", func(c *Config) { c.TSA.Clock = "trusted" }},

@@ -2,41 +2,71 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 
 	"sigillo/appliance"
 	"sigillo/signing"
+	"sigillo/signing/remote"
 	"sigillo/tsa/accounts"
 	"sigillo/web/csc"
+	"sigillo/web/oauth"
 )
 
-// cscFace is the service's face to signing applications.
-func cscFace(a *appliance.Appliance) *csc.Server {
-	s, _ := csc.New(cscConfig(a)) // has no error: all that is required is there
+// cscFace is the service's face to signing applications; granted knows the tokens of
+// OAuth, nil where there is no OAuth.
+func cscFace(a *appliance.Appliance, granted *oauth.Server) *csc.Server {
+	s, _ := csc.New(cscConfig(a, granted)) // has no error: all that is required is there
 	return s
 }
 
-func cscConfig(a *appliance.Appliance) csc.Config {
-	return csc.Config{
-		Remote: a.Remote, Documents: a.Signing, Evidence: a.PKI, Keys: a, Login: recogniser(a),
+func cscConfig(a *appliance.Appliance, granted *oauth.Server) csc.Config {
+	c := csc.Config{
+		Remote: a.Remote, Documents: a.Signing, Evidence: a.PKI, Keys: a,
+		Login: func(ctx context.Context, username string, e signing.Evidence) (string, error) {
+			h, err := a.Recognise(ctx, username, e)
+			return h.ID, err
+		},
 		Stamp: func(ctx context.Context, request []byte) []byte {
 			return a.Stamps.AnswerFor(ctx, accounts.House, request)
 		},
 		BaseURL: a.Config.BaseURL, Region: a.Config.PKI.Country, Qualified: a.Config.PKI.Qualified,
 	}
+	if granted != nil {
+		c.Gate = oauthGate{granted}
+		c.OAuth = csc.OAuth{Base: a.Config.BaseURL, Issuer: a.Config.BaseURL, RAR: true, Client: true}
+	}
+	return c
 }
 
-// recogniser checks a holder's factors. The session that comes of it is ended at
-// once: applications have tokens of their own.
-func recogniser(a *appliance.Appliance) func(context.Context, string, signing.Evidence) (string, error) {
-	return func(ctx context.Context, username string, e signing.Evidence) (string, error) {
-		token, err := a.SignIn(ctx, username, e)
-		if err != nil {
-			return "", err
-		}
-		h, err := a.Session(ctx, token)
-		if err != nil {
-			return "", err
-		}
-		return h.ID, a.SignOut(ctx, token)
+// oauthGate lets in who has a token of the authorization server.
+type oauthGate struct{ granted *oauth.Server }
+
+func (g oauthGate) Access(ctx context.Context, bearer string, certificate *x509.Certificate) (csc.Access, error) {
+	t, err := g.granted.Access(ctx, bearer, certificate)
+	if oauth.KindOf(err) == oauth.Unavailable {
+		return csc.Access{}, &signing.Error{Kind: signing.Busy, Msg: "tokens cannot be looked up; try again", Err: err}
 	}
+	scope := csc.ScopeService
+	if t.Scope == oauth.Credential {
+		scope = csc.ScopeCredential
+	}
+	return csc.Access{Holder: t.Holder, Application: t.Application, Scope: scope, Handle: t.Handle, Expires: t.Expires}, err
 }
+
+// core is where the authorization server has the factors judged and grants made.
+type core struct{ a *appliance.Appliance }
+
+func (c core) Credential(ctx context.Context, id string) (signing.Credential, error) {
+	return c.a.CredentialByID(ctx, id)
+}
+
+func (c core) Credentials(ctx context.Context, holder string) ([]signing.Credential, error) {
+	return c.a.Signing.Credentials(ctx, holder)
+}
+
+func (c core) Authorise(ctx context.Context, holder string, o oauth.Order, e signing.Evidence) (oauth.Grant, error) {
+	g, err := c.a.Remote.Authorise(ctx, holder, remote.Order(o), e)
+	return oauth.Grant{Handle: g.Handle, Expires: g.Expires}, err
+}
+
+func (c core) Drop(ctx context.Context, _, _, handle string) { c.a.Remote.Revoke(ctx, handle) }

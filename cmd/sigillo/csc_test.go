@@ -76,7 +76,7 @@ func newCSCHouse(t testing.TB) *cscHouse {
 		t.Fatal(err)
 	}
 	h := &cscHouse{gate: &gate{by: map[string]csc.Access{}}, house: &house{Appliance: a, url: "http://" + ln.Addr().String()}}
-	config := cscConfig(a)
+	config := cscConfig(a, nil)
 	config.BaseURL, config.Gate, config.OAuth = h.url, h.gate, csc.OAuth{Base: h.url, RAR: true, Client: true}
 	config.Log = quiet()
 	front, err := csc.New(config)

@@ -15,11 +15,13 @@ import (
 )
 
 // oauthServer is the authorization server of an appliance; nil when it is off.
-func oauthServer(a *appliance.Appliance) (*oauth.Server, error) {
+func oauthServer(a *appliance.Appliance) *oauth.Server {
 	if a.Config.OAuth.Off {
-		return nil, nil
+		return nil
 	}
-	return oauth.New(oauth.Config{DB: a.DB, Accounts: a, BaseURL: a.Config.BaseURL})
+	// It has no error: the configuration was checked when it was read.
+	srv, _ := oauth.New(oauth.Config{DB: a.DB, Accounts: a, Signing: core{a}, BaseURL: a.Config.BaseURL})
+	return srv
 }
 
 // runOAuth looks after the applications that may ask for signatures.

@@ -96,15 +96,7 @@ func serve(ctx context.Context, e env, dir string, demo bool) error {
 		return err
 	}
 	defer a.Close()
-	cfg := webConfig(a)
-	applications, err := oauthServer(a)
-	if err != nil {
-		return err
-	}
-	if applications != nil {
-		cfg.OAuth = applications
-	}
-	srv, err := web.New(cfg)
+	srv, err := web.New(webConfig(a))
 	if err != nil {
 		return err
 	}
@@ -122,11 +114,17 @@ func serve(ctx context.Context, e env, dir string, demo bool) error {
 // webConfig is how the service faces the world.
 func webConfig(a *appliance.Appliance) web.Config {
 	proxies, _ := a.Config.Proxies() // has no error: the configuration was checked when it was read
-	return web.Config{Signing: a.Signing, Accounts: a, Status: a, Health: a, CSC: cscFace(a),
+	cfg := web.Config{Signing: a.Signing, Accounts: a, Status: a, Health: a,
 		Stamps: a.Stamps, Metrics: []web.Metrics{a.Stamps}, StampPage: web.StampPage(a.Config.TSA.Page),
 		UnverifiedClock: a.Config.TSA.Clock == string(clock.Unverified),
 		MaxUpload:       a.Config.MaxUploadMB * 1_000_000, Secure: strings.HasPrefix(a.Config.BaseURL, "https:"),
 		TrustedProxies: proxies}
+	applications := oauthServer(a)
+	if applications != nil {
+		cfg.OAuth = applications
+	}
+	cfg.CSC = cscFace(a, applications)
+	return cfg
 }
 
 func listen(cfg appliance.Config) (net.Listener, error) {
