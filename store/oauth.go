@@ -70,6 +70,12 @@ func (tx *Tx) DeleteOAuthGrant(id string) error {
 	return tx.change("delete grant", `DELETE FROM oauth_grants WHERE id = ?`, id)
 }
 
+// DeleteOAuthGrantsOf ends all that a holder has granted, for one whose factors have
+// changed hands, and returns how many there were.
+func (tx *Tx) DeleteOAuthGrantsOf(holder string) (int64, error) {
+	return tx.exec("delete grants of holder", `DELETE FROM oauth_grants WHERE holder = ? AND holder <> ''`, holder)
+}
+
 // Kinds of an [OAuthToken].
 const (
 	OAuthAccess  = "access"

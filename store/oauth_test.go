@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,6 +49,18 @@ func TestOAuthRows(t *testing.T) {
 			all, err := tx.OAuthGrantsOf(holder)
 			if (len(all) == 1) != (holder == "h") {
 				t.Errorf("of %q: %v", holder, all)
+			}
+			return err
+		})
+	}
+	for holder, want := range map[string]int64{"": 0, "x": 0, "h2": 1} {
+		write(t, db, func(tx *Tx) error {
+			if err := tx.PutOAuthGrant(OAuthGrant{ID: "of " + holder, Client: "app", Holder: strings.TrimPrefix(holder, "x"), Expires: later}); err != nil {
+				return err
+			}
+			n, err := tx.DeleteOAuthGrantsOf(holder)
+			if n != want {
+				t.Errorf("%d grants of %q ended", n, holder)
 			}
 			return err
 		})

@@ -240,6 +240,7 @@ func (s *Server) refused(c *fiber.Ctx, a asking) error {
 func (s *Server) consent(c *fiber.Ctx, a asking, username string, e signing.Evidence) (code, error) {
 	ctx := c.UserContext()
 	g := code{client: a.client.ID, redirect: a.redirect, named: a.named, challenge: a.challenge, scope: a.scope, order: a.order}
+	e.Client = a.client.ID + " " + e.Client
 	detail := map[string]string{"scope": a.scope, "client": e.Client}
 	if a.account != "" {
 		detail["account"] = legible.Line(a.account)

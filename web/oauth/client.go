@@ -207,8 +207,11 @@ func (r *Registry) Add(ctx context.Context, c Client, actor string) (secret stri
 		if err := tx.PutOAuthClient(store.OAuthClient{ID: c.ID, Record: record, Created: r.now()}); err != nil {
 			return err
 		}
-		return audit.Append(tx, r.now(), audit.Event{Actor: actor, Event: "oauth.client-added", Subject: c.ID,
-			Detail: map[string]string{"name": c.Name, "method": c.Method, "redirects": strings.Join(c.Redirects, " ")}})
+		detail := map[string]string{"name": c.Name, "method": c.Method}
+		for i, uri := range c.Redirects {
+			detail[fmt.Sprintf("redirect.%d", i+1)] = uri
+		}
+		return audit.Append(tx, r.now(), audit.Event{Actor: actor, Event: "oauth.client-added", Subject: c.ID, Detail: detail})
 	})
 	if store.KindOf(err) == store.Conflict {
 		return "", &Error{Kind: InvalidRequest, Msg: "there is a client of this ID already", Err: err}

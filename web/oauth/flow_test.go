@@ -86,6 +86,9 @@ func TestCredential(t *testing.T) {
 		if d.secrets[c.client] == "" {
 			p.Set("client_id", c.client)
 		}
+		if text := c.q.Get("authorization_details"); text != "" { // as the EUDI client sends it once more
+			p.Set("authorization_details", text)
+		}
 		got := d.read(d.call("/oauth2/token", c.client, p))
 		if got.Type != c.typ || got.Scope != "credential" || got.Expires < 290 || got.Expires > 300 || got.Refresh != "" || got.Credential != cred {
 			t.Errorf("%s: %+v", name, got)

@@ -9,9 +9,12 @@ import (
 	"sigillo/store"
 )
 
-// requestsWaiting is how many pushed requests of one client may wait: anybody can push
-// in the name of a public one.
-const requestsWaiting = 1000
+// How many pushed requests of one client may wait. In the name of a public one anybody
+// can push.
+const (
+	requestsWaiting  = 1000
+	requestsOfPublic = 200
+)
 
 type pushBody struct {
 	URI     string `json:"request_uri"`
@@ -58,10 +61,14 @@ func (s *Server) push(c *fiber.Ctx) error {
 	if len(query) > queryLimit {
 		return fail(InvalidRequest, "the request is too long")
 	}
+	most := requestsWaiting
+	if !r.confidential() {
+		most = requestsOfPublic
+	}
 	now, text := s.cfg.Now(), newToken()
 	id := sha256.Sum256([]byte(text))
 	err = s.cfg.DB.Write(c.UserContext(), func(tx *store.Tx) error {
-		return tx.PutOAuthRequest(store.OAuthRequest{ID: id[:], Client: r.ID, Parameters: []byte(query), Expires: now.Add(requestLife)}, now, requestsWaiting)
+		return tx.PutOAuthRequest(store.OAuthRequest{ID: id[:], Client: r.ID, Parameters: []byte(query), Expires: now.Add(requestLife)}, now, most)
 	})
 	if store.KindOf(err) == store.Conflict {
 		return fail(Unavailable, "too many requests of this client are waiting")
