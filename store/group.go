@@ -148,12 +148,12 @@ func (db *DB) member(ctx context.Context, g *group, fn func(*Tx) error) (err err
 	const what = "store: write"
 	first := g.members == 0
 	if !first {
-		if _, err := g.tx.Exec("SAVEPOINT member"); err != nil {
+		if _, err := db.savepoint(g, "SAVEPOINT member"); err != nil {
 			db.finish(wrap(what, err))
 			return wrap(what, err)
 		}
 	}
-	tx := &Tx{ctx: ctx, tx: g.tx, writable: true}
+	tx := &Tx{ctx: ctx, tx: g.tx, writable: true, prepared: &db.stmts}
 	kept := false
 	defer func() {
 		switch {
@@ -179,13 +179,21 @@ func (db *DB) member(ctx context.Context, g *group, fn func(*Tx) error) (err err
 		return wrap(what+": commit", err)
 	}
 	if !first {
-		if _, err := g.tx.Exec("RELEASE member"); err != nil {
+		if _, err := db.savepoint(g, "RELEASE member"); err != nil {
 			tx.lost = wrap(what, err)
 			return tx.lost
 		}
 	}
 	kept = true
 	return nil
+}
+
+// savepoint runs one of the statements around a member.
+func (db *DB) savepoint(g *group, statement string) (sql.Result, error) {
+	if s := db.stmts.find(statement); s != nil {
+		return g.tx.Stmt(s).Exec()
+	}
+	return g.tx.Exec(statement)
 }
 
 func (g *group) full() bool { return g.members >= groupMembers || time.Since(g.began) > groupTime }
@@ -204,4 +212,5 @@ func (db *DB) finish(failed error) {
 	_ = g.tx.Rollback() // no effect after Commit
 	g.err = failed
 	close(g.done)
+	db.stmts.prepare(db.write)
 }

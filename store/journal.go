@@ -27,19 +27,13 @@ func journalRow(e *JournalEntry) []any {
 // AppendJournal stores the next entry; Conflict if its Seq is not the head's
 // plus one.
 func (tx *Tx) AppendJournal(e JournalEntry) error {
-	head, err := tx.journalTop()
-	if err != nil {
-		return err
+	n, err := tx.exec("append journal", `INSERT INTO journal (`+journalColumns+`)
+		SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT coalesce(max(seq), 0) FROM journal) = ?`,
+		e.Seq, ms(e.Time), e.Actor, e.Event, e.Subject, bytes(e.Detail), bytes(e.Prev), bytes(e.Hash), e.Seq-1)
+	if err == nil && n != 1 {
+		return errorf(Conflict, "store: append journal: entry %d does not follow the last one", e.Seq)
 	}
-	if e.Seq != head+1 {
-		return errorf(Conflict, "store: append journal: entry %d does not follow %d", e.Seq, head)
-	}
-	return tx.put("append journal", `INSERT INTO journal (`+journalColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.Seq, ms(e.Time), e.Actor, e.Event, e.Subject, bytes(e.Detail), bytes(e.Prev), bytes(e.Hash))
-}
-
-func (tx *Tx) journalTop() (int64, error) {
-	return one(tx, "journal head", func(n *int64) []any { return []any{n} }, `SELECT coalesce(max(seq), 0) FROM journal`)
+	return err
 }
 
 // JournalHead returns the last entry; NotFound while the journal is empty.

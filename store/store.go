@@ -66,6 +66,7 @@ type DB struct {
 	read   *sql.DB // query_only connections
 	turns  turns   // of those who write
 	open   *group  // of who has the turn; nil: none is open
+	stmts  prepared
 }
 
 // Open opens the database file at path, creating it (mode 0600) if needed, and
@@ -190,6 +191,7 @@ type Tx struct {
 	ctx      context.Context
 	tx       *sql.Tx
 	writable bool
+	prepared *prepared // nil: none
 	// broken is the first failure that is not an answer (NotFound, Conflict).
 	// SQLite rolls a transaction back by itself on a full disk, and the
 	// statements after that would each commit alone: none may run.
@@ -237,7 +239,7 @@ func (tx *Tx) exec(what, query string, args ...any) (int64, error) {
 	if !tx.writable {
 		return 0, errorf(Failed, "store: %s inside Read; this is a mistake in the program", what)
 	}
-	res, err := tx.tx.ExecContext(ctx, query, args...)
+	res, err := tx.run(ctx, query, args)
 	if err != nil {
 		return 0, tx.fail(what, err)
 	}
@@ -281,10 +283,21 @@ func one[T any](tx *Tx, what string, into func(*T) []any, query string, args ...
 	if err != nil {
 		return zero, err
 	}
-	if err := tx.tx.QueryRowContext(ctx, query, args...).Scan(into(&v)...); err != nil {
+	rows, err := tx.ask(ctx, query, args)
+	if err != nil {
 		return zero, tx.fail(what, err)
 	}
-	return v, nil
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return zero, tx.fail(what, err)
+		}
+		return zero, tx.fail(what, sql.ErrNoRows)
+	}
+	if err := rows.Scan(into(&v)...); err != nil {
+		return zero, tx.fail(what, err)
+	}
+	return v, tx.fail(what, rows.Close())
 }
 
 // many reads all rows of a query, which bears its own LIMIT.
@@ -293,7 +306,7 @@ func many[T any](tx *Tx, what string, into func(*T) []any, query string, args ..
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.tx.QueryContext(ctx, query, args...)
+	rows, err := tx.ask(ctx, query, args)
 	if err != nil {
 		return nil, tx.fail(what, err)
 	}
