@@ -28,6 +28,10 @@ func credentialMessage(c *Credential) message {
 
 // ownCredential checks that c is as the vault made it.
 func (v *server) ownCredential(ctx context.Context, c *Credential) error {
+	f := fingerprint(c)
+	if v.known.own(f) {
+		return nil
+	}
 	want, err := v.tok.MAC(ctx, keyMAC, credentialMessage(c))
 	if err != nil {
 		return because(err, "the token did not check the credential")
@@ -35,6 +39,7 @@ func (v *server) ownCredential(ctx context.Context, c *Credential) error {
 	if !hmac.Equal(want, c.MAC) {
 		return fail(Tampered, "the record of this credential was changed; restore it from a backup or issue a new one")
 	}
+	v.known.learn(f, -1)
 	return nil
 }
 

@@ -92,6 +92,7 @@ func (v *server) adopt(tx *store.Tx, c *Credential) (store.CredentialState, erro
 
 // keepCredential writes the row of a credential with its entry of the journal.
 func (v *server) keepCredential(tx *store.Tx, s *store.CredentialState, put func(store.CredentialState) error, ev audit.Event) error {
+	v.known.changed()
 	s.Changed = time.UnixMilli(millis(v.now())).UTC()
 	s.MAC = v.credentialRowMAC(*s)
 	if err := put(*s); err != nil {
@@ -118,6 +119,20 @@ func (v *server) current(tx *store.Tx, c *Credential) error {
 		return errNotCurrent
 	}
 	return nil
+}
+
+// stillCurrent is current, from memory where that is possible. learned is to be called
+// when the transaction is committed.
+func (v *server) stillCurrent(tx *store.Tx, c *Credential) (learned func(), err error) {
+	f := fingerprint(c)
+	if v.known.current(f) {
+		return func() {}, nil
+	}
+	if err := v.current(tx, c); err != nil {
+		return nil, err
+	}
+	at := v.known.now() // what is changed after this transaction began to look counts as changed since
+	return func() { v.known.learn(f, at) }, nil
 }
 
 // usable is current in a transaction of its own, with a note in the journal when it is

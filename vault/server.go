@@ -61,6 +61,7 @@ type server struct {
 	tampered   notes      // of records that were changed
 	stale      notes      // of records of credentials that are not current
 	uses       uses       // of infrastructure keys
+	known      known      // records of credentials
 	memoryLock bool
 	measures   []Measure // how the process is confined; set before it serves
 	tsa        *service  // nil: no time-stamps

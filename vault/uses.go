@@ -123,7 +123,11 @@ func (u usage) next(sad *claims, request string, t taken, now time.Time) store.S
 // calls admitted, still inside the transaction, when there is nothing left to refuse.
 func (v *server) consume(ctx context.Context, a *Activation, sad *claims, admitted func()) (row store.Spent, stored [][]byte, err error) {
 	content := a.names(newMessage("sign").text(sad.ID).text(a.Scheme).text(a.Hash)).sha256()
+	var learned func()
 	err = v.db.WriteShared(ctx, func(tx *store.Tx) (err error) {
+		if learned, err = v.stillCurrent(tx, &a.Credential); err != nil {
+			return err
+		}
 		row, stored, err = v.intend(tx, a, sad, content)
 		if err == nil && stored == nil {
 			admitted()
@@ -131,6 +135,8 @@ func (v *server) consume(ctx context.Context, a *Activation, sad *claims, admitt
 		return err
 	})
 	switch {
+	case err == nil:
+		learned()
 	case KindOf(err) != Tampered:
 	case aboutCredential(err):
 		v.noteCredential(ctx, opSign, &a.Credential, err)
@@ -143,7 +149,7 @@ func (v *server) consume(ctx context.Context, a *Activation, sad *claims, admitt
 // intend finds what is left to do for a request and journals that it is begun.
 func (v *server) intend(tx *store.Tx, a *Activation, sad *claims, content []byte) (row store.Spent, stored [][]byte, err error) {
 	now := v.now()
-	if err := firstError(v.current(tx, &a.Credential), v.stands(tx, sad)); err != nil {
+	if err := v.stands(tx, sad); err != nil {
 		return row, nil, err
 	}
 	u, err := v.usageOf(tx, sad, a.Request)
