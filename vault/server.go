@@ -171,6 +171,9 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 
 // openToken opens the token with the PIN of the configured file.
 func openToken(cfg Config) (token, error) {
+	if cfg.token != nil {
+		return cfg.token, nil
+	}
 	pin, err := secretFile(cfg.PINFile, "the token's PIN")
 	if err != nil {
 		return nil, err
