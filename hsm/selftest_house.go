@@ -106,32 +106,31 @@ func (x *tester) signsOnly(whose string, k *testKey) {
 
 // curiosity looks at what we would like and do not need.
 func (x *tester) curiosity() {
-	spec := pairSpecs[P256]
-	make := func(s sessionID, extractable bool, more ...any) (handle, error) {
-		tmpl := append(spec.privateTemplate(false, extractable), attr(more...)...)
-		_, key, err := x.api.generatePair(s, mech(spec.generate), spec.publicTemplate(false), tmpl)
-		return key, err
-	}
-	if x.wrapper != 0 {
+	if trusted := x.curious(true, pkcs11.CKA_WRAP_WITH_TRUSTED); trusted != 0 && x.wrapper != 0 {
 		x.refuses("CKA_WRAP_WITH_TRUSTED is enforced", false, func(s sessionID) error {
-			key, err := make(s, true, pkcs11.CKA_WRAP_WITH_TRUSTED, true)
-			if err != nil {
-				return err
-			}
-			_, err = x.api.wrap(s, mech(pkcs11.CKM_AES_KEY_WRAP_PAD), x.wrapper, key)
+			_, err := x.api.wrap(s, mech(pkcs11.CKM_AES_KEY_WRAP_PAD), x.wrapper, trusted)
 			return err
 		})
 	}
-	x.refuses("CKA_ALWAYS_AUTHENTICATE is enforced", false, func(s sessionID) error {
-		key, err := make(s, false, pkcs11.CKA_ALWAYS_AUTHENTICATE, true)
-		if err != nil {
+	if careful := x.curious(false, pkcs11.CKA_ALWAYS_AUTHENTICATE); careful != 0 {
+		x.refuses("CKA_ALWAYS_AUTHENTICATE is enforced", false, func(s sessionID) error {
+			var out [64]byte
+			_, err := x.api.sign(s, mechECDSA, careful, out[:32], out[:])
+			if isRV(err, pkcs11.CKR_USER_NOT_LOGGED_IN) { // the right answer, and not a lost login
+				return errors.New("it wants the PIN for each signature")
+			}
 			return err
-		}
-		var out [64]byte
-		_, err = x.api.sign(s, mechECDSA, key, out[:32], out[:])
-		if isRV(err, pkcs11.CKR_USER_NOT_LOGGED_IN) { // the right answer, and not a lost login
-			return errors.New("it wants the PIN for each signature")
-		}
+		})
+	}
+}
+
+// curious makes a key with a further attribute, 0 if the token does not.
+func (x *tester) curious(extractable bool, attribute int) (key handle) {
+	spec := pairSpecs[P256]
+	_ = x.try(func(sessionID) (err error) {
+		tmpl := append(spec.privateTemplate(false, extractable), attr(attribute, true)...)
+		_, key, err = x.api.generatePair(x.home.id, mech(spec.generate), spec.publicTemplate(false), tmpl)
 		return err
 	})
+	return key
 }
