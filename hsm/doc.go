@@ -37,7 +37,8 @@
 // # What the token enforces
 //
 // SelfTest tries all of this, because attributes are promises that some tokens
-// do not keep; SoftHSM 2.6.1 keeps them:
+// do not keep; SoftHSM 2.6.1 keeps them (testdata has the table, and that of NSS,
+// which does not):
 //
 //   - no private or secret key can be read: CKA_SENSITIVE, from its first moment;
 //   - no key that stays, no KEK and no unwrapped holder's key can be wrapped, and
@@ -73,7 +74,7 @@
 // # Sessions, locks and recovery
 //
 // See Token for the pool of sessions and what is thrown away after which error,
-// and the comment at Token.sharing for what is serialised and why. Signatures run
+// recover.go for how a token that was away is opened anew, and the comment at Token.sharing for what is serialised and why. Signatures run
 // in parallel. A key's handle is searched once, then cached, because
 // C_FindObjects takes time in proportion to the objects in the token. A signature is
 // one crossing from Go to C, into a buffer of the right size (see functions).
