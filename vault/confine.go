@@ -66,7 +66,8 @@ func (v *server) held(what string, err error, detail string) {
 const (
 	reading = landlocksys.AccessFSReadFile | landlocksys.AccessFSReadDir
 	working = reading | landlocksys.AccessFSWriteFile | landlocksys.AccessFSTruncate | landlocksys.AccessFSMakeReg |
-		landlocksys.AccessFSMakeDir | landlocksys.AccessFSMakeSock | landlocksys.AccessFSRemoveFile | landlocksys.AccessFSRemoveDir
+		landlocksys.AccessFSMakeDir | landlocksys.AccessFSMakeSock | landlocksys.AccessFSRemoveFile | landlocksys.AccessFSRemoveDir |
+		landlocksys.AccessFSResolveUnix // chronyd's socket, or that of a token's service
 )
 
 // confineAccess leaves the files that the vault needs while it serves. The library's
@@ -93,20 +94,26 @@ func (v *server) confineAccess() (detail string, err error) {
 	}
 	detail = "none but its own state, its token's and libraries; no TCP"
 	if v.cfg.Network {
-		rules = append(rules, landlock.PathAccess(reading, "/etc").IgnoreIfMissing())
-		detail = "none but its own state, its token's, libraries and /etc; TCP as the configuration allows"
-		err = landlock.V11.BestEffort().RestrictPaths(rules...)
-	} else {
-		if abi < 4 {
-			detail += " (by the filter of system calls alone: Linux before 6.7)"
+		for _, path := range forNames {
+			rules = append(rules, pathRule(path, reading))
 		}
-		err = landlock.V11.BestEffort().Restrict(rules...)
+		detail = "none but its own state, its token's, libraries and what names are looked up with; TCP is open"
+	} else if abi < 4 {
+		detail += " (by the filter of system calls alone: Linux before 6.7)"
 	}
-	if err != nil {
+	all := landlock.V11
+	if v.cfg.Network {
+		all.HandledAccessNet = 0
+	}
+	if err := all.BestEffort().Restrict(rules...); err != nil {
 		return "", fmt.Errorf("landlock: %w", err)
 	}
 	return detail, nil
 }
+
+// forNames is what the C library looks names of hosts up with, and what TLS trusts.
+var forNames = []string{"/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/services",
+	"/etc/protocols", "/etc/ssl/certs", "/usr/share/ca-certificates", "/run/systemd/resolve"}
 
 // pathRule allows access to a file or to all that is in a folder; to nothing if
 // there is neither.
@@ -217,7 +224,7 @@ func (v *server) sockets() string {
 	byPath, byAddress := v.chronyds()
 	switch {
 	case v.cfg.Network:
-		return "raw "
+		return "strange "
 	case byPath || byAddress:
 		return "other than chronyd's "
 	}

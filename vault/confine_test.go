@@ -23,6 +23,7 @@ type targets struct {
 	File, Dir      string // of the service
 	TCP, UDP, Unix string // addresses where somebody listens
 	PID            int    // of the service
+	Chronyd        string // a socket that the clock may ask
 	report         []string
 }
 
@@ -87,7 +88,26 @@ func (g *targets) files(own string) {
 	g.try("a fifo", unix.Mkfifo(filepath.Join(own, "z"), 0o600))
 }
 
+// askChronyd asks as package clock does: from a socket beside chronyd's.
+func (g *targets) askChronyd() error {
+	own := filepath.Join(filepath.Dir(g.Chronyd), "own")
+	conn, err := net.DialUnix("unixgram", &net.UnixAddr{Name: own, Net: "unixgram"}, &net.UnixAddr{Name: g.Chronyd, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer os.Remove(own)
+	defer conn.Close()
+	if err := os.Chmod(own, 0o666); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte("x"))
+	return err
+}
+
 func (g *targets) network() {
+	if g.Chronyd != "" {
+		g.try("good: chronyd", g.askChronyd())
+	}
 	for network, address := range map[string]string{"tcp": g.TCP, "udp": g.UDP, "unix": g.Unix} {
 		conn, err := net.Dial(network, address)
 		if err == nil {
@@ -143,8 +163,65 @@ func (g *targets) calls() {
 // serving all the while, which also shows that it has what it needs.
 func TestBreaksNotOut(t *testing.T) {
 	t.Parallel()
+	r, got := breakOut(t, child{})
+	if !slices.Equal(got, goodOnes) {
+		t.Errorf("the vault reaches %q", got)
+	}
+	st, err := r.c.Status(t.Context())
+	if err != nil || len(st.Confinement) < 7 {
+		t.Fatalf("%v, %v", st.Confinement, err)
+	}
+	for _, m := range st.Confinement {
+		if !m.Held && m.What != "memory never swapped out" {
+			t.Errorf("%s: %s", m.What, m.Detail)
+		}
+	}
+}
+
+// TestNetworkOpen: a vault that may reach a network HSM reaches the network, and no
+// more than that.
+func TestNetworkOpen(t *testing.T) {
+	t.Parallel()
+	_, got := breakOut(t, child{Network: true})
+	network := 0
+	for _, what := range got[min(len(goodOnes), len(got)):] {
+		switch {
+		case strings.HasPrefix(what, "connect by "), what == "listen by TCP", strings.HasPrefix(what, "socket 1 "),
+			strings.HasPrefix(what, "socket 2 "), strings.HasPrefix(what, "socket 10 "), strings.HasPrefix(what, "socket 16 "), what == "a queue: bad address":
+			network++
+		default:
+			t.Errorf("it reaches: %s", what)
+		}
+	}
+	if network < 5 {
+		t.Errorf("the network is closed: %q", got)
+	}
+}
+
+// TestChronydReached: a vault whose clock asks a chronyd reaches that, and nothing
+// else.
+func TestChronydReached(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "chronyd.sock")
+	chronyd, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chronyd.Close()
+	_, got := breakOut(t, child{TSA: true, Chronyd: path})
+	want := append(slices.Clone(goodOnes), "good: chronyd", "socket 1 2")
+	if !slices.Equal(got, want) {
+		t.Errorf("the vault reaches %q", got)
+	}
+}
+
+var goodOnes = []string{"good: the own state", "good: removing it", "good: random bytes"}
+
+// breakOut has a vault try to break out, and gives what it reached.
+func breakOut(t *testing.T, c child) (*rig, []string) {
+	t.Helper()
 	dir := t.TempDir()
-	g := &targets{Dir: dir, File: filepath.Join(dir, "file"), Unix: filepath.Join(dir, "sock"), PID: os.Getpid()}
+	g := &targets{Dir: dir, File: filepath.Join(dir, "file"), Unix: filepath.Join(dir, "sock"), PID: os.Getpid(), Chronyd: c.Chronyd}
 	if err := os.WriteFile(g.File, []byte("of the service"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +235,8 @@ func TestBreaksNotOut(t *testing.T) {
 	defer udp.Close()
 	defer local.Close()
 	g.TCP, g.UDP = tcp.Addr().String(), udp.LocalAddr().String()
-	r, starts := startProcessRig(t, child{Hostile: g}, newClock())
+	c.Hostile = g
+	r, starts := startProcessRig(t, c, newClock())
 	h := r.newHolder("h", "rsa2048")
 	act := h.authorised("tx", 2)
 	sigs, err := r.c.Sign(t.Context(), act)
@@ -167,25 +245,15 @@ func TestBreaksNotOut(t *testing.T) {
 	}
 	h.checkSignatures(act, sigs)
 	report := waitFile(t, filepath.Join(filepath.Dir(r.cfg.StateDB), "broken-out"))
-	want := []string{"good: the own state", "good: removing it", "good: random bytes"}
-	if got := strings.Split(report, "\n"); !slices.Equal(got, want) {
-		t.Errorf("the vault reaches %q", got)
-	}
-	st, err := r.c.Status(t.Context())
-	if err != nil || len(st.Confinement) < 7 {
-		t.Fatalf("%v, %v", st.Confinement, err)
-	}
-	for _, m := range st.Confinement {
-		if !m.Held && m.What != "memory never swapped out" {
-			t.Errorf("%s: %s", m.What, m.Detail)
-		}
-	}
-	if n := starts(); n != 1 {
-		t.Errorf("the vault was started %d times", n)
-	}
 	if b, err := os.ReadFile(g.File); err != nil || string(b) != "of the service" {
 		t.Errorf("the service's file: %q, %v", b, err)
 	}
+	t.Cleanup(func() {
+		if n := starts(); n != 1 {
+			t.Errorf("the vault was started %d times", n)
+		}
+	})
+	return r, strings.Split(report, "\n")
 }
 
 func waitFile(t *testing.T, path string) string {

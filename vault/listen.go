@@ -97,6 +97,9 @@ func (v *server) accept(ctx context.Context, l *net.UnixListener) {
 		conn.SetReadDeadline(time.Unix(1, 0)) // wake those that wait for a request
 	}
 	v.mu.Unlock()
+	if v.hung.Load() {
+		return
+	}
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
 	select {

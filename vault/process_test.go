@@ -28,9 +28,12 @@ type child struct {
 	// Hostile has it try to break out once it serves; what succeeded goes to the file
 	// "broken-out" beside its state.
 	Hostile *targets
-	Module  string   // instead of SoftHSM
-	Env     []string // of the process
-	Files   []string // that it may reach
+	Module  string        // instead of SoftHSM
+	Env     []string      // of the process
+	Files   []string      // that it may reach
+	Network bool          // that is open to it
+	Chronyd string        // that its clock may ask
+	Hang    time.Duration // the limit for a call that does not come back
 }
 
 // TestMain makes the test binary a vault when it is asked to.
@@ -51,12 +54,14 @@ func childMain(s string) error {
 		return err
 	}
 	cfg := c.Config.config()
+	cfg.hangLimit, cfg.Network = c.Hang, c.Network
 	cfg.Confine, cfg.Files = true, append(c.Files, filepath.Dir(c.Clock))
 	if c.Module != "" {
 		cfg.Module = c.Module
 	}
 	if c.TSA {
 		cfg.TSA = tsaConfig()
+		cfg.TSA.Clock.Chrony = c.Chronyd
 	}
 	cfg.Now = func() time.Time {
 		b, err := os.ReadFile(c.Clock)
@@ -115,7 +120,7 @@ func startProcessRig(t *testing.T, c child, now *handClock) (r *rig, starts func
 			cmd.Env = append(os.Environ(), childEnv+"="+string(env))
 			cmd.Env = append(cmd.Env, c.Env...)
 			cmd.Stderr = testLog{t}
-			if err := cmd.Run(); err != nil && ctx.Err() == nil && err.Error() != "signal: killed" {
+			if err := cmd.Run(); err != nil && ctx.Err() == nil && err.Error() != "signal: killed" && c.Hang == 0 {
 				t.Errorf("the vault ended with %v", err)
 				break
 			}

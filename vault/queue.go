@@ -38,6 +38,10 @@ const (
 	tokenPatience = 10 * time.Second // how long they do
 	shortestRetry = time.Second
 	longestRetry  = 30 * time.Second
+	// hangLimit is how long a request may use the token before the vault ends, to be
+	// started again: a call that does not come back from the library cannot be broken
+	// off. Nobody waits for it by then. To make an RSA key takes a small token minutes.
+	hangLimit = 5 * time.Minute
 )
 
 // placesIn is how many requests of a class use the token at a time. More than the
@@ -66,12 +70,13 @@ type queue struct {
 	patience time.Duration
 
 	mu      sync.Mutex
-	waiting int           // guarded by mu
-	took    time.Duration // guarded by mu; by a request, of late
+	waiting int                // guarded by mu
+	took    time.Duration      // guarded by mu; by a request, of late
+	since   map[*int]time.Time // guarded by mu; when those who have a place got it
 }
 
 func newQueue(places int) *queue {
-	return &queue{places: make(chan struct{}, places), most: waitsPerPlace * places, patience: tokenPatience}
+	return &queue{places: make(chan struct{}, places), most: waitsPerPlace * places, patience: tokenPatience, since: make(map[*int]time.Time)}
 }
 
 func newQueues() (qs [classes]*queue) {
@@ -86,7 +91,7 @@ func newQueues() (qs [classes]*queue) {
 func (q *queue) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case q.places <- struct{}{}:
-		return q.leave(time.Now()), nil
+		return q.taken(), nil
 	default:
 	}
 	q.mu.Lock()
@@ -105,7 +110,7 @@ func (q *queue) enter(ctx context.Context) (leave func(), err error) {
 	defer cancel()
 	select {
 	case q.places <- struct{}{}:
-		return q.leave(time.Now()), nil
+		return q.taken(), nil
 	case <-ctx.Done():
 		q.mu.Lock()
 		defer q.mu.Unlock()
@@ -119,12 +124,52 @@ func (q *queue) busy(format string, arg any) error {
 	return &Error{Kind: Busy, Msg: fmt.Sprintf(format, arg), RetryAfter: min(max(retry, shortestRetry), longestRetry)}
 }
 
-// leave gives a function that frees the place and remembers how long it was taken.
-func (q *queue) leave(since time.Time) func() {
+// taken gives a function that frees the place and remembers how long it was taken.
+func (q *queue) taken() (leave func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	key, begun := new(int), time.Now()
+	q.since[key] = begun
 	return func() {
 		<-q.places
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		q.took += (time.Since(since) - q.took) / 8
+		delete(q.since, key)
+		q.took += (time.Since(begun) - q.took) / 8
+	}
+}
+
+// longest is how long the oldest of those who have a place has had it.
+func (q *queue) longest() (d time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, begun := range q.since {
+		d = max(d, time.Since(begun))
+	}
+	return d
+}
+
+// watchToken ends the vault when the token hangs.
+func (v *server) watchToken(ctx context.Context, end context.CancelFunc) {
+	limit := v.cfg.hangLimit
+	if limit == 0 {
+		limit = hangLimit
+	}
+	t := time.NewTicker(limit / 4)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		for c, q := range v.queues {
+			if d := q.longest(); d > limit && class(c) != controlClass {
+				v.log.Error("a request has not come back from the token; the vault ends, to be started again", "after", d)
+				v.hung.Store(true)
+				end()
+				return
+			}
+		}
 	}
 }

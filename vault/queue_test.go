@@ -261,6 +261,42 @@ func (r *rig) beginStamping() {
 	r.newActiveUnit(cmstest.New(r.t), hsm.P256, time.Time{}, time.Time{})
 }
 
+// TestTokenHangsForGood: a call that never comes back cannot be broken off. The vault
+// ends and is started again; what was under way is settled as after a crash.
+func TestTokenHangsForGood(t *testing.T) {
+	t.Parallel()
+	module, env, set := hsmtest.Slow(t)
+	r, starts := startProcessRig(t, child{Module: module, Env: env, Files: []string{filepath.Dir(module)}, Hang: 2 * time.Second}, newClock())
+	h := r.newHolder("h", "p256")
+	act := h.authorised("tx", 1)
+	set("0 hold")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := r.c.Sign(t.Context(), act)
+		ended <- err
+	}()
+	for range 200 {
+		if r.events()["token.hangs"] > 0 {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	set("0") // the token is mended while the vault starts
+	if err := <-ended; err != nil && KindOf(err) != SpentSAD && KindOf(err) != Unavailable {
+		t.Errorf("who waited is told %v", err)
+	}
+	act = h.authorised("after", 1)
+	sigs, err := r.c.Sign(t.Context(), act)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.checkSignatures(act, sigs)
+	n := starts()
+	if events := r.events(); n != 2 || events["token.hangs"] != 1 {
+		t.Errorf("%d starts, journal %v", n, events)
+	}
+}
+
 // newSlowRig runs a confined vault in a process of its own, which makes time-stamps,
 // on a token that can be slowed down.
 func newSlowRig(t *testing.T) (*rig, func(string)) {

@@ -195,6 +195,7 @@ type Config struct {
 	// Now is the clock of everything but time-stamps; nil means [time.Now].
 	Now func() time.Time
 
+	hangLimit  time.Duration                 // for tests: instead of the constant
 	token      token                         // for tests: instead of one that is opened
 	boot       string                        // for tests: this start of the machine
 	timekeeper func(clock.Config) timekeeper // for tests: instead of a gate

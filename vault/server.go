@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -56,12 +57,13 @@ type server struct {
 
 	stretching chan struct{} // one taken for each Argon2id under way
 	queues     [classes]*queue
-	creating   sync.Mutex // held while an infrastructure key is made
-	lockouts   notes      // of holders who are locked out
-	tampered   notes      // of records that were changed
-	stale      notes      // of records of credentials that are not current
-	uses       uses       // of infrastructure keys
-	known      known      // records of credentials
+	creating   sync.Mutex  // held while an infrastructure key is made
+	lockouts   notes       // of holders who are locked out
+	tampered   notes       // of records that were changed
+	stale      notes       // of records of credentials that are not current
+	uses       uses        // of infrastructure keys
+	known      known       // records of credentials
+	hung       atomic.Bool // the token does not come back from a call
 	memoryLock bool
 	measures   []Measure // how the process is confined; set before it serves
 	tsa        *service  // nil: no time-stamps
@@ -115,13 +117,23 @@ func serve(ctx context.Context, cfg Config, ready func(), fault func(string)) (e
 	if ready != nil {
 		ready()
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	var others sync.WaitGroup
+	others.Go(func() { v.watchToken(ctx, end) })
 	others.Go(func() { v.tick(ctx) })
 	others.Go(func() { v.tsa.run(ctx) })
 	v.accept(ctx, l) // 7
+	if v.hung.Load() {
+		return errHangs
+	}
 	others.Wait()
 	return nil
 }
+
+// errHangs ends a vault whose token does not come back from a call. What was under
+// way is settled at the next start, as after a crash.
+var errHangs = fail(TokenGone, "the token hangs; the vault must be started again, and if that does not help, the token")
 
 // start is steps 1 to 5 of Serve.
 func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlock func(), err error) {
@@ -293,6 +305,9 @@ func (v *server) minute(ctx context.Context, n int) {
 func (v *server) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
+	if v.hung.Load() { // whoever asks the token for anything now may wait for ever
+		return because(v.journalUses(ctx, audit.Event{Actor: "vault", Event: "token.hangs", Subject: v.cfg.Token}), "the end could not be journalled")
+	}
 	err := errors.Join(v.tsa.end(ctx),
 		v.journalUses(ctx, audit.Event{Actor: "vault", Event: "vault.stopped", Subject: v.cfg.Node}))
 	if err == nil {
