@@ -2,7 +2,9 @@ package vault
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -321,4 +323,17 @@ func tokenDir(t *testing.T, label string) string {
 	}
 	t.Fatalf("no directory of the token %s", label)
 	return ""
+}
+
+// TestNotHeld: what the system does not let the vault do is told.
+func TestNotHeld(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	v := &server{log: slog.New(slog.NewTextHandler(&log, nil))}
+	v.held("a measure", nil, "its limits")
+	v.held("another", errors.New("no kernel for it"), "its limits")
+	want := []Measure{{What: "a measure", Held: true, Detail: "its limits"}, {What: "another", Detail: "no kernel for it"}}
+	if !slices.Equal(v.measures, want) || strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "no kernel for it") {
+		t.Errorf("%v, %s", v.measures, log.String())
+	}
 }
