@@ -63,7 +63,13 @@ func TestBusy(t *testing.T) {
 	d := secret(t)
 	w, err := tok.GenerateWrapped(ctx, "master", d, hsm.P256, nil)
 	check(t, err)
+	if d := tok.Longest(); d != 0 {
+		t.Errorf("nothing is under way for %v", d)
+	}
 	check(t, tok.UseWrapped(ctx, "master", d, w, func(crypto.Signer) error {
+		if tok.Longest() == 0 {
+			t.Error("nothing is under way")
+		}
 		// The only session is ours now.
 		soon, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 		defer cancel()

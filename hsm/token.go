@@ -75,8 +75,9 @@ type Token struct {
 	slot    uint
 	keep    sessionID
 	idle    []sessionID
-	objects map[string]object // by label
-	seen    map[string]bool   // labels of keys that were found since the start
+	used    map[*session]time.Time // sessions taken from the pool, since when
+	objects map[string]object      // by label
+	seen    map[string]bool        // labels of keys that were found since the start
 }
 
 // session is a session taken from the pool.
@@ -127,7 +128,7 @@ func newToken(cfg Config, m *module, api cryptoki) (*Token, error) {
 	cfg.Sessions = min(cfg.Sessions, 1024)
 	cfg.PIN = bytes.Clone(cfg.PIN)
 	t := &Token{cfg: cfg, module: m, api: api, permits: make(chan struct{}, cfg.Sessions),
-		opening: make(chan struct{}, 1), closed: make(chan struct{}), seen: make(map[string]bool)}
+		opening: make(chan struct{}, 1), closed: make(chan struct{}), seen: make(map[string]bool), used: make(map[*session]time.Time)}
 	if err := t.openToken(); err != nil {
 		clear(cfg.PIN)
 		return nil, typed(err, "open the token")
@@ -187,15 +188,32 @@ func (t *Token) acquire(ctx context.Context) (*session, error) {
 	}
 	if n := len(t.idle); n > 0 {
 		s.id, t.idle = t.idle[n-1], t.idle[:n-1]
+		t.used[s] = time.Now()
 		t.mu.Unlock()
 		return s, nil
 	}
+	t.used[s] = time.Now()
 	t.mu.Unlock()
 	var err error
 	if s.id, err = t.api.open(s.slot, false); err != nil {
+		t.mu.Lock()
+		delete(t.used, s)
+		t.mu.Unlock()
 		<-t.permits
 	}
 	return s, err
+}
+
+// Longest is how long the oldest of the operations under way has been at it. A call
+// that does not come back from the library cannot be broken off: only the end of the
+// process ends it.
+func (t *Token) Longest() (d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, since := range t.used {
+		d = max(d, time.Since(since))
+	}
+	return d
 }
 
 // release gives a session back; after an error, or when everything was thrown
@@ -203,6 +221,7 @@ func (t *Token) acquire(ctx context.Context) (*session, error) {
 func (t *Token) release(s *session, err error) {
 	defer func() { <-t.permits }()
 	t.mu.Lock()
+	delete(t.used, s)
 	keep := err == nil && !s.spoiled && s.epoch == t.epoch && t.up
 	if keep {
 		t.idle = append(t.idle, s.id)

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sigillo/hsm"
 )
@@ -63,6 +64,7 @@ func (s *softToken) Signer(string) (*hsm.Signer, error) {
 	return nil, &hsm.Error{Kind: hsm.NotFound, Msg: "no signers"}
 }
 func (s *softToken) SelfTest(context.Context) (hsm.Report, error) { return hsm.Report{}, nil }
+func (s *softToken) Longest() time.Duration                       { return 0 }
 func (s *softToken) Close() error                                 { return nil }
 
 func (s *softToken) MAC(_ context.Context, label string, data []byte) ([]byte, error) {

@@ -38,8 +38,8 @@ const (
 	tokenPatience = 10 * time.Second // how long they do
 	shortestRetry = time.Second
 	longestRetry  = 30 * time.Second
-	// hangLimit is how long a request may use the token before the vault ends, to be
-	// started again: a call that does not come back from the library cannot be broken
+	// hangLimit is how long an operation of the token may take before the vault ends, to
+	// be started again: a call that does not come back from the library cannot be broken
 	// off. Nobody waits for it by then. To make an RSA key takes a small token minutes.
 	hangLimit = 5 * time.Minute
 )
@@ -70,13 +70,12 @@ type queue struct {
 	patience time.Duration
 
 	mu      sync.Mutex
-	waiting int                // guarded by mu
-	took    time.Duration      // guarded by mu; by a request, of late
-	since   map[*int]time.Time // guarded by mu; when those who have a place got it
+	waiting int           // guarded by mu
+	took    time.Duration // guarded by mu; by a request, of late
 }
 
 func newQueue(places int) *queue {
-	return &queue{places: make(chan struct{}, places), most: waitsPerPlace * places, patience: tokenPatience, since: make(map[*int]time.Time)}
+	return &queue{places: make(chan struct{}, places), most: waitsPerPlace * places, patience: tokenPatience}
 }
 
 func newQueues() (qs [classes]*queue) {
@@ -126,27 +125,13 @@ func (q *queue) busy(format string, arg any) error {
 
 // taken gives a function that frees the place and remembers how long it was taken.
 func (q *queue) taken() (leave func()) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	key, begun := new(int), time.Now()
-	q.since[key] = begun
+	begun := time.Now()
 	return func() {
 		<-q.places
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		delete(q.since, key)
 		q.took += (time.Since(begun) - q.took) / 8
 	}
-}
-
-// longest is how long the oldest of those who have a place has had it.
-func (q *queue) longest() (d time.Duration) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, begun := range q.since {
-		d = max(d, time.Since(begun))
-	}
-	return d
 }
 
 // watchToken ends the vault when the token hangs.
@@ -163,13 +148,11 @@ func (v *server) watchToken(ctx context.Context, end context.CancelFunc) {
 			return
 		case <-t.C:
 		}
-		for c, q := range v.queues {
-			if d := q.longest(); d > limit && class(c) != controlClass {
-				v.log.Error("a request has not come back from the token; the vault ends, to be started again", "after", d)
-				v.hung.Store(true)
-				end()
-				return
-			}
+		if d := v.tok.Longest(); d > limit {
+			v.log.Error("a call has not come back from the token; the vault ends, to be started again", "after", d)
+			v.hung.Store(true)
+			end()
+			return
 		}
 	}
 }

@@ -38,6 +38,7 @@ type token interface {
 	GenerateWrapped(ctx context.Context, master string, d [32]byte, kt hsm.KeyType, prove func(crypto.Signer) error) (hsm.Wrapped, error)
 	UseWrapped(ctx context.Context, master string, d [32]byte, w hsm.Wrapped, use func(crypto.Signer) error) error
 	SelfTest(ctx context.Context) (hsm.Report, error)
+	Longest() time.Duration
 	Close() error
 }
 
