@@ -6,7 +6,7 @@
 # The floor or peer a figure is compared with is measured in the same run; a peer
 # that is not set up (make interop does that) is told as missing. Argument: a
 # group, one of hsm, vault, cms, tsa, cades, pades, xades, jades, asic, ers, tsd, c14n,
-# certpath, validate, inspect, service; none means all.
+# certpath, validate, inspect, service, csc; none means all.
 set -eu
 group=${1:-}
 out=$(mktemp)
@@ -121,3 +121,4 @@ if [ -z "$group" ] || [ "$group" = inspect ]; then
 	.interop/bench/inspectbench -python "$python" -clamav "$clamav"
 fi
 figures service cmd/sigillo 'BenchmarkService|BenchmarkBigPDF' 1x
+figures csc cmd/sigillo BenchmarkCSC 1x

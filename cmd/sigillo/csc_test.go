@@ -1,19 +1,25 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"sigillo/appliance"
 	"sigillo/hsm"
@@ -171,4 +177,82 @@ func testOrder(credential string, names ...string) remote.Order {
 		o.Digests = append(o.Digests, testDigest(strings.TrimPrefix(n, "h")))
 	}
 	return o
+}
+
+// However many requests use one SAD at once, in whatever shares, each hash is signed
+// as often as it was authorised.
+func TestCSCParallelSAD(t *testing.T) {
+	t.Parallel()
+	h := newCSCHouse(t)
+	c := h.cscHolder(t, hsm.P256, 50)
+	names := []string{"h1", "h2", "h3", "h4", "h5", "h5"}
+	token := h.grant(t, c, h.holderID(t, c), testOrder(c.holder.Credential, names...))
+	var signed atomic.Int32
+	var wg sync.WaitGroup
+	for i := range 40 {
+		hashes := []string{b64(testDigest(names[i%6][1:]))}
+		if i%4 == 0 { // two at once: both or none
+			hashes = append(hashes, b64(testDigest(names[(i+1)%6][1:])))
+		}
+		wg.Go(func() {
+			body, _ := json.Marshal(map[string]any{"credentialID": c.holder.Credential, "signAlgo": "1.2.840.10045.4.3.2", "hashes": hashes})
+			req, _ := http.NewRequest(http.MethodPost, h.url+"/csc/v2/signatures/signHash", bytes.NewReader(body))
+			req.Header.Set("Authorization", "Bearer "+token)
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer res.Body.Close()
+			var out struct {
+				Signatures []string `json:"signatures"`
+			}
+			if err := json.NewDecoder(res.Body).Decode(&out); err != nil || res.StatusCode >= 500 {
+				t.Errorf("%s: %v", res.Status, err)
+			}
+			if len(out.Signatures) != 0 && len(out.Signatures) != len(hashes) {
+				t.Errorf("%d signatures over %d hashes", len(out.Signatures), len(hashes))
+			}
+			signed.Add(int32(len(out.Signatures)))
+		})
+	}
+	wg.Wait()
+	if n := signed.Load(); n > int32(len(names)) || n < 4 {
+		t.Errorf("%d signatures came out of a SAD over %d hashes", n, len(names))
+	}
+}
+
+// A vault that is killed between authorisation and signature does not lose the grant,
+// and signs nothing twice.
+func TestCSCVaultKilled(t *testing.T) {
+	t.Parallel()
+	h := newCSCHouse(t)
+	c := h.cscHolder(t, hsm.P256, 50)
+	holder := h.holderID(t, c)
+	token := h.grant(t, c, holder, testOrder(c.holder.Credential, "h1", "h2"))
+	pid := h.VaultPID()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	sign := func(name string) error {
+		_, err := h.Remote.Sign(t.Context(), holder, testApplication, token,
+			remote.Activation{Credential: c.holder.Credential, Hash: crypto.SHA256, Digests: [][]byte{testDigest(name)}, Scheme: remote.ECDSA})
+		return err
+	}
+	for try := 0; ; try++ { // until the supervisor has started it again
+		err := sign("1")
+		if err == nil {
+			break
+		}
+		if signing.KindOf(err) != signing.KeyUnavailable || try > 100 {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := sign("1"); signing.KindOf(err) != remote.Unauthorised {
+		t.Errorf("signed twice: %v", err)
+	}
+	if err := sign("2"); err != nil {
+		t.Error(err)
+	}
 }
