@@ -158,7 +158,7 @@ func (s *scenario) command(word string, args []string) {
 	}
 }
 
-var variable = regexp.MustCompile(`\$\{([a-zA-Z0-9_.-]+)\}`)
+var variable = regexp.MustCompile(`\$\{([a-zA-Z0-9_./-]+)\}`)
 
 // expand puts the values of ${NAME} in.
 func (s *scenario) expand(text string) string {
