@@ -119,6 +119,7 @@ type Config struct {
 	Health   Health    // nil: healthy as long as it answers
 	CSC      CSC       // nil: no /csc
 	OAuth    OAuth     // nil: no /oauth2
+	Requests Requests  // nil: no page where holders approve what applications ask for
 
 	// MaxUpload is the size limit of one uploaded document in bytes;
 	// 0 means 200 MB (200·10⁶).

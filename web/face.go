@@ -40,6 +40,7 @@ func (s *Server) routeFace() {
 	s.app.Get("/certificates", s.signedIn(s.certificates))
 	s.app.Get("/certificates/:id/suspend", s.signedIn(s.suspendPage))
 	s.app.Post("/certificates/:id/suspend", s.signedIn(s.suspend))
+	s.routeRequests()
 	s.routeStampPage()
 }
 

@@ -66,6 +66,7 @@ type view struct {
 	Unverified bool // nobody vouches for the time: every page says so
 	Authority  bool // there are pages of the time-stamping authority ...
 	StampPage  bool // ... and one to stamp files on
+	Requests   bool // there is a page where applications' requests are approved
 }
 
 // With is the view of a part of the page.
@@ -196,7 +197,7 @@ func (s *Server) newView(c *fiber.Ctx, name, heading string, data any) view {
 	r := current(c)
 	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Token: s.formToken(c),
 		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data,
-		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff}
+		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff, Requests: s.cfg.Requests != nil}
 }
 
 // render writes a page. It is rendered whole before a byte is sent, so that a

@@ -29,7 +29,7 @@ func cscConfig(a *appliance.Appliance, granted *oauth.Server) csc.Config {
 		Stamp: func(ctx context.Context, request []byte) []byte {
 			return a.Stamps.AnswerFor(ctx, accounts.House, request)
 		},
-		BaseURL: a.Config.BaseURL, Region: a.Config.PKI.Country, Qualified: a.Config.PKI.Qualified,
+		BaseURL: a.Config.BaseURL, Page: a.Config.BaseURL + "/requests", Region: a.Config.PKI.Country, Qualified: a.Config.PKI.Qualified,
 	}
 	if granted != nil {
 		c.Gate = oauthGate{granted}

@@ -23,6 +23,7 @@ import (
 
 	"sigillo/formats/cms"
 	"sigillo/hsm"
+	"sigillo/signing"
 	"sigillo/store"
 )
 
@@ -119,6 +120,8 @@ func (s *scenario) command(word string, args []string) {
 			o.Digests = append(o.Digests, digest)
 		}
 		s.vars["grant"] = s.h.grant(s.t, s.c, s.holder, o)
+	case "approve", "decline": // on our own page
+		s.answer(word == "approve")
 	case "suspend", "revoke":
 		serial := s.certificate().SerialNumber.Text(16)
 		change := s.h.PKI.Suspend
@@ -309,6 +312,30 @@ func (s *scenario) match(at string, want, got any) {
 		if !reflect.DeepEqual(want, got) {
 			s.fatalf("%s is %v, not %v: %s", at, got, want, s.body)
 		}
+	}
+}
+
+// answer has the holder approve or decline what is waiting.
+func (s *scenario) answer(yes bool) {
+	list := s.h.Remote.Asked(s.t.Context(), s.holder)
+	if len(list) != 1 {
+		s.fatalf("%d requests wait", len(list))
+	}
+	err := s.h.Remote.Decline(s.t.Context(), "somebody", list[0].ID)
+	if signing.KindOf(err) != signing.NotFound {
+		s.fatalf("another holder answers: %v", err)
+	}
+	if yes {
+		err = s.h.Remote.Approve(s.t.Context(), s.holder, list[0].ID,
+			signing.Evidence{Password: []byte(s.c.holder.Password), OTP: s.c.mustOTP(s.t), Client: "the page"})
+	} else {
+		err = s.h.Remote.Decline(s.t.Context(), s.holder, list[0].ID)
+	}
+	if err != nil {
+		s.fatalf("%v", err)
+	}
+	if err := s.h.Remote.Decline(s.t.Context(), s.holder, list[0].ID); signing.KindOf(err) != signing.WrongState {
+		s.fatalf("answered twice: %v", err)
 	}
 }
 

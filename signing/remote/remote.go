@@ -17,6 +17,9 @@
 // the grant is gone. There is no open count: other digests want the holder's factors
 // again.
 //
+// The factors may come with the order, or later: Ask leaves an order for its holder, who
+// approves or declines it on a page of ours.
+//
 // A grant dies with the process, as the SADs of a vault do with theirs.
 package remote
 
@@ -56,9 +59,10 @@ type Config struct {
 
 // Service signs digests. It is safe for concurrent use.
 type Service struct {
-	cfg    Config
-	grants grants
-	parsed parsed
+	cfg      Config
+	grants   grants
+	requests requests
+	parsed   parsed
 }
 
 // New returns the service.
@@ -69,7 +73,7 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Service{cfg: cfg, grants: newGrants(), parsed: newParsed()}
+	return &Service{cfg: cfg, grants: newGrants(), requests: newRequests(), parsed: newParsed()}
 }
 
 // journal writes entries in one durable commit with also, which may be nil.

@@ -3,10 +3,23 @@ package remote
 import (
 	"crypto"
 	"crypto/x509"
+	"encoding/hex"
 	"time"
 
 	"sigillo/hsm"
 )
+
+// Name is the name of a hash function for people, "SHA-256".
+func (r Request) Name() string { return r.Order.Hash.String() }
+
+// Fingerprints are the digests in lower hex.
+func (r Request) Fingerprints() []string {
+	out := make([]string, len(r.Order.Digests))
+	for i, d := range r.Order.Digests {
+		out[i] = hex.EncodeToString(d)
+	}
+	return out
+}
 
 // The limits of texts that an application sends along, in bytes.
 const (

@@ -2,6 +2,7 @@ package csc
 
 import (
 	"crypto"
+	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -13,8 +14,9 @@ const maxDescription = 500 // characters, CSC §11.6
 
 // The identifiers of the authentication objects (v2).
 const (
-	pinID = "PIN"
-	otpID = "OTP"
+	pinID  = "PIN"
+	otpID  = "OTP"
+	pageID = "PAGE" // the holder gives both on our own page
 )
 
 type authorizeInput struct {
@@ -49,7 +51,7 @@ type authorizeInput2 struct {
 	NumSignatures int          `json:"numSignatures" required:"true" minimum:"1"`
 	Hashes        []string     `json:"hashes" required:"true" element:"Invalid Base64 hash string parameter" doc:"Base64 or base64url"`
 	HashAlgorithm string       `json:"hashAlgorithmOID" required:"true" doc:"SHA-256, SHA-384 or SHA-512"`
-	AuthData      []authObject `json:"authData" bad:"The authentication data is invalid" doc:"The objects PIN and OTP"`
+	AuthData      []authObject `json:"authData" bad:"The authentication data is invalid" doc:"The objects PIN and OTP, or PAGE alone: the holder gives both on our page"`
 	HashType      string       `json:"hashType" enum:"DTBSR,SDR" doc:"DTBSR: data to be signed, for signHash. SDR: documents, for signDoc. As in the rich authorization requests of 2.2; DTBSR when it is not given"`
 	Description   string       `json:"description"`
 	ClientData    string       `json:"clientData"`
@@ -73,6 +75,12 @@ func (k *call) authorize2(in *authorizeInput2) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if in.HashType != "" && in.HashType != "DTBSR" && in.HashType != "SDR" {
+		return nil, bad("hashType")
+	}
+	if len(in.AuthData) == 1 && in.AuthData[0].ID == pageID && k.cfg.Page != "" {
+		return k.leave(in.CredentialID, in.NumSignatures, list, h, in.HashType == "SDR", in.Description)
+	}
 	var pin []byte
 	var otp string
 	seen := map[string]bool{}
@@ -90,24 +98,46 @@ func (k *call) authorize2(in *authorizeInput2) (any, error) {
 			return nil, badAuthData()
 		}
 	}
-	if in.HashType != "" && in.HashType != "DTBSR" && in.HashType != "SDR" {
-		return nil, bad("hashType")
-	}
 	return k.grant(in.CredentialID, in.NumSignatures, list, h, in.HashType == "SDR", in.Description, pin, otp)
+}
+
+// leave leaves an order for its holder, who approves it on our own page.
+func (k *call) leave(id string, number int, list [][]byte, h crypto.Hash, documents bool, description string) (any, error) {
+	if err := k.sensible(id, number, list, description); err != nil {
+		return nil, err
+	}
+	handle, err := k.cfg.Remote.Ask(k.ctx, k.access.Holder, remote.Order{Credential: id, Hash: h, Digests: list,
+		Documents: documents, Description: description, Application: k.access.Application})
+	if err != nil {
+		return nil, err
+	}
+	return reply{http.StatusAccepted, handleOutput{handle}}, nil
+}
+
+type handleOutput struct {
+	Handle string `json:"handle" required:"true" doc:"For credentials/authorizeCheck"`
+}
+
+// sensible checks what an authorisation is asked for.
+func (k *call) sensible(id string, number int, list [][]byte, description string) error {
+	c, err := k.credential(k.ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case number > c.MaxDigests:
+		return invalid(tooMany)
+	case number < 1 || number != len(list): // no signature without its hash, see the package comment
+		return invalid(badNumber)
+	case utf8.RuneCountInString(description) > maxDescription || len(description) > remote.MaxDescription:
+		return bad("description")
+	}
+	return nil
 }
 
 // grant has the holder's factors checked for these digests.
 func (k *call) grant(id string, number int, list [][]byte, h crypto.Hash, documents bool, description string, pin []byte, otp string) (any, error) {
-	c, err := k.credential(k.ctx, id)
-	switch {
-	case err != nil:
+	if err := k.sensible(id, number, list, description); err != nil {
 		return nil, err
-	case number > c.MaxDigests:
-		return nil, invalid(tooMany)
-	case number < 1 || number != len(list): // no signature without its hash, see the package comment
-		return nil, invalid(badNumber)
-	case utf8.RuneCountInString(description) > maxDescription || len(description) > remote.MaxDescription:
-		return nil, bad("description")
 	}
 	otp = strings.ReplaceAll(otp, " ", "")
 	if len(pin) == 0 || otp == "" { // known without asking; nothing is counted as a wrong try
@@ -140,10 +170,22 @@ type checkInput struct {
 	Handle string `json:"handle" required:"true" bad:"Invalid parameter handle"`
 }
 
-// authorizeCheck tells how an authorisation stands. Ours are given or refused at once,
-// so the only handles there are, are those of grants: a client that asks again gets
-// what it has, with the time that is left.
+// authorizeCheck tells how an authorisation stands: 202 while it waits for the holder,
+// then the SAD. A SAD is taken for a handle too, and given with the time that is left.
 func (k *call) authorizeCheck(in *checkInput) (any, error) {
+	g, waiting, err := k.cfg.Remote.Outcome(k.access.Holder, k.access.Application, in.Handle)
+	switch {
+	case waiting:
+		return reply{http.StatusAccepted, handleOutput{in.Handle}}, nil
+	case err == nil:
+		return k.sad(g), nil
+	case signing.KindOf(err) == signing.WrongFactors:
+		return nil, err
+	}
+	return k.check(in)
+}
+
+func (k *call) check(in *checkInput) (any, error) {
 	g, err := k.cfg.Remote.Grant(in.Handle)
 	if err != nil || g.Holder != k.access.Holder || g.Application != k.access.Application {
 		return nil, bad("handle")

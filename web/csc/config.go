@@ -20,6 +20,8 @@ type Remote interface {
 	Authorise(ctx context.Context, holder string, o remote.Order, e signing.Evidence) (remote.Grant, error)
 	Extend(ctx context.Context, holder, application, handle string, digests [][]byte) (remote.Grant, error)
 	Grant(handle string) (remote.Grant, error)
+	Ask(ctx context.Context, holder string, o remote.Order) (handle string, err error)
+	Outcome(holder, application, handle string) (g remote.Grant, waiting bool, err error)
 	Sign(ctx context.Context, holder, application, handle string, a remote.Activation) ([][]byte, error)
 	SignDocuments(ctx context.Context, holder, application, handle string, a remote.Activation,
 		make func(sign func(ctx context.Context, dtbsr [][]byte, scheme string) ([][]byte, error)) error) error
@@ -101,6 +103,9 @@ type Config struct {
 	// is none.
 	Gate  Gate
 	OAuth OAuth
+	// Page is where holders approve what applications ask for without having their
+	// factors; "" for none. Such a request is answered with 202 and a handle.
+	Page string
 	// SendOTP sends a one-time password to the holder's phone; nil: there are only
 	// codes of the holder's own devices.
 	SendOTP func(ctx context.Context, holder, client string) error

@@ -210,9 +210,9 @@ type authMethod struct {
 }
 
 // prompts are the labels and descriptions of PIN and OTP.
-var prompts = map[string][4]string{
-	"it": {"Password", "La password del titolare", "Codice monouso", "Il codice che mostra l'app di autenticazione"},
-	"en": {"Password", "The holder's password", "One-time password", "The code that the authenticator shows"},
+var prompts = map[string][6]string{
+	"it": {"Password", "La password del titolare", "Codice monouso", "Il codice che mostra l'app di autenticazione", "Approvazione", "Il titolare approva all'indirizzo"},
+	"en": {"Password", "The holder's password", "One-time password", "The code that the authenticator shows", "Approval", "The holder approves at"},
 }
 
 // mode is how this caller's authorisations are given.
@@ -276,6 +276,10 @@ func (k *call) describe2(c remote.Credential, w want) credentialV2 {
 		p := prompts[w.lang]
 		out.Auth.Expression = "PIN AND OTP"
 		out.Auth.Objects = []authMethod{{"Password", pinID, "A", p[0], p[1], ""}, {"Password", otpID, "N", p[2], p[3], "totp"}}
+		if k.cfg.Page != "" {
+			out.Auth.Expression = "(PIN AND OTP) XOR PAGE"
+			out.Auth.Objects = append(out.Auth.Objects, authMethod{"PasswordOOB", pageID, "A", p[4], p[5] + " " + k.cfg.Page, ""})
+		}
 	}
 	return out
 }

@@ -19,12 +19,15 @@
 //     page, and no others. In v1 it is presented as SAD beside a token of scope
 //     service, in v2 as the bearer token itself, or so.
 //
-// There are two ways to an authorisation. In the mode "oauth2code" the holder types
+// There are three ways to an authorisation. In the mode "oauth2code" the holder types
 // password and one-time password on our own page. In the mode "explicit"
 // (credentials/authorize) the application collects them and hands them over: ETSI TS
 // 119 432 clause 5.3.2 has that not suitable for SCAL2 as EN 419 241-1 means it, since
 // the application sees the factors. The SCAL that we state, 2, is CSC's: the SAD is
-// bound to the hashes, in both modes, and signs no others.
+// bound to the hashes, in all modes, and signs no others. The third way is in between
+// (v2): credentials/authorize with the authentication object PAGE leaves the order to
+// the holder, who gives the factors on a page of ours, and credentials/authorizeCheck
+// tells when that has happened.
 //
 // Where we differ from the letter, and why:
 //
