@@ -114,6 +114,7 @@ func TestNobodyToTell(t *testing.T) {
 		"loopback, user":             asked("client_id", "phone", "redirect_uri", "http://127.0.0.1@evil.example/cb"),
 		"loopback, unregistered":     asked("redirect_uri", "http://127.0.0.1:5000/cb"),
 		"request_uri of another":     {"client_id": {"other"}, "request_uri": {pushed}},
+		"the same, with its address": {"client_id": {"v1"}, "request_uri": {pushed}}, // v1 has the address, too
 		"request_uri never given":    {"client_id": {"app"}, "request_uri": {"urn:ietf:params:oauth:request_uri:x"}},
 		"request_uri is an address":  {"client_id": {"app"}, "request_uri": {"https://app.example/request"}},
 		"request_uri without client": {"request_uri": {pushed}},
