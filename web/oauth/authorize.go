@@ -312,7 +312,7 @@ func (s *Server) authorise(ctx context.Context, o *order, username string, e sig
 		e.Password = kept
 	}
 	switch {
-	case signing.KindOf(err) == signing.BadRequest: // more digests than the credential is good for
+	case slices.Contains(orderKinds, signing.KindOf(err)):
 		return "", g, &Error{Kind: InvalidRequest, Msg: "the credential does not sign this many hashes at once, or not of this algorithm", Err: err}
 	case signing.KindOf(err) != signing.NotFound && KindOf(err) != InvalidRequest:
 		return h.ID, g, err
@@ -324,6 +324,10 @@ func (s *Server) authorise(ctx context.Context, o *order, username string, e sig
 	}
 	return "", g, fail(AccessDenied, "the holder has no such credential")
 }
+
+// orderKinds are mistakes of the application that only the signing core knows of: more
+// digests than the credential is good for, or of another algorithm.
+var orderKinds = []signing.Kind{signing.BadRequest, "too-many", "weak-hash", "bad-digest"}
 
 // unusable are the states of a certificate that signs nothing.
 var unusable = map[string]signing.Kind{"suspended": signing.CertSuspended, "revoked": signing.CertRevoked,

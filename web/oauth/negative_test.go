@@ -378,6 +378,14 @@ func TestHolders(t *testing.T) {
 	if r := v.decide(v.get(ordered()), "otp", "123456"); r.StatusCode != http.StatusForbidden || len(d.rooms.orders) != 0 {
 		t.Errorf("the OTP of one consent has authorised another: %d", r.StatusCode)
 	}
+	// What only the core knows to be wrong with an order is told to the application.
+	for _, kind := range []signing.Kind{signing.BadRequest, "too-many"} {
+		d.rooms.fault = refuse(kind)
+		if a := d.answer(v.decide(v.get(ordered())), callback); a.Get("error") != "invalid_request" {
+			t.Errorf("%s: %v", kind, a)
+		}
+	}
+	d.rooms.fault = nil
 	// Guessing from one address is slowed down.
 	for range 31 {
 		page = v.decide(v.get(asked()), "password", "x")
