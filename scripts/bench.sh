@@ -5,7 +5,7 @@
 #
 # The floor or peer a figure is compared with is measured in the same run; a peer
 # that is not set up (make interop does that) is told as missing. Argument: a
-# group, one of hsm, vault, cms, tsa, cades, pades, xades, jades, asic, ers, tsd, c14n,
+# group, one of hsm, vault, sad, cms, tsa, cades, pades, xades, jades, asic, ers, tsd, c14n,
 # certpath, validate, inspect, service, csc; none means all.
 set -eu
 group=${1:-}
@@ -55,6 +55,23 @@ if bench vault vault 'BenchmarkSign|BenchmarkBatch|BenchmarkRaw' 3s; then
 	line vault.sign.batch32.p256.sps "$(value BenchmarkSign signatures/s)" 1/s "signatures with a key that rests in the token" "$floor"
 	line vault.authorise-sign.batch32.p256.sps "$(value BenchmarkBatch/argon=64MiB signatures/s)" 1/s "signatures with a key that rests in the token" "$floor"
 fi
+for n in 1 100; do
+	# With 32 clients a round of hundreds takes seconds.
+	[ $n = 1 ] && rounds=20x || rounds=2x
+	bench sad vault "BenchmarkSignHash/.*/n$n\$/.*" $rounds || continue
+	for key in p256 rsa2048 rsa3072; do
+		for clients in 1 8 32; do
+			b=BenchmarkSignHash/$key/n$n/c$clients
+			case $n in
+			1) line "sad.sign.$key.c$clients.sps" "$(value "$b" signatures/s)" 1/s "derive, unwrap and sign, by as many" "$(value "$b" unwrapped/s)" ;;
+			*) line "sad.sign$n.$key.c$clients.sps" "$(value "$b" signatures/s)" 1/s "signatures with a key that rests in the token, by as many" "$(value "$b" bare/s)" ;;
+			esac
+			line "sad.sign$n.$key.c$clients.cpu" "$(value "$b" cpu-us/activation)" µs "derive, unwrap and sign" "$(value "$b" cpu-us/unwrapped)"
+		done
+	done
+	bench sad vault "BenchmarkSAD/n$n\$" 1s
+	line "sad.check$n.time" "$(value "BenchmarkSAD/n$n" ns/op)" ns "the HMAC alone" "$(value "BenchmarkSAD/n$n" ns/hmac)"
+done
 if bench cms formats/cms 'BenchmarkSign' 2s; then
 	line cms.sign.p256.time "$(value BenchmarkSign ns/message)" ns "the bare signature" "$(value BenchmarkSign ns/bare-signature)"
 fi

@@ -68,4 +68,3 @@ func (k *known) changed() {
 	defer k.mu.Unlock()
 	k.changes++
 }
-
