@@ -54,7 +54,7 @@ func (a *Appliance) recognise(ctx context.Context, username string, e signing.Ev
 	if err := json.Unmarshal(h.Factors, &factors); err != nil {
 		return store.Holder{}, &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be read", Err: err}
 	}
-	err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e})
+	_, err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e})
 	if err != nil {
 		err = signing.FromVault(err)
 		// The vault's journal has every lock-out; here they are told once a
@@ -155,7 +155,8 @@ func (a *Appliance) note(ctx context.Context, ev audit.Event) {
 // password: the vault does the same work, and the lock-out and the words are
 // the same.
 func (a *Appliance) refuseStranger(ctx context.Context, username string, e signing.Evidence) error {
-	err := signing.FromVault(a.Vault.Authenticate(ctx, vault.Authentication{Evidence: e}))
+	_, err := a.Vault.Authenticate(ctx, vault.Authentication{Evidence: e})
+	err = signing.FromVault(err)
 	if kind := signing.KindOf(err); kind != signing.WrongFactors {
 		return err
 	}

@@ -50,19 +50,19 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 		u.event.Detail["documents"] = "true"
 	}
 	noteConfirmed(u.event.Detail, a.Confirmed)
-	stretched, step, err := v.checkFactors(ctx, &a.Factors, &a.Evidence, u) // 3
-	defer clear(stretched[:])
+	who, err := v.checkFactors(ctx, &a.Factors, &a.Evidence, u) // 3
+	defer who.wipe()
 	if err != nil {
 		return nil, err
 	}
 	v.fault("authorised")
 	now := v.now() // 4
-	d := kekSecret(&stretched, c)
+	d := kekSecret(&who.stretched, c)
 	defer clear(d[:])
 	s, err := v.mint.issue(claims{
 		Subject: c.Holder, Credential: c.ID, Epoch: c.Epoch, Key: thumbprint(c.PublicKey), Hash: a.Hash, Digests: sorted(a.Digests),
-		Documents: a.Documents, Count: len(a.Digests), Confirmed: a.Confirmed, AMR: []string{amrPassword, amrOTP}, Client: a.Client,
-		Authorised: now.Unix(), ID: newJTI(&v.rowKey, u.binding(), c.Holder, step),
+		Documents: a.Documents, Count: len(a.Digests), Confirmed: a.Confirmed, AMR: who.methods, Client: a.Client,
+		Authorised: now.Unix(), ID: newJTI(&v.rowKey, u.binding(), c.Holder, who.serial),
 	}, &d, now)
 	if err != nil {
 		return nil, err

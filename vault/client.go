@@ -152,11 +152,11 @@ func (c *Client) CreateCredential(ctx context.Context, n NewCredential) (Credent
 	return a.Credential, a.CSR, err
 }
 
-// Authenticate checks both factors and consumes the OTP. Busy when too many sign
+// Authenticate checks both factors and uses up the second. Busy when too many sign
 // in at the same time. a.Password is wiped.
-func (c *Client) Authenticate(ctx context.Context, a Authentication) error {
+func (c *Client) Authenticate(ctx context.Context, a Authentication) (r Recognition, err error) {
 	defer clear(a.Password)
-	return c.call(ctx, opAuthenticate, a, nil)
+	return r, c.call(ctx, opAuthenticate, a, &r)
 }
 
 // Authorise checks both factors, consumes the OTP and mints a SAD. a.Password is

@@ -247,7 +247,10 @@ func TestSignInFlood(t *testing.T) {
 		if i%2 == 0 {
 			a.Factors.Holder = "h"
 		}
-		go func() { refused <- c.Authenticate(ctx, a) }()
+		go func() {
+			_, err := c.Authenticate(ctx, a)
+			refused <- err
+		}()
 	}
 	for range 3*poolSize - guestSlots {
 		want(t, <-refused, Busy)

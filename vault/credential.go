@@ -84,12 +84,12 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 	if err := v.db.Read(ctx, free); err != nil {
 		return nil, because(err, "the vault's state cannot be read")
 	}
-	stretched, _, err := v.checkFactors(ctx, &n.Factors, &n.Evidence, u) // 2
-	defer clear(stretched[:])
+	who, err := v.checkFactors(ctx, &n.Factors, &n.Evidence, u) // 2
+	defer who.wipe()
 	if err != nil {
 		return nil, err
 	}
-	d := kekSecret(&stretched, c)
+	d := kekSecret(&who.stretched, c)
 	defer clear(d[:])
 	var csr []byte
 	w, err := v.tok.GenerateWrapped(ctx, keyMaster, d, c.Type, func(key crypto.Signer) (err error) { // 3

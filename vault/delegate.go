@@ -56,12 +56,12 @@ func (v *server) delegate(ctx context.Context, n *NewDelegation) (*Delegation, e
 	u := use{op: opDelegate, request: n.Request, content: n.content(),
 		event: audit.Event{Actor: c.Holder, Event: "delegation.intent", Subject: n.ID, Detail: detail}}
 	d.Request = u.binding()
-	stretched, _, err := v.checkFactors(ctx, &n.Factors, &n.Evidence, u) // 3
-	defer clear(stretched[:])
+	who, err := v.checkFactors(ctx, &n.Factors, &n.Evidence, u) // 3
+	defer who.wipe()
 	if err != nil {
 		return nil, err
 	}
-	secret := kekSecret(&stretched, c)
+	secret := kekSecret(&who.stretched, c)
 	defer clear(secret[:])
 	if d.Secret, err = v.tok.Seal(ctx, keySeal, d.sealContext(), secret[:]); err != nil { // 4
 		return nil, because(err, "the token did not seal the delegation")

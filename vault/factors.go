@@ -89,18 +89,29 @@ func (u use) binding() string { return hex.EncodeToString(u.content) + ":" + u.n
 
 func (u use) name() string { return u.op + ":" + u.request }
 
-// checkFactors is the one place where a holder is recognised. It returns the
-// stretched password, which the caller wipes, and the OTP's step. Whatever it
-// refuses of a holder is journalled, what can be repeated without end by the
-// period.
-func (v *server) checkFactors(ctx context.Context, f *Factors, e *Evidence, u use) (stretched [32]byte, step int64, err error) {
+// recognised is a holder whose factors were right. Its zero value is nobody.
+type recognised struct {
+	stretched [32]byte // the password, stretched; see wipe
+	// serial rises each time the holder's factors are used up. The repetition of a
+	// request whose answer was lost has the same one.
+	serial  int64
+	methods []string // how the holder was recognised, RFC 8176
+}
+
+func (r *recognised) wipe() { clear(r.stretched[:]) }
+
+// checkFactors is the one place where a holder is recognised. The caller wipes what
+// it returns. Whatever it refuses of a holder is journalled, what can be repeated
+// without end by the period.
+func (v *server) checkFactors(ctx context.Context, f *Factors, e *Evidence, u use) (recognised, error) {
 	if f.Version == 0 && f.Holder == "" {
-		return stretched, 0, v.decoy(ctx, e.Password)
+		return recognised{}, v.decoy(ctx, e.Password)
 	}
-	if stretched, step, err = v.weigh(ctx, f, e, u); err != nil {
-		return stretched, 0, v.noteRefusal(ctx, f, u, err)
+	stretched, step, err := v.weigh(ctx, f, e, u)
+	if err != nil {
+		return recognised{}, v.noteRefusal(ctx, f, u, err)
 	}
-	return stretched, step, nil
+	return recognised{stretched, step, []string{amrPassword, amrOTP}}, nil
 }
 
 // weigh is checkFactors for a holder who exists.
@@ -363,14 +374,17 @@ func (v *server) makeFactors(ctx context.Context, e *Enrolment, secret []byte) (
 }
 
 // authenticate checks both factors and consumes the OTP.
-func (v *server) authenticate(ctx context.Context, id string, a *Authentication) error {
+func (v *server) authenticate(ctx context.Context, id string, a *Authentication) (*Recognition, error) {
 	if err := checkName("the client", a.Client, maxName); err != nil {
-		return err
+		return nil, err
 	}
 	u := use{op: opAuthenticate, request: id, content: newMessage("authenticate").text(a.Factors.Holder).text(a.Client).sha256(),
 		event: audit.Event{Actor: a.Factors.Holder, Event: "holder.authenticated", Subject: a.Factors.Holder,
 			Detail: map[string]string{"client": a.Client}}}
-	stretched, _, err := v.checkFactors(ctx, &a.Factors, &a.Evidence, u)
-	clear(stretched[:])
-	return err
+	who, err := v.checkFactors(ctx, &a.Factors, &a.Evidence, u)
+	who.wipe()
+	if err != nil {
+		return nil, err
+	}
+	return &Recognition{Methods: who.methods}, nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func (h *holder) authenticate(password, otp string) error {
-	return h.r.c.Authenticate(h.r.t.Context(), Authentication{Factors: h.factors, Evidence: Evidence{Password: []byte(password), OTP: otp, Client: "test"}})
+	return h.r.authenticate(Authentication{Factors: h.factors, Evidence: Evidence{Password: []byte(password), OTP: otp, Client: "test"}})
 }
 
 func TestFactors(t *testing.T) {
@@ -116,7 +116,7 @@ func TestLockedCostsTheSame(t *testing.T) {
 	}
 	for name, f := range map[string]Factors{"locked out": h.factors, "unknown": {}} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		err := v.authenticate(ctx, "id", &Authentication{Factors: f, Evidence: Evidence{Password: []byte("wrong"), OTP: "000000", Client: "test"}})
+		_, err := v.authenticate(ctx, "id", &Authentication{Factors: f, Evidence: Evidence{Password: []byte("wrong"), OTP: "000000", Client: "test"}})
 		if KindOf(err) != Busy {
 			t.Errorf("%s: %v without an Argon2id", name, err)
 		}
@@ -147,7 +147,7 @@ func TestRefusalsJournalled(t *testing.T) {
 		t.Helper()
 		f := h.factors
 		f.Holder, f.MAC = holder, nil
-		want(t, r.c.Authenticate(t.Context(), Authentication{Factors: f, Evidence: Evidence{Password: []byte("x"), OTP: "1", Client: "test"}}), Tampered)
+		want(t, r.authenticate(Authentication{Factors: f, Evidence: Evidence{Password: []byte("x"), OTP: "1", Client: "test"}}), Tampered)
 	}
 	for range 10 {
 		knock("h")
@@ -203,7 +203,7 @@ func TestFull(t *testing.T) {
 func TestUnknownHolder(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	err := r.c.Authenticate(t.Context(), Authentication{Evidence: Evidence{Password: []byte(goodPassword), OTP: "123456", Client: "test"}})
+	err := r.authenticate(Authentication{Evidence: Evidence{Password: []byte(goodPassword), OTP: "123456", Client: "test"}})
 	want(t, err, WrongPassword)
 	h := r.enrol("h")
 	known := h.authenticate("wrong", "123456")
@@ -271,8 +271,9 @@ func TestEnrolAgain(t *testing.T) {
 	}
 	login := func(a *enrolAnswer, id string) error {
 		r.clock.move(auth.OTPPeriod)
-		return v.authenticate(t.Context(), id, &Authentication{Factors: a.Factors, Evidence: Evidence{
+		_, err := v.authenticate(t.Context(), id, &Authentication{Factors: a.Factors, Evidence: Evidence{
 			Password: []byte(goodPassword), OTP: auth.TOTP(secretOf(t, a.URI), r.clock.now()), Client: "test"}})
+		return err
 	}
 	want(t, login(lost, "1"), Tampered)
 	want(t, login(got, "2"), "")
@@ -319,7 +320,7 @@ func TestRecordsTampered(t *testing.T) {
 	} {
 		f := h.factors
 		change(&f)
-		err := r.c.Authenticate(t.Context(), Authentication{Factors: f, Evidence: Evidence{Password: []byte(goodPassword), OTP: h.otp(), Client: "test"}})
+		err := r.authenticate(Authentication{Factors: f, Evidence: Evidence{Password: []byte(goodPassword), OTP: h.otp(), Client: "test"}})
 		if KindOf(err) != Tampered {
 			t.Errorf("factors, %s: %v", name, err)
 		}

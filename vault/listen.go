@@ -235,7 +235,7 @@ func (v *server) handle(ctx context.Context, q request) (out any, err error) {
 	case opAuthenticate:
 		return with(q, func(b *Authentication) (any, error) {
 			defer clear(b.Password)
-			return nil, v.authenticate(ctx, q.ID, b)
+			return v.authenticate(ctx, q.ID, b)
 		})
 	case opAuthorise:
 		return with(q, func(b *Authorisation) (any, error) {

@@ -30,7 +30,9 @@ type Factors struct {
 	// Verifier is the token's MAC over a value derived from the stretched
 	// password. Without the token it cannot be tried against a dictionary.
 	Verifier []byte `json:"verifier"`
-	// OTP is the OTP secret, sealed by the token.
+	// Devices are the holder's second factors, in the order they were added.
+	Devices []Device `json:"devices,omitempty"`
+	// OTP are the secrets of the devices, sealed together by the token.
 	OTP []byte `json:"otp"`
 	MAC []byte `json:"mac"`
 }
@@ -57,6 +59,8 @@ type Enrolment struct {
 	Holder   string `json:"holder"`
 	Username string `json:"username"`
 	Password []byte `json:"password"`
+	// Activation is the code of a holder who was recovered, see [Client.Recover].
+	Activation string `json:"activation,omitempty"`
 }
 
 // Evidence is what a holder presents to be recognised: the password and one second
@@ -64,7 +68,15 @@ type Enrolment struct {
 // after sending it.
 type Evidence struct {
 	Password []byte `json:"password"`
-	OTP      string `json:"otp,omitempty"` // the code of one of the holder's devices
+	// OTP is the code of one of the holder's devices, one that was sent, or a recovery
+	// code.
+	OTP string `json:"otp,omitempty"`
+	// Passkey is what the holder's passkey answered to [Client.Challenge], instead of an
+	// OTP: the JSON of PublicKeyCredential.
+	Passkey []byte `json:"passkey,omitempty"`
+	// Browser is what the vault gave a browser when the holder signed in, see
+	// [Recognition]. Empty for one it does not know.
+	Browser string `json:"browser,omitempty"`
 	// Client names the face or application that asks, and from where: for the journal.
 	Client string `json:"client,omitempty"`
 }
@@ -192,6 +204,17 @@ type Config struct {
 	// Files are the files and folders that the module works in. Those of SoftHSM and
 	// NSS are known.
 	Files []string
+	// Courier carries codes to holders' phones; nil: there are none.
+	Courier Courier
+	// RPID is the domain passkeys are bound to (WebAuthn Level 3 §5.1.2), and Origins
+	// are the web origins they are used from ("https://sign.example.org"). Without them
+	// there are no passkeys.
+	RPID    string
+	Origins []string
+	// Breached is the path of a list of passwords nobody may choose, in the form of
+	// Have I Been Pwned: sorted lines of SHA-1 in hexadecimal, a colon and a number.
+	// Empty: there is none but the short one of package auth.
+	Breached string
 	// Now is the clock of everything but time-stamps; nil means [time.Now].
 	Now func() time.Time
 

@@ -194,6 +194,12 @@ func (r *rig) enrol(id string) *holder {
 	return &holder{r: r, factors: f, secret: secretOf(r.t, uri)}
 }
 
+// authenticate tells whether the vault recognises somebody.
+func (r *rig) authenticate(a Authentication) error {
+	_, err := r.c.Authenticate(r.t.Context(), a)
+	return err
+}
+
 func secretOf(t testing.TB, uri string) []byte {
 	t.Helper()
 	u, err := url.Parse(uri)

@@ -48,6 +48,20 @@ const (
 	opTSALift            = "tsa-lift-clock"
 	opTSAWitness         = "tsa-witness"
 	opStampStream        = "stamp-stream" // see orders.go
+
+	opMeans          = "factors-means"
+	opAdoptFactors   = "factors-adopt"
+	opAddDevice      = "factors-add-device"
+	opConfirmDevice  = "factors-confirm-device"
+	opRemoveDevice   = "factors-remove-device"
+	opResynchronise  = "factors-resynchronise"
+	opRecoveryCodes  = "factors-recovery-codes"
+	opChangePassword = "factors-change-password"
+	opRecover        = "factors-recover"
+	opForgetBrowsers = "factors-forget-browsers"
+	opChallenge      = "factors-challenge"
+	opPasskeyOptions = "factors-passkey-options"
+	opSendCode       = "factors-send-code"
 )
 
 type request struct {
