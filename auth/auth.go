@@ -9,10 +9,11 @@
 // the result, never the password, feeds everything else: [Derive] makes from it
 // one value per purpose (HKDF-SHA-256, RFC 5869), so that the value a verifier
 // is made of says nothing about the value that unlocks a key. The second factor
-// is a time-based one-time password (RFC 6238). [MatchTOTP] takes the last step
-// that was used and accepts only a later one, because RFC 6238 §5.2 wants each
-// code to be good once; whoever calls it keeps that number durably before
-// anything is done with the answer.
+// is a one-time password, by the clock (RFC 6238) or by a counter (RFC 4226), or a
+// passkey (package auth/passkey). [MatchTOTP] takes the last step that was used and
+// accepts only a later one, because RFC 6238 §5.2 wants each code to be good once;
+// whoever calls it keeps that number durably before anything is done with the
+// answer.
 //
 // The vault process is the only one that ever sees a holder's secrets next to
 // these functions; the web process uses the sessions and the policy.
@@ -35,6 +36,8 @@ const (
 	TooLong Kind = "TooLong"
 	// TooWeak: the password is a well-known one, or too regular to count.
 	TooWeak Kind = "TooWeak"
+	// WasBreached: the password is on the list of those that were stolen elsewhere.
+	WasBreached Kind = "Breached"
 	// ContainsName: the password is, or contains, the user name.
 	ContainsName Kind = "ContainsName"
 	// NotText: the password is not valid UTF-8 or has control characters.
