@@ -49,6 +49,8 @@ var vaultKinds = map[vault.Kind]Kind{
 	vault.Busy:          Busy,
 	vault.Full:          DiskFull,
 	vault.NotAllowed:    BadRequest,
+	vault.WantsPasskey:  BadRequest,
+	vault.WeakPassword:  BadRequest,
 	vault.SpentSAD:      WrongState,
 	vault.ExpiredSAD:    WrongState,
 }

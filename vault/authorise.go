@@ -31,6 +31,9 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	if !isConfirmation(a.Confirmed) {
 		return nil, fail(BadRequest, "what was confirmed is named by its SHA-256")
 	}
+	if err := v.adoptShown(ctx, &a.Factors); err != nil {
+		return nil, err
+	}
 	if err := v.usable(ctx, opAuthorise, c); err != nil { // 2
 		return nil, err
 	}
@@ -40,9 +43,7 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	if len(a.Digests) > c.MaxDigests {
 		return nil, failf(NotAllowed, "%d digests asked for; this credential signs %d at once", len(a.Digests), c.MaxDigests)
 	}
-	content := newMessage("authorise").text(c.Holder).text(c.ID).bytes(thumbprint(c.PublicKey)).
-		text(a.Hash).list(sorted(a.Digests)).bytes(a.Confirmed).text(strconv.FormatBool(a.Documents)).text(a.Client).sha256()
-	u := use{op: opAuthorise, request: a.Request, content: content,
+	u := use{op: opAuthorise, request: a.Request, content: a.content(),
 		event: audit.Event{Actor: c.Holder, Event: "signature.authorised", Subject: a.Request, Detail: map[string]string{
 			"credential": c.ID, "client": a.Client, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)),
 		}}}
@@ -68,6 +69,13 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 		return nil, err
 	}
 	return &s, nil
+}
+
+// content is what is asked for, without the factors.
+func (a *Authorisation) content() []byte {
+	c := &a.Credential
+	return newMessage("authorise").text(c.Holder).text(c.ID).bytes(thumbprint(c.PublicKey)).
+		text(a.Hash).list(sorted(a.Digests)).bytes(a.Confirmed).text(strconv.FormatBool(a.Documents)).text(a.Client).sha256()
 }
 
 // noteConfirmed lets an entry of the journal name what was confirmed.

@@ -78,7 +78,7 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 	automatic := strconv.FormatBool(c.Automatic)
 	detail := map[string]string{"type": string(c.Type), "maxDigests": strconv.Itoa(c.MaxDigests), "epoch": "1", "automatic": automatic}
 	u := use{op: opCreateCredential, request: id,
-		content: newMessage("credential").text(c.Holder).text(c.ID).text(string(c.Type)).num(int64(c.MaxDigests)).text(automatic).sha256(),
+		content: n.content(),
 		event:   audit.Event{Actor: c.Holder, Event: "credential.intent", Subject: c.ID, Detail: detail}}
 	free := func(tx *store.Tx) error { return v.freeName(tx, c, u.binding()) }
 	if err := v.db.Read(ctx, free); err != nil {
@@ -110,6 +110,12 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 		return nil, because(err, "the credential could not be written down")
 	}
 	return &credentialAnswer{Credential: *c, CSR: csr}, nil // 5
+}
+
+// content is what is asked for, without the factors.
+func (n *NewCredential) content() []byte {
+	return newMessage("credential").text(n.Factors.Holder).text(n.ID).text(string(n.Type)).num(int64(n.MaxDigests)).
+		text(strconv.FormatBool(n.Automatic)).sha256()
 }
 
 // newCSR makes a PKCS#10 request with the subject CN=id.

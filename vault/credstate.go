@@ -247,13 +247,18 @@ func (v *server) destroyCredential(ctx context.Context, d *Destruction) error {
 		if err != nil || s.State == store.CredentialDestroyed {
 			return err
 		}
-		s.State, s.Epoch = store.CredentialDestroyed, s.Epoch+1 // no record has this epoch
-		err = v.keepCredential(tx, &s, tx.SetCredentialState, audit.Event{Actor: d.By, Event: credentialDestroyed,
-			Detail: map[string]string{"reason": d.Reason}})
-		if err != nil {
-			return err
-		}
-		return v.endDelegations(tx, c.ID, d.By, d.Reason)
+		return v.destroyRow(tx, s, d.By, d.Reason)
 	})
 	return because(err, "the end of the credential could not be written")
+}
+
+// destroyRow is step 2 of destroyCredential.
+func (v *server) destroyRow(tx *store.Tx, s store.CredentialState, by, reason string) error {
+	s.State, s.Epoch = store.CredentialDestroyed, s.Epoch+1 // no record has this epoch
+	err := v.keepCredential(tx, &s, tx.SetCredentialState, audit.Event{Actor: by, Event: credentialDestroyed,
+		Detail: map[string]string{"reason": reason}})
+	if err != nil {
+		return err
+	}
+	return v.endDelegations(tx, s.ID, by, reason)
 }

@@ -39,6 +39,9 @@ func (v *server) delegate(ctx context.Context, n *NewDelegation) (*Delegation, e
 		return nil, err
 	}
 	c := &n.Credential
+	if err := v.adoptShown(ctx, &n.Factors); err != nil {
+		return nil, err
+	}
 	if err := v.usable(ctx, opDelegate, c); err != nil { // 2
 		return nil, err
 	}

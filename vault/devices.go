@@ -22,8 +22,8 @@ const (
 	// ConfirmWithin is how long a new device waits for its first code. After that
 	// it never counts: remove it and add it again.
 	ConfirmWithin = time.Hour
-	// ResyncSteps is how many counts, or steps of 30 seconds to each side, the codes
-	// of [Resynchronisation] may be away.
+	// ResyncSteps is how many counts ahead the codes of [Resynchronisation] may be. With
+	// TOTP it is [auth.MaxDrift] steps of 30 seconds to each side.
 	ResyncSteps = 100
 )
 
@@ -91,6 +91,7 @@ type DeviceConfirmation struct {
 	Device  string  `json:"device"`
 	Code    string  `json:"code"`
 	Client  string  `json:"client"`
+	Browser string  `json:"browser,omitempty"` // as in Evidence; for [Client.SendCode]
 }
 
 // DeviceRemoval takes a device away. The last one that counts stays. It wants the

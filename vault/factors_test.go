@@ -235,8 +235,8 @@ func TestEnrol(t *testing.T) {
 		{"no holder", Enrolment{Username: "x", Password: []byte(goodPassword)}, BadRequest},
 		{"no user name", Enrolment{Holder: "g", Password: []byte(goodPassword)}, BadRequest},
 		{"a name with a line end", Enrolment{Holder: "g\n", Username: "x", Password: []byte(goodPassword)}, BadRequest},
-		{"weak", Enrolment{Holder: "g", Username: "x", Password: []byte("password2026")}, BadRequest},
-		{"the user name", Enrolment{Holder: "g", Username: "tamburino sardo", Password: []byte("tamburino sardo")}, BadRequest},
+		{"weak", Enrolment{Holder: "g", Username: "x", Password: []byte("password2026")}, WeakPassword},
+		{"the user name", Enrolment{Holder: "g", Username: "tamburino sardo", Password: []byte("tamburino sardo")}, WeakPassword},
 	} {
 		e := c.e
 		if _, _, err := r.c.Enrol(t.Context(), e); KindOf(err) != c.kind {
@@ -360,13 +360,11 @@ func TestRecordsTampered(t *testing.T) {
 func TestStateTampered(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, sql string }{
-		{"step back", "UPDATE otp_states SET step = step - 1 WHERE holder = 'h'"},
-		{"failures", "UPDATE otp_states SET failures = 1 WHERE holder = 'h'"},
-		{"lock", "UPDATE otp_states SET locked_until = locked_until + 1 WHERE holder = 'h'"},
-		{"request", "UPDATE otp_states SET request = 'x' WHERE holder = 'h'"},
-		{"another holder's row", "UPDATE otp_states SET (step, request, mac) = (SELECT step, request, mac FROM otp_states WHERE holder = 'g') WHERE holder = 'h'"},
-		{"no MAC", "UPDATE otp_states SET mac = zeroblob(0) WHERE holder = 'h'"},
-		{"gone", "DELETE FROM otp_states WHERE holder = 'h'"},
+		{"version", "UPDATE holder_states SET version = version - 1 WHERE holder = 'h'"},
+		{"record", "UPDATE holder_states SET record = CAST(replace(CAST(record AS TEXT), '\"serial\":1', '\"serial\":0') AS BLOB) WHERE holder = 'h'"},
+		{"another holder's row", "UPDATE holder_states SET (record, mac) = (SELECT record, mac FROM holder_states WHERE holder = 'g') WHERE holder = 'h'"},
+		{"no MAC", "UPDATE holder_states SET mac = zeroblob(0) WHERE holder = 'h'"},
+		{"gone", "DELETE FROM holder_states WHERE holder = 'h'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

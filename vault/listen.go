@@ -265,6 +265,9 @@ func (v *server) handle(ctx context.Context, q request) (out any, err error) {
 	case opWitnessJournal:
 		return with(q, func(b *store.Checkpoint) (any, error) { return nil, v.witnessJournal(ctx, b) })
 	}
+	if strings.HasPrefix(q.Op, "factors-") {
+		return v.handleFactors(ctx, q)
+	}
 	if strings.HasPrefix(q.Op, "tsa-") {
 		return v.handleTSA(ctx, q)
 	}

@@ -49,7 +49,7 @@ const (
 	maxName     = 200 // bytes of an identifier or a name
 	maxCN       = 64  // ub-common-name, RFC 5280 Appendix A.1
 	maxPassword = 512 // as auth.MaxPassword; longer ones are refused unread
-	maxOTP      = 16
+	maxOTP      = 32  // of a code, with the spaces somebody types
 )
 
 // checkName says whether s can be an identifier or a name: not empty, not long,

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sigillo/audit"
+	"sigillo/auth"
 	"sigillo/hsm"
 	"sigillo/store"
 )
@@ -37,6 +38,7 @@ type token interface {
 	Unseal(ctx context.Context, label string, aad, sealed []byte) ([]byte, error)
 	GenerateWrapped(ctx context.Context, master string, d [32]byte, kt hsm.KeyType, prove func(crypto.Signer) error) (hsm.Wrapped, error)
 	UseWrapped(ctx context.Context, master string, d [32]byte, w hsm.Wrapped, use func(crypto.Signer) error) error
+	Rewrap(ctx context.Context, master string, from, to [32]byte, w hsm.Wrapped) (hsm.Wrapped, error)
 	SelfTest(ctx context.Context) (hsm.Report, error)
 	Longest() time.Duration
 	Close() error
@@ -66,8 +68,10 @@ type server struct {
 	known      known       // records of credentials
 	hung       atomic.Bool // the token does not come back from a call
 	memoryLock bool
-	measures   []Measure // how the process is confined; set before it serves
-	tsa        *service  // nil: no time-stamps
+	measures   []Measure      // how the process is confined; set before it serves
+	tsa        *service       // nil: no time-stamps
+	breached   *auth.Breached // nil: no list
+	outgoing   *deliveries    // of codes
 
 	mu    sync.Mutex
 	conns map[*net.UnixConn]bool // guarded by mu; open connections
@@ -147,7 +151,7 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	}
 	v := &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
 		log:        slog.Default().With("room", "vault", "node", cfg.Node),
-		stretching: make(chan struct{}, processors()), queues: newQueues(), conns: make(map[*net.UnixConn]bool)}
+		stretching: make(chan struct{}, processors()), queues: newQueues(), outgoing: newDeliveries(), conns: make(map[*net.UnixConn]bool)}
 	v.tampered.most, v.stale.most, v.uses.since = maxTampered, maxTampered, v.since
 	v.harden() // 1
 	release, err := lock(cfg.StateDB + ".lock")
@@ -160,6 +164,11 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 			release()
 		}
 	}()
+	if cfg.Breached != "" {
+		if v.breached, err = auth.OpenBreached(cfg.Breached); err != nil {
+			return nil, nil, because(err, "the list of breached passwords cannot be used; put it right or leave it out")
+		}
+	}
 	if v.tok, err = openToken(cfg); err != nil { // 3
 		return nil, nil, err
 	}
@@ -318,7 +327,8 @@ func (v *server) stop() error {
 }
 
 func (v *server) close() error {
-	var errs []error
+	v.outgoing.end()
+	errs := []error{v.breached.Close()}
 	if v.tsa != nil && v.tsa.desk != nil {
 		v.tsa.desk.close()
 	}

@@ -20,33 +20,11 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// otpMAC is the MAC of a holder's OTP state. It covers the Factors record the
-// state belongs to as well, so that an older record of the holder, with a
-// password that was changed since, is refused.
+// otpMAC is the MAC of a holder's row of before there were holder states, see convert.
+// It covers the Factors record the row belongs to as well.
 func (v *server) otpMAC(s store.OTPState, factors []byte) []byte {
 	return newMessage("sigillo otp state v1").text(s.Holder).num(s.Step).text(s.Request).
 		num(int64(s.Failures)).num(millis(s.LockedUntil)).bytes(factors).mac(&v.rowKey)
-}
-
-// otpState reads the state of the holder of f. Without a row nobody knows which
-// codes were used, so the holder is refused.
-func (v *server) otpState(tx *store.Tx, f *Factors) (store.OTPState, error) {
-	s, err := tx.OTPState(f.Holder)
-	if store.KindOf(err) == store.NotFound {
-		return s, fail(Tampered, "the vault does not remember this holder; enrol the holder again")
-	}
-	if err != nil {
-		return s, because(err, "the vault's state cannot be read")
-	}
-	if !hmac.Equal(s.MAC, v.otpMAC(s, f.MAC)) {
-		return s, fail(Tampered, "the record of this holder is not the one the vault knows; restore it from a backup or enrol the holder again")
-	}
-	return s, nil
-}
-
-func (v *server) setOTPState(tx *store.Tx, s store.OTPState, f *Factors) error {
-	s.MAC = v.otpMAC(s, f.MAC)
-	return because(tx.SetOTPState(s), "the vault's state cannot be written")
 }
 
 // spentMAC is the MAC of a use of a SAD, before (signatures nil) or after the

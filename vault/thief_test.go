@@ -158,8 +158,8 @@ func (th *thief) can(victim, robot *holder, right [32]byte) {
 	t := th.t
 	th2 := newThief(t, th.r)
 	// Read the secrets of the OTP devices.
-	otp, err := th2.tok.Unseal(t.Context(), keySeal, otpContext("victim"), victim.factors.OTP)
-	if err != nil || auth.TOTP(otp, time.Unix(0, 0)) != auth.TOTP(victim.secret, time.Unix(0, 0)) {
+	otp, err := th2.tok.Unseal(t.Context(), keySeal, secretsContext(&victim.factors), victim.factors.OTP)
+	if err != nil || auth.TOTP(otp[1:], time.Unix(0, 0)) != auth.TOTP(victim.secret, time.Unix(0, 0)) {
 		t.Errorf("the OTP secret: %v", err)
 	}
 	// Try passwords, each for an Argon2id and a use of the token; the right one opens.

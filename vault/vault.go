@@ -82,6 +82,11 @@ const (
 	WrongOTP      Kind = "WrongOTP"
 	// ReusedOTP: the code was right but has been used; wait for the next one.
 	ReusedOTP Kind = "ReusedOTP"
+	// WantsPasskey: the code was right, but who has a passkey changes the factors with
+	// that, or with a recovery code.
+	WantsPasskey Kind = "WantsPasskey"
+	// WeakPassword: the new password is too weak, or was stolen elsewhere.
+	WeakPassword Kind = "WeakPassword"
 	// Locked: too many failures in a row; RetryAfter says how long to wait.
 	Locked Kind = "Locked"
 	// BadSAD: not a SAD of this vault, or not for this request.
@@ -111,7 +116,7 @@ const (
 )
 
 var kinds = map[Kind]bool{
-	WrongPassword: true, WrongOTP: true, ReusedOTP: true, Locked: true, BadSAD: true, SpentSAD: true,
+	WrongPassword: true, WrongOTP: true, ReusedOTP: true, WantsPasskey: true, WeakPassword: true, Locked: true, BadSAD: true, SpentSAD: true,
 	ExpiredSAD: true, Tampered: true, NotAllowed: true, TokenGone: true, Busy: true, Full: true,
 	Lost: true, Unavailable: true, BadRequest: true, Failed: true,
 }

@@ -1,0 +1,289 @@
+package vault
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"fmt"
+	"math/big"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"sigillo/audit"
+	"sigillo/store"
+)
+
+const (
+	sentDigits = 6
+	sentTries  = 3
+	// Codes are not sent faster than one a minute, nor more than ten in 24 hours: they
+	// cost money, and somebody's phone rings.
+	resendAfter  = time.Minute
+	sentPerDay   = 10
+	couriers     = 4 // texts on their way at the same time
+	courierLimit = 30 * time.Second
+)
+
+var errNoCourier = fail(NotAllowed, "no codes are sent to phones here: no courier is configured")
+
+// sentCode is the code that was sent last and not used yet. There is one at a time.
+type sentCode struct {
+	Device  string `json:"device"`
+	Op      string `json:"op"`      // what it is good for
+	Content []byte `json:"content"` // and nothing else
+	MAC     []byte `json:"mac"`
+	Until   int64  `json:"until"` // ms
+	Tries   int    `json:"tries"` // left
+}
+
+// sendings counts what was sent.
+type sendings struct {
+	Since int64 `json:"since,omitempty"` // ms; begin of the 24 hours
+	Count int   `json:"count,omitempty"`
+	Last  int64 `json:"last,omitempty"` // ms
+}
+
+// wait returns how long no code may be sent.
+func (b *sendings) wait(now time.Time) time.Duration {
+	until := time.UnixMilli(b.Last).Add(resendAfter)
+	if day := time.UnixMilli(b.Since).Add(24 * time.Hour); b.Count >= sentPerDay && day.After(until) {
+		until = day
+	}
+	return max(0, until.Sub(now))
+}
+
+func (b *sendings) add(now time.Time) {
+	if now.Sub(time.UnixMilli(b.Since)) >= 24*time.Hour {
+		b.Since, b.Count = millis(now), 0
+	}
+	b.Count++
+	b.Last = millis(now)
+}
+
+func (v *server) sentMAC(holder, device, code string, until int64) []byte {
+	return newMessage("sigillo sent code v1").text(holder).text(device).num(until).text(code).mac(&v.rowKey)
+}
+
+// deliveries are the texts on their way. They do not keep a request waiting, and end
+// with the vault.
+type deliveries struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+	slots  chan struct{}
+	wg     sync.WaitGroup
+}
+
+func newDeliveries() *deliveries {
+	d := &deliveries{slots: make(chan struct{}, couriers)}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	return d
+}
+
+// end waits for those on their way, which are told to hurry.
+func (d *deliveries) end() {
+	d.cancel()
+	d.wg.Wait()
+}
+
+// start runs do beside the requests; false when too many run.
+func (d *deliveries) start(do func(ctx context.Context)) bool {
+	select {
+	case d.slots <- struct{}{}:
+	default:
+		return false
+	}
+	d.wg.Go(func() {
+		defer func() { <-d.slots }()
+		ctx, cancel := context.WithTimeout(d.ctx, courierLimit)
+		defer cancel()
+		do(ctx)
+	})
+	return true
+}
+
+// sendCode has a code sent. A stranger is answered before anything is looked at that
+// depends on the holder's state: neither answer nor time say whether there is a phone.
+func (v *server) sendCode(ctx context.Context, q *challengeRequest) (*CodeSent, error) {
+	if v.cfg.Courier == nil {
+		return nil, errNoCourier
+	}
+	if q.Code == nil {
+		return nil, fail(BadRequest, "the request does not say where to send the code")
+	}
+	a, err := asking(q)
+	if err != nil {
+		return nil, err
+	}
+	now := v.now().UTC()
+	answer := &CodeSent{Expires: now.Add(ChallengeLife).Truncate(time.Second), Resend: now.Add(resendAfter).Truncate(time.Second)}
+	if err := v.ownFactors(ctx, &a.factors); err != nil {
+		if a.factors.Version == 0 && a.factors.Holder == "" && KindOf(err) == Tampered {
+			err = nil
+		}
+		return answer, err
+	}
+	known := false
+	err = v.db.Read(ctx, func(tx *store.Tx) error {
+		s, err := v.holder(tx, a.factors.Holder)
+		known = s != nil && v.knownBrowser(s, a.browser)
+		return err
+	})
+	if err != nil {
+		return nil, because(err, "the vault's state cannot be read")
+	}
+	if !known {
+		started := v.outgoing.start(func(ctx context.Context) {
+			if err := v.send(ctx, a, q.Code, false); err != nil {
+				v.log.Info("no code was sent", "kind", KindOf(err))
+			}
+		})
+		if !started {
+			return nil, &Error{Kind: Busy, Msg: "too many codes are on their way; try again", RetryAfter: 5 * time.Second}
+		}
+		return answer, nil
+	}
+	return answer, v.send(ctx, a, q.Code, true)
+}
+
+// send makes a code, and has it delivered.
+//
+//  1. Durable: the code, as a MAC, in the place of the former; that it is sent; the
+//     journal.
+//  2. The courier has it. What becomes of it there is in the log and the journal.
+func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool) error {
+	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		return because(err, "no random numbers")
+	}
+	code := fmt.Sprintf("%0*d", sentDigits, n)
+	var to *Device
+	err = v.alter(ctx, &a.factors, func(tx *store.Tx, s *holderState) error { // 1
+		now := v.now()
+		budget := &s.Sendings[0]
+		if known {
+			budget = &s.Sendings[1]
+		}
+		if to = s.phone(a, q.Device); to == nil {
+			return fail(NotAllowed, "the holder has no such phone")
+		}
+		if wait := budget.wait(now); wait > 0 {
+			return &Error{Kind: Locked, Msg: "a code was sent already; wait and try again", RetryAfter: wait}
+		}
+		budget.add(now)
+		until := millis(now.Add(ChallengeLife))
+		s.Sent = &sentCode{Device: to.ID, Op: a.op, Content: a.content, Until: until, Tries: sentTries,
+			MAC: v.sentMAC(s.Holder, to.ID, code, until)}
+		return because(audit.Append(tx, now, v.codeEvent("code.sent", s.Holder, to, a)), "the journal cannot be written")
+	})
+	if err != nil {
+		return err
+	}
+	deliver := func(ctx context.Context) { // 2
+		if err := v.cfg.Courier.Send(ctx, to.To, codeText(a, code, q.Language)); err != nil {
+			v.log.Error("a code could not be sent", "err", err)
+			if err := v.journal(ctx, v.codeEvent("code.undelivered", a.factors.Holder, to, a)); err != nil {
+				v.log.Error("that a code could not be sent was not journalled", "err", err)
+			}
+		}
+	}
+	if !known { // beside the request already
+		deliver(ctx)
+		return nil
+	}
+	if !v.outgoing.start(deliver) {
+		return &Error{Kind: Busy, Msg: "too many codes are on their way; try again", RetryAfter: resendAfter}
+	}
+	return nil
+}
+
+func (v *server) codeEvent(name, holder string, to *Device, a *asked) audit.Event {
+	return audit.Event{Actor: holder, Event: name, Subject: holder, Detail: map[string]string{
+		"device": to.ID, "to": masked(to.To), "operation": a.op}}
+}
+
+// phone finds the phone a code is to be sent to: the one that is named, or the first
+// that counts; to be confirmed, the one that is.
+func (s *holderState) phone(a *asked, id string) *Device {
+	for _, d := range a.factors.devices() {
+		if d.Kind != Phone || id != "" && d.ID != id {
+			continue
+		}
+		if a.op == opConfirmDevice && d.ID == a.device || a.op != opConfirmDevice && s.counts(d.ID) {
+			return &d
+		}
+	}
+	return nil
+}
+
+// matchSent compares the code with the one that was sent for this request.
+func (p *presented) matchSent(s *holderState, u use, now time.Time, m *found) {
+	c := s.Sent
+	if c == nil || c.Op != u.op || !hmac.Equal(c.Content, u.content) || c.Tries <= 0 || millis(now) >= c.Until || !s.counts(c.Device) {
+		return
+	}
+	if hmac.Equal(c.MAC, p.sent(c.Device, c.Until)) {
+		m.hits = append(m.hits, hit{device: c.Device, method: amrSMS})
+	}
+}
+
+// missed counts a wrong code as a try at the one that was sent.
+func (s *holderState) missed(p *presented) {
+	if s.Sent == nil || p.strong() {
+		return
+	}
+	if s.Sent.Tries--; s.Sent.Tries <= 0 {
+		s.Sent = nil
+	}
+}
+
+var (
+	telephone = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`) // E.164
+	mailbox   = regexp.MustCompile(`^[^@\s<>"(),:;\\\[\]]{1,64}@[A-Za-z0-9.-]{1,190}$`)
+)
+
+// checkAddress says whether a code can be sent there.
+func checkAddress(to string) error {
+	if len(to) > maxName || !telephone.MatchString(to) && !mailbox.MatchString(to) {
+		return fail(BadRequest, "a phone is named by its number with the country's, like +39333123456, or by an e-mail address")
+	}
+	return nil
+}
+
+// masked hides all but the end of an address.
+func masked(to string) string {
+	const shown = 4
+	if len(to) <= shown {
+		return ""
+	}
+	return "…" + to[len(to)-shown:]
+}
+
+// codeText is what the holder reads. It says what the code is for, in words that the
+// service did not choose: whoever has taken that over cannot have a code for a
+// signature typed as one for a sign-in unnoticed.
+func codeText(a *asked, code, language string) string {
+	what, text := purposesEN[a.op], "Sigillo: %s is your code to %s. It is good for 5 minutes. Tell it to nobody."
+	many := fmt.Sprintf("sign %d documents", a.count)
+	if italian := strings.HasPrefix(strings.ToLower(language), "it"); italian {
+		what, text = purposesIT[a.op], "Sigillo: %s è il codice per %s. Vale 5 minuti. Non comunicarlo a nessuno."
+		many = fmt.Sprintf("firmare %d documenti", a.count)
+	}
+	if a.op == opAuthorise && a.count != 1 {
+		what = many
+	}
+	return fmt.Sprintf(text, code, what)
+}
+
+var purposesEN = map[string]string{
+	opAuthenticate: "sign in", opAuthorise: "sign 1 document", opCreateCredential: "make a new signing key",
+	opDelegate: "let signatures be made in your name without you", opAddDevice: "add a device", opRemoveDevice: "remove a device",
+	opRecoveryCodes: "make recovery codes", opChangePassword: "change your password", opConfirmDevice: "confirm this phone",
+}
+
+var purposesIT = map[string]string{
+	opAuthenticate: "accedere", opAuthorise: "firmare 1 documento", opCreateCredential: "creare una nuova chiave di firma",
+	opDelegate: "far apporre firme a tuo nome senza di te", opAddDevice: "aggiungere un dispositivo", opRemoveDevice: "rimuovere un dispositivo",
+	opRecoveryCodes: "creare i codici di recupero", opChangePassword: "cambiare la password", opConfirmDevice: "confermare questo telefono",
+}
