@@ -1,8 +1,10 @@
 package vault
 
 import (
+	"context"
 	"testing"
 
+	"sigillo/auth"
 	"sigillo/store"
 )
 
@@ -184,16 +186,15 @@ func TestStateBefore(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	h := r.newHolder("h", "p256")
-	if err := r.stop(); err != nil {
-		t.Fatal(err)
-	}
-	execRaw(t, r.cfg.StateDB, `DROP TABLE spent; DROP TABLE credential_states; DROP TABLE delegations;
+	asBefore(h)
+	execRaw(t, r.cfg.StateDB, `DROP TABLE spent; DROP TABLE credential_states; DROP TABLE delegations; DROP TABLE holder_states;
 		DELETE FROM vault_version WHERE version_id >= 3;
 		CREATE TABLE spent (jti TEXT NOT NULL PRIMARY KEY, request TEXT NOT NULL, holder TEXT NOT NULL, credential TEXT NOT NULL, binding BLOB NOT NULL,
 			state TEXT NOT NULL, signatures BLOB, created BIGINT NOT NULL, expires BIGINT NOT NULL);
 		INSERT INTO spent VALUES ('j', 'r', 'h', 'c', x'00', 'intent', NULL, 0, 0);
-		UPDATE journal SET detail = '{"key":"00"}' WHERE event = 'credential.created'`)
+		UPDATE journal SET detail = '{"key":"00"}' WHERE event IN ('credential.created', 'holder.enrolled')`)
 	r.start()
+	want(t, h.authenticate(goodPassword, auth.TOTP(h.secret, r.clock.now())), ReusedOTP) // what was used is not forgotten
 	act := h.authorised("tx", 1)
 	if _, err := r.c.Sign(t.Context(), act); err != nil {
 		t.Fatal(err)
@@ -201,4 +202,38 @@ func TestStateBefore(t *testing.T) {
 	if s, err := r.c.Status(t.Context()); err != nil || s.Unfinished != 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
+	// The old row is gone, and does not serve when it is put back and the new one removed.
+	if n := count(t, r.cfg.StateDB, "SELECT count(*) FROM otp_states"); n != 0 {
+		t.Errorf("%d old rows", n)
+	}
+	h.changePassword(otherPassword)
+	if h.factors.Version != 2 || len(h.factors.Devices) != 1 {
+		t.Errorf("%+v", h.factors)
+	}
+	want(t, h.authenticate(otherPassword, h.otp()), "")
+	editState(t, r, "DELETE FROM holder_states WHERE holder = 'h'")
+	want(t, h.authenticate(otherPassword, h.otp()), Tampered)
+}
+
+// asBefore gives a holder the record and the row a vault of before would have made, and
+// stops the vault.
+func asBefore(h *holder) {
+	h.r.t.Helper()
+	v, done := h.r.direct()
+	defer done()
+	f := h.factors
+	f.Version, f.Devices = 1, nil
+	var err error
+	if f.OTP, err = v.tok.Seal(context.Background(), keySeal, secretsContext(&f), h.secret); err != nil {
+		h.r.t.Fatal(err)
+	}
+	if err := v.signFactors(context.Background(), &f); err != nil {
+		h.r.t.Fatal(err)
+	}
+	s := store.OTPState{Holder: "h", Step: auth.OTPStep(h.r.clock.now()), Request: "before"}
+	s.MAC = v.otpMAC(s, f.MAC)
+	if err := v.db.Write(context.Background(), func(tx *store.Tx) error { return tx.PutOTPState(s) }); err != nil {
+		h.r.t.Fatal(err)
+	}
+	h.factors = f
 }
