@@ -49,6 +49,25 @@ func (tx *Tx) SetFactors(holder string, factors []byte) error {
 	return tx.change("set factors", `UPDATE holders SET factors = ? WHERE id = ?`, factors, holder)
 }
 
+// ReplaceFactors replaces the record old by another; Conflict if another one than old is
+// stored: of two changes at once one is lost, and must not take the other's place.
+func (tx *Tx) ReplaceFactors(holder string, old, factors []byte) error {
+	n, err := tx.exec("replace factors", `UPDATE holders SET factors = ? WHERE id = ? AND factors = ?`, factors, holder, old)
+	if err != nil || n == 1 {
+		return err
+	}
+	if _, err := tx.Holder(holder); err != nil {
+		return err
+	}
+	return errorf(Conflict, "store: replace factors: another record is stored")
+}
+
+// SetCredentialRecord replaces the vault's record of a credential, as when its wrapping
+// was renewed.
+func (tx *Tx) SetCredentialRecord(credential string, record []byte) error {
+	return tx.change("set record of a credential", `UPDATE credentials SET record = ? WHERE id = ?`, record, credential)
+}
+
 // Credential is a holder's signing key, in the form only the vault can use.
 type Credential struct {
 	ID          string

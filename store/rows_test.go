@@ -397,3 +397,63 @@ func TestTimes(t *testing.T) {
 		return err
 	})
 }
+
+func TestHolderState(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Vault)
+	roundTrip(t, db, HolderState{"h", 1, []byte("record"), []byte("mac")},
+		(*Tx).PutHolderState, func(tx *Tx) (HolderState, error) { return tx.HolderState("h") })
+	set := func(v int64) error {
+		return db.Write(t.Context(), func(tx *Tx) error { return tx.SetHolderState(HolderState{"h", v, []byte("next"), []byte("m")}) })
+	}
+	wantKind(t, set(1), Conflict)
+	wantKind(t, set(3), Conflict)
+	if err := set(2); err != nil {
+		t.Error(err)
+	}
+	write(t, db, func(tx *Tx) error {
+		if err := tx.PutOTPState(OTPState{Holder: "h"}); err != nil {
+			return err
+		}
+		if err := tx.DeleteOTPState("h"); err != nil {
+			return err
+		}
+		_, err := tx.OTPState("h")
+		wantKind(t, err, NotFound)
+		return tx.DeleteOTPState("h")
+	})
+}
+
+func TestReplaceFactors(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Appliance)
+	seed(t, db)
+	write(t, db, func(tx *Tx) error { return tx.SetFactors("h", []byte("one")) })
+	replace := func(holder, old, next string) error {
+		return db.Write(t.Context(), func(tx *Tx) error { return tx.ReplaceFactors(holder, []byte(old), []byte(next)) })
+	}
+	wantKind(t, replace("h", "none", "two"), Conflict)
+	wantKind(t, replace("x", "one", "two"), NotFound)
+	if err := replace("h", "one", "two"); err != nil {
+		t.Error(err)
+	}
+	write(t, db, func(tx *Tx) error { return tx.SetCredentialRecord("c", []byte("record")) })
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.SetCredentialRecord("x", nil) }), NotFound)
+	read(t, db, func(tx *Tx) error {
+		h, err := tx.Holder("h")
+		c, err2 := tx.Credential("c")
+		if string(h.Factors) != "two" || string(c.Record) != "record" {
+			t.Errorf("%+v, %+v", h, c)
+		}
+		return firstOf(err, err2)
+	})
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -243,14 +243,18 @@ func (s *holderState) useNonce(p *proved, now time.Time) {
 	s.Nonces = append(kept, usedNonce{p.nonce, millis(p.expires)})
 }
 
+// opShown is what the journal calls requests that show a record and no factors.
+const opShown = "factors-shown"
+
 // shown is for requests that show a record and no factors: it is the vault's own, and
 // the one that counts.
 func (v *server) shown(ctx context.Context, f *Factors) error {
-	if err := firstError(v.ownFactors(ctx, f), v.adoptShown(ctx, f)); err != nil {
-		return err
+	err := firstError(v.ownFactors(ctx, f), v.adoptShown(ctx, f))
+	if err == nil {
+		err = v.db.Read(ctx, func(tx *store.Tx) error {
+			_, err := v.holderOf(tx, f)
+			return err
+		})
 	}
-	return v.db.Read(ctx, func(tx *store.Tx) error {
-		_, err := v.holderOf(tx, f)
-		return err
-	})
+	return v.noteRefusal(ctx, f, use{op: opShown}, because(err, "the vault's state cannot be read"))
 }

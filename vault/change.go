@@ -100,7 +100,7 @@ func (v *server) adoptFactors(ctx context.Context, f *Factors) error { return v.
 // that counts.
 func (v *server) alter(ctx context.Context, f *Factors, do func(tx *store.Tx, s *holderState) error) error {
 	if err := firstError(v.ownFactors(ctx, f), v.adoptShown(ctx, f)); err != nil {
-		return err
+		return v.noteRefusal(ctx, f, use{op: opShown}, err)
 	}
 	err := v.db.Write(ctx, func(tx *store.Tx) error {
 		s, err := v.holderOf(tx, f)

@@ -168,7 +168,7 @@ func (v *server) admitDevice(n *NewDevice, d *Device, state *deviceState) (secre
 // tries are counted, durably.
 func (v *server) confirmDevice(ctx context.Context, c *DeviceConfirmation) error {
 	f := &c.Factors
-	if err := firstError(checkName("the client", c.Client, maxName), v.ownFactors(ctx, f)); err != nil {
+	if err := firstError(checkName("the client", c.Client, maxName), v.shown(ctx, f)); err != nil {
 		return err
 	}
 	d := f.find(c.Device)

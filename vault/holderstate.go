@@ -93,6 +93,10 @@ const (
 	factorsConverted = "factors.converted" // from the row of a vault of before
 )
 
+// aboutFactors is the subject of these events: not the holder, about whom the journal
+// has an entry for each sign-in, so that the last of them is found at once.
+func aboutFactors(holder string) string { return "factors:" + holder }
+
 var changesOfFactors = []string{holderEnrolled, holderRecovered, factorsAdopted, factorsConverted}
 
 var (
@@ -107,7 +111,7 @@ func (v *server) holderMAC(r store.HolderState) []byte {
 
 // holder reads the state of a holder; nil when there is none.
 func (v *server) holder(tx *store.Tx, holder string) (*holderState, error) {
-	generation, err := told(tx, holder, "generation", changesOfFactors...)
+	generation, err := told(tx, aboutFactors(holder), "generation", changesOfFactors...)
 	if err != nil {
 		return nil, because(err, "the vault's state cannot be read")
 	}
@@ -191,7 +195,7 @@ func (v *server) keepHolder(tx *store.Tx, s *holderState) error {
 
 // tellGeneration appends an event that tells the generation of a holder's record.
 func (v *server) tellGeneration(tx *store.Tx, s *holderState, ev audit.Event) error {
-	ev.Subject = s.Holder
+	ev.Subject = aboutFactors(s.Holder)
 	if ev.Detail == nil {
 		ev.Detail = map[string]string{}
 	}

@@ -214,7 +214,7 @@ func (v *server) formerState(tx *store.Tx, holder string) (*holderState, error) 
 	if err != nil && KindOf(err) != Tampered {
 		return nil, err
 	}
-	generation, err := told(tx, holder, "generation", changesOfFactors...)
+	generation, err := told(tx, aboutFactors(holder), "generation", changesOfFactors...)
 	if err != nil {
 		return nil, because(err, "the vault's state cannot be read")
 	}

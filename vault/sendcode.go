@@ -122,7 +122,7 @@ func (v *server) sendCode(ctx context.Context, q *challengeRequest) (*CodeSent, 
 		if a.factors.Version == 0 && a.factors.Holder == "" && KindOf(err) == Tampered {
 			err = nil
 		}
-		return answer, err
+		return answer, v.noteRefusal(ctx, &a.factors, use{op: opSendCode}, err)
 	}
 	known := false
 	err = v.db.Read(ctx, func(tx *store.Tx) error {
