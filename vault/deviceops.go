@@ -110,6 +110,7 @@ func (v *server) addDevice(ctx context.Context, id string, n *NewDevice) (*Added
 	if err != nil {
 		return nil, err
 	}
+	v.tell(ctx, &n.Factors, opAddDevice)
 	a := &AddedDevice{Factors: *f, Device: d.ID} // 4
 	switch d.Kind {
 	case TOTP:
@@ -184,6 +185,7 @@ func (v *server) confirmDevice(ctx context.Context, c *DeviceConfirmation) error
 	var refused error
 	err = v.alter(ctx, f, func(tx *store.Tx, s *holderState) error {
 		ds, now := s.device(d.ID), v.now()
+		p.known = v.knownBrowser(s, c.Browser)
 		if ds.Confirmed {
 			return nil
 		}
@@ -254,7 +256,11 @@ func (v *server) removeDevice(ctx context.Context, id string, r *DeviceRemoval) 
 		}}
 	who, err := v.checkFactors(ctx, &r.Factors, &r.Evidence, u)
 	who.wipe()
-	return f, err
+	if err != nil {
+		return nil, err
+	}
+	v.tell(ctx, &r.Factors, opRemoveDevice)
+	return f, nil
 }
 
 // resynchronise finds a device again by two codes that follow each other.
@@ -306,6 +312,7 @@ func (v *server) recoveryCodes(ctx context.Context, id string, n *NewCodes) (cod
 	if err != nil {
 		return nil, err
 	}
+	v.tell(ctx, &n.Factors, opRecoveryCodes)
 	return codes, nil
 }
 

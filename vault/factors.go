@@ -232,9 +232,10 @@ func (v *server) weigh(ctx context.Context, f *Factors, e *Evidence, u use) (who
 		if err != nil {
 			return err
 		}
+		p.known = v.knownBrowser(s, e.Browser)
 		ruling = judge(s, f, u, hmac.Equal(mac, f.Verifier), p, v.now())
 		ruling.lane = &s.Strangers
-		if ruling.unguessed || v.knownBrowser(s, e.Browser) {
+		if ruling.unguessed || p.known {
 			ruling.lane = &s.Known
 		}
 		if err := ruling.lane.locked(v.now()); err != nil {

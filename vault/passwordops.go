@@ -81,6 +81,7 @@ func (v *server) changePassword(ctx context.Context, id string, p *PasswordChang
 		return nil, err
 	}
 	v.fault("password-pending")
+	v.tell(ctx, &p.Factors, opChangePassword)
 	return a, nil // 5
 }
 

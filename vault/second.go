@@ -17,6 +17,7 @@ type presented struct {
 	recovery []byte // the token's MAC, when code can be a recovery code
 	passkey  *proved
 	pair     *pair
+	known    bool   // the browser is one the vault knows
 	proof    []byte // tells what was presented from anything else
 	// sent returns what the MAC of a code that was sent must be.
 	sent func(device string, until int64) []byte
@@ -163,7 +164,7 @@ func (m *found) apply(s *holderState, p *presented, now time.Time) {
 		case amrOTP:
 			d.Last, d.Drift = h.last, h.drift
 		case amrSMS:
-			s.Sent = nil
+			s.Sent[side(p.known)] = nil
 		case amrPasskey:
 			d.Count = h.count
 			s.useNonce(p.passkey, now)

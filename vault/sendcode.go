@@ -28,7 +28,9 @@ const (
 
 var errNoCourier = fail(NotAllowed, "no codes are sent to phones here: no courier is configured")
 
-// sentCode is the code that was sent last and not used yet. There is one at a time.
+// sentCode is the code that was sent last and not used yet. There is one at a time for
+// strangers and one for the holder's own browsers: strangers who ask, or guess, do not
+// spoil the holder's.
 type sentCode struct {
 	Device  string `json:"device"`
 	Op      string `json:"op"`      // what it is good for
@@ -36,6 +38,14 @@ type sentCode struct {
 	MAC     []byte `json:"mac"`
 	Until   int64  `json:"until"` // ms
 	Tries   int    `json:"tries"` // left
+}
+
+// side tells the two apart.
+func side(known bool) int {
+	if known {
+		return 1
+	}
+	return 0
 }
 
 // sendings counts what was sent.
@@ -161,10 +171,7 @@ func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool)
 	var to *Device
 	err = v.alter(ctx, &a.factors, func(tx *store.Tx, s *holderState) error { // 1
 		now := v.now()
-		budget := &s.Sendings[0]
-		if known {
-			budget = &s.Sendings[1]
-		}
+		budget := &s.Sendings[side(known)]
 		if to = s.phone(a, q.Device); to == nil {
 			return fail(NotAllowed, "the holder has no such phone")
 		}
@@ -173,7 +180,7 @@ func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool)
 		}
 		budget.add(now)
 		until := millis(now.Add(ChallengeLife))
-		s.Sent = &sentCode{Device: to.ID, Op: a.op, Content: a.content, Until: until, Tries: sentTries,
+		s.Sent[side(known)] = &sentCode{Device: to.ID, Op: a.op, Content: a.content, Until: until, Tries: sentTries,
 			MAC: v.sentMAC(s.Holder, to.ID, code, until)}
 		return because(audit.Append(tx, now, v.codeEvent("code.sent", s.Holder, to, a)), "the journal cannot be written")
 	})
@@ -219,7 +226,7 @@ func (s *holderState) phone(a *asked, id string) *Device {
 
 // matchSent compares the code with the one that was sent for this request.
 func (p *presented) matchSent(s *holderState, u use, now time.Time, m *found) {
-	c := s.Sent
+	c := s.Sent[side(p.known)]
 	if c == nil || c.Op != u.op || !hmac.Equal(c.Content, u.content) || c.Tries <= 0 || millis(now) >= c.Until || !s.counts(c.Device) {
 		return
 	}
@@ -230,12 +237,61 @@ func (p *presented) matchSent(s *holderState, u use, now time.Time, m *found) {
 
 // missed counts a wrong code as a try at the one that was sent.
 func (s *holderState) missed(p *presented) {
-	if s.Sent == nil || p.strong() {
+	c := &s.Sent[side(p.known)]
+	if *c == nil || p.strong() {
 		return
 	}
-	if s.Sent.Tries--; s.Sent.Tries <= 0 {
-		s.Sent = nil
+	if (*c).Tries--; (*c).Tries <= 0 {
+		*c = nil
 	}
+}
+
+// tell lets a holder know, over the phones that count, that the factors were changed: a
+// service that was taken over, and used a code for that which was typed for something
+// else, cannot keep it quiet. It waits for nothing.
+func (v *server) tell(ctx context.Context, f *Factors, op string) {
+	if v.cfg.Courier == nil {
+		return
+	}
+	var phones []Device
+	err := v.db.Read(ctx, func(tx *store.Tx) error {
+		s, err := v.holder(tx, f.Holder)
+		for _, d := range f.devices() {
+			if err == nil && s != nil && d.Kind == Phone && s.counts(d.ID) {
+				phones = append(phones, d)
+			}
+		}
+		return err
+	})
+	for _, d := range phones {
+		started := v.outgoing.start(func(ctx context.Context) {
+			if err := v.cfg.Courier.Send(ctx, d.To, noticeText(op)); err != nil {
+				v.log.Error("a notice of a change could not be sent", "err", err)
+			}
+		})
+		if !started {
+			err = fail(Busy, "too many texts are on their way")
+		}
+	}
+	if err != nil {
+		v.log.Error("a notice of a change was not sent", "err", err)
+	}
+}
+
+// noticeText is in both languages: the vault does not know the holder's.
+func noticeText(op string) string {
+	return fmt.Sprintf("Sigillo: %s. Se non sei stato tu, chiedi subito la sospensione. / %s. If it was not you, have your certificate suspended at once.",
+		noticesIT[op], noticesEN[op])
+}
+
+var noticesIT = map[string]string{
+	opAddDevice: "è stato aggiunto un dispositivo", opRemoveDevice: "è stato rimosso un dispositivo",
+	opRecoveryCodes: "sono stati creati nuovi codici di recupero", opChangePassword: "la password è stata cambiata",
+}
+
+var noticesEN = map[string]string{
+	opAddDevice: "a device was added", opRemoveDevice: "a device was removed",
+	opRecoveryCodes: "new recovery codes were made", opChangePassword: "the password was changed",
 }
 
 var (

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sigillo/auth"
 )
 
 // post is a courier that lays what it gets on a table.
@@ -208,6 +210,7 @@ func TestPhoneUnconfirmed(t *testing.T) {
 	t.Parallel()
 	r, h, p, _ := newPhoneRig(t)
 	id, _ := h.addDevice(NewDevice{Kind: Phone, To: "anna@example.org"})
+	p.next(t, number, "a device was added")
 	a := Authentication{Factors: h.factors, Evidence: Evidence{Client: "test"}}
 	if _, err := r.c.SendCode(t.Context(), a, CodeRequest{Device: id}); err != nil {
 		t.Fatal(err)
@@ -222,4 +225,59 @@ func TestPhoneUnconfirmed(t *testing.T) {
 	if m := h.means(); m.Devices[1].To != "…4567" || m.Devices[2].Confirmed {
 		t.Errorf("%+v", m)
 	}
+}
+
+// TestNotice: a change of the factors is told over the phones that count.
+func TestNotice(t *testing.T) {
+	t.Parallel()
+	r, h, p, id := newPhoneRig(t)
+	h.addDevice(NewDevice{Kind: TOTP})
+	notice := func(says string) {
+		t.Helper()
+		if code := p.next(t, number, says); code != "" {
+			t.Errorf("a notice has a code in it: %s", code)
+		}
+	}
+	notice("a device was added")
+	if _, err := r.c.RecoveryCodes(t.Context(), NewCodes{Factors: h.factors, Evidence: h.evidence(goodPassword)}); err != nil {
+		t.Fatal(err)
+	}
+	notice("codici di recupero")
+	h.changePassword(otherPassword)
+	notice("la password è stata cambiata")
+	f, err := r.c.RemoveDevice(t.Context(), DeviceRemoval{Factors: h.factors, Evidence: h.evidence(otherPassword), Device: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	notice("a device was removed") // the phone itself hears of it
+	h.factors = f
+	want(t, r.c.AdoptFactors(t.Context(), f), "")
+	if _, err := r.c.RecoveryCodes(t.Context(), NewCodes{Factors: h.factors, Evidence: h.evidence(otherPassword)}); err != nil {
+		t.Fatal(err)
+	}
+	p.silent(t)
+}
+
+// TestStrangersCodes: strangers who ask for codes, and guess, do not spoil the one the
+// holder's own browser asked for.
+func TestStrangersCodes(t *testing.T) {
+	t.Parallel()
+	r, h, p, _ := newPhoneRig(t)
+	known := h.signIn()
+	a := Authentication{Factors: h.factors, Evidence: Evidence{Client: "test"}}
+	b := a
+	b.Browser = known.Browser
+	if _, err := r.c.SendCode(t.Context(), b, CodeRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	code := p.next(t, number)
+	if _, err := r.c.SendCode(t.Context(), a, CodeRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	p.next(t, number)
+	for range auth.FreeFailures + 1 {
+		want(t, h.from("", goodPassword, "x"), WrongOTP)
+	}
+	want(t, h.from("", goodPassword, "x"), Locked)
+	want(t, h.from(known.Browser, goodPassword, code), "")
 }

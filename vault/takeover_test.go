@@ -156,6 +156,32 @@ func TestTakenOverWeb(t *testing.T) {
 			_, _, err := r.c.Enrol(ctx, Enrolment{Holder: "victim", Username: "x", Password: []byte(goodPassword)})
 			return err
 		},
+		"a device of their own": func() error {
+			_, err := r.c.AddDevice(ctx, NewDevice{Factors: victim.factors, Evidence: Evidence{Password: []byte(goodPassword), OTP: seen, Client: "test"}, Kind: TOTP})
+			return err
+		},
+		"a password of their own": func() error {
+			_, err := r.c.ChangePassword(ctx, PasswordChange{Factors: victim.factors, New: []byte(otherPassword), Credentials: []Credential{victim.cred},
+				Evidence: Evidence{Password: []byte(goodPassword), OTP: seen, Client: "test"}})
+			return err
+		},
+		"recovery codes": func() error {
+			_, err := r.c.RecoveryCodes(ctx, NewCodes{Factors: victim.factors, Evidence: Evidence{Password: []byte(goodPassword), OTP: seen, Client: "test"}})
+			return err
+		},
+		"two codes that were used": func() error {
+			return r.c.Resynchronise(ctx, Resynchronisation{Factors: victim.factors, Device: victim.factors.Devices[0].ID,
+				Evidence: Evidence{Password: []byte(goodPassword), OTP: honest.OTP, Client: "test"}, Second: seen})
+		},
+		"their own record adopted": func() error {
+			f := victim.factors
+			f.OTP, f.Devices = mallory.factors.OTP, mallory.factors.Devices
+			return r.c.AdoptFactors(ctx, f)
+		},
+		"an activation without a recovery": func() error {
+			_, _, err := r.c.Enrol(ctx, Enrolment{Holder: "victim", Username: "x", Password: []byte(goodPassword), Activation: strings.Repeat("0", 32)})
+			return err
+		},
 		"a second credential of the holder": func() error {
 			_, _, err := r.c.CreateCredential(ctx, NewCredential{Factors: victim.factors, Evidence: Evidence{Password: []byte(goodPassword), OTP: seen},
 				ID: "evil", Type: "p256", MaxDigests: 1})
