@@ -123,7 +123,7 @@ func (a *Appliance) DeleteCredential(ctx context.Context, holder, id string, e s
 	if len(record.Wrapped) == 0 {
 		return &signing.Error{Kind: signing.NotFound, Msg: "no such credential"}
 	}
-	if err := a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e}); err != nil {
+	if _, err := a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e}); err != nil {
 		return signing.FromVault(err)
 	}
 	return a.destroy(context.WithoutCancel(ctx), c, record, e.Client)

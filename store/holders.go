@@ -62,12 +62,6 @@ func (tx *Tx) ReplaceFactors(holder string, old, factors []byte) error {
 	return errorf(Conflict, "store: replace factors: another record is stored")
 }
 
-// SetCredentialRecord replaces the vault's record of a credential, as when its wrapping
-// was renewed.
-func (tx *Tx) SetCredentialRecord(credential string, record []byte) error {
-	return tx.change("set record of a credential", `UPDATE credentials SET record = ? WHERE id = ?`, record, credential)
-}
-
 // Credential is a holder's signing key, in the form only the vault can use.
 type Credential struct {
 	ID          string

@@ -121,42 +121,42 @@ type asked struct {
 func asking(q *challengeRequest) (*asked, error) {
 	switch q.Op {
 	case opAuthenticate:
-		return ask(q, func(b *Authentication) asked {
+		return askedOf(q, func(b *Authentication) asked {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content()}
 		})
 	case opAuthorise:
-		return ask(q, func(b *Authorisation) asked {
+		return askedOf(q, func(b *Authorisation) asked {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content(), count: len(b.Digests)}
 		})
 	case opCreateCredential:
-		return ask(q, func(b *NewCredential) asked {
+		return askedOf(q, func(b *NewCredential) asked {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content()}
 		})
 	case opDelegate:
-		return ask(q, func(b *NewDelegation) asked {
+		return askedOf(q, func(b *NewDelegation) asked {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content(), count: b.Count}
 		})
 	case opAddDevice:
-		return ask(q, func(b *NewDevice) asked { return asked{factors: b.Factors, browser: b.Browser, content: b.content()} })
+		return askedOf(q, func(b *NewDevice) asked { return asked{factors: b.Factors, browser: b.Browser, content: b.content()} })
 	case opRemoveDevice:
-		return ask(q, func(b *DeviceRemoval) asked {
+		return askedOf(q, func(b *DeviceRemoval) asked {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content()}
 		})
 	case opRecoveryCodes:
-		return ask(q, func(b *NewCodes) asked { return asked{factors: b.Factors, browser: b.Browser, content: b.content()} })
+		return askedOf(q, func(b *NewCodes) asked { return asked{factors: b.Factors, browser: b.Browser, content: b.content()} })
 	case opChangePassword:
-		return ask(q, func(b *PasswordChange) asked {
+		return askedOf(q, func(b *PasswordChange) asked {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content()}
 		})
 	case opConfirmDevice:
-		return ask(q, func(b *DeviceConfirmation) asked {
+		return askedOf(q, func(b *DeviceConfirmation) asked {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content(), device: b.Device}
 		})
 	}
 	return nil, fail(BadRequest, "this operation wants no factors")
 }
 
-func ask[T any](q *challengeRequest, as func(*T) asked) (*asked, error) {
+func askedOf[T any](q *challengeRequest, as func(*T) asked) (*asked, error) {
 	var body T
 	if err := json.Unmarshal(q.Request, &body); err != nil {
 		return nil, fail(BadRequest, "the body of the request cannot be read")

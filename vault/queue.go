@@ -23,7 +23,7 @@ const (
 // classOf is where an operation waits.
 func classOf(op string) class {
 	switch op {
-	case opAuthenticate:
+	case opAuthenticate, opSendCode:
 		return guestClass
 	case opStatus, opPublicKey, opWitnessJournal, opTSAStatus, opTSAWitness:
 		return controlClass

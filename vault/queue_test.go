@@ -151,7 +151,7 @@ func TestTokenHangs(t *testing.T) {
 func ask(t *testing.T, r *rig, guest *holder) {
 	t.Helper()
 	_, err1 := r.c.Status(t.Context())
-	err2 := r.c.Authenticate(t.Context(), Authentication{Factors: guest.factors, Evidence: Evidence{Password: []byte(goodPassword), OTP: guest.otp(), Client: "test"}})
+	err2 := r.authenticate(Authentication{Factors: guest.factors, Evidence: Evidence{Password: []byte(goodPassword), OTP: guest.otp(), Client: "test"}})
 	_, err3 := r.c.Stamp(t.Context(), stampRequest(t))
 	key, err4 := r.c.Signer(t.Context(), "issuing-ca")
 	var err5 error
