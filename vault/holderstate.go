@@ -35,7 +35,7 @@ type holderState struct {
 	Devices   map[string]*deviceState `json:"devices,omitempty"`
 	Codes     [][]byte                `json:"codes,omitempty"` // recovery codes left: MACs by the token
 	Nonces    []usedNonce             `json:"nonces,omitempty"`
-	Sent      [2]*sentCode            `json:"sent"`             // to strangers, and to others
+	Sent      [2]*sentCode            `json:"sent"`      // to strangers, and to others
 	Sendings  [2]sendings             `json:"sendings"`  // of codes, for strangers and others
 	Strangers lane                    `json:"strangers"` // failures of browsers the vault doesn't know
 	Known     lane                    `json:"known"`     // of others

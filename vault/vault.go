@@ -45,10 +45,10 @@
 // answered are sent again. After a start of the machine somebody has to give the
 // passphrase, but where a file holds it.
 //
-// What the vault itself remembers is little and local: the last OTP step of
-// each holder, what was used of the SADs of the last minutes, the current record of
-// each credential, the delegations, the state of the time-stamping service, and a
-// hash-chained journal.
+// What the vault itself remembers is little and local: what of each holder's devices
+// was used and which record of the factors counts (holderstate.go, change.go), what
+// was used of the SADs of the last minutes, the current record of each credential, the
+// delegations, the state of the time-stamping service, and a hash-chained journal.
 // Each row carries a MAC, so an edit of the file is noticed; rows of SADs, credentials
 // and delegations are compared with the journal, so that one that was removed or put
 // back as it was once is noticed too. Going back to an older copy of the whole file is
