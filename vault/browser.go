@@ -31,8 +31,8 @@ func (v *server) browserTag(holder string, revocations int64, head []byte) []byt
 // newBrowser mints a Browser token.
 func (v *server) newBrowser(holder string, revocations int64) (token string, expires time.Time) {
 	expires = v.now().Add(BrowserLife).Truncate(time.Second)
-	b := binary.BigEndian.AppendUint64(nil, uint64(expires.Unix()))
-	b = b[:8+browserNonce]
+	b := make([]byte, 8+browserNonce, browserSize)
+	binary.BigEndian.PutUint64(b, uint64(expires.Unix()))
 	rand.Read(b[8:])
 	b = append(b, v.browserTag(holder, revocations, b)...)
 	return base64.RawURLEncoding.EncodeToString(b), expires.UTC()

@@ -313,6 +313,7 @@ func (v *server) minute(ctx context.Context, n int) {
 
 // stop is the end of step 7 of Serve.
 func (v *server) stop() error {
+	v.outgoing.end() // before the last entry of the journal
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
 	if v.hung.Load() { // whoever asks the token for anything now may wait for ever
