@@ -125,6 +125,15 @@ func (s *softToken) UseWrapped(_ context.Context, master string, d [32]byte, w h
 	return use(watched{k.(crypto.Signer), s})
 }
 
+func (s *softToken) Rewrap(_ context.Context, master string, from, to [32]byte, w hsm.Wrapped) (hsm.Wrapped, error) {
+	der, err := gcm(s.kek(master, from)).Open(nil, nil, w.Blob, nil)
+	if err != nil {
+		return w, &hsm.Error{Kind: hsm.WrongSecret, Msg: "does not unwrap"}
+	}
+	w.Blob = gcm(s.kek(master, to)).Seal(nil, nil, der, nil)
+	return w, nil
+}
+
 type watched struct {
 	crypto.Signer
 	s *softToken
