@@ -275,6 +275,10 @@ func TestUnknownUsername(t *testing.T) {
 		b := refusal(t, stranger.signIn(t.Context(), "wrong password", "000000"))
 		// How long the lock lasts is counted down between the two questions.
 		a.Detail, b.Detail = countdown.ReplaceAllString(a.Detail, "in a while"), countdown.ReplaceAllString(b.Detail, "in a while")
+		if (a.Retry == "") != (b.Retry == "") {
+			t.Errorf("attempt %d: Retry-After %q and %q", i+1, a.Retry, b.Retry)
+		}
+		a.Retry, b.Retry = "", ""
 		if *a != *b {
 			t.Errorf("attempt %d: %+v, %+v", i+1, a, b)
 		}
