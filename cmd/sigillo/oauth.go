@@ -20,8 +20,17 @@ func oauthServer(a *appliance.Appliance) *oauth.Server {
 		return nil
 	}
 	// It has no error: the configuration was checked when it was read.
-	srv, _ := oauth.New(oauth.Config{DB: a.DB, Accounts: a, Signing: core{a}, BaseURL: a.Config.BaseURL})
+	srv, _ := oauth.New(oauth.Config{DB: a.DB, Accounts: a, Signing: core{a}, BaseURL: a.Config.BaseURL, Qualifiers: qualifiers(a.Config.PKI.Qualified)})
 	return srv
+}
+
+// qualifiers are what the CSC API says of our credentials: no QSCD is claimed, so none is
+// for qualified signatures.
+func qualifiers(qualified bool) []string {
+	if qualified {
+		return []string{"eu_eidas_aesqc"}
+	}
+	return []string{"eu_eidas_aes"}
 }
 
 // runOAuth looks after the applications that may ask for signatures.
