@@ -17,7 +17,7 @@ type CSC interface {
 type applicationHouse struct{ s *Server }
 
 func (h applicationHouse) Client(c *fiber.Ctx) (address string, certificate *x509.Certificate) {
-	return house{h.s}.Client(c)
+	return house(h).Client(c)
 }
 
 // Body reads a small body; what fasthttp prefetched of it, which may hold a password,

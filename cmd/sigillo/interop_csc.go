@@ -117,7 +117,7 @@ func (c *client) cscLogin(ctx context.Context, otp string) (string, error) {
 	var out struct {
 		Token string `json:"access_token"`
 	}
-	if err := json.Unmarshal(body, &out); err == nil && out.Token == "" {
+	if err = json.Unmarshal(body, &out); err == nil && out.Token == "" {
 		err = errors.New(string(body))
 	}
 	return out.Token, err
