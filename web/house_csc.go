@@ -20,6 +20,8 @@ func (h applicationHouse) Client(c *fiber.Ctx) (address string, certificate *x50
 	return house(h).Client(c)
 }
 
+func (h applicationHouse) Attempt(c *fiber.Ctx) (func(), error) { return house(h).Attempt(c) }
+
 // Body reads a small body; what fasthttp prefetched of it, which may hold a password,
 // is overwritten. Its errors know their HTTP status.
 func (h applicationHouse) Body(c *fiber.Ctx, limit int64) ([]byte, error) {

@@ -83,6 +83,9 @@ type House interface {
 	// Body reads the body of a request, at most limit bytes. An error may have a
 	// method GetStatus() int, the HTTP status.
 	Body(c *fiber.Ctx, limit int64) ([]byte, error)
+	// Attempt uses up one of an address's attempts to sign in; succeeded gives it
+	// back. An error of kind Locked says that there is none.
+	Attempt(c *fiber.Ctx) (succeeded func(), err error)
 }
 
 // Config is what a Server needs from its builder.

@@ -54,9 +54,14 @@ func (k *call) login(in *loginInput) (any, error) {
 	}
 	defer clear(password)
 	secret, otp := splitOTP(password, in.OTP)
+	succeeded, err := k.attempt()
+	if err != nil {
+		return nil, authenticationFailed(err)
+	}
 	holder, err := k.cfg.Login(k.ctx, username, signing.Evidence{Password: bytes.Clone(secret), OTP: otp, Client: loginName + " " + k.client})
 	switch kind := signing.KindOf(err); {
 	case err == nil:
+		succeeded()
 	case kind == signing.WrongFactors || kind == signing.ReusedOTP || kind == signing.Locked:
 		return nil, authenticationFailed(err)
 	default:

@@ -82,6 +82,8 @@ type call struct {
 	access Access
 	client string // for the journal and the lock-out: who, and from where
 	basic  string // the header Authorization, for auth/login
+	// attempt is House.Attempt, for auth/login.
+	attempt func() (succeeded func(), err error)
 }
 
 // reply is an answer with another status than 200.
@@ -120,7 +122,8 @@ func (s *Server) serve(c *fiber.Ctx, m method) error {
 }
 
 func (s *Server) run(ctx context.Context, c *fiber.Ctx, m method) (any, error) {
-	k := call{Server: s, ctx: ctx, v: m.v, basic: c.Get(fiber.HeaderAuthorization)}
+	k := call{Server: s, ctx: ctx, v: m.v, basic: c.Get(fiber.HeaderAuthorization),
+		attempt: func() (func(), error) { return s.house.Attempt(c) }}
 	address, certificate := s.house.Client(c)
 	k.client = address
 	if m.scopes != nil {
