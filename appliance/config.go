@@ -11,6 +11,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"sigillo/auth/courier"
 	"sigillo/formats/inspect"
 	"sigillo/hsm"
 	"sigillo/tsa/accounts"
@@ -58,6 +59,10 @@ type Config struct {
 	VaultPeers []string `toml:"vault_peers,omitempty"`
 
 	Inspection Inspection `toml:"inspection"`
+
+	// Courier sends one-time codes to telephones; see auth/courier for its keys.
+	// Files are relative to this folder.
+	Courier courier.Config `toml:"courier,omitempty"`
 
 	HSM HSM `toml:"hsm"`
 	TSA TSA `toml:"tsa"`
@@ -278,7 +283,21 @@ func (c Config) Check() error {
 	if _, err := c.Proxies(); err != nil {
 		return err
 	}
+	if err := c.Courier.Check(); err != nil {
+		return fmt.Errorf("appliance: %w", err)
+	}
 	return c.checkTSA()
+}
+
+// courier is the configuration of short messages of the appliance in dir.
+func (c Config) courier(dir string) courier.Config {
+	out := c.Courier
+	for _, name := range out.Files() {
+		if *name != "" && !filepath.IsAbs(*name) {
+			*name = filepath.Join(dir, *name)
+		}
+	}
+	return out
 }
 
 // inspectionPolicy is the one that documents are judged by in the appliance in dir.

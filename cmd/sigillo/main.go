@@ -63,6 +63,7 @@ func init() { // in a function, because help itself lists the commands
 		{name: "journal", args: "verify [--dir DIR] [--json]", help: "check the tamper-evident journals", run: runJournal},
 		{name: "otp", args: "OTPAUTH-URI|FILE", help: "show the current one-time password, for trying things out", run: runOTP},
 		{name: "demo", args: "", help: "the whole main job on a throw-away appliance, checked by other programs", run: runDemo},
+		{name: "courier", hidden: true, run: runCourier},
 		{name: "interop", hidden: true, run: runInterop},
 		{name: worker.Command, hidden: true, run: runInspectWorker},
 		{name: cage.Command, hidden: true, run: runRenderCage},

@@ -162,6 +162,18 @@ func runVault(ctx context.Context, e env, args []string) int {
 	return exitGood
 }
 
+func runCourier(ctx context.Context, e env, args []string) int {
+	fs := flags(e, "courier")
+	dir := dirFlag(fs)
+	if code, ok := parseBare(fs, args); !ok {
+		return code
+	}
+	if err := appliance.RunCourier(ctx, *dir, e.in, e.out); err != nil {
+		return failed(e, err)
+	}
+	return exitGood
+}
+
 func runInspectWorker(_ context.Context, _ env, args []string) int { return worker.Main(args) }
 
 func runRenderCage(_ context.Context, _ env, args []string) int { return cage.Main(args) }
