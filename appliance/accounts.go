@@ -18,43 +18,41 @@ import (
 // maxUsername is the longest username, in bytes.
 const maxUsername = 200
 
-// SignIn opens a session for a holder with password and OTP, both checked in
-// the vault. The password is wiped. An unknown username costs as much time as
+// SignIn opens a session for a holder with password and second factor, both checked
+// in the vault. The password is wiped. An unknown username costs as much time as
 // a wrong password and is answered the same.
 //
 // Errors are of package signing: WrongFactors, ReusedOTP, Locked,
 // KeyUnavailable, Busy.
-func (a *Appliance) SignIn(ctx context.Context, username string, e signing.Evidence) (string, error) {
-	h, err := a.recognise(ctx, username, e, "holder.signed-in")
+func (a *Appliance) SignIn(ctx context.Context, username string, e signing.Evidence, v auth.Visit) (auth.SignedIn, error) {
+	h, factors, r, err := a.recognise(ctx, username, e)
 	if err != nil {
-		return "", err
+		return auth.SignedIn{}, err
 	}
-	token, err := a.sessions.Start(ctx, h.ID)
-	return token, passing(err)
+	token, err := a.sessions.Start(ctx, auth.Opening{Holder: h.ID, Methods: r.Methods, Epoch: epochOf(factors), Visit: v})
+	return auth.SignedIn{Token: token, Browser: r.Browser, BrowserExpires: r.BrowserExpires}, passing(err)
 }
 
-// recognise checks the factors; event is what the journal says when they are right.
-func (a *Appliance) recognise(ctx context.Context, username string, e signing.Evidence, event string) (store.Holder, error) {
+// recognise has the vault check a holder's factors.
+func (a *Appliance) recognise(ctx context.Context, username string, e signing.Evidence) (h store.Holder, f vault.Factors, r vault.Recognition, err error) {
 	defer clear(e.Password)
 	if username = strings.TrimSpace(username); len(username) > maxUsername {
-		return store.Holder{}, &signing.Error{Kind: signing.WrongFactors, Msg: "no username is that long"}
+		return h, f, r, &signing.Error{Kind: signing.WrongFactors, Msg: "no username is that long"}
 	}
-	var h store.Holder
-	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		h, err = tx.HolderByUsername(username)
 		return err
 	})
 	if store.KindOf(err) == store.NotFound {
-		return store.Holder{}, a.refuseStranger(ctx, username, e)
+		return h, f, r, a.refuseStranger(ctx, username, e)
 	}
 	if err != nil {
-		return store.Holder{}, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+		return h, f, r, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
-	var factors vault.Factors
-	if err := json.Unmarshal(h.Factors, &factors); err != nil {
-		return store.Holder{}, &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be read", Err: err}
+	if f, err = factorsOf(h); err != nil {
+		return h, f, r, err
 	}
-	_, err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e})
+	r, err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: f, Evidence: e})
 	if err != nil {
 		err = signing.FromVault(err)
 		// The vault's journal has every lock-out; here they are told once a
@@ -63,49 +61,16 @@ func (a *Appliance) recognise(ctx context.Context, username string, e signing.Ev
 			a.note(ctx, audit.Event{Actor: h.ID, Event: "holder.sign-in-refused", Subject: h.ID,
 				Detail: map[string]string{"kind": string(signing.KindOf(err)), "client": e.Client}})
 		}
-		return store.Holder{}, err
 	}
-	err = a.journal.Append(ctx, audit.Event{Actor: h.ID, Event: event, Subject: h.ID,
-		Detail: map[string]string{"client": e.Client}})
-	if err != nil {
-		return store.Holder{}, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
-	}
-	return h, nil
+	return h, f, r, err
 }
 
-// passing gives a session error that comes from the database the kind that
-// says so, so that nobody is signed out by a busy or full disk.
-func passing(err error) error {
-	if auth.KindOf(err) != auth.Failed {
-		return err
+// factorsOf reads the vault's record of a holder's factors.
+func factorsOf(h store.Holder) (f vault.Factors, err error) {
+	if err := json.Unmarshal(h.Factors, &f); err != nil {
+		return f, &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be read", Err: err}
 	}
-	kind := signing.Busy
-	if store.KindOf(err) == store.Full {
-		kind = signing.DiskFull
-	}
-	return &signing.Error{Kind: kind, Msg: "the session is not at hand; try again", Err: err}
-}
-
-// Session gives the holder of a session token; an error when there is none.
-func (a *Appliance) Session(ctx context.Context, token string) (store.Holder, error) {
-	id, err := a.sessions.Check(ctx, token)
-	if err != nil {
-		return store.Holder{}, passing(err)
-	}
-	var h store.Holder
-	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		h, err = tx.Holder(id)
-		return err
-	})
-	if err != nil {
-		return h, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
-	}
-	return h, nil
-}
-
-// SignOut ends a session.
-func (a *Appliance) SignOut(ctx context.Context, token string) error {
-	return passing(a.sessions.End(ctx, token))
+	return f, nil
 }
 
 // reasonHold is certificateHold, RFC 5280 §5.3.1.
@@ -216,32 +181,4 @@ func (s *strangers) failed(name string, now time.Time) (wait time.Duration) {
 	e.failures++
 	e.until = now.Add(auth.Delay(e.failures))
 	return 0
-}
-
-// sessionStore keeps sessions in the database.
-type sessionStore struct{ db *store.DB }
-
-func (s sessionStore) PutSession(ctx context.Context, v auth.Session) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error { return tx.PutSession(store.Session(v)) })
-}
-
-func (s sessionStore) Session(ctx context.Context, id []byte) (*auth.Session, error) {
-	var v store.Session
-	err := s.db.Read(ctx, func(tx *store.Tx) (err error) {
-		v, err = tx.Session(id)
-		return err
-	})
-	if store.KindOf(err) == store.NotFound {
-		return nil, nil
-	}
-	out := auth.Session(v)
-	return &out, err
-}
-
-func (s sessionStore) TouchSession(ctx context.Context, id []byte, seen time.Time) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error { return tx.TouchSession(id, seen) })
-}
-
-func (s sessionStore) DeleteSession(ctx context.Context, id []byte) error {
-	return s.db.Write(ctx, func(tx *store.Tx) error { return tx.DeleteSession(id) })
 }

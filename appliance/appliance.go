@@ -166,7 +166,7 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 	if err := a.openDatabase(ctx); err != nil {
 		return err
 	}
-	a.sessions = auth.NewSessions(sessionStore{a.DB}, a.opt.Now)
+	a.sessions = auth.NewSessions(sessionStore{a.DB, a.opt.Now}, a.opt.Now)
 	if a.PKI, err = pki.Open(ctx, a.DB, a.Vault, a.pkiConfig(), a.opt.Now); err != nil {
 		return err
 	}

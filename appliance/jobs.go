@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"sigillo/store"
 )
 
 // job is something done by the clock.
@@ -117,13 +115,6 @@ func (a *Appliance) checkpoint(ctx context.Context) (err error) {
 		a.log.Error("the end of the journal could not be kept beside the index of time-stamps", "err", err)
 	}
 	return a.witness(ctx)
-}
-
-func (a *Appliance) forgetSessions(ctx context.Context) error {
-	return a.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.DeleteExpiredSessions(a.opt.Now())
-		return err
-	})
 }
 
 // answers says whether something accepts connections on a Unix socket.

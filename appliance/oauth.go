@@ -4,13 +4,23 @@ import (
 	"context"
 	"strings"
 
+	"sigillo/audit"
 	"sigillo/signing"
 	"sigillo/store"
 )
 
 // Recognise checks a holder's factors as SignIn does, and opens no session.
 func (a *Appliance) Recognise(ctx context.Context, username string, e signing.Evidence) (store.Holder, error) {
-	return a.recognise(ctx, username, e, "holder.recognised")
+	h, _, _, err := a.recognise(ctx, username, e)
+	if err != nil {
+		return store.Holder{}, err
+	}
+	err = a.journal.Append(ctx, audit.Event{Actor: h.ID, Event: "holder.recognised", Subject: h.ID,
+		Detail: map[string]string{"client": e.Client}})
+	if err != nil {
+		return store.Holder{}, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	return h, nil
 }
 
 // Known gives the holder with this username, without any proof of who asks: nobody may

@@ -4,17 +4,21 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // memory is a SessionStore in memory; broken makes it fail.
 type memory struct {
-	mu     sync.Mutex
-	rows   map[string]Session
-	writes int
-	broken error
+	mu      sync.Mutex
+	rows    map[string]Session
+	writes  int
+	endings []Ending
+	broken  error
 }
 
 func (m *memory) PutSession(_ context.Context, s Session) error {
@@ -45,12 +49,15 @@ func (m *memory) TouchSession(_ context.Context, id []byte, seen time.Time) erro
 	return m.broken
 }
 
-func (m *memory) DeleteSession(_ context.Context, id []byte) error {
+func (m *memory) DeleteSession(_ context.Context, s Session, why Ending) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.rows, string(id))
+	delete(m.rows, string(s.ID))
+	m.endings = append(m.endings, why)
 	return m.broken
 }
+
+var firefox = Visit{Face: Pages, Client: "192.0.2.1", Agent: "Mozilla/5.0 (X11; Linux) Firefox/143.0"}
 
 func TestSessions(t *testing.T) {
 	t.Parallel()
@@ -61,14 +68,14 @@ func TestSessions(t *testing.T) {
 	s := NewSessions(m, func() time.Time { return now })
 	check := func(token string, want Kind) {
 		t.Helper()
-		holder, err := s.Check(ctx, token)
-		if KindOf(err) != want || (err == nil) != (holder == "h1") {
-			t.Fatalf("at %v: %q, %v; want %q", now.Sub(begin), holder, err, want)
+		rec, err := s.Check(ctx, token, firefox)
+		if KindOf(err) != want || (err == nil) != (rec.Holder == "h1") {
+			t.Fatalf("at %v: %q, %v; want %q", now.Sub(begin), rec.Holder, err, want)
 		}
 	}
 	start := func() string {
 		t.Helper()
-		token, err := s.Start(ctx, "h1")
+		token, err := s.Start(ctx, Opening{Holder: "h1", Visit: firefox})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,15 +132,105 @@ func TestSessions(t *testing.T) {
 // on it while it works.
 func start2(t *testing.T, s *Sessions, m *memory) string {
 	t.Helper()
-	if _, err := s.Start(t.Context(), "h1"); KindOf(err) != Failed {
+	if _, err := s.Start(t.Context(), Opening{Holder: "h1", Visit: firefox}); KindOf(err) != Failed {
 		t.Fatalf("a session that is not stored: %v", err)
 	}
 	broken := m.broken
 	m.broken = nil
-	token, err := s.Start(t.Context(), "h1")
+	token, err := s.Start(t.Context(), Opening{Holder: "h1", Visit: firefox})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.broken = broken
 	return token
+}
+
+// TestSessionRecord: what a session remembers can be shown, however it came.
+func TestSessionRecord(t *testing.T) {
+	t.Parallel()
+	m := &memory{rows: map[string]Session{}}
+	s := NewSessions(m, nil)
+	token, err := s.Start(t.Context(), Opening{Holder: "h1", Methods: []string{"pwd", "otp"}, Epoch: []byte("1"), Visit: Visit{
+		Face: Programs, Client: "192.0.2.1", Agent: "curl\r\n\x1b[31m\xff" + strings.Repeat("x", 500), Label: " backup\u202e\n" + strings.Repeat("è", 200) + "\xff"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := s.Check(t.Context(), token, Visit{Face: Programs, Agent: "another"}) // programs may change it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rec.Agent) != maxAgent || strings.ContainsFunc(rec.Agent, func(r rune) bool { return r < ' ' || r > '~' }) {
+		t.Errorf("agent %q", rec.Agent)
+	}
+	if n := utf8.RuneCountInString(rec.Label); n != maxLabel || !utf8.ValidString(rec.Label) || !strings.HasPrefix(rec.Label, "backup[U+202E][U+000A]è") {
+		t.Errorf("label of %d characters: %q", n, rec.Label)
+	}
+	if len(rec.Ref()) != 2*refSize || strings.Contains(token, rec.Ref()) || !slices.Equal(rec.Methods, []string{"pwd", "otp"}) || rec.Client != "192.0.2.1" {
+		t.Errorf("%+v", rec)
+	}
+	if empty := (&Session{}); empty.Ref() != "" {
+		t.Error("a session without an ID has a name")
+	}
+}
+
+// TestSessionBound: a token that turns up elsewhere is worth nothing, there or
+// where it came from.
+func TestSessionBound(t *testing.T) {
+	t.Parallel()
+	other := firefox
+	other.Agent = "curl/8"
+	program := Visit{Face: Programs, Agent: firefox.Agent}
+	desk := Visit{Face: Desk, Agent: firefox.Agent}
+	elsewhere := firefox
+	elsewhere.Client = "198.51.100.9" // people move about
+	for _, c := range []struct {
+		name     string
+		from, to Visit
+		good     bool
+	}{
+		{"the same", firefox, firefox, true}, {"another address", firefox, elsewhere, true}, {"another browser", firefox, other, false},
+		{"a cookie as a bearer token", firefox, program, false}, {"a bearer token as a cookie", program, firefox, false},
+		{"a program that was updated", program, Visit{Face: Programs}, true}, {"a holder's at the desk", firefox, desk, false},
+	} {
+		m := &memory{rows: map[string]Session{}}
+		s := NewSessions(m, nil)
+		token, err := s.Start(t.Context(), Opening{Holder: "h1", Visit: c.from})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Check(t.Context(), token, c.to); (err == nil) != c.good || !c.good && KindOf(err) != SessionExpired {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if _, err := s.Check(t.Context(), token, c.from); (err == nil) != c.good {
+			t.Errorf("%s, afterwards: %v", c.name, err)
+		}
+		if !c.good && !slices.Equal(m.endings, []Ending{UsedElsewhere}) {
+			t.Errorf("%s: %v", c.name, m.endings)
+		}
+	}
+}
+
+func TestSessionEpoch(t *testing.T) {
+	t.Parallel()
+	m := &memory{rows: map[string]Session{}}
+	s := NewSessions(m, nil)
+	token, err := s.Start(t.Context(), Opening{Holder: "h1", Epoch: []byte("1"), Visit: firefox})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := s.Check(t.Context(), token, firefox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CheckEpoch(t.Context(), rec, []byte("1")); err != nil {
+		t.Error(err)
+	}
+	for _, other := range [][]byte{[]byte("2"), nil} {
+		if err := s.CheckEpoch(t.Context(), rec, other); KindOf(err) != SessionExpired {
+			t.Errorf("epoch %q: %v", other, err)
+		}
+	}
+	if _, err := s.Check(t.Context(), token, firefox); KindOf(err) != NoSession || m.endings[0] != FactorsChanged {
+		t.Errorf("%v, %v", err, m.endings)
+	}
 }

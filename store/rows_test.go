@@ -67,7 +67,7 @@ func TestRoundTripsAppliance(t *testing.T) {
 			}
 			return list[0], err
 		})
-	roundTrip(t, db, Session{[]byte("id"), "h", t0, t0, t0.Add(time.Hour)},
+	roundTrip(t, db, Session{[]byte("id"), "h", t0, t0, t0.Add(time.Hour), "pages", []string{"pwd", "otp"}, "192.0.2.1", "Browser/1", "label", []byte("b"), []byte("e")},
 		(*Tx).PutSession, func(tx *Tx) (Session, error) { return tx.Session([]byte("id")) })
 	roundTrip(t, db, JournalEntry{1, t0, "a", "e", "s", []byte("{}"), make([]byte, 32), []byte("hash")},
 		(*Tx).AppendJournal, func(tx *Tx) (JournalEntry, error) { return tx.JournalHead() })
@@ -306,15 +306,37 @@ func TestSettersAndSessions(t *testing.T) {
 			tx.SetFactors("h", []byte("f")), tx.SetCredentialCertificate("c", "0b"), tx.SetDocumentView("d", 9, []byte("{}")),
 			tx.PutSession(Session{ID: []byte("1"), Holder: "h", Expires: t0}),
 			tx.PutSession(Session{ID: []byte("2"), Holder: "h", Expires: t0.Add(time.Millisecond)}),
-			tx.TouchSession([]byte("2"), t0), tx.DeleteSession([]byte("absent")),
+			tx.TouchSession([]byte("2"), t0),
 		} {
 			if err != nil {
 				t.Error(err)
 			}
 		}
-		n, err := tx.DeleteExpiredSessions(t0)
-		if n != 1 {
-			t.Errorf("%d sessions had expired", n)
+		for id, want := range map[string]bool{"absent": false, "1": true} {
+			if there, err := tx.DeleteSession([]byte(id)); err != nil || there != want {
+				t.Errorf("%s: %v, %v", id, there, err)
+			}
+		}
+		for _, s := range []Session{{ID: []byte("3"), Expires: t0, Seen: t0.Add(time.Minute)}, {ID: []byte("4"), Expires: t0.Add(time.Hour)}} {
+			s.Holder = "h"
+			if err := tx.PutSession(s); err != nil {
+				t.Error(err)
+			}
+		}
+		expired, err := tx.ExpiredSessions(t0)
+		if len(expired) != 1 || string(expired[0].ID) != "3" {
+			t.Errorf("expired: %+v", expired)
+		}
+		return err
+	})
+	read(t, db, func(tx *Tx) error {
+		all, err := tx.SessionsOf("h")
+		if len(all) != 3 || string(all[0].ID) != "3" || string(all[1].ID) != "2" {
+			t.Errorf("%+v", all)
+		}
+		none, _ := tx.SessionsOf("x")
+		if len(none) != 0 {
+			t.Errorf("%+v", none)
 		}
 		return err
 	})

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humafiber"
@@ -134,11 +133,9 @@ func (s *Server) apiDoor(c *fiber.Ctx) error {
 		if !strings.EqualFold(scheme, "Bearer") || token == "" {
 			return fail(Unauthenticated, "no bearer token", nil)
 		}
-		holder, err := s.session(c, strings.TrimSpace(token))
-		if err != nil {
+		if err := s.session(c, strings.TrimSpace(token)); err != nil {
 			return err
 		}
-		r.holder, r.token = holder, strings.TrimSpace(token)
 	}
 	if c.Method() == fiber.MethodPost && c.Path() == apiBase+"/documents" {
 		return c.Next() // reads its own stream
@@ -165,46 +162,6 @@ func operation(id, method, path, summary string, errors ...int) huma.Operation {
 		op.Errors = append(op.Errors, http.StatusUnauthorized)
 	}
 	return op
-}
-
-type sessionInput struct {
-	Body struct {
-		Username string `json:"username" minLength:"1" maxLength:"200"`
-		Password secret `json:"password"`
-		OTP      string `json:"otp" minLength:"6" maxLength:"9" doc:"One-time password; each works once"`
-	}
-}
-
-// Session is the answer to a sign-in.
-type Session struct {
-	Token   string    `json:"token" doc:"Bearer token, for the Authorization header"`
-	Expires time.Time `json:"expires" doc:"When the session ends in any case"`
-	Idle    int       `json:"idle_seconds" doc:"The session ends earlier when it is idle for so long"`
-}
-
-type sessionOutput struct{ Body Session }
-
-func (s *Server) apiSessions(api huma.API) {
-	op := operation("createSession", http.MethodPost, "/session", "Sign in with password and one-time password",
-		http.StatusForbidden, http.StatusTooManyRequests, http.StatusUnprocessableEntity)
-	huma.Register(api, op, func(ctx context.Context, in *sessionInput) (*sessionOutput, error) {
-		defer clear(in.Body.Password)
-		token, err := s.openSession(ctx, in.Body.Username,
-			signing.Evidence{Password: in.Body.Password, OTP: digits(in.Body.OTP), Client: clientOf(ctx)})
-		if err != nil {
-			return nil, apiFail(ctx, err)
-		}
-		return &sessionOutput{Session{Token: token, Expires: s.cfg.Now().Add(s.cfg.SessionMax).UTC().Truncate(time.Second),
-			Idle: int(s.cfg.SessionIdle.Seconds())}}, nil
-	})
-	op = operation("deleteSession", http.MethodDelete, "/session", "Sign out: the token is worth nothing afterwards")
-	op.DefaultStatus = http.StatusNoContent
-	huma.Register(api, op, func(ctx context.Context, _ *struct{}) (*struct{}, error) {
-		if err := s.cfg.Accounts.SignOut(ctx, requestOf(ctx).token); err != nil {
-			return nil, apiFail(ctx, err)
-		}
-		return nil, nil
-	})
 }
 
 // clientOf is the address of who asks, for the journal and the lock-out.

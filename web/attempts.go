@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"sigillo/auth"
 	"sigillo/signing"
 )
 
@@ -82,14 +83,14 @@ func network(client string) netip.Prefix {
 }
 
 // openSession is the accounts' SignIn for clients that have attempts left.
-func (s *Server) openSession(ctx context.Context, username string, e signing.Evidence) (string, error) {
+func (s *Server) openSession(ctx context.Context, username string, e signing.Evidence, v auth.Visit) (auth.SignedIn, error) {
 	if wait := s.attempts.take(e.Client, s.cfg.Now()); wait > 0 {
 		clear(e.Password)
-		return "", &signing.Error{Kind: signing.Locked, Msg: "too many failed sign-ins from this address", RetryAfter: wait}
+		return auth.SignedIn{}, &signing.Error{Kind: signing.Locked, Msg: "too many failed sign-ins from this address", RetryAfter: wait}
 	}
-	token, err := s.cfg.Accounts.SignIn(ctx, username, e)
+	in, err := s.cfg.Accounts.SignIn(ctx, username, e, v)
 	if err == nil {
 		s.attempts.giveBack(e.Client, s.cfg.Now())
 	}
-	return token, err
+	return in, err
 }

@@ -128,7 +128,7 @@ func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
 	s.fill("333333", testPassword)
 	s.run("sign", chromedp.Click("main button[type=submit]"), chromedp.WaitVisible(".done-head"))
 	s.shot("10-result")
-	for _, p := range []string{"history", "certificates", "certificates/c-1/suspend", "api/v1/docs", "nowhere"} {
+	for _, p := range []string{"history", "certificates", "certificates/c-1/suspend", "security/sessions", "api/v1/docs", "nowhere"} {
 		s.run(p, chromedp.Navigate(w.url+"/"+p), chromedp.WaitVisible("h1"))
 		s.shot("11-" + strings.ReplaceAll(p, "/", "-"))
 	}

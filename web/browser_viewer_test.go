@@ -134,7 +134,7 @@ func TestViewerTellsWhatIsMissing(t *testing.T) {
 	}
 
 	w.rooms.mu.Lock()
-	clear(w.rooms.sessions)
+	clear(w.rooms.hall.rows)
 	w.rooms.mu.Unlock()
 	s.run("session over", chromedp.Click(".pager [rel=prev]"), chromedp.WaitVisible("#otp"))
 }

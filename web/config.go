@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"sigillo/auth"
 	"sigillo/signing"
 	"sigillo/store"
 	"sigillo/tsa/accounts"
@@ -44,14 +45,20 @@ type Signing interface {
 
 // Accounts knows the holders and their sessions.
 type Accounts interface {
-	// SignIn checks the factors and starts a session. Its errors have the
-	// kinds of signing: WrongFactors, ReusedOTP, Locked, KeyUnavailable, Busy.
-	SignIn(ctx context.Context, username string, e signing.Evidence) (token string, err error)
+	// SignIn checks the factors and starts a session, bound to who visits. Its errors
+	// have the kinds of signing: WrongFactors, ReusedOTP, Locked, KeyUnavailable, Busy.
+	SignIn(ctx context.Context, username string, e signing.Evidence, v auth.Visit) (auth.SignedIn, error)
 	// Session tells whose session it is and keeps it alive. An error of kind
 	// Busy, KeyUnavailable, TimeUnavailable or DiskFull is shown as that
 	// passing fault; any other error means that there is no such session.
-	Session(ctx context.Context, token string) (store.Holder, error)
+	Session(ctx context.Context, token string, v auth.Visit) (store.Holder, auth.Session, error)
 	SignOut(ctx context.Context, token string) error
+	// Sessions lists what this holder has open, the last used one first. EndSession
+	// ends the one that ref names, NotFound when there is none; EndOtherSessions all
+	// but that one, and says how many there were.
+	Sessions(ctx context.Context, holder string) ([]auth.Session, error)
+	EndSession(ctx context.Context, holder, ref string) error
+	EndOtherSessions(ctx context.Context, holder, ref string) (int, error)
 	// SuspendOwn suspends the certificate of a credential of this holder.
 	SuspendOwn(ctx context.Context, holder, credential string) error
 }
@@ -150,7 +157,7 @@ type Config struct {
 	Origins []string
 
 	// SessionIdle and SessionMax are the lifetimes that Accounts enforces
-	// (0: 15 minutes and 8 hours). Here they are only told to the holder.
+	// (0: those of auth). Here they are only told to the holder.
 	SessionIdle, SessionMax time.Duration
 
 	// Zone is the zone in which times are shown; nil means Europe/Rome, or
@@ -170,10 +177,10 @@ func (c *Config) setDefaults() {
 		c.MaxUpload = MaxUploadDefault
 	}
 	if c.SessionIdle <= 0 {
-		c.SessionIdle = 15 * time.Minute
+		c.SessionIdle = auth.SessionIdle
 	}
 	if c.SessionMax <= 0 {
-		c.SessionMax = 8 * time.Hour
+		c.SessionMax = auth.SessionLife
 	}
 	if c.StampAccount == "" {
 		c.StampAccount = accounts.House

@@ -3,6 +3,7 @@ package web
 import (
 	"github.com/gofiber/fiber/v2"
 
+	"sigillo/auth"
 	"sigillo/signing"
 )
 
@@ -41,6 +42,7 @@ func (s *Server) routeFace() {
 	s.app.Get("/certificates/:id/suspend", s.signedIn(s.suspendPage))
 	s.app.Post("/certificates/:id/suspend", s.signedIn(s.suspend))
 	s.routeRequests()
+	s.routeSessions()
 	s.routeStampPage()
 }
 
@@ -53,7 +55,7 @@ func (s *Server) signedIn(next fiber.Handler) fiber.Handler {
 		if token == "" {
 			return s.sendToSignIn(c, false)
 		}
-		holder, err := s.session(c, token)
+		err := s.session(c, token)
 		if KindOf(err) == Unauthenticated {
 			s.setCookie(c, sessionCookie, "", -1)
 			return s.sendToSignIn(c, true)
@@ -61,8 +63,6 @@ func (s *Server) signedIn(next fiber.Handler) fiber.Handler {
 		if err != nil {
 			return err
 		}
-		r := current(c)
-		r.holder, r.token = holder, token
 		return next(c)
 	}
 }
@@ -116,13 +116,21 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 	}
 	defer f.wipe()
 	data := signInData{Next: localPath(f.get("next")), Username: f.get("username")}
-	token, err := s.openSession(c.UserContext(), data.Username, evidence(c, f))
+	in, err := s.openSession(c.UserContext(), data.Username, evidence(c, f), r.visit)
 	if err != nil {
 		return s.again(c, s.newView(c, "signin", r.locale.T("signin.title"), data), err)
 	}
-	s.setCookie(c, sessionCookie, token, 0)
-	s.setCookie(c, formCookie, "", -1)
+	s.keepSession(c, in)
 	return c.Redirect(data.Next, fiber.StatusSeeOther)
+}
+
+// keepSession gives the browser what it gets for signing in.
+func (s *Server) keepSession(c *fiber.Ctx, in auth.SignedIn) {
+	s.setCookie(c, sessionCookie, in.Token, 0)
+	s.setCookie(c, formCookie, "", -1)
+	if left := in.BrowserExpires.Sub(s.cfg.Now()); in.Browser != "" && left > 0 {
+		s.setCookie(c, browserCookie, in.Browser, int(left.Seconds()))
+	}
 }
 
 func (s *Server) signOut(c *fiber.Ctx) error {
@@ -153,7 +161,8 @@ func (s *Server) checkedForm(c *fiber.Ctx) (form, error) {
 
 // evidence is what the holder has typed into a form to be recognised.
 func evidence(c *fiber.Ctx, f form) signing.Evidence {
-	return signing.Evidence{Password: f.secret("password"), OTP: digits(f.get("otp")), Client: current(c).client}
+	r := current(c)
+	return signing.Evidence{Password: f.secret("password"), OTP: digits(f.get("otp")), Client: r.client, Browser: r.server.cookie(c, browserCookie)}
 }
 
 // digits drops the spaces that apps show inside a code.

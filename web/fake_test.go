@@ -16,14 +16,17 @@ import (
 	"image/draw"
 	"image/png"
 	"io"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"sigillo/auth"
 	"sigillo/formats/inspect"
 	"sigillo/signing"
 	"sigillo/store"
@@ -38,7 +41,9 @@ type rooms struct {
 	documents []signing.Document
 	txs       map[string]*signing.Transaction
 	order     []string
-	sessions  map[string]string
+	sessions  *auth.Sessions
+	hall      *keys
+	browser   string // what the last sign-in brought along
 	usedOTP   map[string]bool
 	suspended bool
 	fault     map[string]error // by method name: answered instead
@@ -59,7 +64,8 @@ const (
 var _ Signing = (*signing.Service)(nil)
 
 func newRooms(t testing.TB) *rooms {
-	return &rooms{dir: t.TempDir(), txs: map[string]*signing.Transaction{}, sessions: map[string]string{},
+	hall := &keys{rows: map[string]auth.Session{}}
+	return &rooms{dir: t.TempDir(), txs: map[string]*signing.Transaction{}, sessions: auth.NewSessions(hall, nil), hall: hall,
 		usedOTP: map[string]bool{}, fault: map[string]error{}}
 }
 
@@ -70,18 +76,18 @@ func (r *rooms) enter(method string) (func(), error) {
 
 func refuse(k signing.Kind) error { return &signing.Error{Kind: k, Msg: "said by the test"} }
 
-func (r *rooms) SignIn(_ context.Context, user string, e signing.Evidence) (string, error) {
+func (r *rooms) SignIn(ctx context.Context, user string, e signing.Evidence, v auth.Visit) (auth.SignedIn, error) {
 	leave, err := r.enter("SignIn")
 	defer leave()
+	r.browser = e.Browser
 	if err != nil {
-		return "", err
+		return auth.SignedIn{}, err
 	}
 	if err := r.factors(string(e.Password), e.OTP); err != nil || user != testUser {
-		return "", refuse(signing.WrongFactors)
+		return auth.SignedIn{}, refuse(signing.WrongFactors)
 	}
-	token := randomToken()
-	r.sessions[token] = testHolder
-	return token, nil
+	token, err := r.sessions.Start(ctx, auth.Opening{Holder: testHolder, Methods: []string{"pwd", "otp"}, Visit: v})
+	return auth.SignedIn{Token: token, Browser: "seen-" + user, BrowserExpires: time.Now().Add(time.Hour)}, err
 }
 
 func (r *rooms) factors(password, otp string) error {
@@ -95,23 +101,99 @@ func (r *rooms) factors(password, otp string) error {
 	return nil
 }
 
-func (r *rooms) Session(_ context.Context, token string) (store.Holder, error) {
+func (r *rooms) Session(ctx context.Context, token string, v auth.Visit) (store.Holder, auth.Session, error) {
 	leave, err := r.enter("Session")
 	defer leave()
 	if err != nil {
-		return store.Holder{}, err
+		return store.Holder{}, auth.Session{}, err
 	}
-	if r.sessions[token] == "" {
-		return store.Holder{}, refuse(signing.NotFound)
+	session, err := r.sessions.Check(ctx, token, v)
+	if err != nil {
+		return store.Holder{}, session, err
 	}
-	return store.Holder{ID: testHolder, Username: testUser, GivenName: "Ada", Surname: "Lovelace", Locale: r.locale}, nil
+	return store.Holder{ID: testHolder, Username: testUser, GivenName: "Ada", Surname: "Lovelace", Locale: r.locale}, session, nil
 }
 
-func (r *rooms) SignOut(_ context.Context, token string) error {
+func (r *rooms) SignOut(ctx context.Context, token string) error {
 	leave, err := r.enter("SignOut")
 	defer leave()
-	delete(r.sessions, token)
-	return err
+	if err != nil {
+		return err
+	}
+	return r.sessions.End(ctx, token)
+}
+
+func (r *rooms) Sessions(context.Context, string) ([]auth.Session, error) {
+	leave, err := r.enter("Sessions")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	return r.hall.list(), nil
+}
+
+func (r *rooms) EndSession(ctx context.Context, holder, ref string) error {
+	leave, err := r.enter("EndSession")
+	defer leave()
+	if err != nil {
+		return err
+	}
+	for _, s := range r.hall.list() {
+		if s.Ref() == ref && s.Holder == holder {
+			return r.hall.DeleteSession(ctx, s, auth.EndedByHolder)
+		}
+	}
+	return refuse(signing.NotFound)
+}
+
+func (r *rooms) EndOtherSessions(ctx context.Context, _, ref string) (n int, err error) {
+	leave, err := r.enter("EndOtherSessions")
+	defer leave()
+	for _, s := range r.hall.list() {
+		if s.Ref() != ref && err == nil {
+			err = r.hall.DeleteSession(ctx, s, auth.EndedByHolder)
+			n++
+		}
+	}
+	return n, err
+}
+
+// keys are the sessions of the rooms, in memory.
+type keys struct {
+	mu   sync.Mutex
+	rows map[string]auth.Session
+}
+
+func (k *keys) PutSession(_ context.Context, s auth.Session) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.rows[string(s.ID)] = s
+	return nil
+}
+
+func (k *keys) Session(_ context.Context, id []byte) (*auth.Session, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s, ok := k.rows[string(id)]; ok {
+		return &s, nil
+	}
+	return nil, nil
+}
+
+func (k *keys) TouchSession(context.Context, []byte, time.Time) error { return nil }
+
+func (k *keys) DeleteSession(_ context.Context, s auth.Session, _ auth.Ending) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.rows, string(s.ID))
+	return nil
+}
+
+// list gives the sessions, the youngest first.
+func (k *keys) list() []auth.Session {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.SortedFunc(maps.Values(k.rows), func(a, b auth.Session) int { return b.Created.Compare(a.Created) })
 }
 
 func (r *rooms) SuspendOwn(_ context.Context, _, credential string) error {

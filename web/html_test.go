@@ -59,6 +59,7 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 	out["history"] = b.get("/history").body
 	out["certificates"] = b.get("/certificates").body
 	out["suspend"] = b.get("/certificates/c-1/suspend").body
+	out["sessions"] = b.get("/security/sessions?ended=1").body
 	out["error"] = b.get("/nowhere").body
 	out["api"] = b.get(apiDocs).body
 	w.rooms.suspended = true

@@ -46,6 +46,9 @@ const (
 	sessionCookie  = "sigillo-session"
 	formCookie     = "sigillo-form" // ties the sign-in form to this browser
 	languageCookie = "sigillo-language"
+	// browserCookie is what the vault gives a browser that was signed in with: others
+	// who guess then do not lock it out. It opens nothing.
+	browserCookie = "sigillo-browser"
 )
 
 func (s *Server) cookieName(name string) string {

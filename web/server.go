@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"sigillo/auth"
 	"sigillo/store"
 )
 
@@ -146,7 +147,9 @@ type request struct {
 	locale  *locale
 	client  string // address of who asks, or "unknown"
 	body    *body
+	visit   auth.Visit
 	holder  *store.Holder // nil: nobody is signed in
+	session auth.Session  // of the holder
 	token   string        // of the session
 	newForm string        // form cookie set by this answer
 	fault   error         // told in the log
@@ -167,6 +170,7 @@ func (s *Server) around(c *fiber.Ctx) error {
 	body := newBody(c.Context(), began)
 	r := &request{server: s, client: s.clientName(c.Context()), body: &body, locale: s.chooseLocale(c)}
 	c.Locals(requestKey, r)
+	r.visit = s.visit(c)
 	s.secureHeaders(c)
 	ctx, cancel := context.WithTimeout(s.base, requestTimeout)
 	defer cancel()
