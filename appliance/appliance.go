@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 
 	"sigillo/audit"
 	"sigillo/auth"
+	"sigillo/auth/clientcert"
 	"sigillo/formats/inspect"
 	"sigillo/formats/view"
 	"sigillo/hsm"
@@ -79,6 +81,9 @@ type Appliance struct {
 	Signing *signing.Service
 	Remote  *remote.Service // signs digests for outside applications
 
+	// CardAuthorities are those whose cards holders may sign in with.
+	CardAuthorities []*x509.Certificate
+
 	// The front end of the time-stamping authority. Beside a running service the
 	// ledger is read only, and nothing is stamped.
 	Stamps    *front.Front
@@ -87,6 +92,7 @@ type Appliance struct {
 
 	journal    *audit.Journal
 	sessions   *auth.Sessions
+	cards      *clientcert.Verifier
 	lock       *os.File    // held by a service while it runs
 	supervisor *supervisor // nil when the vault belongs to another process
 	inspectors *worker.Pool
@@ -164,6 +170,9 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := a.openDatabase(ctx); err != nil {
+		return err
+	}
+	if err := a.openCards(); err != nil {
 		return err
 	}
 	a.sessions = auth.NewSessions(sessionStore{a.DB, a.opt.Now}, a.opt.Now)

@@ -60,6 +60,9 @@ type Config struct {
 
 	Inspection Inspection `toml:"inspection"`
 
+	// Cards lets holders sign in with the certificate of a card.
+	Cards Cards `toml:"cards,omitempty"`
+
 	// Courier sends one-time codes to telephones; see auth/courier for its keys.
 	// Files are relative to this folder.
 	Courier courier.Config `toml:"courier,omitempty"`
@@ -281,6 +284,9 @@ func (c Config) Check() error {
 		return errors.New("appliance: hsm.module, hsm.token, hsm.node and hsm.pin_file must be set")
 	}
 	if _, err := c.Proxies(); err != nil {
+		return err
+	}
+	if err := c.Cards.check(c.TLSCertificate != ""); err != nil {
 		return err
 	}
 	if err := c.Courier.Check(); err != nil {

@@ -37,6 +37,12 @@ func (tx *Tx) HolderByUsername(username string) (Holder, error) {
 	return one(tx, "holder by username", holderRow, `SELECT `+holderColumns+` FROM holders WHERE username = ?`, username)
 }
 
+// HoldersByFiscalCode returns up to limit holders with this codice fiscale.
+func (tx *Tx) HoldersByFiscalCode(code string, limit int) ([]Holder, error) {
+	return many(tx, "holders by fiscal code", holderRow,
+		`SELECT `+holderColumns+` FROM holders WHERE fiscal_code = ? ORDER BY created, id LIMIT ?`, code, limited(limit))
+}
+
 // Holders returns up to limit holders in the order of their usernames, starting
 // behind the username after ("" for the first page).
 func (tx *Tx) Holders(limit int, after string) ([]Holder, error) {

@@ -82,11 +82,15 @@ func network(client string) netip.Prefix {
 	return p
 }
 
+func lockedOut(wait time.Duration) error {
+	return &signing.Error{Kind: signing.Locked, Msg: "too many failed sign-ins from this address", RetryAfter: wait}
+}
+
 // openSession is the accounts' SignIn for clients that have attempts left.
 func (s *Server) openSession(ctx context.Context, username string, e signing.Evidence, v auth.Visit) (auth.SignedIn, error) {
 	if wait := s.attempts.take(e.Client, s.cfg.Now()); wait > 0 {
 		clear(e.Password)
-		return auth.SignedIn{}, &signing.Error{Kind: signing.Locked, Msg: "too many failed sign-ins from this address", RetryAfter: wait}
+		return auth.SignedIn{}, lockedOut(wait)
 	}
 	in, err := s.cfg.Accounts.SignIn(ctx, username, e, v)
 	if err == nil {

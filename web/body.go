@@ -90,19 +90,23 @@ func (b *body) Read(p []byte) (int, error) {
 
 // watched is a listener whose connections remember that the client closed its
 // side.
-type watched struct{ net.Listener }
+type watched struct {
+	net.Listener
+	cards bool // it is the door for cards
+}
 
 func (w watched) Accept() (net.Conn, error) {
 	conn, err := w.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &watchedConn{Conn: conn}, nil
+	return &watchedConn{Conn: conn, cards: w.cards}, nil
 }
 
 type watchedConn struct {
 	net.Conn
 	ended atomic.Bool
+	cards bool
 	peer  peer // only for the connection's own goroutine
 }
 

@@ -32,7 +32,9 @@ type peer struct {
 	tls         bool
 	proxy       bool // one that is trusted
 	addr        netip.Addr
-	certificate *x509.Certificate // of the TLS client, its chain not looked at; nil: none
+	certificate *x509.Certificate   // of the TLS client, its chain not looked at; nil: none
+	chain       []*x509.Certificate // all that it sent
+	cards       bool                // it came in by the door for cards
 }
 
 // peerOf finds out once per connection who is at the other end.
@@ -43,6 +45,7 @@ func (s *Server) peerOf(ctx *fasthttp.RequestCtx) peer {
 	}
 	if !w.peer.known {
 		w.peer = s.newPeer(w.Conn)
+		w.peer.cards = w.cards
 	}
 	return w.peer
 }
@@ -57,7 +60,7 @@ func (s *Server) newPeer(conn net.Conn) peer {
 		p.tls = true
 		// The handshake is over: it is what the request came through.
 		if certificates := secure.ConnectionState().PeerCertificates; len(certificates) > 0 {
-			p.certificate = certificates[0]
+			p.certificate, p.chain = certificates[0], certificates
 		}
 	}
 	return p

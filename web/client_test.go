@@ -149,7 +149,7 @@ func TestProxyCertificate(t *testing.T) {
 	}
 	server, client := selfSigned(t, "localhost"), selfSigned(t, "proxy")
 	go func() {
-		_ = srv.Serve(t.Context(), tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequestClientCert}))
+		_ = srv.Serve(t.Context(), tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequestClientCert}), nil)
 	}()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{client}}}
 	defer transport.CloseIdleConnections()

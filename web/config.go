@@ -2,12 +2,14 @@ package web
 
 import (
 	"context"
+	"crypto/x509"
 	"io"
 	"log/slog"
 	"net/netip"
 	"time"
 
 	"sigillo/auth"
+	"sigillo/auth/clientcert"
 	"sigillo/signing"
 	"sigillo/store"
 	"sigillo/tsa/accounts"
@@ -61,6 +63,15 @@ type Accounts interface {
 	EndOtherSessions(ctx context.Context, holder, ref string) (int, error)
 	// SuspendOwn suspends the certificate of a credential of this holder.
 	SuspendOwn(ctx context.Context, holder, credential string) error
+}
+
+// Cards recognises holders by the certificates that a TLS client has sent, such as
+// those of a card. Errors are of clientcert, or Busy of signing.
+type Cards interface {
+	// CardHolder tells whose card it is.
+	CardHolder(ctx context.Context, chain []*x509.Certificate) (store.Holder, clientcert.Identity, error)
+	// SignInWithCard opens a session for whose card it is.
+	SignInWithCard(ctx context.Context, chain []*x509.Certificate, v auth.Visit) (auth.SignedIn, error)
 }
 
 // Stamps is the time-stamping authority with its accounts. *front.Front
@@ -123,6 +134,7 @@ type Config struct {
 	Stamps   Stamps    // nil: no /tsa
 	Metrics  []Metrics // written into /metrics after the web's own
 	Status   Status    // nil: no /ocsp, /crl, /certs
+	Cards    Cards     // nil: nobody signs in with a card
 	Health   Health    // nil: healthy as long as it answers
 	CSC      CSC       // nil: no /csc
 	OAuth    OAuth     // nil: no /oauth2
@@ -136,6 +148,10 @@ type Config struct {
 	// StampAccount the stamps of holders are counted ("house" when empty).
 	StampPage    StampPage
 	StampAccount string
+
+	// CardURL and PagesURL are how browsers reach the door for cards and all the rest
+	// ("https://sign.example.org:8444" and "https://sign.example.org"); for Cards.
+	CardURL, PagesURL string
 
 	// UnverifiedClock has every page and every list of tokens say that nobody
 	// vouches for the time.

@@ -33,6 +33,13 @@ const (
 	NotPermitted     Kind = "not-permitted"      // known, and may not
 	WrongVersion     Kind = "wrong-version"      // not HTTP/1
 
+	// Of signing in with a card.
+	CardMissing      Kind = "card-missing"      // no certificate came with the connection
+	CardRefused      Kind = "card-refused"      // of an authority, or of a kind, that is not accepted
+	CardOver         Kind = "card-over"         // expired, revoked or suspended
+	CardUnverifiable Kind = "card-unverifiable" // nothing is known about its revocation now
+	CardUnknown      Kind = "card-unknown"      // good, and no holder's here
+
 	// Of the time-stamping authority.
 	StampCredentials  Kind = "stamp-credentials"   // no account is known by the credentials
 	StampLocked       Kind = "stamp-locked"        // too many wrong passwords from there
@@ -95,6 +102,12 @@ var statusOf = map[Kind]int{
 	NotPermitted:     http.StatusForbidden,
 	WrongVersion:     http.StatusHTTPVersionNotSupported,
 
+	CardMissing:      http.StatusForbidden,
+	CardRefused:      http.StatusForbidden,
+	CardOver:         http.StatusForbidden,
+	CardUnverifiable: http.StatusServiceUnavailable,
+	CardUnknown:      http.StatusForbidden,
+
 	StampCredentials:  http.StatusUnauthorized,
 	StampLocked:       http.StatusTooManyRequests,
 	BadQuery:          http.StatusBadRequest,
@@ -133,6 +146,7 @@ var retryOf = map[Kind]time.Duration{
 	Kind(signing.TimeUnavailable): 30 * time.Second,
 	Kind(signing.KeyUnavailable):  5 * time.Second,
 	Kind(signing.Busy):            2 * time.Second,
+	CardUnverifiable:              time.Minute,
 	StampNoTime:                   30 * time.Second,
 	StampFailed:                   5 * time.Second,
 }
@@ -167,6 +181,9 @@ func KindOf(err error) Kind {
 		return Kind(below.Kind)
 	}
 	if kind, ok := kindOfOAuth(err); ok {
+		return kind
+	}
+	if kind, ok := kindOfCards(err); ok {
 		return kind
 	}
 	if kind, ok := kindOfStamps(err); ok {

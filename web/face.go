@@ -22,6 +22,7 @@ func (s *Server) routeFace() {
 	s.app.Get("/lang/:code", s.switchLanguage)
 	s.app.Get("/signin", s.signInPage)
 	s.app.Post("/signin", s.signIn)
+	s.routeCards()
 	s.app.Post("/signout", s.signedIn(s.signOut))
 	s.app.Get("/alive", s.signedIn(func(c *fiber.Ctx) error { return c.SendStatus(fiber.StatusNoContent) }))
 
@@ -94,11 +95,16 @@ func (s *Server) switchLanguage(c *fiber.Ctx) error {
 
 type signInData struct {
 	Next, Username string
+	Card           string // where to go with a card; "" for nowhere
+}
+
+func (s *Server) signInData(next, username string) signInData {
+	return signInData{Next: next, Username: username, Card: s.cardURL(next)}
 }
 
 func (s *Server) signInPage(c *fiber.Ctx) error {
 	s.ensureFormCookie(c)
-	v := s.newView(c, "signin", current(c).locale.T("signin.title"), signInData{Next: localPath(c.Query("next", "/"))})
+	v := s.newView(c, "signin", current(c).locale.T("signin.title"), s.signInData(localPath(c.Query("next", "/")), ""))
 	switch {
 	case c.Query("ended") != "":
 		v.Notice = v.T("signin.ended")
@@ -115,7 +121,7 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 		return err
 	}
 	defer f.wipe()
-	data := signInData{Next: localPath(f.get("next")), Username: f.get("username")}
+	data := s.signInData(localPath(f.get("next")), f.get("username"))
 	in, err := s.openSession(c.UserContext(), data.Username, evidence(c, f), r.visit)
 	if err != nil {
 		return s.again(c, s.newView(c, "signin", r.locale.T("signin.title"), data), err)

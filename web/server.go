@@ -78,6 +78,7 @@ func New(cfg Config) (*Server, error) {
 		ErrorHandler: s.handleError,
 	})
 	s.app.Use(s.around)
+	s.app.Use(s.cardDoor)
 	s.routeAssets()
 	s.routeProtocols()
 	if err := s.routeAPI(); err != nil {
@@ -108,14 +109,20 @@ func (s *Server) Listen(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	return s.Serve(ctx, ln)
+	return s.Serve(ctx, ln, nil)
 }
 
 // Serve answers on ln (wrap it with crypto/tls for TLS) until ctx ends; open
-// requests then have ten seconds. It returns nil after such an end.
-func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	done := make(chan error, 1)
-	go func() { done <- s.app.Listener(watched{ln}) }()
+// requests then have ten seconds. It returns nil after such an end. cards, nil for
+// none, is a TLS listener that asks for certificates: the door of Config.Cards.
+func (s *Server) Serve(ctx context.Context, ln, cards net.Listener) error {
+	done := make(chan error, 2)
+	s.app.Handler() // makes the routes ready, once, before two listeners use them
+	if cards != nil {
+		defer cards.Close()
+		go func() { done <- s.app.Server().Serve(watched{cards, true}) }()
+	}
+	go func() { done <- s.app.Listener(watched{ln, false}) }()
 	select {
 	case err := <-done:
 		s.end()

@@ -25,7 +25,7 @@ func TestServeWhenAlreadyEnded(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		done := make(chan error, 1)
-		go func() { done <- srv.Serve(ctx, ln) }()
+		go func() { done <- srv.Serve(ctx, ln, nil) }()
 		select {
 		case err := <-done:
 			if err != nil {

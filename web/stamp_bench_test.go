@@ -123,7 +123,7 @@ func BenchmarkStampHTTP(b *testing.B) {
 			}
 			ctx, cancel := context.WithCancel(context.Background())
 			done := make(chan error, 1)
-			go func() { done <- srv.Serve(ctx, ln) }()
+			go func() { done <- srv.Serve(ctx, ln, nil) }()
 			query := stampQuery(b, 1)
 			request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nAuthorization: Basic YWNtZTpzZXN0bw==\r\nContent-Length: %d\r\n\r\n%s",
 				path, mediaStampQuery, len(query), query)

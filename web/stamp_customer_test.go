@@ -253,7 +253,7 @@ func TestStampClientCertificate(t *testing.T) {
 	}
 	server, client := selfSigned(t, "localhost"), selfSigned(t, "customer")
 	go func() {
-		_ = srv.Serve(t.Context(), tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequestClientCert}))
+		_ = srv.Serve(t.Context(), tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequestClientCert}), nil)
 	}()
 	for _, own := range [][]tls.Certificate{nil, {client}} {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: own}}

@@ -51,6 +51,9 @@ const (
 	Revoked      Kind = "Revoked"      // or on hold
 	Unverifiable Kind = "Unverifiable" // nothing is known about its revocation now
 	Nameless     Kind = "Nameless"     // the subject does not say whose it is
+	// Unknown: it is good, and nobody, or more than one, is registered under its
+	// codice fiscale. Given by whoever has the register.
+	Unknown Kind = "Unknown"
 )
 
 // Error is the error of this package. Msg tells the user what to do.

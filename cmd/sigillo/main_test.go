@@ -130,7 +130,7 @@ func open(t testing.TB, dir string) *house {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		srv.Serve(serving, ln)
+		srv.Serve(serving, ln, nil)
 	}()
 	h := &house{Appliance: a, url: "http://" + ln.Addr().String()}
 	h.stop = sync.OnceFunc(func() {

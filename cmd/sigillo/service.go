@@ -104,11 +104,16 @@ func serve(ctx context.Context, e env, dir string, demo bool) error {
 	if err != nil {
 		return err
 	}
+	cards, err := listenCards(a)
+	if err != nil {
+		ln.Close()
+		return err
+	}
 	fmt.Fprintf(e.out, "Sigillo is at %s  (API: %s/api/v1/docs, stop with Ctrl-C)\n", a.Config.BaseURL, a.Config.BaseURL)
 	if demo {
 		showDemoHolders(e, dir)
 	}
-	return srv.Serve(ctx, ln)
+	return srv.Serve(ctx, ln, cards)
 }
 
 // webConfig is how the service faces the world.
@@ -124,6 +129,9 @@ func webConfig(a *appliance.Appliance) web.Config {
 		cfg.OAuth = applications
 	}
 	cfg.CSC = cscFace(a, applications)
+	if a.Config.Cards.Listen != "" {
+		cfg.Cards, cfg.CardURL, cfg.PagesURL = a, strings.TrimSuffix(a.Config.Cards.URL, "/"), strings.TrimSuffix(a.Config.BaseURL, "/")
+	}
 	return cfg
 }
 
@@ -136,6 +144,19 @@ func listen(cfg appliance.Config) (net.Listener, error) {
 		return ln, nil
 	}
 	return tlsListener(ln, cfg.TLSCertificate, cfg.TLSKey, cfg.TLSClientCertificates)
+}
+
+// listenCards opens the listener for cards; nil when there is to be none.
+func listenCards(a *appliance.Appliance) (net.Listener, error) {
+	cfg := a.Config
+	if cfg.Cards.Listen == "" {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", cfg.Cards.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", cfg.Cards.Listen, err)
+	}
+	return cardListener(ln, cfg.TLSCertificate, cfg.TLSKey, a.CardAuthorities)
 }
 
 func runVault(ctx context.Context, e env, args []string) int {

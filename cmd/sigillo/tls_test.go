@@ -47,7 +47,7 @@ func TestClientCertificate(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); srv.Serve(ctx, ln) }()
+	go func() { defer close(done); srv.Serve(ctx, ln, nil) }()
 	defer func() { cancel(); <-done }()
 
 	if err := h.Customers.Create(t.Context(), "anna", "acme", accounts.Terms{Name: "Acme", Unlimited: true}); err != nil {
