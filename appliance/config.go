@@ -295,6 +295,20 @@ func (c Config) Check() error {
 	return c.checkTSA()
 }
 
+// RelyingParty is the domain that passkeys are bound to, and the origins they are used
+// from (WebAuthn Level 3 §5.1.2): those of base_url. There are none where base_url names
+// an address and not a domain, which browsers make no passkeys for.
+func (c Config) RelyingParty() (id string, origins []string) {
+	u, err := url.Parse(c.BaseURL)
+	if err != nil || u.Hostname() == "" {
+		return "", nil
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return "", nil
+	}
+	return u.Hostname(), []string{u.Scheme + "://" + u.Host}
+}
+
 // courier is the configuration of short messages of the appliance in dir.
 func (c Config) courier(dir string) courier.Config {
 	out := c.Courier

@@ -34,10 +34,17 @@ func RunVault(ctx context.Context, dir string, provision bool, ready func()) err
 	if err != nil {
 		return err
 	}
+	messages, stop, err := cfg.startCourier(dir)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	rpID, origins := cfg.RelyingParty()
 	l := Layout{dir}
 	return vault.Serve(ctx, vault.Config{Socket: l.Socket(), StateDB: l.VaultDB(), Module: cfg.HSM.Module,
 		Arguments: cfg.HSM.Arguments, Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.HSM.Node, Provision: provision, TSA: backend,
-		Peers: peers, Confine: true, Network: cfg.HSM.Network, Files: cfg.HSM.Files}, ready)
+		Peers: peers, Confine: true, Network: cfg.HSM.Network, Files: cfg.HSM.Files,
+		Courier: messages, RPID: rpID, Origins: origins}, ready)
 }
 
 // environment gives the module what it reads from there, also when somebody starts

@@ -9,9 +9,10 @@
 //
 // A one-time code must not be seen by the web process, which an attacker may have
 // taken over, and the process that knows it, the vault, must not speak to the
-// network. So the sending is done by a child process of the vault: [Run] is its
-// body, [Start] is the vault's side of the pipe. Over it go frames of JSON, see
-// frame.go. The child ends when the pipe does, and is started again when it dies.
+// network. So the sending is done by a process of its own: [Run] is its body,
+// [Start] the other side of the pipe. Over it go frames of JSON, see frame.go. The
+// process ends when the pipe does, and is started again when it dies. Since the vault
+// gives up its right to start programs, [Keep] stands in between and does that.
 //
 // A message is tried once. What became of it when the provider did not answer is
 // not known, and a second code would make a worse muddle than none. Numbers and

@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,6 +30,13 @@ import (
 // TestMain lets the test binary be the child process, with the configuration in a
 // file.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "keep" {
+		err := Keep(context.Background(), os.Stdin, os.Stdout, func() *exec.Cmd { return exec.Command(os.Args[0], "courier", os.Args[2]) })
+		if err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if len(os.Args) == 3 && os.Args[1] == "courier" {
 		var cfg Config
 		b, err := os.ReadFile(os.Args[2])

@@ -4,13 +4,17 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +23,10 @@ import (
 
 // startChild starts the real process on a configuration.
 func startChild(t *testing.T, cfg Config, stderr io.Writer) *Courier {
+	return startAs(t, "courier", cfg, stderr)
+}
+
+func startAs(t *testing.T, role string, cfg Config, stderr io.Writer) *Courier {
 	t.Helper()
 	b, err := toml.Marshal(cfg)
 	if err != nil {
@@ -26,7 +34,7 @@ func startChild(t *testing.T, cfg Config, stderr io.Writer) *Courier {
 	}
 	name := file(t, string(b))
 	c, err := Start(func() *exec.Cmd {
-		cmd := exec.Command(os.Args[0], "courier", name)
+		cmd := exec.Command(os.Args[0], role, name)
 		cmd.Stderr = stderr
 		return cmd
 	}, slog.New(slog.NewTextHandler(io.Discard, nil)))
@@ -135,6 +143,61 @@ func TestProcessDies(t *testing.T) {
 	if err := c.Send(t.Context(), number, words); KindOf(err) != Unavailable {
 		t.Errorf("after the end: %v", err)
 	}
+}
+
+// TestKept: the one in between starts the sender again, and both end with the pipe.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, "none")
+	c := startAs(t, "keep", p.config(t, "none"), io.Discard)
+	if err := c.Send(t.Context(), number, words); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	keeper := c.child.cmd.Process.Pid
+	c.mu.Unlock()
+	sender := childOf(t, keeper)
+	if err := syscall.Kill(sender, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, func() bool { return c.Send(t.Context(), number, words) == nil })
+	if now := childOf(t, keeper); now == sender {
+		t.Error("it was not started again")
+	} else {
+		sender = now
+	}
+	c.mu.Lock()
+	c.child.in.Close() // all that a confined vault can do
+	c.mu.Unlock()
+	waitUntil(t, func() bool { return syscall.Kill(sender, 0) == syscall.ESRCH })
+	c.Close()
+}
+
+// childOf is the only child of a process.
+func childOf(t *testing.T, pid int) int {
+	t.Helper()
+	var all []int
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range threads {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range strings.Fields(string(b)) {
+			n, err := strconv.Atoi(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, n)
+		}
+	}
+	if len(all) != 1 {
+		t.Fatalf("children: %v", all)
+	}
+	return all[0]
 }
 
 // TestProcessBadConfig: the child says why on its error output and ends; the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os/exec"
 	"sync"
 	"time"
 )
@@ -25,10 +26,24 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return s.run(ctx, in, out)
+	return relay(ctx, in, out, s.deliver)
 }
 
-func (s *Sender) run(ctx context.Context, in io.Reader, out io.Writer) error {
+// Keep is the body of a process that stands between the vault and the one that
+// sends: it starts that one with command, and starts it again when it dies, which a
+// vault that has given up its right to start programs cannot do. It knows neither
+// network nor configuration. It ends as [Run] does.
+func Keep(ctx context.Context, in io.Reader, out io.Writer, command func() *exec.Cmd) error {
+	c, err := Start(command, nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return relay(ctx, in, out, func(ctx context.Context, o order) outcome { return outcomeOf(o.ID, c.Send(ctx, o.To, o.Text)) })
+}
+
+// relay hands orders to deliver, some at a time, and tells their outcomes.
+func relay(ctx context.Context, in io.Reader, out io.Writer, deliver func(context.Context, order) outcome) error {
 	var under sync.WaitGroup
 	defer under.Wait()
 	orders, ended := make(chan order), make(chan error, 1)
@@ -62,7 +77,7 @@ func (s *Sender) run(ctx context.Context, in io.Reader, out io.Writer) error {
 			}
 			under.Go(func() {
 				defer func() { <-places }()
-				done := s.deliver(ctx, o)
+				done := deliver(ctx, o)
 				writing.Lock()
 				defer writing.Unlock()
 				if err := answer(out, done); err != nil {

@@ -17,8 +17,8 @@ const (
 	sendTimeout = 150 * time.Second // when the caller gives none: the longest timeout, and a little
 	writeWait   = 5 * time.Second   // for an order to go into the pipe
 	firstPause  = 100 * time.Millisecond
-	longPause   = 10 * time.Second // between two starts of a child that keeps dying
-	steady      = time.Minute      // a child that lived so long has died by chance
+	longPause   = time.Minute // between two starts of a child that keeps dying
+	steady      = time.Minute // a child that lived so long has died by chance
 )
 
 // Courier is the vault's side: it keeps the child process and sends by it. It is
@@ -39,9 +39,9 @@ type Courier struct {
 // error is this process's unless set. Start fails when the first child cannot be
 // started at all.
 //
-// The child has the restrictions of the process at the time it is started. One
-// that gives up the right to start programs or to reach the network, as the vault
-// does, gives up starting the courier again, too.
+// The child has the restrictions of the process at the time it is started, and one
+// that gives up the right to start programs, as the vault does, cannot start it
+// again: such a one starts a child that calls [Keep], before it gives that up.
 func Start(command func() *exec.Cmd, log *slog.Logger) (*Courier, error) {
 	if log == nil {
 		log = slog.Default()

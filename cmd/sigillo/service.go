@@ -186,10 +186,11 @@ func runVault(ctx context.Context, e env, args []string) int {
 func runCourier(ctx context.Context, e env, args []string) int {
 	fs := flags(e, "courier")
 	dir := dirFlag(fs)
+	keep := fs.Bool("keep", false, "start the one that sends, and start it again when it dies")
 	if code, ok := parseBare(fs, args); !ok {
 		return code
 	}
-	if err := appliance.RunCourier(ctx, *dir, e.in, e.out); err != nil {
+	if err := appliance.RunCourier(ctx, *dir, *keep, e.in, e.out); err != nil {
 		return failed(e, err)
 	}
 	return exitGood
