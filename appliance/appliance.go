@@ -93,6 +93,7 @@ type Appliance struct {
 	journal    *audit.Journal
 	sessions   *auth.Sessions
 	cards      *clientcert.Verifier
+	changing   sync.Mutex  // see security.go
 	lock       *os.File    // held by a service while it runs
 	supervisor *supervisor // nil when the vault belongs to another process
 	inspectors *worker.Pool

@@ -49,8 +49,9 @@ var vaultKinds = map[vault.Kind]Kind{
 	vault.Busy:          Busy,
 	vault.Full:          DiskFull,
 	vault.NotAllowed:    BadRequest,
-	vault.WantsPasskey:  BadRequest,
-	vault.WeakPassword:  BadRequest,
+	vault.BadRequest:    BadRequest,
+	vault.WantsPasskey:  WantsPasskey,
+	vault.WeakPassword:  WeakPassword,
 	vault.SpentSAD:      WrongState,
 	vault.ExpiredSAD:    WrongState,
 }

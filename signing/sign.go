@@ -134,29 +134,57 @@ func stillValid(serial string) func(*store.Tx) error {
 // authorise sends the factors to the vault. What it refuses is journalled and
 // leaves the transaction as it was.
 func (s *Service) authorise(ctx context.Context, t store.Transaction, items []store.Item, cred credential, e Evidence) (vault.SAD, error) {
+	request, err := s.authorisation(ctx, t, items, cred)
+	if err != nil {
+		return vault.SAD{}, err
+	}
+	request.Evidence = e
+	sad, err := s.cfg.Vault.Authorise(ctx, request)
+	if err != nil {
+		err = FromVault(err)
+		s.note(ctx, t.Holder, "signature.refused", t.ID, map[string]string{"kind": string(KindOf(err)), "client": e.Client})
+	}
+	return sad, err
+}
+
+// authorisation is what the vault is asked for when t is signed, without factors.
+func (s *Service) authorisation(ctx context.Context, t store.Transaction, items []store.Item, cred credential) (vault.Authorisation, error) {
 	var owner store.Holder
 	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		owner, err = tx.Holder(t.Holder)
 		return err
 	})
 	if err != nil {
-		return vault.SAD{}, fromStore(err)
+		return vault.Authorisation{}, fromStore(err)
 	}
 	var factors vault.Factors
 	if err := json.Unmarshal(owner.Factors, &factors); err != nil {
-		return vault.SAD{}, fail(Internal, "the holder's factors cannot be read", err)
+		return vault.Authorisation{}, fail(Internal, "the holder's factors cannot be read", err)
 	}
 	confirmed, err := s.confirmed(ctx, t.Holder, items)
 	if err != nil {
-		return vault.SAD{}, err
+		return vault.Authorisation{}, err
 	}
-	sad, err := s.cfg.Vault.Authorise(ctx, vault.Authorisation{Factors: factors, Credential: cred.record, Evidence: e,
-		Hash: t.Hash, Digests: digests(items), Confirmed: confirmed, Request: newID()})
+	return vault.Authorisation{Factors: factors, Credential: cred.record,
+		Hash: t.Hash, Digests: digests(items), Confirmed: confirmed, Request: newID()}, nil
+}
+
+// Authorisation is what the vault will be asked for when the holder signs a prepared
+// transaction, without factors: a passkey's challenge, or a code that is sent, is
+// bound to it. Kinds as of Sign.
+func (s *Service) Authorisation(ctx context.Context, holder, id string) (vault.Authorisation, error) {
+	t, items, err := s.load(ctx, holder, id)
 	if err != nil {
-		err = FromVault(err)
-		s.note(ctx, t.Holder, "signature.refused", t.ID, map[string]string{"kind": string(KindOf(err)), "client": e.Client})
+		return vault.Authorisation{}, err
 	}
-	return sad, err
+	if State(t.State) != Prepared {
+		return vault.Authorisation{}, fail(WrongState, "the transaction is "+t.State, nil)
+	}
+	cred, err := s.usable(ctx, holder, t.Credential)
+	if err != nil {
+		return vault.Authorisation{}, err
+	}
+	return s.authorisation(ctx, t, items, cred)
 }
 
 // advance moves t from one state to the next together with its journal entry

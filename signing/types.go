@@ -160,6 +160,8 @@ const (
 	WrongFactors    Kind = "wrong-factors"    // password or OTP wrong: never told which
 	ReusedOTP       Kind = "reused-otp"       // the OTP was used before
 	Locked          Kind = "locked"           // too many wrong factors; RetryAfter says how long
+	WantsPasskey    Kind = "wants-passkey"    // who has a passkey changes factors with it, or with a recovery code
+	WeakPassword    Kind = "weak-password"    // the new password is too weak, or was stolen elsewhere
 	WrongState      Kind = "wrong-state"      // the transaction is past this step
 	TimeUnavailable Kind = "time-unavailable" // the TSA can't show the time
 	NotVerified     Kind = "not-verified"     // our own validation did not say TOTAL_PASSED
