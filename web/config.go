@@ -15,6 +15,7 @@ import (
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/front"
 	"sigillo/tsa/ledger"
+	"sigillo/vault"
 )
 
 // Signing is the room below that takes documents in and gives signed ones out.
@@ -63,6 +64,30 @@ type Accounts interface {
 	EndOtherSessions(ctx context.Context, holder, ref string) (int, error)
 	// SuspendOwn suspends the certificate of a credential of this holder.
 	SuspendOwn(ctx context.Context, holder, credential string) error
+}
+
+// Security is what a holder does about the own factors. The Factors and Credentials of
+// requests are left out: they are put in below. Errors are of the kinds of signing.
+type Security interface {
+	Means(ctx context.Context, holder string) (vault.Means, error)
+	AddDevice(ctx context.Context, holder string, n vault.NewDevice) (vault.AddedDevice, error)
+	ConfirmDevice(ctx context.Context, holder string, d vault.DeviceConfirmation) error
+	RemoveDevice(ctx context.Context, holder string, d vault.DeviceRemoval) error
+	Resynchronise(ctx context.Context, holder string, r vault.Resynchronisation) error
+	RecoveryCodes(ctx context.Context, holder string, n vault.NewCodes) ([]string, error)
+	// ChangePassword ends all sessions of the holder.
+	ChangePassword(ctx context.Context, holder string, p vault.PasswordChange) error
+	PasskeyOptions(ctx context.Context, holder string) (vault.Challenge, error)
+	// Challenge is what a passkey is to sign for one of the requests above; SendCode
+	// has a code sent that is good for it.
+	Challenge(ctx context.Context, holder string, request any) (vault.Challenge, error)
+	SendCode(ctx context.Context, holder string, request any, q vault.CodeRequest) (vault.CodeSent, error)
+	// The same for signing in, where who does not exist is answered alike, and for
+	// signing. e has client and browser only.
+	SignInChallenge(ctx context.Context, username string, e signing.Evidence) (vault.Challenge, error)
+	SendSignInCode(ctx context.Context, username string, e signing.Evidence, q vault.CodeRequest) (vault.CodeSent, error)
+	SignChallenge(ctx context.Context, holder, transaction string, e signing.Evidence) (vault.Challenge, error)
+	SendSignCode(ctx context.Context, holder, transaction string, e signing.Evidence, q vault.CodeRequest) (vault.CodeSent, error)
 }
 
 // Cards recognises holders by the certificates that a TLS client has sent, such as
@@ -139,6 +164,11 @@ type Config struct {
 	CSC      CSC       // nil: no /csc
 	OAuth    OAuth     // nil: no /oauth2
 	Requests Requests  // nil: no page where holders approve what applications ask for
+	Security Security  // nil: holders cannot change their factors here
+
+	// Passkeys says that holders can have passkeys, SentCodes that codes can be sent to
+	// their telephones.
+	Passkeys, SentCodes bool
 
 	// MaxUpload is the size limit of one uploaded document in bytes;
 	// 0 means 200 MB (200·10⁶).

@@ -33,6 +33,8 @@ const (
 	NotPermitted     Kind = "not-permitted"      // known, and may not
 	WrongVersion     Kind = "wrong-version"      // not HTTP/1
 
+	Unequal Kind = "unequal" // what was to be typed twice was not typed alike
+
 	// Of signing in with a card.
 	CardMissing      Kind = "card-missing"      // no certificate came with the connection
 	CardRefused      Kind = "card-refused"      // of an authority, or of a kind, that is not accepted
@@ -82,6 +84,8 @@ var statusOf = map[Kind]int{
 	Kind(signing.WrongFactors):    http.StatusForbidden,
 	Kind(signing.ReusedOTP):       http.StatusForbidden,
 	Kind(signing.Locked):          http.StatusTooManyRequests,
+	Kind(signing.WantsPasskey):    http.StatusForbidden,
+	Kind(signing.WeakPassword):    http.StatusUnprocessableEntity,
 	Kind(signing.WrongState):      http.StatusConflict,
 	Kind(signing.TimeUnavailable): http.StatusServiceUnavailable,
 	Kind(signing.NotVerified):     http.StatusInternalServerError,
@@ -101,6 +105,7 @@ var statusOf = map[Kind]int{
 	Invalid:          http.StatusUnprocessableEntity,
 	NotPermitted:     http.StatusForbidden,
 	WrongVersion:     http.StatusHTTPVersionNotSupported,
+	Unequal:          http.StatusUnprocessableEntity,
 
 	CardMissing:      http.StatusForbidden,
 	CardRefused:      http.StatusForbidden,

@@ -44,6 +44,8 @@ func (s *Server) routeFace() {
 	s.app.Post("/certificates/:id/suspend", s.signedIn(s.suspend))
 	s.routeRequests()
 	s.routeSessions()
+	s.routeSecurity()
+	s.routeEntrance()
 	s.routeStampPage()
 }
 
@@ -108,6 +110,8 @@ func (s *Server) signInPage(c *fiber.Ctx) error {
 	switch {
 	case c.Query("ended") != "":
 		v.Notice = v.T("signin.ended")
+	case c.Query("changed") != "":
+		v.Notice = v.T("signin.changed")
 	case c.Query("out") != "":
 		v.Notice = v.T("signin.out")
 	}
@@ -168,7 +172,8 @@ func (s *Server) checkedForm(c *fiber.Ctx) (form, error) {
 // evidence is what the holder has typed into a form to be recognised.
 func evidence(c *fiber.Ctx, f form) signing.Evidence {
 	r := current(c)
-	return signing.Evidence{Password: f.secret("password"), OTP: digits(f.get("otp")), Client: r.client, Browser: r.server.cookie(c, browserCookie)}
+	return signing.Evidence{Password: f.secret("password"), OTP: digits(f.get("otp")), Passkey: f.secret("passkey"),
+		Client: r.client, Browser: r.server.cookie(c, browserCookie)}
 }
 
 // digits drops the spaces that apps show inside a code.

@@ -91,7 +91,7 @@ func TestEveryTextIsUsedAndThere(t *testing.T) {
 			t.Errorf("no text for %q", key)
 		}
 	}
-	made := regexp.MustCompile(`^(error\.|month\.|steps\.|verdict\.|severity\.|status\.|clock\.(ok|warn|waiting|stopped)|unit\.|way\.|state\.|indication\.|order\.(pades|cades|xades))`)
+	made := regexp.MustCompile(`^(error\.|month\.|steps\.|verdict\.|severity\.|status\.|clock\.(ok|warn|waiting|stopped)|unit\.|way\.|kind\.|device\.(lead_|add_|remove_title|resync_title)|state\.|indication\.|order\.(pades|cades|xades))`)
 	for key := range it.messages {
 		if !used[key] && !made.MatchString(key) {
 			t.Errorf("text %q is never shown", key)
@@ -111,6 +111,7 @@ func TestWordsForEveryValue(t *testing.T) {
 		"indication": {"TOTAL_PASSED", "INDETERMINATE", "TOTAL_FAILED"},
 		"order":      {"pades", "cades", "xades", "cades-detached", "pades_help", "cades_help", "xades_help", "cades-detached_help"},
 		"unit":       {"waiting", "active", "expired", "stopped", "retired"},
+		"kind":       {"totp", "hotp", "passkey", "phone"},
 		"way":        {"otp", "sms", "pop", "sc", "other"},
 		"month":      {"1", "12"},
 	} {

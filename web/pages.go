@@ -15,6 +15,7 @@ import (
 	"sigillo/formats/inspect"
 	"sigillo/signing"
 	"sigillo/store"
+	"sigillo/vault"
 )
 
 //go:embed templates/*.html
@@ -64,6 +65,9 @@ type view struct {
 	Data    any
 
 	Unverified bool // nobody vouches for the time: every page says so
+	Security   bool // holders can change their factors
+	Passkeys   bool // ... have passkeys
+	SentCodes  bool // ... and have codes sent
 	Authority  bool // there are pages of the time-stamping authority ...
 	StampPage  bool // ... and one to stamp files on
 	Requests   bool // there is a page where applications' requests are approved
@@ -126,6 +130,14 @@ var badgeOf = map[string]string{
 	"ok": "good", "warn": "warn", "waiting": "warn", "stopped": "bad", // the clock, and units
 	"active": "good", "retired": "neutral",
 	"TOTAL_PASSED": "good", "INDETERMINATE": "warn", "TOTAL_FAILED": "bad",
+}
+
+// DeviceName is what a holder calls a device, or what kind it is.
+func (v view) DeviceName(d vault.DeviceStatus) string {
+	if d.Label != "" {
+		return d.Label
+	}
+	return v.T("kind." + string(d.Kind))
 }
 
 // Hex breaks a fingerprint into groups that a person can compare.
@@ -197,6 +209,7 @@ func (s *Server) newView(c *fiber.Ctx, name, heading string, data any) view {
 	r := current(c)
 	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Token: s.formToken(c),
 		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data,
+		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil,
 		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff, Requests: s.cfg.Requests != nil}
 }
 

@@ -129,6 +129,8 @@ func webConfig(a *appliance.Appliance) web.Config {
 		cfg.OAuth = applications
 	}
 	cfg.CSC = cscFace(a, applications)
+	rpID, _ := a.Config.RelyingParty()
+	cfg.Security, cfg.Passkeys, cfg.SentCodes = a, rpID != "", a.Config.Courier.Driver != ""
 	if a.Config.Cards.Listen != "" {
 		cfg.Cards, cfg.CardURL, cfg.PagesURL = a, strings.TrimSuffix(a.Config.Cards.URL, "/"), strings.TrimSuffix(a.Config.BaseURL, "/")
 	}
