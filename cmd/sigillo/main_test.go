@@ -112,6 +112,16 @@ func rewrite(t testing.TB, dir, from, to string) {
 // open starts the appliance in dir and serves it until the test ends.
 func open(t testing.TB, dir string) *house {
 	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openOn(t, dir, ln)
+}
+
+// openOn is open on a listener that is there already.
+func openOn(t testing.TB, dir string, ln net.Listener) *house {
+	t.Helper()
 	a, err := appliance.Open(t.Context(), dir, appliance.Options{Log: quiet()})
 	if err != nil {
 		t.Fatal(err)
@@ -119,10 +129,6 @@ func open(t testing.TB, dir string) *house {
 	face := webConfig(a)
 	face.Log = quiet()
 	srv, err := web.New(face)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
