@@ -48,8 +48,9 @@ func (a *Appliance) factors(ctx context.Context, holder string) (h store.Holder,
 	return h, f, err
 }
 
-// keep stores a new record (3) and shows it (4). also is done in the same commit.
-func (a *Appliance) keep(ctx context.Context, f vault.Factors, ev audit.Event, also func(*store.Tx) error) error {
+// keep stores a new record in the place of the old one (3) and shows it (4). also is
+// done in the same commit.
+func (a *Appliance) keep(ctx context.Context, old []byte, f vault.Factors, ev audit.Event, also func(*store.Tx) error) error {
 	record, err := json.Marshal(f)
 	if err != nil {
 		return &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be written", Err: err}
@@ -57,7 +58,7 @@ func (a *Appliance) keep(ctx context.Context, f vault.Factors, ev audit.Event, a
 	ev.Actor, ev.Subject = f.Holder, f.Holder
 	ctx = context.WithoutCancel(ctx) // what was shown once must not be lost with the line
 	err = a.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.SetFactors(f.Holder, record); err != nil {
+		if err := tx.ReplaceFactors(f.Holder, old, record); err != nil {
 			return err
 		}
 		if also != nil {
@@ -81,15 +82,16 @@ func (a *Appliance) AddDevice(ctx context.Context, holder string, n vault.NewDev
 	defer clear(n.Password)
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	var err error
-	if _, n.Factors, err = a.factors(ctx, holder); err != nil {
+	h, f, err := a.factors(ctx, holder)
+	if err != nil {
 		return vault.AddedDevice{}, err
 	}
+	n.Factors = f
 	added, err := a.Vault.AddDevice(ctx, n)
 	if err != nil {
 		return added, signing.FromVault(err)
 	}
-	return added, a.keep(ctx, added.Factors, audit.Event{Event: "holder.device-added",
+	return added, a.keep(ctx, h.Factors, added.Factors, audit.Event{Event: "holder.device-added",
 		Detail: map[string]string{"device": added.Device, "kind": string(n.Kind), "client": n.Client}}, nil)
 }
 
@@ -107,15 +109,16 @@ func (a *Appliance) RemoveDevice(ctx context.Context, holder string, d vault.Dev
 	defer clear(d.Password)
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	var err error
-	if _, d.Factors, err = a.factors(ctx, holder); err != nil {
+	h, old, err := a.factors(ctx, holder)
+	if err != nil {
 		return err
 	}
+	d.Factors = old
 	f, err := a.Vault.RemoveDevice(ctx, d)
 	if err != nil {
 		return signing.FromVault(err)
 	}
-	return a.keep(ctx, f, audit.Event{Event: "holder.device-removed", Detail: map[string]string{"device": d.Device, "client": d.Client}}, nil)
+	return a.keep(ctx, h.Factors, f, audit.Event{Event: "holder.device-removed", Detail: map[string]string{"device": d.Device, "client": d.Client}}, nil)
 }
 
 // Resynchronise finds an authenticator again that has drifted. r.Password is wiped.
@@ -146,7 +149,7 @@ func (a *Appliance) ChangePassword(ctx context.Context, holder string, p vault.P
 	defer clear(p.New)
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	rows, err := a.passwordChange(ctx, holder, &p)
+	h, rows, err := a.passwordChange(ctx, holder, &p)
 	if err != nil {
 		return err
 	}
@@ -157,7 +160,7 @@ func (a *Appliance) ChangePassword(ctx context.Context, holder string, p vault.P
 	if len(changed.Credentials) != len(rows) {
 		return &signing.Error{Kind: signing.Internal, Msg: "the vault answered with another number of credentials"}
 	}
-	return a.keep(ctx, changed.Factors, audit.Event{Event: "holder.password-changed", Detail: map[string]string{"client": p.Client}},
+	return a.keep(ctx, h.Factors, changed.Factors, audit.Event{Event: "holder.password-changed", Detail: map[string]string{"client": p.Client}},
 		func(tx *store.Tx) error {
 			for i, c := range changed.Credentials {
 				if c.ID != rows[i].ID {
@@ -177,24 +180,24 @@ func (a *Appliance) ChangePassword(ctx context.Context, holder string, p vault.P
 }
 
 // passwordChange puts the holder's record and credentials into a request.
-func (a *Appliance) passwordChange(ctx context.Context, holder string, p *vault.PasswordChange) (rows []store.Credential, err error) {
-	if _, p.Factors, err = a.factors(ctx, holder); err != nil {
-		return nil, err
+func (a *Appliance) passwordChange(ctx context.Context, holder string, p *vault.PasswordChange) (h store.Holder, rows []store.Credential, err error) {
+	if h, p.Factors, err = a.factors(ctx, holder); err != nil {
+		return h, nil, err
 	}
 	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		rows, err = tx.CredentialsOf(holder)
 		return err
 	})
 	if err != nil {
-		return nil, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+		return h, nil, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
 	p.Credentials = make([]vault.Credential, len(rows))
 	for i, row := range rows {
 		if err := json.Unmarshal(row.Record, &p.Credentials[i]); err != nil {
-			return nil, &signing.Error{Kind: signing.Internal, Msg: "a credential cannot be read", Err: err}
+			return h, nil, &signing.Error{Kind: signing.Internal, Msg: "a credential cannot be read", Err: err}
 		}
 	}
-	return rows, nil
+	return h, rows, nil
 }
 
 // PasskeyOptions is what a browser needs to make a passkey for the holder.
@@ -248,7 +251,7 @@ func (a *Appliance) completed(ctx context.Context, holder string, request any) (
 		r.Factors = f
 		return r, nil
 	case vault.PasswordChange:
-		_, err := a.passwordChange(ctx, holder, &r)
+		_, _, err := a.passwordChange(ctx, holder, &r)
 		return r, err
 	}
 	return nil, &signing.Error{Kind: signing.Internal, Msg: fmt.Sprintf("nobody completes a %T", request)}

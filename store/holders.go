@@ -102,6 +102,11 @@ func (tx *Tx) CredentialsOf(holder string) ([]Credential, error) {
 		`SELECT `+credentialColumns+` FROM credentials WHERE holder = ? ORDER BY created, id LIMIT ?`, holder, MaxRows)
 }
 
+// SetCredentialRecord puts another record of the vault's in the place of a credential's.
+func (tx *Tx) SetCredentialRecord(id string, record []byte) error {
+	return tx.change("set credential's record", `UPDATE credentials SET record = ? WHERE id = ?`, bytes(record), id)
+}
+
 // SetCredentialCertificate names the credential's current certificate.
 func (tx *Tx) SetCredentialCertificate(id, serial string) error {
 	return tx.change("set credential's certificate", `UPDATE credentials SET certificate = ? WHERE id = ?`, serial, id)

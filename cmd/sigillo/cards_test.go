@@ -159,7 +159,7 @@ func (v visitor) read(res *http.Response, err error) (int, string, string) {
 	return res.StatusCode, res.Request.URL.String(), string(b)
 }
 
-var formToken = regexp.MustCompile(`name="token" value="([0-9a-f]{32})"`)
+var cardToken = regexp.MustCompile(`name="token" value="([0-9a-f]{32})"`)
 
 // TestCardSignIn: a holder's card opens a session that says so; to sign, password and
 // code are asked for as always.
@@ -175,7 +175,7 @@ func TestCardSignIn(t *testing.T) {
 		t.Fatalf("%d at %s: no way for cards on the page", status, at)
 	}
 	status, at, page = v.read(v.Get(link[1]))
-	token := formToken.FindStringSubmatch(page)
+	token := cardToken.FindStringSubmatch(page)
 	if status != 200 || token == nil || !strings.Contains(page, "Ada Esempio") || !strings.Contains(page, demoPeople[0].FiscalCode) {
 		t.Fatalf("%d at %s: %s", status, at, page)
 	}
@@ -251,7 +251,7 @@ func TestCardRefused(t *testing.T) {
 		good := h.visitor(t, h.card(t, nil))
 		good.Jar = v.Jar
 		_, _, page = good.read(good.Get(h.cards + "/signin/card"))
-		token := formToken.FindStringSubmatch(page)
+		token := cardToken.FindStringSubmatch(page)
 		if token == nil {
 			t.Fatalf("%s: no form for a good card: %s", name, page)
 		}

@@ -99,7 +99,7 @@ func newCSCHouse(t testing.TB) *cscHouse {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		srv.Serve(serving, ln)
+		srv.Serve(serving, ln, nil)
 	}()
 	t.Cleanup(func() {
 		end()

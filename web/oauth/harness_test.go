@@ -199,7 +199,7 @@ func newDesk(t testing.TB) *desk {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- face.Serve(ctx, tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}))
+		done <- face.Serve(ctx, tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{server}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}), nil)
 	}()
 	t.Cleanup(func() {
 		cancel()
