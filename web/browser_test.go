@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"sigillo/signing"
+	"sigillo/vault"
 )
 
 // TestBrowser walks the main job in a real browser, with the script, in both
@@ -78,7 +79,8 @@ func open(t *testing.T, w *wall, bin, lang string) *stroll {
 func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
 	d := newDesk(t)
 	d.verified = width > 1000
-	w := build(t, withDesk(d, StampPageHolders), func(c *Config) { c.UnverifiedClock = !d.verified })
+	l := &locksmith{devices: []vault.DeviceStatus{{ID: "d1", Kind: vault.TOTP, Label: "Telefono", Confirmed: true}, {ID: "d2", Kind: vault.Phone, To: "*********4567"}}}
+	w := build(t, withLocksmith(l), withDesk(d, StampPageHolders), func(c *Config) { c.UnverifiedClock = !d.verified })
 	s := open(t, w, bin, lang)
 	s.shots, s.axe = shots, axe
 	dir := t.TempDir()
@@ -128,9 +130,9 @@ func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
 	s.fill("333333", testPassword)
 	s.run("sign", chromedp.Click("main button[type=submit]"), chromedp.WaitVisible(".done-head"))
 	s.shot("10-result")
-	for _, p := range []string{"history", "certificates", "certificates/c-1/suspend", "security/sessions", "api/v1/docs", "nowhere"} {
+	for _, p := range []string{"history", "certificates", "certificates/c-1/suspend", "security/sessions", "security", "security/devices/add?kind=phone", "security/devices/d2/confirm", "security/devices/d1/remove", "security/devices/d1/resync", "security/codes", "security/password", "api/v1/docs", "nowhere"} {
 		s.run(p, chromedp.Navigate(w.url+"/"+p), chromedp.WaitVisible("h1"))
-		s.shot("11-" + strings.ReplaceAll(p, "/", "-"))
+		s.shot("11-" + strings.NewReplacer("/", "-", "?", "-").Replace(p))
 	}
 	if !eval[bool](s, `performance.getEntriesByType("resource").every(e => e.name.startsWith(location.origin) || e.name.startsWith("data:"))`) {
 		t.Error("something was loaded from elsewhere")

@@ -60,6 +60,12 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 	out["certificates"] = b.get("/certificates").body
 	out["suspend"] = b.get("/certificates/c-1/suspend").body
 	out["sessions"] = b.get("/security/sessions?ended=1").body
+	if l, ok := w.srv.cfg.Security.(*locksmith); ok {
+		l.devices = nil
+		for name, body := range securityPages(b, l) {
+			out["security: "+name] = body
+		}
+	}
 	out["error"] = b.get("/nowhere").body
 	out["api"] = b.get(apiDocs).body
 	w.rooms.suspended = true
@@ -88,7 +94,7 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	var secret string
-	w := build(t, withDesk(newDesk(t), StampPageHolders), withApplications(t, &secret, "https://app.example/cb"), func(c *Config) { c.UnverifiedClock = true })
+	w := build(t, withDesk(newDesk(t), StampPageHolders), withLocksmith(&locksmith{}), withApplications(t, &secret, "https://app.example/cb"), func(c *Config) { c.UnverifiedClock = true })
 	for _, lang := range languages {
 		for name, body := range everyPage(t, w, lang) {
 			doc, err := html.Parse(strings.NewReader(body))

@@ -1,0 +1,246 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sigillo/auth"
+	"sigillo/signing"
+	"sigillo/vault"
+)
+
+// locksmith stands for the vault's operations on factors: it keeps devices in memory
+// and accepts the password and any code of six digits but 000000.
+type locksmith struct {
+	mu      sync.Mutex
+	devices []vault.DeviceStatus
+	asked   []any // of challenges and codes
+	changed string
+}
+
+func (l *locksmith) judge(e vault.Evidence) error {
+	if string(e.Password) != testPassword || len(e.Passkey) == 0 && (len(e.OTP) != 6 || e.OTP == "000000") {
+		return refuse(signing.WrongFactors)
+	}
+	return nil
+}
+
+func (l *locksmith) Means(context.Context, string) (vault.Means, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return vault.Means{Devices: append([]vault.DeviceStatus(nil), l.devices...), Codes: 3}, nil
+}
+
+func (l *locksmith) AddDevice(_ context.Context, _ string, n vault.NewDevice) (vault.AddedDevice, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.judge(n.Evidence); err != nil {
+		return vault.AddedDevice{}, err
+	}
+	id := "d" + itoa(len(l.devices)+1)
+	l.devices = append(l.devices, vault.DeviceStatus{ID: id, Kind: n.Kind, Label: n.Label, To: n.To, Created: time.Now(), Confirmed: n.Kind == vault.Passkey})
+	return vault.AddedDevice{Device: id, URI: auth.OTPURI("Sigillo", testUser, []byte("12345678901234567890"))}, nil
+}
+
+func (l *locksmith) ConfirmDevice(_ context.Context, _ string, d vault.DeviceConfirmation) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.devices {
+		if l.devices[i].ID == d.Device && d.Code == "123456" {
+			l.devices[i].Confirmed = true
+			return nil
+		}
+	}
+	return refuse(signing.WrongFactors)
+}
+
+func (l *locksmith) RemoveDevice(_ context.Context, _ string, d vault.DeviceRemoval) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.devices {
+		if l.devices[i].ID == d.Device && l.judge(d.Evidence) == nil {
+			l.devices = append(l.devices[:i], l.devices[i+1:]...)
+			return nil
+		}
+	}
+	return refuse(signing.WantsPasskey)
+}
+
+func (l *locksmith) Resynchronise(_ context.Context, _ string, r vault.Resynchronisation) error {
+	return l.judge(r.Evidence)
+}
+
+func (l *locksmith) RecoveryCodes(_ context.Context, _ string, n vault.NewCodes) ([]string, error) {
+	return []string{"ABCD-EFGH-IJKL-MNOP", "QRST-UVWX-YZ23-4567"}, l.judge(n.Evidence)
+}
+
+func (l *locksmith) ChangePassword(_ context.Context, _ string, p vault.PasswordChange) error {
+	l.changed = string(p.New)
+	return l.judge(p.Evidence)
+}
+
+func (l *locksmith) PasskeyOptions(context.Context, string) (vault.Challenge, error) {
+	return vault.Challenge{Options: json.RawMessage(`{"challenge":"AAAA"}`)}, nil
+}
+
+func (l *locksmith) note(request any) (vault.Challenge, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked = append(l.asked, request)
+	return vault.Challenge{Options: json.RawMessage(`{"challenge":"AAAA"}`)}, nil
+}
+
+func (l *locksmith) Challenge(_ context.Context, _ string, request any) (vault.Challenge, error) {
+	return l.note(request)
+}
+
+func (l *locksmith) SendCode(_ context.Context, _ string, request any, _ vault.CodeRequest) (vault.CodeSent, error) {
+	_, err := l.note(request)
+	return vault.CodeSent{Resend: time.Now().Add(time.Minute)}, err
+}
+
+func (l *locksmith) SignInChallenge(_ context.Context, username string, e signing.Evidence) (vault.Challenge, error) {
+	return l.note([]any{username, e})
+}
+
+func (l *locksmith) SendSignInCode(_ context.Context, username string, e signing.Evidence, _ vault.CodeRequest) (vault.CodeSent, error) {
+	_, err := l.note([]any{username, e})
+	return vault.CodeSent{}, err
+}
+
+func (l *locksmith) SignChallenge(_ context.Context, _, tx string, e signing.Evidence) (vault.Challenge, error) {
+	return l.note([]any{tx, e})
+}
+
+func (l *locksmith) SendSignCode(_ context.Context, _, tx string, e signing.Evidence, _ vault.CodeRequest) (vault.CodeSent, error) {
+	_, err := l.note([]any{tx, e})
+	return vault.CodeSent{}, err
+}
+
+func withLocksmith(l *locksmith) func(*Config) {
+	return func(c *Config) { c.Security, c.Passkeys, c.SentCodes = l, true, true }
+}
+
+// securityPages gives all pages about factors in all their shapes.
+func securityPages(b *browser, l *locksmith) map[string]string {
+	out := map[string]string{}
+	token := b.token("/security")
+	factors := func(more ...string) url.Values {
+		v := url.Values{"token": {token}, "password": {testPassword}, "otp": {"123456"}}
+		for i := 0; i+1 < len(more); i += 2 {
+			v.Set(more[i], more[i+1])
+		}
+		return v
+	}
+	for _, kind := range []string{"totp", "hotp", "passkey", "phone"} {
+		out["add "+kind] = b.get("/security/devices/add?kind=" + kind).body
+	}
+	out["qr"] = b.post("/security/devices/add", factors("kind", "totp", "label", "Mine <b>")).body
+	out["add refused"] = b.post("/security/devices/add", factors("kind", "phone", "to", "+39 333 1234567", "otp", "000000")).body
+	b.post("/security/devices/add", factors("kind", "phone", "to", "+39 333 1234567"))
+	b.post("/security/devices/add", factors("kind", "passkey", "registration", "{}"))
+	out["security"] = b.get("/security?done=added").body
+	out["confirm"], out["confirm phone"] = b.get("/security/devices/d1/confirm").body, b.get("/security/devices/d2/confirm").body
+	out["confirm refused"] = b.post("/security/devices/d1/confirm", url.Values{"token": {token}, "code": {"000000"}}).body
+	out["remove"], out["resync"] = b.get("/security/devices/d1/remove").body, b.get("/security/devices/d1/resync").body
+	out["remove refused"] = b.post("/security/devices/d1/remove", factors("otp", "000000")).body
+	out["codes"], out["codes made"] = b.get("/security/codes").body, b.post("/security/codes", factors()).body
+	out["password"] = b.get("/security/password").body
+	out["password unequal"] = b.post("/security/password", factors("new", "x", "repeated", "y")).body
+	out["password weak"] = b.post("/security/password", factors("new", "password1234", "repeated", "password1234")).body
+	return out
+}
+
+func TestSecurityPages(t *testing.T) {
+	t.Parallel()
+	l := &locksmith{}
+	w := build(t, withLocksmith(l))
+	b := w.browser().signIn("111111")
+	pages := securityPages(b, l)
+	for page, want := range map[string]string{"qr": "data:image/png;base64,", "security": "Mine &lt;b&gt;", "add refused": "Wrong credentials",
+		"confirm refused": "Wrong credentials", "remove refused": "Your passkey is needed", "codes made": "QRST-UVWX-YZ23-4567",
+		"password unequal": "differ", "password weak": "too weak", "confirm phone": "Send me a code", "add phone": `type="tel"`} {
+		if !strings.Contains(pages[page], want) {
+			t.Errorf("%s lacks %q", page, want)
+		}
+	}
+	if l.devices[1].To != "+393331234567" {
+		t.Errorf("the number is %q", l.devices[1].To)
+	}
+	token := b.token("/security")
+	if r := b.post("/security/devices/d1/confirm", url.Values{"token": {token}, "code": {"123 456"}}); r.StatusCode != 303 || !l.devices[0].Confirmed {
+		t.Errorf("confirm: %d", r.StatusCode)
+	}
+	factors := url.Values{"token": {token}, "password": {testPassword}, "otp": {"123456"}, "second": {"234567"}, "new": {"tre gatti viola sul tetto"}, "repeated": {"tre gatti viola sul tetto"}}
+	if r := b.post("/security/devices/d1/resync", factors); r.Header.Get("Location") != "/security?done=resync" {
+		t.Errorf("resync: %d", r.StatusCode)
+	}
+	if r := b.post("/security/devices/d1/remove", factors); r.Header.Get("Location") != "/security?done=removed" || len(l.devices) != 2 {
+		t.Errorf("remove: %d", r.StatusCode)
+	}
+	if r := b.get("/security/devices/d1/remove"); r.StatusCode != 404 {
+		t.Errorf("a device that is gone: %d", r.StatusCode)
+	}
+	if r := b.get("/security/devices/add?kind=smoke"); r.StatusCode != 404 {
+		t.Errorf("no such kind: %d", r.StatusCode)
+	}
+	if r := b.post("/security/password", factors); r.Header.Get("Location") != "/signin?changed=1" || l.changed != factors.Get("new") || b.cookies[sessionCookie] != "" {
+		t.Errorf("password: %d", r.StatusCode)
+	}
+	if r := b.get("/security"); r.StatusCode != 303 {
+		t.Errorf("security without a session: %d", r.StatusCode)
+	}
+	if log := w.log.String(); strings.Contains(log, "QRST") || strings.Contains(log, "GEZDGNBV") || strings.Contains(log, "gatti") {
+		t.Error("the log holds a secret")
+	}
+}
+
+// TestChallenges: the script gets a challenge for exactly the form beside it, and not
+// without the form's token.
+func TestChallenges(t *testing.T) {
+	t.Parallel()
+	l := &locksmith{}
+	w := build(t, withLocksmith(l))
+	b := w.browser()
+	ask := func(path string, v url.Values) reply { return b.post(path, v, "Accept", "application/json") }
+	guest := b.token("/signin")
+	for _, path := range []string{"/signin/challenge", "/signin/send"} {
+		if r := ask(path, url.Values{"username": {testUser}}); r.StatusCode != 403 {
+			t.Errorf("%s without a token: %d", path, r.StatusCode)
+		}
+		if r := ask(path, url.Values{"username": {testUser}, "token": {guest}}); r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
+		}
+	}
+	if r := ask("/security/codes/challenge", url.Values{"token": {guest}}); r.StatusCode != 401 {
+		t.Errorf("of nobody: %d", r.StatusCode)
+	}
+	b.signIn("111111")
+	token := b.token("/security")
+	l.asked = nil
+	for _, path := range []string{"/security/devices/add", "/security/devices/d7/remove", "/security/codes", "/security/password", "/transactions/t-9/sign", "/security/devices/d7/confirm"} {
+		for _, what := range []string{"/challenge", "/send"} {
+			r := ask(path+what, url.Values{"token": {token}, "kind": {"passkey"}, "label": {"L"}, "registration": {"{}"}, "password": {"p"}})
+			if r.StatusCode != 200 {
+				t.Errorf("%s: %d %s", path+what, r.StatusCode, r.body)
+			}
+		}
+	}
+	if len(l.asked) != 12 {
+		t.Fatalf("%d requests", len(l.asked))
+	}
+	if n, ok := l.asked[0].(vault.NewDevice); !ok || n.Label != "L" || n.Kind != vault.Passkey || string(n.Registration) != "{}" || n.Client != "127.0.0.1" {
+		t.Errorf("%+v", l.asked[0])
+	}
+	if d, ok := l.asked[2].(vault.DeviceRemoval); !ok || d.Device != "d7" {
+		t.Errorf("%+v", l.asked[2])
+	}
+	if q, ok := l.asked[8].([]any); !ok || q[0] != "t-9" || len(q[1].(signing.Evidence).Password) != 0 {
+		t.Errorf("%+v", l.asked[8])
+	}
+}
