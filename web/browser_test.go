@@ -196,12 +196,12 @@ func TestSignByKeyboard(t *testing.T) {
 			break
 		}
 	}
-	if got := strings.Join(stops, " "); got != "/documents/d-1 /documents/d-1#pages SUMMARY password otp submit" {
+	if got := strings.Join(stops, " "); got != "/documents/d-1 /documents/d-1#pages SUMMARY password otp button submit" {
 		t.Errorf("stops after the skip link: %s", got)
 	}
 	back := chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift))
-	s.run("back to the password", back, back, back)
-	s.run("sign", chromedp.KeyEvent(testPassword+kb.Tab+"222222"+kb.Tab+kb.Enter), chromedp.WaitVisible(".done-head"))
+	s.run("back to the password", back, back, back, back)
+	s.run("sign", chromedp.KeyEvent(testPassword+kb.Tab+"222222"+kb.Tab+kb.Tab+kb.Enter), chromedp.WaitVisible(".done-head"))
 }
 
 // focused is the element that has the focus.
