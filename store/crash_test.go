@@ -25,16 +25,23 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// commitForEver writes pairs of settings that belong together and acknowledges
-// each pair after its commit.
+// commitForEver writes pairs of settings that belong together, several at a time, and
+// acknowledges each pair after its commit.
 func commitForEver(path string) {
 	db, err := Open(context.Background(), path, Appliance)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	for range 5 { // they share commits with each other, and take turns with who does not
+		go commit(db.WriteShared)
+	}
+	commit(db.Write)
+}
+
+func commit(write func(context.Context, func(*Tx) error) error) {
 	for {
-		err := db.Write(context.Background(), func(tx *Tx) error {
+		err := write(context.Background(), func(tx *Tx) error {
 			n, err := tx.NextCRLNumber("crash")
 			if err != nil {
 				return err

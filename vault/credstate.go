@@ -141,7 +141,7 @@ func (v *server) usable(ctx context.Context, op string, c *Credential) error {
 	if err := v.ownCredential(ctx, c); err != nil {
 		return err
 	}
-	err := v.db.Write(ctx, func(tx *store.Tx) error { return v.current(tx, c) })
+	err := v.db.WriteShared(ctx, func(tx *store.Tx) error { return v.current(tx, c) })
 	if aboutCredential(err) {
 		v.noteCredential(ctx, op, c, err)
 	}
