@@ -23,7 +23,7 @@ const (
 // classOf is where an operation waits.
 func classOf(op string) class {
 	switch op {
-	case opAuthenticate, opSendCode:
+	case opAuthenticate, opMeans, opChallenge, opPasskeyOptions, opSendCode:
 		return guestClass
 	case opStatus, opPublicKey, opWitnessJournal, opTSAStatus, opTSAWitness:
 		return controlClass
