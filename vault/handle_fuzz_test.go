@@ -245,6 +245,16 @@ var requests = [][2]string{
 	{opDelegate, `{"factors":$F,"credential":$C,"password":$P,"otp":$O,"id":"g","count":2,"expires":"2026-12-01T00:00:00Z","clientCertificate":$0,"kinds":["a"],"request":"r"}`},
 	{opDelegations, `{"holder":"h"}`}, {opRevokeDelegation, `{"id":"g","by":"a","reason":"b"}`},
 	{opAuthoriseDelegated, `{"delegation":"g","credential":$C,"clientCertificate":$0,"kind":"a","hash":"SHA-256","digests":[$0],"request":"r"}`},
+	{opMeans, `$F`}, {opAdoptFactors, `$F`}, {opForgetBrowsers, `$F`}, {opPasskeyOptions, `$F`},
+	{opAddDevice, `{"factors":$F,"password":$P,"otp":$O,"kind":"hotp","label":"a","client":"x"}`},
+	{opConfirmDevice, `{"factors":$F,"device":"a","code":"123456","client":"x"}`},
+	{opRemoveDevice, `{"factors":$F,"password":$P,"otp":$O,"device":"a","client":"x"}`},
+	{opResynchronise, `{"factors":$F,"password":$P,"otp":$O,"device":"a","second":"123456","client":"x"}`},
+	{opRecoveryCodes, `{"factors":$F,"password":$P,"otp":"0000-0000-0000-0000","client":"x"}`},
+	{opChangePassword, `{"factors":$F,"password":$P,"otp":$O,"new":$P,"credentials":[$C],"client":"x"}`},
+	{opRecover, `{"holder":"nobody","by":["a","b"],"reason":"c"}`},
+	{opChallenge, `{"op":"authorise","request":{"factors":$F,"credential":$C,"hash":"SHA-256","digests":[$0]}}`},
+	{opSendCode, `{"op":"authenticate","request":{"factors":$F},"code":{}}`},
 	{opWitnessJournal, `{"seq":1,"hash":$0}`}, {opTSAStatus, `{}`}, {opTSAMake, `{"series":"main"}`}, {"nothing", `{}`},
 }
 
