@@ -209,8 +209,8 @@ func (s *Server) newView(c *fiber.Ctx, name, heading string, data any) view {
 	r := current(c)
 	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Token: s.formToken(c),
 		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data,
-		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil,
-		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff, Requests: s.cfg.Requests != nil}
+		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff, Requests: s.cfg.Requests != nil,
+		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil}
 }
 
 // render writes a page. It is rendered whole before a byte is sent, so that a
