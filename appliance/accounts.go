@@ -43,7 +43,7 @@ func (a *Appliance) recognise(ctx context.Context, username string, e signing.Ev
 		h, err = tx.HolderByUsername(username)
 		return err
 	})
-	if store.KindOf(err) == store.NotFound {
+	if store.KindOf(err) == store.NotFound || err == nil && len(h.Factors) == 0 { // or not activated yet
 		return h, f, r, a.refuseStranger(ctx, username, e)
 	}
 	if err != nil {

@@ -98,6 +98,8 @@ type Appliance struct {
 	supervisor *supervisor // nil when the vault belongs to another process
 	inspectors *worker.Pool
 	strangers  strangers
+	desks      *auth.Sessions // of the staff
+	tries      tries
 	index      *store.DB         // of the ledger
 	tokenSize  atomic.Int64      // of the largest token for our own signatures
 	notedHead  int64             // of the ledger, in the journal; for the checkpoint job alone
@@ -177,6 +179,7 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.sessions = auth.NewSessions(sessionStore{a.DB, a.opt.Now}, a.opt.Now)
+	a.desks = auth.NewSessions(deskStore{a.DB, a.opt.Now}, a.opt.Now)
 	if a.PKI, err = pki.Open(ctx, a.DB, a.Vault, a.pkiConfig(), a.opt.Now); err != nil {
 		return err
 	}
@@ -227,6 +230,9 @@ func (a *Appliance) start(ctx context.Context) error {
 	n, err := a.Signing.Resolve(ctx)
 	if err != nil {
 		return fmt.Errorf("appliance: unfinished signatures: %w", err)
+	}
+	if err := a.resumeProposals(ctx); err != nil {
+		return fmt.Errorf("appliance: approved proposals: %w", err)
 	}
 	err = a.journal.Append(ctx, audit.Event{Actor: "appliance", Event: "appliance.started",
 		Detail: map[string]string{"settled": strconv.Itoa(n)}})

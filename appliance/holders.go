@@ -8,6 +8,7 @@ import (
 	"sigillo/audit"
 	"sigillo/hsm"
 	"sigillo/pki"
+	"sigillo/signing"
 	"sigillo/store"
 	"sigillo/vault"
 )
@@ -18,7 +19,27 @@ type NewHolder struct {
 	Username, GivenName, Surname, FiscalCode, Email, Locale string
 	Password                                                []byte // wiped by Register
 	KeyType                                                 hsm.KeyType
-	MaxDigests                                              int // documents per authorisation; 0 means 50
+	MaxDigests                                              int    // documents per authorisation; 0 means 50
+	Automatic                                               bool   // key and certificate are for the automatic procedure
+	Actor                                                   string // who registers, for the journal; empty: "registration"
+}
+
+func (n *NewHolder) complete() {
+	if n.MaxDigests == 0 {
+		n.MaxDigests = 50
+	}
+	if n.Actor == "" {
+		n.Actor = "registration"
+	}
+}
+
+func (n NewHolder) row(a *Appliance) store.Holder {
+	return store.Holder{ID: "holder-" + randomPIN()[:16], Username: n.Username, GivenName: n.GivenName, Surname: n.Surname,
+		FiscalCode: n.FiscalCode, Email: n.Email, Locale: n.Locale, Created: a.opt.Now()}
+}
+
+func (n NewHolder) terms() terms {
+	return terms{KeyType: string(n.KeyType), MaxDigests: n.MaxDigests, Automatic: n.Automatic}
 }
 
 // Registration is a holder half-way: the factors exist, the certificate does
@@ -26,6 +47,10 @@ type NewHolder struct {
 type Registration struct {
 	Holder store.Holder
 	OTPURI string
+
+	// EmergencyCode suspends the certificate, by web or telephone. It is there after
+	// Complete, goes to the holder, and is kept nowhere.
+	EmergencyCode string
 
 	new        NewHolder
 	credential store.Credential // once its key is made
@@ -38,11 +63,8 @@ func (a *Appliance) Register(ctx context.Context, n NewHolder) (*Registration, e
 	if err := pki.CheckFiscalCode(n.FiscalCode); err != nil {
 		return nil, err
 	}
-	if n.MaxDigests == 0 {
-		n.MaxDigests = 50
-	}
-	h := store.Holder{ID: "holder-" + randomPIN()[:16], Username: n.Username, GivenName: n.GivenName, Surname: n.Surname,
-		FiscalCode: n.FiscalCode, Email: n.Email, Locale: n.Locale, Created: a.opt.Now()}
+	n.complete()
+	h := n.row(a)
 	n.Password = append([]byte(nil), n.Password...)
 	factors, uri, err := a.Vault.Enrol(ctx, vault.Enrolment{Holder: h.ID, Username: n.Username, Password: append([]byte(nil), n.Password...)})
 	if err != nil {
@@ -55,7 +77,7 @@ func (a *Appliance) Register(ctx context.Context, n NewHolder) (*Registration, e
 		if err := tx.PutHolder(h); err != nil {
 			return err
 		}
-		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: "registration", Event: "holder.registered", Subject: h.ID})
+		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: n.Actor, Event: "holder.registered", Subject: h.ID})
 	})
 	if err != nil {
 		return nil, err
@@ -63,51 +85,87 @@ func (a *Appliance) Register(ctx context.Context, n NewHolder) (*Registration, e
 	return &Registration{Holder: h, OTPURI: uri, new: n}, nil
 }
 
-// Complete makes the holder's key in the token and its certificate; otp proves
-// that the holder's authenticator works. It may be called again after a
-// refusal: with another OTP, or, once the key is made, with none.
+// Complete makes the holder's key in the token, its certificate and the certificate's
+// emergency code; otp proves that the holder's authenticator works. It may be called
+// again after a refusal: with another OTP, or, once the key is made, with none.
 func (a *Appliance) Complete(ctx context.Context, r *Registration, otp string) (store.Credential, error) {
 	if r.csr == nil {
 		if err := a.createCredential(ctx, r, otp); err != nil {
 			return store.Credential{}, err
 		}
 	}
-	cert, err := a.PKI.Issue(ctx, pki.Request{Profile: "qualified-signature", CSR: r.csr, Holder: r.Holder,
-		Credential: r.credential.ID, Actor: "registration"})
+	if r.credential.Certificate == "" {
+		serial, err := a.issue(ctx, r.Holder, r.credential, r.csr, r.new.Actor)
+		if err != nil {
+			return store.Credential{}, err
+		}
+		r.credential.Certificate = serial
+	}
+	code, err := a.NewEmergencyCode(ctx, r.credential.Certificate, r.new.Actor)
 	if err != nil {
 		return store.Credential{}, err
 	}
-	r.credential.Certificate = fmt.Sprintf("%x", cert.SerialNumber)
+	r.EmergencyCode = code
 	return r.credential, nil
 }
 
 // createCredential has the vault make the key, and stores it.
 func (a *Appliance) createCredential(ctx context.Context, r *Registration, otp string) error {
-	var factors vault.Factors
-	if err := json.Unmarshal(r.Holder.Factors, &factors); err != nil {
-		return fmt.Errorf("appliance: %w", err)
-	}
-	c := store.Credential{ID: "credential-" + randomPIN()[:16], Holder: r.Holder.ID, Created: a.opt.Now()}
-	record, csr, err := a.Vault.CreateCredential(ctx, vault.NewCredential{Factors: factors,
-		Evidence: vault.Evidence{Password: append([]byte(nil), r.new.Password...), OTP: otp}, ID: c.ID, Type: r.new.KeyType, MaxDigests: r.new.MaxDigests})
+	c, csr, err := a.newKey(ctx, r.Holder, r.new.terms(), signing.Evidence{Password: append([]byte(nil), r.new.Password...), OTP: otp})
 	if err != nil {
 		return err
 	}
-	c.KeyType = string(record.Type)
-	if c.Record, err = json.Marshal(record); err != nil {
-		return fmt.Errorf("appliance: %w", err)
-	}
-	err = a.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.PutCredential(c); err != nil {
-			return err
-		}
-		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: r.Holder.ID, Event: "credential.created", Subject: c.ID,
-			Detail: map[string]string{"key": c.KeyType}})
-	})
-	if err != nil {
+	if err := a.DB.Write(ctx, func(tx *store.Tx) error { return a.putCredential(tx, c) }); err != nil {
 		return err
 	}
 	clear(r.new.Password)
 	r.credential, r.csr = c, csr
 	return nil
+}
+
+// newKey has the vault make a key of a holder; nothing is stored yet. e.Password is
+// wiped.
+func (a *Appliance) newKey(ctx context.Context, h store.Holder, t terms, e signing.Evidence) (c store.Credential, csr []byte, err error) {
+	defer clear(e.Password)
+	var factors vault.Factors
+	if err := json.Unmarshal(h.Factors, &factors); err != nil {
+		return c, nil, fmt.Errorf("appliance: %w", err)
+	}
+	c = store.Credential{ID: "credential-" + randomPIN()[:16], Holder: h.ID, Created: a.opt.Now()}
+	record, csr, err := a.Vault.CreateCredential(ctx, vault.NewCredential{Factors: factors, Evidence: e, ID: c.ID,
+		Type: hsm.KeyType(t.KeyType), MaxDigests: t.MaxDigests, Automatic: t.Automatic})
+	if err != nil {
+		return c, nil, err
+	}
+	c.KeyType = string(record.Type)
+	c.Record, err = json.Marshal(record)
+	return c, csr, err
+}
+
+// putCredential stores a key of a holder, with the journal's entry.
+func (a *Appliance) putCredential(tx *store.Tx, c store.Credential) error {
+	if err := tx.PutCredential(c); err != nil {
+		return err
+	}
+	return audit.Append(tx, a.opt.Now(), audit.Event{Actor: c.Holder, Event: "credential.created", Subject: c.ID,
+		Detail: map[string]string{"key": c.KeyType}})
+}
+
+// issue makes the certificate of a holder's key and gives its serial number. The profile
+// is that of the key as the vault has made it: a key that can be delegated has the
+// certificate that says so, and no other has.
+func (a *Appliance) issue(ctx context.Context, h store.Holder, c store.Credential, csr []byte, actor string) (string, error) {
+	var record vault.Credential
+	if err := json.Unmarshal(c.Record, &record); err != nil {
+		return "", fmt.Errorf("appliance: %w", err)
+	}
+	profile := pki.ProfileSignature
+	if record.Automatic {
+		profile = pki.ProfileAutomatic
+	}
+	cert, err := a.PKI.Issue(ctx, pki.Request{Profile: profile, CSR: csr, Holder: h, Credential: c.ID, Actor: actor})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%x", cert.SerialNumber), nil
 }

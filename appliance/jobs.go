@@ -34,6 +34,7 @@ func (a *Appliance) startJobs(ctx context.Context) {
 		{"old page images", time.Hour, a.forgetPages},
 		{"expired sessions", time.Hour, a.forgetSessions},
 		{"expired tokens", time.Hour, a.forgetTokens},
+		{"approved proposals", time.Minute, a.resumeProposals},
 	}
 	for _, j := range jobs {
 		a.jobs.Go(func() { a.run(ctx, j) })

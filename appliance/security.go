@@ -174,8 +174,7 @@ func (a *Appliance) ChangePassword(ctx context.Context, holder string, p vault.P
 					return err
 				}
 			}
-			_, err := endSessions(tx, a.opt.Now(), holder, auth.FactorsChanged, func(auth.Session) bool { return true })
-			return err
+			return shutOut(tx, a.opt.Now(), holder)
 		})
 }
 

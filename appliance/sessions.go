@@ -133,6 +133,16 @@ func endSessions(tx *store.Tx, now time.Time, holder string, why auth.Ending, wh
 	return n, nil
 }
 
+// shutOut ends all that was opened with the holder's former factors: sessions, and what
+// applications were granted.
+func shutOut(tx *store.Tx, now time.Time, holder string) error {
+	if _, err := tx.DeleteOAuthGrantsOf(holder); err != nil {
+		return err
+	}
+	_, err := endSessions(tx, now, holder, auth.FactorsChanged, func(auth.Session) bool { return true })
+	return err
+}
+
 // endSession removes a session and writes down why. Two who end it end it once.
 func endSession(tx *store.Tx, now time.Time, s auth.Session, why auth.Ending) error {
 	there, err := tx.DeleteSession(s.ID)
@@ -151,6 +161,9 @@ func endSession(tx *store.Tx, now time.Time, s auth.Session, why auth.Ending) er
 func (a *Appliance) forgetSessions(ctx context.Context) error {
 	return a.DB.Write(ctx, func(tx *store.Tx) error {
 		now := a.opt.Now()
+		if _, err := tx.DeleteExpiredStaffSessions(now); err != nil {
+			return err
+		}
 		rows, err := tx.ExpiredSessions(now)
 		if err != nil {
 			return err

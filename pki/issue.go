@@ -18,7 +18,7 @@ const maxCSR = 8 << 10
 
 // Request asks for a holder's certificate.
 type Request struct {
-	Profile    string       // ProfileSignature
+	Profile    string       // ProfileSignature, or ProfileAutomatic for a key of the automatic procedure
 	CSR        []byte       // PKCS #10, DER; proves possession of the key, nothing else is taken from it
 	Holder     store.Holder // whose identity was verified by the registration
 	Credential string       // ID of the credential that has the key, a row of the store
@@ -35,7 +35,7 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*x509.Certificate, er
 	if err != nil {
 		return nil, err
 	}
-	t, err := signatureTemplate(a.cfg, a.now(), r.Holder, r.Limits)
+	t, err := signatureTemplate(a.cfg, a.now(), r.Profile, r.Holder, r.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,8 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*x509.Certificate, er
 // check is everything that can be said of a request before anything is stored.
 func (a *Authority) check(r Request) (crypto.PublicKey, error) {
 	switch {
-	case r.Profile != ProfileSignature:
-		return nil, errorf(BadRequest, "there is no profile %.40q; use %q", r.Profile, ProfileSignature)
+	case !HolderProfile(r.Profile):
+		return nil, errorf(BadRequest, "there is no profile %.40q; use %q or %q", r.Profile, ProfileSignature, ProfileAutomatic)
 	case r.Actor == "":
 		return nil, errorf(BadRequest, "the request does not say who orders the certificate")
 	case r.Holder.ID == "" || r.Credential == "":

@@ -132,7 +132,7 @@ func TestLintRefuses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, testConfig())
 	signed := h.keys.signed[IssuingCA]
-	tmpl, err := signatureTemplate(h.cfg, h.clock.now(), mario(), Limits{})
+	tmpl, err := signatureTemplate(h.cfg, h.clock.now(), ProfileSignature, mario(), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

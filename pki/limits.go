@@ -26,7 +26,6 @@ const (
 	Unlimited     UseKind = ""
 	WorkPurposes  UseKind = "work"      // only for the work for which it is issued
 	RelationsWith UseKind = "relations" // only in relations with Party
-	UnattendedUse UseKind = "automatic" // only for automatic signatures
 )
 
 // Text returns what the certificate's userNotice says, "" for no limit.
@@ -38,9 +37,6 @@ func (u UseLimit) Text() string {
 	case RelationsWith:
 		return "L'utilizzo del certificato è limitato ai rapporti con " + u.Party +
 			". The certificate may be used only for relations with " + u.Party + "."
-	case UnattendedUse:
-		return "Il presente certificato è valido solo per firme apposte con procedura automatica. " +
-			"The certificate may only be used for unattended/automatic digital signature."
 	}
 	return ""
 }
@@ -55,7 +51,7 @@ type ValueLimit struct {
 
 func (l Limits) check(cfg Config) error {
 	switch l.Use.Kind {
-	case Unlimited, WorkPurposes, UnattendedUse:
+	case Unlimited, WorkPurposes:
 		if l.Use.Party != "" {
 			return errorf(BadRequest, "a limit of use of this kind names no party")
 		}

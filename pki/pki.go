@@ -14,6 +14,11 @@
 // Italy (DPCM art. 26): lifted, the certificate counts as never suspended;
 // followed by revocation, it counts as revoked since the suspension began.
 //
+// A holder's certificate has one of two profiles: for what the holder signs there and
+// then, and for the automatic procedure, where a program signs what the holder has
+// delegated. The second has a policy (.1.3) and a notice of its own that say so, and a
+// key of its own.
+//
 // What the profiles follow: ETSI EN 319 412-2, -5 and AgID's recommendations for
 // the holder, EN 319 422 §6 for the unit, RFC 6960 for the responders. A house
 // that is not configured as qualified claims nothing: its certificates say that
@@ -71,7 +76,7 @@ type Config struct {
 	PDSEnglish string // https address of the PKI disclosure statement
 	PDSItalian string
 	CPS        string   // address of the practice statement; BaseURL + "/cps" if empty
-	PolicyArc  string   // OID of the provider; its policies are .1.1 and .1.2. 2.999 (the arc for examples) if empty
+	PolicyArc  string   // OID of the provider; its policies are .1.1, .1.2 and .1.3. 2.999 (the arc for examples) if empty
 	Witnesses  []string // of the key ceremony
 
 	RootKey hsm.KeyType // p384

@@ -23,7 +23,20 @@ const (
 	ProfileUnit      = "time-stamping-unit"
 	ProfileResponder = "ocsp-responder"
 	ProfileSignature = "qualified-signature" // natural person, remote signature
+	ProfileAutomatic = "automatic-procedure" // the same, signing unattended (CAD art. 35 c. 3)
 )
+
+// HolderProfile says whether certificates of a profile belong to holders.
+func HolderProfile(profile string) bool {
+	return profile == ProfileSignature || profile == ProfileAutomatic
+}
+
+// automaticNotice is what the certificates of the automatic procedure say, in AgID's
+// wording of the limit of use: who relies on a signature must know that the holder was
+// not there when it was made (DPCM 22 February 2013 art. 5 c. 2). The key is one of its
+// own, that the vault uses for nothing else.
+const automaticNotice = "Il presente certificato è valido solo per firme apposte con procedura automatica. " +
+	"The certificate may only be used for unattended/automatic digital signature."
 
 // maxNotice is the longest explicitText (RFC 5280 §4.2.1.4: SIZE (1..200)).
 const maxNotice = 200
@@ -101,7 +114,7 @@ func responderTemplate(c Config, now time.Time, commonName string) (*x509.Certif
 
 // signatureTemplate is the certificate of a natural person who signs remotely
 // (EN 319 412-2, EN 319 412-5, AgID's recommendations §4.1).
-func signatureTemplate(c Config, now time.Time, h store.Holder, l Limits) (*x509.Certificate, error) {
+func signatureTemplate(c Config, now time.Time, profile string, h store.Holder, l Limits) (*x509.Certificate, error) {
 	t := template(now, c.HolderDays)
 	t.KeyUsage = x509.KeyUsageContentCommitment // and nothing else: EN 319 412-2 §4.3.2 type A
 	t.IssuingCertificateURL = []string{c.certURL(IssuingCA)}
@@ -120,12 +133,15 @@ func signatureTemplate(c Config, now time.Time, h store.Holder, l Limits) (*x509
 		return nil, wrap(Failed, "encode the holder's name", err)
 	}
 	return extend(t,
-		func() (pkix.Extension, error) { return policiesExtension(signaturePolicies(c, l)) },
+		func() (pkix.Extension, error) { return policiesExtension(signaturePolicies(c, profile, l)) },
 		func() (pkix.Extension, error) { return qcStatements(c, l.Value) })
 }
 
-func signaturePolicies(c Config, l Limits) []policy {
+func signaturePolicies(c Config, profile string, l Limits) []policy {
 	own := policy{oid: c.policyOID(".1.1"), cps: c.CPS}
+	if profile == ProfileAutomatic {
+		own = policy{oid: c.policyOID(".1.3"), cps: c.CPS, notices: []string{automaticNotice}}
+	}
 	if notice := l.Use.Text(); notice != "" {
 		own.notices = append(own.notices, notice)
 	}

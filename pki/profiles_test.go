@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/hex"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -39,7 +40,13 @@ func TestLintFindsNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list := map[string]*x509.Certificate{ProfileSignature: cert}
+			r = h.enrol(t, "2", tt.key)
+			r.Limits, r.Profile = tt.limits, ProfileAutomatic
+			automatic, err := h.Issue(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list := map[string]*x509.Certificate{ProfileSignature: cert, ProfileAutomatic: automatic}
 			for _, s := range ceremonyPlan(h.cfg) {
 				if s.profile != "" {
 					list[s.label] = h.CA(s.label)
@@ -170,17 +177,55 @@ func TestQualifiedStatements(t *testing.T) {
 	}
 }
 
+// The certificate of the automatic procedure differs in its policy and its notice, and
+// in nothing else; both kinds can be suspended.
+func TestAutomaticProfile(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]Config{"test": testConfig(), "qualified": qualifiedConfig()} {
+		h := newHouse(t, cfg)
+		r := h.enrol(t, "1", hsm.P256)
+		r.Profile = ProfileAutomatic
+		r.Limits.Use = UseLimit{Kind: RelationsWith, Party: "Comune di Prova"}
+		cert, err := h.Issue(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := h.issue(t, "2")
+		policies, _, _ := extensionOf(cert, oidPolicies)
+		ordinary, _, _ := extensionOf(plain, oidPolicies)
+		for _, what := range []any{mustOID("2.999.1.3"), automaticNotice, "Comune di Prova"} {
+			if !has(t, policies, what) || has(t, ordinary, what) {
+				t.Errorf("%s: %v is not in the automatic certificate alone", name, what)
+			}
+		}
+		if has(t, policies, mustOID("2.999.1.1")) {
+			t.Errorf("%s: the policy of attended signatures is claimed", name)
+		}
+		qc, _, _ := extensionOf(cert, oidQCStatements)
+		if other, _, _ := extensionOf(plain, oidQCStatements); !bytes.Equal(qc, other) || cert.KeyUsage != plain.KeyUsage || !reflect.DeepEqual(oids(cert), oids(plain)) {
+			t.Errorf("%s: the profiles differ in more than the policy", name)
+		}
+		serial := fmt.Sprintf("%x", cert.SerialNumber)
+		if h.row(t, serial).Profile != ProfileAutomatic {
+			t.Errorf("%s: stored as %s", name, h.row(t, serial).Profile)
+		}
+		if err := h.Suspend(t.Context(), serial, 0, "test"); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestQualifiedPolicies(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, qualifiedConfig())
 	r := h.enrol(t, "1", hsm.P256)
-	r.Limits.Use = UseLimit{Kind: UnattendedUse}
+	r.Limits.Use = UseLimit{Kind: WorkPurposes}
 	cert, err := h.Issue(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	policies, _, _ := extensionOf(cert, oidPolicies)
-	for _, what := range []any{oidQCPNaturalQSC, oidAgIDCert, mustOID("2.999.1.1"), "solo per firme apposte con procedura automatica", h.cfg.CPS} {
+	for _, what := range []any{oidQCPNaturalQSC, oidAgIDCert, mustOID("2.999.1.1"), "finalità di lavoro", h.cfg.CPS} {
 		if !has(t, policies, what) {
 			t.Errorf("%v is missing", what)
 		}
@@ -248,7 +293,7 @@ func TestHouseProfiles(t *testing.T) {
 // The texts fit, in every limit that has no party to name.
 func TestLimitTexts(t *testing.T) {
 	t.Parallel()
-	for _, k := range []UseKind{Unlimited, WorkPurposes, UnattendedUse} {
+	for _, k := range []UseKind{Unlimited, WorkPurposes} {
 		if err := (Limits{Use: UseLimit{Kind: k}}).check(testConfig()); err != nil {
 			t.Error(err)
 		}

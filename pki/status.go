@@ -30,7 +30,7 @@ func (a *Authority) Suspend(ctx context.Context, serial string, reason int, acto
 		return errorf(BadRequest, "a suspension has the reason certificateHold (6), not %d", reason)
 	}
 	return a.change(ctx, serial, actor, "certificate.suspended", func(c *store.Certificate) error {
-		if c.Profile != ProfileSignature {
+		if !HolderProfile(c.Profile) {
 			return errorf(BadRequest, "only holders' certificates can be suspended")
 		}
 		if c.State != store.CertValid {

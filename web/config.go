@@ -170,6 +170,10 @@ type Config struct {
 	// their telephones.
 	Passkeys, SentCodes bool
 
+	Emergency  Emergency  // nil: no /suspend
+	Activation Activation // nil: no /activate
+	Staff      Staff      // nil: no /admin
+
 	// MaxUpload is the size limit of one uploaded document in bytes;
 	// 0 means 200 MB (200·10⁶).
 	MaxUpload int64

@@ -42,6 +42,17 @@ const (
 	CardUnverifiable Kind = "card-unverifiable" // nothing is known about its revocation now
 	CardUnknown      Kind = "card-unknown"      // good, and no holder's here
 
+	// Of the staff, and of codes that are given to people; see errors_staff.go.
+	RoleNotPermitted Kind = "role-not-permitted" // the member's role may not do this
+	SamePerson       Kind = "same-person"        // it takes a second person of another role
+	TooOld           Kind = "too-old"            // the proposal, or the code, has expired
+	ProposalChanged  Kind = "proposal-changed"   // it is not what was shown
+	Decided          Kind = "decided"            // the proposal was decided, the code used
+	PersonTaken      Kind = "person-taken"       // the person has a role already
+	WrongEntry       Kind = "wrong-entry"        // what was filled in makes no sense
+	WrongCode        Kind = "wrong-code"         // no such code, or not of this person
+	NobodyApproves   Kind = "nobody-approves"    // nobody in office could approve it
+
 	// Of the time-stamping authority.
 	StampCredentials  Kind = "stamp-credentials"   // no account is known by the credentials
 	StampLocked       Kind = "stamp-locked"        // too many wrong passwords from there
@@ -112,6 +123,16 @@ var statusOf = map[Kind]int{
 	CardOver:         http.StatusForbidden,
 	CardUnverifiable: http.StatusServiceUnavailable,
 	CardUnknown:      http.StatusForbidden,
+
+	RoleNotPermitted: http.StatusForbidden,
+	SamePerson:       http.StatusForbidden,
+	TooOld:           http.StatusConflict,
+	ProposalChanged:  http.StatusConflict,
+	Decided:          http.StatusConflict,
+	PersonTaken:      http.StatusConflict,
+	WrongEntry:       http.StatusUnprocessableEntity,
+	WrongCode:        http.StatusForbidden,
+	NobodyApproves:   http.StatusConflict,
 
 	StampCredentials:  http.StatusUnauthorized,
 	StampLocked:       http.StatusTooManyRequests,
@@ -192,6 +213,9 @@ func KindOf(err error) Kind {
 		return kind
 	}
 	if kind, ok := kindOfStamps(err); ok {
+		return kind
+	}
+	if kind, ok := kindOfStaff(err); ok {
 		return kind
 	}
 	var framework *fiber.Error

@@ -47,6 +47,9 @@ func (s *Server) routeFace() {
 	s.routeSecurity()
 	s.routeEntrance()
 	s.routeStampPage()
+	s.routeEmergency()
+	s.routeActivation()
+	s.routeAdmin()
 }
 
 // signedIn lets only a holder with a live session through. Who reads a page

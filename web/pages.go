@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"sigillo/auth/staff"
 	"sigillo/formats/inspect"
 	"sigillo/signing"
 	"sigillo/store"
@@ -54,6 +55,7 @@ type view struct {
 	Name    string        // of the page
 	Heading string        // of the page, already translated
 	Holder  *store.Holder // nil when nobody is signed in
+	Member  *staff.Member // of the staff, signed in at the administration's face
 	Token   string        // for forms
 	Here    string        // this address, to come back to
 	Self    string        // this address where it is too long to come back to, with its query; empty elsewhere
@@ -71,6 +73,7 @@ type view struct {
 	Authority  bool // there are pages of the time-stamping authority ...
 	StampPage  bool // ... and one to stamp files on
 	Requests   bool // there is a page where applications' requests are approved
+	Emergency  bool // there is a page to suspend a certificate by its code
 }
 
 // With is the view of a part of the page.
@@ -129,6 +132,7 @@ var badgeOf = map[string]string{
 	"prepared": "warn", "authorised": "neutral", "signed": "neutral", "delivered": "good", "failed": "bad",
 	"ok": "good", "warn": "warn", "waiting": "warn", "stopped": "bad", // the clock, and units
 	"active": "good", "retired": "neutral",
+	"open": "warn", "approved": "warn", "executed": "good", "cancelled": "neutral", // proposals
 	"TOTAL_PASSED": "good", "INDETERMINATE": "warn", "TOTAL_FAILED": "bad",
 }
 
@@ -207,10 +211,10 @@ func toText(v any) string {
 // newView begins a page in the language and the session of the request.
 func (s *Server) newView(c *fiber.Ctx, name, heading string, data any) view {
 	r := current(c)
-	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Token: s.formToken(c),
+	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Member: r.member, Token: s.formToken(c),
 		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data,
 		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff, Requests: s.cfg.Requests != nil,
-		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil}
+		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil, Emergency: s.cfg.Emergency != nil}
 }
 
 // render writes a page. It is rendered whole before a byte is sent, so that a

@@ -79,7 +79,10 @@ func (s *Server) setCookie(c *fiber.Ctx, name, value string, maxAge int) {
 func (s *Server) formToken(c *fiber.Ctx) string {
 	r := current(c)
 	purpose, value := "session", r.token
-	if r.holder == nil {
+	switch {
+	case r.member != nil:
+		purpose = "desk"
+	case r.holder == nil:
 		purpose, value = "form", s.cookie(c, formCookie)
 		if r.newForm != "" {
 			value = r.newForm

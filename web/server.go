@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"sigillo/auth"
+	"sigillo/auth/staff"
 	"sigillo/store"
 )
 
@@ -31,13 +32,16 @@ const (
 type Server struct {
 	cfg      Config
 	attempts attempts
-	app      *fiber.App
-	locales  map[string]*locale
-	pages    pages
-	assets   *assets
-	openAPI  []byte
-	formKey  []byte // of this process: a restart makes open forms stale, nothing worse
-	metrics  *metrics
+	// emergencies limits wrong codes, of emergency and of activation, apart from
+	// sign-ins: whoever has used those up can still suspend.
+	emergencies attempts
+	app         *fiber.App
+	locales     map[string]*locale
+	pages       pages
+	assets      *assets
+	openAPI     []byte
+	formKey     []byte // of this process: a restart makes open forms stale, nothing worse
+	metrics     *metrics
 
 	stampCounts stampCounts
 	patience    patience
@@ -157,6 +161,7 @@ type request struct {
 	visit   auth.Visit
 	holder  *store.Holder // nil: nobody is signed in
 	session auth.Session  // of the holder
+	member  *staff.Member // of the staff; nil: none is
 	token   string        // of the session
 	newForm string        // form cookie set by this answer
 	fault   error         // told in the log

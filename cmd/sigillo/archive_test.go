@@ -30,7 +30,7 @@ func TestArchiveLost(t *testing.T) {
 	run := func(want what, args ...string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		code := dispatch(t.Context(), env{strings.NewReader(""), &out, &errs}, append(args, "--dir", dir))
+		code := dispatch(t.Context(), env{in: strings.NewReader(""), out: &out, err: &errs}, append(args, "--dir", dir))
 		if good := want.good != ""; good != (code == exitGood) || !strings.Contains(out.String(), want.good) || !strings.Contains(errs.String(), want.bad) {
 			t.Fatalf("sigillo %v: exit %d, %s%s", args, code, out.String(), errs.String())
 		}

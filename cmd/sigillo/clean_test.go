@@ -22,7 +22,7 @@ func TestErrorsAreClean(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{{"stamp", "x\u202ey"}, {"inspect", "x\u202ey"}, {"verify", "--offline", "x\u202ey"}, {"x\u202ey"}} {
 		var out, errs bytes.Buffer
-		if code := dispatch(context.Background(), env{strings.NewReader(""), &out, &errs}, args); code == exitGood || strings.Contains(out.String()+errs.String(), "\u202e") || errs.Len() == 0 {
+		if code := dispatch(context.Background(), env{in: strings.NewReader(""), out: &out, err: &errs}, args); code == exitGood || strings.Contains(out.String()+errs.String(), "\u202e") || errs.Len() == 0 {
 			t.Errorf("%q: %d %q %q", args, code, out.String(), errs.String())
 		}
 	}

@@ -230,7 +230,7 @@ func freeAddress() (string, error) {
 // journals checks both journals after all that happened.
 func (d *demonstration) journals(ctx context.Context) error {
 	var out bytes.Buffer
-	code := runJournal(ctx, env{nil, &out, &out}, []string{"verify", "--dir", d.dir})
+	code := runJournal(ctx, env{out: &out, err: &out}, []string{"verify", "--dir", d.dir})
 	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
 	d.check("journals are intact (sigillo journal verify)", code == exitGood, string(bytes.Join(lines, []byte("; "))))
 	return nil

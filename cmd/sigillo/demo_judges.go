@@ -120,7 +120,7 @@ func (d *demonstration) verify(path, level string) judgement {
 		return judgement{err: err}
 	}
 	var out, errs bytes.Buffer
-	code := runVerify(context.Background(), env{nil, &out, &errs}, []string{"--trust", d.layout().Root(), "--crl", strings.Join(crls, ","), "--json", path})
+	code := runVerify(context.Background(), env{out: &out, err: &errs}, []string{"--trust", d.layout().Root(), "--crl", strings.Join(crls, ","), "--json", path})
 	var r validate.Report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		return judgement{err: fmt.Errorf("sigillo verify: %w: %s", err, errs.String())}

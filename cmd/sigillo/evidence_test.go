@@ -42,7 +42,7 @@ func TestVaultSetBack(t *testing.T) {
 	}
 	verify := func() (code int, out string) {
 		var b bytes.Buffer
-		code = dispatch(t.Context(), env{nil, &b, &b}, []string{"journal", "verify", "--dir", dir})
+		code = dispatch(t.Context(), env{out: &b, err: &b}, []string{"journal", "verify", "--dir", dir})
 		return code, b.String()
 	}
 	if code, out := verify(); code != 0 {

@@ -311,7 +311,7 @@ func TestJournalOfAWorkingHouse(t *testing.T) {
 	}
 	h.stop()
 	var out strings.Builder
-	if code := runJournal(t.Context(), env{nil, &out, &out}, []string{"verify", "--dir", filepath.Clean(dir)}); code != exitGood {
+	if code := runJournal(t.Context(), env{out: &out, err: &out}, []string{"verify", "--dir", filepath.Clean(dir)}); code != exitGood {
 		t.Error(out.String())
 	}
 }

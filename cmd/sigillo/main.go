@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -14,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/term"
 
 	"sigillo/formats/view"
 	"sigillo/signing/cage"
@@ -42,6 +45,7 @@ type command struct {
 type env struct {
 	in       io.Reader
 	out, err io.Writer
+	terminal *os.File // when in is one, for what must not be shown
 }
 
 var commands []command
@@ -51,7 +55,8 @@ func init() { // in a function, because help itself lists the commands
 		{name: "init", args: "[--dir DIR] [--demo]", help: "provision a new appliance: token, vault, key ceremony", run: runInit},
 		{name: "serve", args: "[--dir DIR] [--demo]", help: "run the service (and its vault)", run: runServe},
 		{name: "vault", args: "[--dir DIR]", help: "run the vault alone: the one process that uses the token", run: runVault},
-		{name: "holder", args: "add …", help: "register a holder: factors, key, certificate", run: runHolder},
+		{name: "staff", args: "list|appoint|approve …", help: "the people who run the appliance, and what needs two of them", run: runStaff},
+		{name: "holder", args: "add|invite|recover …", help: "register a holder, or recover one who has lost the factors", run: runHolder},
 		{name: "certificate", args: "list|suspend|reactivate|revoke …", help: "look at certificates and change their status", run: runCertificate},
 		{name: "oauth", args: "client add|list|remove …", help: "look after the applications that may ask for signatures", run: runOAuth},
 		{name: "inspect", args: "[--policy standard|strict|FILE] [--json] FILE…", help: "look for content that can change what a document shows", run: runInspect},
@@ -82,11 +87,17 @@ func Main() int {
 		level = slog.LevelInfo
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
-	return dispatch(ctx, env{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:])
+	return dispatch(ctx, env{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
 }
 
 func dispatch(ctx context.Context, e env, args []string) int {
 	e.err = plain{e.err} // errors quote names of files and answers of others
+	if f, ok := e.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		e.terminal = f
+	}
+	if e.in != nil {
+		e.in = bufio.NewReader(e.in) // one for all questions: what one has read ahead is the next one's
+	}
 	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
 		if len(args) > 1 {
 			return failed(e, badUsage("le opzioni di un comando le dice `sigillo COMANDO --help`", "the options of a command are told by `sigillo COMMAND --help`"))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sigillo/appliance"
+	"sigillo/auth/staff"
 	"sigillo/web/oauth"
 )
 
@@ -68,11 +69,12 @@ func (s *several) Set(v string) error { *s = append(*s, v); return nil }
 type oauthFlags struct {
 	*flag.FlagSet
 	dir, operator *string
+	act           staff.Act // the right that it needs; "": it only looks
 }
 
 func newOAuthFlags(e env, name string) oauthFlags {
 	fs := flags(e, "oauth client "+name)
-	return oauthFlags{fs, dirFlag(fs), fs.String("operator", operator(), say("chi agisce, per il giornale", "who acts, for the journal"))}
+	return oauthFlags{FlagSet: fs, dir: dirFlag(fs), operator: fs.String("operator", operator(), say("chi agisce, per il giornale", "who acts, for the journal"))}
 }
 
 // with does something with the registry, beside a running service or alone. want is the
@@ -92,6 +94,12 @@ func (f oauthFlags) with(ctx context.Context, e env, args []string, want int, do
 		return failed(e, err)
 	}
 	defer a.Close()
+	if f.act != "" {
+		t := tsaFlags{FlagSet: f.FlagSet, operator: f.operator, act: f.act}
+		if err := t.ordered(ctx, e, a); err != nil {
+			return failed(e, err)
+		}
+	}
 	if err := do(oauth.NewRegistry(a.DB, nil)); err != nil {
 		return failed(e, err)
 	}
@@ -100,6 +108,7 @@ func (f oauthFlags) with(ctx context.Context, e env, args []string, want int, do
 
 func clientAdd(ctx context.Context, e env, args []string) int {
 	f := newOAuthFlags(e, "add")
+	f.act = staff.OAuthClients
 	var c oauth.Client
 	var redirects several
 	f.StringVar(&c.Name, "name", "", say("nome che vedono i titolari", "name that holders are shown"))
@@ -181,5 +190,6 @@ func clientList(ctx context.Context, e env, args []string) int {
 
 func clientRemove(ctx context.Context, e env, args []string) int {
 	f := newOAuthFlags(e, "remove")
+	f.act = staff.OAuthClients
 	return f.with(ctx, e, args, 1, func(r *oauth.Registry) error { return r.Remove(ctx, f.Arg(0), *f.operator) })
 }

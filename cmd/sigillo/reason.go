@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"sigillo/auth/staff"
 	"sigillo/formats/validate"
 	"sigillo/store"
 	"sigillo/tsa/accounts"
@@ -35,6 +36,19 @@ var ledgerReasons = map[ledger.Kind]string{
 	ledger.Lost:     "mancano marche che furono registrate",
 }
 
+var staffReasons = map[staff.Kind]string{
+	staff.NotPermitted: "il ruolo non lo permette",
+	staff.SamePerson:   "serve una seconda persona, di altro ruolo",
+	staff.Expired:      "è scaduto: ricominciare",
+	staff.Changed:      "la proposta non è quella che fu fatta o mostrata",
+	staff.Closed:       "è già deciso, o già usato",
+	staff.NotFound:     "non c'è",
+	staff.Conflict:     "la persona ha già un ruolo, o il nome è già in uso: nessuno ha due ruoli",
+	staff.Invalid:      "non si può fare così",
+	staff.WrongCode:    "il codice è sbagliato, o non è di questa persona",
+	staff.Unready:      "manca chi possa approvare",
+}
+
 // reason is an error for people. What the database says of a row that is there, is
 // not, or is held by another is known by then and helps nobody; what it says of any
 // other failure is kept.
@@ -55,7 +69,10 @@ func reason(err error) string {
 	var account *accounts.Error
 	var record *ledger.Error
 	it := ""
+	var member *staff.Error
 	switch {
+	case errors.As(err, &member):
+		it = staffReasons[member.Kind]
 	case errors.As(err, &account):
 		it = accountReasons[account.Kind]
 	case errors.As(err, &record):

@@ -5,27 +5,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"golang.org/x/term"
 
 	"sigillo/appliance"
+	"sigillo/auth/staff"
 	"sigillo/hsm"
-	"sigillo/store"
 	"sigillo/vault"
 )
 
 func runHolder(ctx context.Context, e env, args []string) int {
-	if len(args) == 0 || args[0] != "add" {
-		fmt.Fprintln(e.err, "usage: sigillo holder add --username … --given-name … --surname … --fiscal-code … --email …")
+	if len(args) > 0 && args[0] == "recover" {
+		return holderRecover(ctx, e, args[1:])
+	}
+	if len(args) == 0 || args[0] != "add" && args[0] != "invite" {
+		fmt.Fprintln(e.err, "usage: sigillo holder add|invite --username … --given-name … --surname … --fiscal-code … --email …\n       sigillo holder recover USERNAME --document … --number … --issuer … --expires … --reason …")
 		return exitUsage
 	}
-	fs := flags(e, "holder add")
+	invite := args[0] == "invite"
+	fs := flags(e, "holder "+args[0])
 	dir := dirFlag(fs)
 	var n appliance.NewHolder
+	name := fs.String("operator", "", "member of the staff who registers; asked for when there is staff")
+	fs.BoolVar(&n.Automatic, "automatic", false, "key and certificate are for the automatic procedure: signatures that the holder has delegated")
 	fs.StringVar(&n.Username, "username", "", "name to sign in with")
 	fs.StringVar(&n.GivenName, "given-name", "", "given name, as on the identity document")
 	fs.StringVar(&n.Surname, "surname", "", "surname, as on the identity document")
@@ -41,17 +44,28 @@ func runHolder(ctx context.Context, e env, args []string) int {
 	if n.Username == "" || n.GivenName == "" || n.Surname == "" || n.FiscalCode == "" {
 		return failed(e, errors.New("--username, --given-name, --surname and --fiscal-code are needed"))
 	}
-	in := bufio.NewReader(e.in)
-	password, err := askPassword(e, in, "Password of the holder: ")
-	if err != nil {
-		return failed(e, err)
-	}
-	n.Password = password
 	a, err := openBeside(ctx, *dir)
 	if err != nil {
 		return failed(e, err)
 	}
 	defer a.Close()
+	o, err := order(ctx, e, a, staff.RegisterHolder, *name, "registration")
+	if err != nil {
+		return failed(e, err)
+	}
+	n.Actor = o.actor
+	if invite {
+		out, err := a.Invite(ctx, n, o.actor)
+		if err != nil {
+			return failed(e, err)
+		}
+		handOver(e, out)
+		return exitGood
+	}
+	in := bufio.NewReader(e.in)
+	if n.Password, err = askPassword(e, in, "Password of the holder: "); err != nil {
+		return failed(e, err)
+	}
 	if err := register(ctx, e, a, n, in); err != nil {
 		return failed(e, err)
 	}
@@ -74,6 +88,7 @@ func register(ctx context.Context, e env, a *appliance.Appliance, n appliance.Ne
 		cred, err := a.Complete(ctx, reg, strings.TrimSpace(line))
 		if err == nil {
 			fmt.Fprintf(e.out, "Registered %s; certificate %s\n", n.Username, cred.Certificate)
+			fmt.Fprintf(e.out, "For the holder, to suspend the certificate by web or telephone, and shown now only: %s\n", reg.EmergencyCode)
 			return nil
 		}
 		if kind := vault.KindOf(err); kind != vault.WrongOTP && kind != vault.ReusedOTP {
@@ -86,8 +101,8 @@ func register(ctx context.Context, e env, a *appliance.Appliance, n appliance.Ne
 // askPassword reads a line without showing it when the input is a terminal.
 func askPassword(e env, in *bufio.Reader, prompt string) ([]byte, error) {
 	fmt.Fprint(e.out, prompt)
-	if f, ok := e.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p, err := term.ReadPassword(int(f.Fd()))
+	if e.terminal != nil {
+		p, err := term.ReadPassword(int(e.terminal.Fd()))
 		fmt.Fprintln(e.out)
 		return p, err
 	}
@@ -96,87 +111,4 @@ func askPassword(e env, in *bufio.Reader, prompt string) ([]byte, error) {
 		return nil, errors.New("no password was given")
 	}
 	return []byte(strings.TrimRight(string(line), "\r\n")), nil
-}
-
-func runCertificate(ctx context.Context, e env, args []string) int {
-	if len(args) == 0 {
-		fmt.Fprintln(e.err, "usage: sigillo certificate list | suspend SERIAL | reactivate SERIAL | revoke SERIAL")
-		return exitUsage
-	}
-	fs := flags(e, "certificate "+args[0])
-	dir := dirFlag(fs)
-	reason := fs.Int("reason", 0, "reason of a revocation, RFC 5280 §5.3.1")
-	if code, ok := parse(fs, args[1:]); !ok {
-		return code
-	}
-	if err := certificateWords(args[0], fs.Args()); err != nil {
-		return failed(e, err)
-	}
-	a, err := openBeside(ctx, *dir)
-	if err != nil {
-		return failed(e, err)
-	}
-	defer a.Close()
-	if args[0] == "list" {
-		err = listCertificates(ctx, e, a)
-	} else {
-		err = changeStatus(ctx, a, args[0], strings.ToLower(fs.Arg(0)), *reason)
-	}
-	if err != nil {
-		return failed(e, err)
-	}
-	return exitGood
-}
-
-func changeStatus(ctx context.Context, a *appliance.Appliance, verb, serial string, reason int) error {
-	const actor = "operator"
-	switch verb {
-	case "suspend":
-		return a.PKI.Suspend(ctx, serial, 6, actor)
-	case "reactivate":
-		return a.PKI.Reactivate(ctx, serial, 0, actor)
-	case "revoke":
-		return a.PKI.Revoke(ctx, serial, reason, actor)
-	}
-	return noVerb(verb)
-}
-
-func noVerb(verb string) error {
-	return badUsage(fmt.Sprintf("non c'è il comando %q; usare list, suspend, reactivate o revoke", verb), fmt.Sprintf("there is no command %q; use list, suspend, reactivate or revoke", verb))
-}
-
-// certificateWords checks what stands behind `sigillo certificate`, before anything is
-// opened.
-func certificateWords(verb string, words []string) error {
-	switch verb {
-	case "list":
-		return tooMany(words, nil)
-	case "suspend", "reactivate", "revoke":
-		if len(words) != 1 {
-			return badUsage("indicare un numero di serie, in esadecimale", "give one serial number, in hex")
-		}
-		return nil
-	}
-	return noVerb(verb)
-}
-
-func listCertificates(ctx context.Context, e env, a *appliance.Appliance) error {
-	w := tabwriter.NewWriter(e.text(), 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "SERIAL\tSTATE\tPROFILE\tNOT AFTER\tSUBJECT")
-	err := a.DB.Read(ctx, func(tx *store.Tx) error {
-		for _, state := range []store.CertState{store.CertValid, store.CertSuspended, store.CertRevoked, store.CertPresumedIssued} {
-			rows, err := tx.CertificatesInState(state)
-			if err != nil {
-				return err
-			}
-			for _, c := range rows {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", c.Serial, c.State, c.Profile, c.NotAfter.Format(time.DateOnly), c.Subject)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return w.Flush()
 }

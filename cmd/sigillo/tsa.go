@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sigillo/appliance"
+	"sigillo/auth/staff"
 	"sigillo/hsm"
 	"sigillo/tsa/clock"
 	"sigillo/vault"
@@ -55,6 +56,7 @@ type tsaFlags struct {
 	*flag.FlagSet
 	dir, operator, reason *string
 	check                 func() error // the words behind the command, before anything is opened; nil: there are none
+	act                   staff.Act    // the right that it needs; "": it only looks
 }
 
 func newTSAFlags(e env, name string) tsaFlags {
@@ -88,10 +90,30 @@ func (f tsaFlags) beside(ctx context.Context, e env, args []string, do func(*app
 		return failed(e, err)
 	}
 	defer a.Close()
+	if err := f.ordered(ctx, e, a); err != nil {
+		return failed(e, err)
+	}
 	if err := do(a); err != nil {
 		return failed(e, err)
 	}
 	return exitGood
+}
+
+// ordered asks for the member of the staff in whose name it is done, where there is
+// staff. --operator is the username then.
+func (f tsaFlags) ordered(ctx context.Context, e env, a *appliance.Appliance) error {
+	if f.act == "" {
+		return nil
+	}
+	name := ""
+	f.Visit(func(given *flag.Flag) {
+		if given.Name == "operator" {
+			name = *f.operator
+		}
+	})
+	o, err := order(ctx, e, a, f.act, name, *f.operator)
+	*f.operator = o.actor
+	return err
 }
 
 // consent asks for the passphrase of the time-stamping service.
@@ -186,6 +208,7 @@ func day(t time.Time) string {
 
 func tsaStart(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "start")
+	f.act = staff.StampUnits
 	f.check = anyWords
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		names := f.Args()
@@ -240,6 +263,7 @@ func waiting(units []vault.Unit) (names []string, err error) {
 
 func tsaStop(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "stop")
+	f.act = staff.StampUnits
 	f.check = func() error { _, err := f.unit(); return err }
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		name, err := f.unit()
@@ -256,6 +280,7 @@ func tsaStop(ctx context.Context, e env, args []string) int {
 
 func tsaNewUnit(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "new-unit")
+	f.act = staff.StampUnits
 	series := f.String("series", "", say("serie a cui appartiene, come la chiamano le politiche (altrimenti quella della prima)", "row of units it belongs to, as the policies name it (default: the first policy's)"))
 	key := f.String("key", "", say("p256, p384, rsa2048, rsa3072, rsa4096 o ed25519 (altrimenti come configurato)", "p256, p384, rsa2048, rsa3072, rsa4096 or ed25519 (default: as configured)"))
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
@@ -273,6 +298,7 @@ func tsaNewUnit(ctx context.Context, e env, args []string) int {
 
 func tsaRetire(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "retire")
+	f.act = staff.StampUnits
 	f.check = func() error { _, err := f.unit(); return err }
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		name, err := f.unit()
@@ -293,6 +319,7 @@ func tsaRetire(ctx context.Context, e env, args []string) int {
 
 func tsaLift(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "lift")
+	f.act = staff.StampUnits
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		consent, err := f.consent(e)
 		if err != nil {
@@ -308,6 +335,7 @@ func tsaLift(ctx context.Context, e env, args []string) int {
 
 func tsaPassphrase(ctx context.Context, e env, args []string) int {
 	f := newTSAFlags(e, "passphrase")
+	f.act = staff.StampUnits
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		in := bufio.NewReader(e.in)
 		old, err := askPassword(e, in, say("Passphrase attuale: ", "Present passphrase: "))

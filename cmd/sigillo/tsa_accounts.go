@@ -8,12 +8,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"sigillo/appliance"
+	"sigillo/auth/staff"
 	"sigillo/tsa/accounts"
 )
 
@@ -62,6 +64,9 @@ func tsaAccount(ctx context.Context, e env, args []string) int {
 		f := newTSAFlags(e, "account "+c.name)
 		if strings.HasPrefix(c.args, "ID") {
 			f.check = anyWords
+		}
+		if !slices.Contains([]string{"list", "show", "report"}, c.name) {
+			f.act = staff.StampAccounts
 		}
 		do := c.setup(f.FlagSet)
 		return f.beside(ctx, e, args[1:], func(a *appliance.Appliance) error {

@@ -25,7 +25,7 @@ func TestWordsTooMany(t *testing.T) {
 			args = append(args, "--dir", t.TempDir()+"/none")
 		}
 		var out, errs bytes.Buffer
-		if code := dispatch(ctx, env{strings.NewReader(""), &out, &errs}, args); code != exitUsage || errs.Len() == 0 || out.Len() > 0 {
+		if code := dispatch(ctx, env{in: strings.NewReader(""), out: &out, err: &errs}, args); code != exitUsage || errs.Len() == 0 || out.Len() > 0 {
 			t.Errorf("sigillo %s: exit %d, %s%s", line, code, &out, &errs)
 		}
 		if word := args[len(strings.Fields(line))-1]; word == "now" && args[0] != "help" && !strings.Contains(errs.String(), `a word too many: "now"`) && !strings.Contains(errs.String(), `una parola di troppo: "now"`) {

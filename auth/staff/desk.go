@@ -1,0 +1,104 @@
+package staff
+
+import (
+	"strings"
+	"time"
+)
+
+// What is handed over a desk: between the faces, which show it, and the appliance, which
+// does it.
+
+// Handout is a code that goes to somebody, and is shown once.
+type Handout struct {
+	Subject  string // the holder's or member's ID
+	Username string
+	Code     string
+	Expires  time.Time
+}
+
+// Outcome is what an approved act has come to.
+type Outcome struct {
+	Proposal Proposal
+	// Handout is the code that goes to who was appointed or recovered; Code is empty
+	// where there is none. It is shown once.
+	Handout Handout
+}
+
+// Activating is what somebody sees who has typed a good activation code.
+type Activating struct {
+	Username string
+	Staff    bool
+	OTPURI   string // to be shown as a QR code, once; empty when the key is made already
+}
+
+// Activated is the end of an activation.
+type Activated struct {
+	Username    string
+	Staff       bool
+	Certificate string // serial number; empty for the staff
+	Emergency   string // the emergency code of the certificate, shown once
+}
+
+// Emergency is somebody who wants a certificate suspended and says its code.
+type Emergency struct {
+	Who    string // username, codice fiscale, or the certificate's serial number
+	Code   string // as it was typed or heard
+	Client string // from where
+	Actor  string // the member who takes the call; empty: the caller, by web
+}
+
+// Suspended is the answer to an [Emergency].
+type Suspended struct {
+	Serial  string
+	Subject string
+	Since   time.Time
+	Before  bool // it was suspended, or revoked, already
+	Revoked bool
+}
+
+// NewRecovery is a holder's recovery as a member proposes it.
+type NewRecovery struct {
+	Username string
+	// Document is the kind of the identity document (art. 35 DPR 445/2000), such as
+	// "identity-card", "passport", "driving-licence".
+	Document, Number, Issuer string
+	Expires                  time.Time // of the document
+	Reason                   string    // why, for the journal
+	// Compromised says that somebody else may have the factors: the certificates are
+	// revoked for that reason.
+	Compromised bool
+}
+
+// The kinds of identity document.
+var documents = map[string]bool{"identity-card": true, "passport": true, "driving-licence": true, "residence-permit": true, "other-art-35": true}
+
+// Check says what is missing or wrong.
+func (n NewRecovery) Check(now time.Time) error {
+	invalid := func(msg string) error { return &Error{Kind: Invalid, Msg: msg} }
+	switch {
+	case !documents[n.Document]:
+		return invalid("the document must be identity-card, passport, driving-licence, residence-permit or other-art-35")
+	case strings.TrimSpace(n.Number) == "" || len(n.Number) > 40:
+		return invalid("the number of the document must have 1 to 40 bytes")
+	case strings.TrimSpace(n.Issuer) == "" || len(n.Issuer) > 100:
+		return invalid("the issuer of the document must have 1 to 100 bytes")
+	case !n.Expires.After(now):
+		return invalid("the document has expired; it identifies nobody")
+	case strings.TrimSpace(n.Reason) == "" || len(n.Reason) > 200:
+		return invalid("say why, in at most 200 bytes")
+	}
+	return nil
+}
+
+// Found is a holder whom a member has looked up.
+type Found struct {
+	ID, Username, GivenName, Surname, FiscalCode, Email string
+	Waiting                                             bool // for the activation
+	Certificates                                        []FoundCertificate
+}
+
+// FoundCertificate is one of a holder's certificates.
+type FoundCertificate struct {
+	Serial, Profile, State string // State as store.CertState
+	NotAfter, Since        time.Time
+}

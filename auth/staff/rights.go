@@ -1,0 +1,104 @@
+package staff
+
+import "slices"
+
+// Act is something that only some may do.
+type Act string
+
+// The acts.
+const (
+	SeeHolders     Act = "see-holders"     // look holders and their certificates up
+	RegisterHolder Act = "register-holder" // after identification; also gives codes anew
+	SuspendByCode  Act = "suspend-by-code" // for a caller who says the emergency code
+	Suspend        Act = "suspend"         // a holder's certificate, by right
+	Reactivate     Act = "reactivate"      // a holder's suspended certificate
+	Revoke         Act = "revoke"          // a holder's certificate, for good
+	ReadJournal    Act = "read-journal"
+	SeeStaff       Act = "see-staff"      // who has which role, and the proposals
+	StampUnits     Act = "stamp-units"    // start, stop, make and end units; the clock's stop
+	StampAccounts  Act = "stamp-accounts" // customers of the time-stamping service
+	OAuthClients   Act = "oauth-clients"  // applications that may ask holders for signatures
+
+	// The critical ones, which need a second person.
+	RecoverHolder       Act = "recover-holder"       // new factors and keys for a holder who has lost them
+	AppointStaff        Act = "appoint-staff"        // give a person a role
+	RemoveStaff         Act = "remove-staff"         // take it away
+	RevokeHouse         Act = "revoke-house"         // the certificate of a CA, a unit, a responder
+	ChangeConfiguration Act = "change-configuration" // configuration and policies
+	DeleteJournal       Act = "delete-journal"       // take journals away that are kept elsewhere
+	RestoreBackup       Act = "restore-backup"
+)
+
+// Rule is who may do an act.
+type Rule struct {
+	Act Act
+	// By are the roles that may do it, or propose it where Approve is not empty.
+	By []Role
+	// Approve are the roles that may approve the proposal, without that of who
+	// proposed. Empty: no approval is needed.
+	Approve []Role
+}
+
+// Rules is the whole table of rights.
+//
+// Appointments can be made by any two of three roles, so that the house is not stuck
+// when one of the responsible persons is gone. An auditor approves one thing only:
+// that journals which are kept elsewhere leave this machine.
+var Rules = []Rule{
+	{Act: SeeHolders, By: []Role{RegistrationOperator, RegistrationOfficer, Certification, Security, Audit}},
+	{Act: RegisterHolder, By: []Role{RegistrationOperator, RegistrationOfficer, Certification}},
+	{Act: SuspendByCode, By: []Role{RegistrationOperator, RegistrationOfficer, Certification, Security, Technical}},
+	{Act: Suspend, By: []Role{RegistrationOperator, RegistrationOfficer, Certification, Security}},
+	{Act: Reactivate, By: []Role{RegistrationOperator, RegistrationOfficer, Certification}},
+	{Act: Revoke, By: []Role{Certification}},
+	{Act: ReadJournal, By: []Role{Audit, Security, Certification}},
+	{Act: SeeStaff, By: []Role{Security, Certification, Technical, Audit, RegistrationOperator, RegistrationOfficer}},
+	{Act: StampUnits, By: []Role{Certification}},
+	{Act: StampAccounts, By: []Role{Certification, Logistic}},
+	{Act: OAuthClients, By: []Role{Technical}},
+
+	{Act: RecoverHolder, By: []Role{RegistrationOperator, RegistrationOfficer, Certification}, Approve: []Role{Certification, Security}},
+	{Act: AppointStaff, By: []Role{Security, Certification}, Approve: []Role{Security, Certification, Technical}},
+	{Act: RemoveStaff, By: []Role{Security, Certification}, Approve: []Role{Security, Certification, Technical}},
+	{Act: RevokeHouse, By: []Role{Certification}, Approve: []Role{Security}},
+	{Act: ChangeConfiguration, By: []Role{Technical}, Approve: []Role{Security, Certification}},
+	{Act: DeleteJournal, By: []Role{Technical}, Approve: []Role{Audit}},
+	{Act: RestoreBackup, By: []Role{Technical}, Approve: []Role{Security}},
+}
+
+func ruleOf(a Act) Rule {
+	for _, r := range Rules {
+		if r.Act == a {
+			return r
+		}
+	}
+	return Rule{} // nobody may
+}
+
+// May says whether a role may do an act, or propose it where it is critical.
+func May(r Role, a Act) bool { return slices.Contains(ruleOf(a).By, r) }
+
+// Critical says whether an act needs the approval of a second person.
+func Critical(a Act) bool { return len(ruleOf(a).Approve) > 0 }
+
+// MayApprove says whether somebody of a role may approve what somebody of another
+// has proposed.
+func MayApprove(r, proposer Role, a Act) bool {
+	return r != proposer && May(proposer, a) && slices.Contains(ruleOf(a).Approve, r)
+}
+
+// MayDecide says whether a role may approve an act at all, whoever proposed it.
+func MayDecide(r Role, a Act) bool { return slices.Contains(ruleOf(a).Approve, r) }
+
+// Decided says whether among these roles there are one that may propose an act and
+// another that may approve it.
+func Decided(have []Role, a Act) bool {
+	for _, p := range have {
+		for _, r := range have {
+			if MayApprove(r, p, a) {
+				return true
+			}
+		}
+	}
+	return false
+}
