@@ -19,4 +19,3 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_expires ON sessions (expires);
 CREATE INDEX sessions_holder ON sessions (holder, seen);
-CREATE INDEX holders_fiscal_code ON holders (fiscal_code);
