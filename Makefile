@@ -20,10 +20,10 @@ test: setup-test modules $(DIST) $(PKITS) ## Set up, then run all tests
 	go vet ./...
 	go test ./...
 
-RACY := ./vault ./signing ./signing/worker ./appliance ./store ./audit ./auth ./tsa/... ./hsm ./pki/... ./formats/validate/... ./formats/certpath/... ./cmd/sigillo
+RACY := ./vault ./signing ./signing/remote ./signing/worker ./appliance ./store ./audit ./auth/... ./confine ./web/csc ./web/oauth ./tsa/... ./hsm ./pki/... ./formats/validate/... ./formats/certpath/... ./cmd/sigillo
 
 race: setup-test modules $(DIST) ## The tests of the rooms that share state, under the race detector
-	go test -race -timeout 20m $(RACY)
+	go test -race -timeout 40m $(RACY)
 
 build: setup bin/sigillo ## Build bin/sigillo
 

@@ -58,6 +58,11 @@ type Config struct {
 	// Empty: the owner of this file.
 	VaultPeers []string `toml:"vault_peers,omitempty"`
 
+	// BreachedPasswords is a list of passwords that were stolen elsewhere and that
+	// nobody may choose: a file, relative to this folder, with the SHA-1 of each in
+	// order, as Have I Been Pwned gives it out. Empty: none but the well-known ones.
+	BreachedPasswords string `toml:"breached_passwords,omitempty"`
+
 	Inspection Inspection `toml:"inspection"`
 
 	// Cards lets holders sign in with the certificate of a card.
@@ -219,6 +224,14 @@ type Layout struct{ Dir string }
 
 func (l Layout) join(parts ...string) string {
 	return filepath.Join(append([]string{l.Dir}, parts...)...)
+}
+
+// within is a path that may be relative to the folder; "" stays "".
+func (l Layout) within(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return l.join(path)
 }
 
 func (l Layout) Config() string    { return l.join("sigillo.toml") }

@@ -54,8 +54,7 @@ func (a *Appliance) AddCredential(ctx context.Context, holder string, kt hsm.Key
 	if err != nil {
 		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
-	_, err = a.PKI.Issue(ctx, pki.Request{Profile: pki.ProfileSignature, CSR: csr, Holder: h, Credential: c.ID, Actor: h.ID})
-	if err != nil {
+	if _, err = a.issue(ctx, h, c, csr, h.ID); err != nil {
 		return "", fromPKI(err, "the certificate could not be issued")
 	}
 	return c.ID, nil
