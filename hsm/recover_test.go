@@ -169,6 +169,9 @@ func TestLibraryPulledAway(t *testing.T) {
 			key, err := tok.GenerateSigner(ctx, "key", hsm.P256)
 			check(t, err)
 			for what, pull := range tok.Pull() {
+				if name == "nss" && what == "library" {
+					continue // softokn unloads what it computes with, and now and then calls it afterwards
+				}
 				for range 3 {
 					check(t, pull())
 					_, err1 := key.Sign(nil, make([]byte, 32), crypto.SHA256)
