@@ -11,8 +11,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"sigillo/rlimit"
 )
 
@@ -39,9 +37,9 @@ func Main(args []string) int {
 	}
 	debug.SetTraceback("none") // a crash must not print the document
 	debug.SetMemoryLimit(ownSoftMemory)
-	mapped, err := rlimit.Mapped()
+	taken, err := rlimit.Taken()
 	if err == nil {
-		err = rlimit.Set(unix.RLIMIT_DATA, mapped+ownMemory)
+		err = taken.Allow(ownMemory)
 	}
 	if err == nil {
 		err = writePages(os.Stdout, args[1], args[0])

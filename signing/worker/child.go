@@ -29,11 +29,10 @@ const socketFD = 3
 // uses, some 110 MB, and 256 MB for the inspection. The soft limit makes the
 // collector work harder before it.
 const (
-	memoryLimit  = 160 << 20 // bytes, soft
-	dataLimit    = 256 << 20 // bytes beyond those of the start, hard: the runtime dies beyond it
-	addressSpace = 3 << 30   // bytes, hard
-	cpuSeconds   = 10
-	gcPercent    = 400 // a process of one document has a small heap that grows: four times as seldom as in a service
+	memoryLimit = 160 << 20 // bytes, soft
+	dataLimit   = 256 << 20 // bytes beyond those of the start, hard: the runtime dies beyond it
+	cpuSeconds  = 10
+	gcPercent   = 400 // a process of one document has a small heap that grows: four times as seldom as in a service
 )
 
 // Exit codes of the child.
@@ -114,7 +113,7 @@ func confine() error {
 	// The runtime opens two descriptors of its own (epoll) with the first timer, and its
 	// collector has one for giving memory back: later there is no room for them, and it dies.
 	time.AfterFunc(time.Hour, func() {})
-	data, err := rlimit.Mapped()
+	taken, err := rlimit.Taken()
 	if err != nil {
 		return err
 	}
@@ -131,14 +130,15 @@ func confine() error {
 		{unix.RLIMIT_CORE, 0},
 		{unix.RLIMIT_FSIZE, maxOutput},
 		{unix.RLIMIT_CPU, cpuSeconds},
-		{unix.RLIMIT_DATA, data + dataLimit},
-		{unix.RLIMIT_AS, addressSpace},
 		{unix.RLIMIT_NOFILE, 1},
 	}
 	for _, l := range limits {
 		if err := rlimit.Set(l.resource, l.value); err != nil {
 			return err
 		}
+	}
+	if err := taken.Allow(dataLimit); err != nil {
+		return err
 	}
 	return unix.Close(0)
 }
