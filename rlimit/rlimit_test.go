@@ -39,7 +39,7 @@ func take(much bool) {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	// Several times: where the runtime maps its heap is random.
-	for i := range 40 {
+	for i := range 16 {
 		what, want := "little", "taken"
 		if i%2 == 0 {
 			what, want = "much", ""
