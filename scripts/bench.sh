@@ -72,6 +72,12 @@ for n in 1 100; do
 	bench sad vault "BenchmarkSAD/n$n\$" 1s
 	line "sad.check$n.time" "$(value "BenchmarkSAD/n$n" ns/op)" ns "the HMAC alone" "$(value "BenchmarkSAD/n$n" ns/hmac)"
 done
+if bench sad auth 'BenchmarkOTP' 1s; then
+	line sad.otp.time "$(value BenchmarkOTP ns/op)" ns "the HMACs of three steps alone" "$(value BenchmarkOTP ns/hmacs)"
+fi
+if bench sad vault 'BenchmarkFactors' 1s; then
+	line sad.factors.time "$(value BenchmarkFactors ns/op)" ns "the stretching of the password, which comes on top" "$(value BenchmarkFactors ns/stretching)"
+fi
 if bench cms formats/cms 'BenchmarkSign' 2s; then
 	line cms.sign.p256.time "$(value BenchmarkSign ns/message)" ns "the bare signature" "$(value BenchmarkSign ns/bare-signature)"
 fi
