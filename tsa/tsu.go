@@ -15,6 +15,7 @@ import (
 
 	"sigillo/formats/cms"
 	"sigillo/formats/der"
+	"sigillo/p256"
 )
 
 // unit is a UnitConfig in service.
@@ -89,12 +90,12 @@ func verifier(key crypto.PublicKey) (func(*template, *scratch, []byte) error, er
 			return t.algorithm.Verify(key, s.attributes, value)
 		}, nil
 	}
-	v, err := newP256(pub)
+	v, err := p256.New(pub, p256.Large)
 	if err != nil {
 		return nil, err
 	}
 	return func(_ *template, s *scratch, value []byte) error {
-		return v.verify([sha256.Size]byte(s.input), value)
+		return v.Verify([sha256.Size]byte(s.input), value)
 	}, nil
 }
 

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -103,10 +102,11 @@ func (k *heldKey) signAll(key crypto.Signer) ([][]byte, error) {
 	signatures := make([][]byte, len(k.a.Digests))
 	made := make(chan int, len(k.a.Digests)) // the signatures that are there
 	good := make(chan bool, 1)
+	verified := k.v.verifiers.of(k.public, k.a.Credential.PublicKey, len(k.a.Digests))
 	go func() {
 		ok := true
 		for i := range made {
-			ok = ok && verified(k.public, k.a.Digests[i], signatures[i], opts)
+			ok = ok && verified(k.a.Digests[i], signatures[i], opts)
 		}
 		good <- ok
 	}()
@@ -135,18 +135,4 @@ func signerOpts(scheme string, h crypto.Hash) crypto.SignerOpts {
 		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: h}
 	}
 	return h
-}
-
-// verified reports whether signature is one over digest with the given options.
-func verified(pub crypto.PublicKey, digest, signature []byte, opts crypto.SignerOpts) bool {
-	switch k := pub.(type) {
-	case *ecdsa.PublicKey:
-		return ecdsa.VerifyASN1(k, digest, signature)
-	case *rsa.PublicKey:
-		if pss, ok := opts.(*rsa.PSSOptions); ok {
-			return rsa.VerifyPSS(k, pss.Hash, digest, signature, pss) == nil
-		}
-		return rsa.VerifyPKCS1v15(k, opts.HashFunc(), digest, signature) == nil
-	}
-	return false
 }

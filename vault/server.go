@@ -60,12 +60,13 @@ type server struct {
 
 	stretching chan struct{} // one taken for each Argon2id under way
 	queues     [classes]*queue
-	creating   sync.Mutex  // held while an infrastructure key is made
-	lockouts   notes       // of holders who are locked out
-	tampered   notes       // of records that were changed
-	stale      notes       // of records of credentials that are not current
-	uses       uses        // of infrastructure keys
-	known      known       // records of credentials
+	creating   sync.Mutex // held while an infrastructure key is made
+	lockouts   notes      // of holders who are locked out
+	tampered   notes      // of records that were changed
+	stale      notes      // of records of credentials that are not current
+	uses       uses       // of infrastructure keys
+	known      known      // records of credentials
+	verifiers  verifiers
 	hung       atomic.Bool // the token does not come back from a call
 	memoryLock bool
 	measures   []Measure      // how the process is confined; set before it serves

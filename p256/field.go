@@ -1,4 +1,4 @@
-package tsa
+package p256
 
 import (
 	"encoding/binary"
@@ -109,7 +109,7 @@ func (z *fe) invert(x *fe) {
 		binary.BigEndian.PutUint64(b[24-8*i:], limb)
 	}
 	n := new(big.Int).SetBytes(b[:])
-	n.ModInverse(n, p256Prime).FillBytes(b[:])
+	n.ModInverse(n, prime).FillBytes(b[:])
 	*z = newElement(b[:])
 }
 
@@ -151,40 +151,42 @@ func (p *jacobian) add(q *affine) bool {
 	return true
 }
 
-// multiples are those of one point: multiples[i*p256Half+j-1] is j·2^(i·p256Window)
-// times it, for j from 1 to p256Half. A digit from -p256Half to p256Half is one
-// look-up and perhaps a change of sign.
-type multiples []affine
+// multiples are those of one point: points[i*half+j-1] is j·2^(i·window) times it, for j
+// from 1 to half. A digit from -half to half is one look-up and perhaps a change of
+// sign.
+type multiples struct {
+	window  int // bits
+	half    int // 2^(window-1)
+	windows int // how many: the carry of the last digit fits too
+	points  []affine
+}
 
-// Windows of 9, 10 and 12 bits work: [digit] reads two octets.
-const (
-	p256Window  = 10
-	p256Half    = 1 << (p256Window - 1)
-	p256Windows = 256/p256Window + 1 // the carry of the last digit fits too
-)
+// maxTerms is how many digits two scalars have, one of them with the generator's table.
+const maxTerms = 256/int(Large) + 1 + 256/int(Small) + 1
 
-// newMultiples takes some milliseconds and 850 KB, which the processor's caches
-// hold. What is added up here are different multiples of a point of a large prime
-// order: no two are equal or opposite.
-func newMultiples(base *nistec.P256Point) multiples {
-	all := make(multiples, p256Windows*p256Half)
+// newMultiples makes what the processor's caches hold. What is added up here are
+// different multiples of a point of a large prime order: no two are equal or opposite.
+// Windows of up to 7 bits, and of 8, 9, 10 and 12, work: [multiples.digit] reads two octets.
+func newMultiples(base *nistec.P256Point, size Size) multiples {
+	m := multiples{window: int(size), half: 1 << (size - 1), windows: 256/int(size) + 1}
+	m.points = make([]affine, m.windows*m.half)
 	base = nistec.NewP256Point().Set(base)
-	sums := make([]jacobian, p256Half)
-	for i := range p256Windows {
-		row := all[i*p256Half : (i+1)*p256Half]
+	sums := make([]jacobian, m.half)
+	for i := range m.windows {
+		row := m.points[i*m.half : (i+1)*m.half]
 		row[0] = newAffine(base)
 		row[1] = newAffine(base.Double(base))
 		sum := jacobian{row[1].x, row[1].y, feOne}
-		for j := 2; j < p256Half; j++ {
+		for j := 2; j < m.half; j++ {
 			sum.add(&row[0])
 			sums[j] = sum
 		}
 		normalise(row[2:], sums[2:])
-		for range p256Window - 1 {
+		for range m.window - 1 {
 			base.Double(base)
 		}
 	}
-	return all
+	return m
 }
 
 func newAffine(p *nistec.P256Point) affine {
@@ -216,7 +218,7 @@ func normalise(out []affine, points []jacobian) {
 
 // terms are the multiples that make up a sum.
 type terms struct {
-	points [2 * p256Windows]affine
+	points [maxTerms]affine
 	minus  uint64 // bit i: the point i is to be subtracted
 	n      int
 }
@@ -225,12 +227,12 @@ type terms struct {
 // of its range is written as what lacks to the next one. The points are fetched before
 // anything is computed with them: they lie all over the table, and the processor waits
 // for many at once instead of for one after the other.
-func (t *terms) of(m multiples, k *[32]byte) {
+func (t *terms) of(m *multiples, k *[32]byte) {
 	carry := 0
-	for i := range p256Windows {
-		d := carry + digit(k, i*p256Window)
-		if carry = 0; d > p256Half {
-			d -= 2 * p256Half
+	for i := range m.windows {
+		d := carry + m.digit(k, i*m.window)
+		if carry = 0; d > m.half {
+			d -= 2 * m.half
 			carry = 1
 		}
 		if d == 0 {
@@ -240,7 +242,7 @@ func (t *terms) of(m multiples, k *[32]byte) {
 			t.minus |= 1 << t.n
 			d = -d
 		}
-		t.points[t.n] = m[i*p256Half+d-1]
+		t.points[t.n] = m.points[i*m.half+d-1]
 		t.n++
 	}
 }
@@ -259,12 +261,12 @@ func (t *terms) sum() (sum jacobian, ok bool) {
 	return sum, true
 }
 
-// digit gives p256Window bits of k from the given one, counted from the lowest.
-func digit(k *[32]byte, from int) int {
+// digit gives a window's bits of k from the given one, counted from the lowest.
+func (m *multiples) digit(k *[32]byte, from int) int {
 	at := 31 - from/8
 	v := int(k[at])
 	if at > 0 {
 		v |= int(k[at-1]) << 8
 	}
-	return v >> (from % 8) & (2*p256Half - 1)
+	return v >> (from % 8) & (2*m.half - 1)
 }

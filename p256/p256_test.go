@@ -1,4 +1,4 @@
-package tsa
+package p256
 
 import (
 	"crypto/ecdsa"
@@ -10,17 +10,18 @@ import (
 	"math/big"
 	mrand "math/rand/v2"
 	"testing"
+	"time"
 
 	"filippo.io/nistec"
 )
 
-func p256Key(t testing.TB) (*ecdsa.PrivateKey, *p256) {
+func newKey(t testing.TB, size Size) (*ecdsa.PrivateKey, *Key) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := newP256(&key.PublicKey)
+	v, err := New(&key.PublicKey, size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,7 @@ func p256Key(t testing.TB) (*ecdsa.PrivateKey, *p256) {
 
 // agree compares the verdict, before crypto/ecdsa has the last word, with that of
 // crypto/ecdsa and gives it.
-func agree(t testing.TB, pub *ecdsa.PublicKey, v *p256, digest [32]byte, sig []byte) bool {
+func agree(t testing.TB, pub *ecdsa.PublicKey, v *Key, digest [32]byte, sig []byte) bool {
 	t.Helper()
 	theirs := ecdsa.VerifyASN1(pub, digest[:], sig)
 	if ours := v.matches(&digest, sig); ours != theirs {
@@ -48,11 +49,11 @@ func sigValue(t testing.TB, r, s *big.Int) []byte {
 }
 
 // Good, altered and hostile signatures get the verdict of crypto/ecdsa.
-func TestP256AgreesWithCrypto(t *testing.T) {
+func TestAgreesWithCrypto(t *testing.T) {
 	t.Parallel()
-	one, n := big.NewInt(1), p256Order
-	for range 3 {
-		key, v := p256Key(t)
+	one, n := big.NewInt(1), order
+	for _, size := range []Size{Small, Large} {
+		key, v := newKey(t, size)
 		pub := &key.PublicKey
 		var digest [32]byte
 		for i := range 12 {
@@ -72,7 +73,7 @@ func TestP256AgreesWithCrypto(t *testing.T) {
 			if !agree(t, pub, v, digest, sig) {
 				t.Fatal("a good signature is refused")
 			}
-			r, s, _ := p256Numbers(sig)
+			r, s, _ := readNumbers(sig)
 			high := new(big.Int).Sub(n, s)
 			if !agree(t, pub, v, digest, sigValue(t, r, high)) { // allowed by FIPS 186-5, so by both
 				t.Fatal("the other half of s is refused")
@@ -109,9 +110,9 @@ func TestP256AgreesWithCrypto(t *testing.T) {
 
 // The tables with their signed digits give the same points as a multiplication, for
 // scalars at the edges of windows too.
-func TestP256Multiples(t *testing.T) {
+func TestMultiples(t *testing.T) {
 	t.Parallel()
-	key, v := p256Key(t)
+	key, v := newKey(t, Small)
 	b, err := key.PublicKey.Bytes()
 	if err != nil {
 		t.Fatal(err)
@@ -124,9 +125,9 @@ func TestP256Multiples(t *testing.T) {
 		var scalar [32]byte
 		k.FillBytes(scalar[:])
 		for _, c := range []struct {
-			table multiples
+			table *multiples
 			base  *nistec.P256Point
-		}{{v.key, q}, {p256Generator(), nistec.NewP256Point().SetGenerator()}} {
+		}{{&v.key, q}, {generator(), nistec.NewP256Point().SetGenerator()}} {
 			want, err := nistec.NewP256Point().ScalarMult(c.base, scalar[:])
 			if err != nil {
 				t.Fatal(err)
@@ -136,7 +137,7 @@ func TestP256Multiples(t *testing.T) {
 			got, ok := all.sum()
 			if !ok {
 				// Two parts of one scalar are equal or opposite only past the order.
-				if k.Cmp(p256Order) < 0 {
+				if k.Cmp(order) < 0 {
 					t.Fatalf("%x meets a rare sum", scalar)
 				}
 				continue
@@ -166,7 +167,7 @@ func TestP256Multiples(t *testing.T) {
 
 // The arithmetic of the field is that of math/big, for values with limbs at their
 // edges above all.
-func TestP256Field(t *testing.T) {
+func TestField(t *testing.T) {
 	t.Parallel()
 	radix := new(big.Int).Lsh(big.NewInt(1), 256)
 	value := func(x fe) *big.Int {
@@ -186,12 +187,12 @@ func TestP256Field(t *testing.T) {
 					x[i] = r.Uint64()
 				}
 			}
-			if value(x).Cmp(p256Prime) < 0 {
+			if value(x).Cmp(prime) < 0 {
 				return x
 			}
 		}
 	}
-	inverse := new(big.Int).ModInverse(radix, p256Prime)
+	inverse := new(big.Int).ModInverse(radix, prime)
 	for range 20_000 {
 		x, y := element(), element()
 		bx, by := value(x), value(y)
@@ -200,14 +201,14 @@ func TestP256Field(t *testing.T) {
 		difference.sub(&x, &y)
 		twice.double(&x)
 		want := new(big.Int).Mul(bx, by)
-		want.Mod(want.Mul(want, inverse), p256Prime)
+		want.Mod(want.Mul(want, inverse), prime)
 		if value(product).Cmp(want) != 0 {
 			t.Fatalf("%x · %x", x, y)
 		}
-		if want.Mod(want.Sub(bx, by), p256Prime); value(difference).Cmp(want) != 0 {
+		if want.Mod(want.Sub(bx, by), prime); value(difference).Cmp(want) != 0 {
 			t.Fatalf("%x - %x", x, y)
 		}
-		if want.Mod(want.Lsh(bx, 1), p256Prime); value(twice).Cmp(want) != 0 {
+		if want.Mod(want.Lsh(bx, 1), prime); value(twice).Cmp(want) != 0 {
 			t.Fatalf("2 · %x", x)
 		}
 	}
@@ -222,22 +223,22 @@ func TestP256Field(t *testing.T) {
 			t.Fatalf("1 / %x", x)
 		}
 	}
-	if b := radix.Sub(p256Prime, big.NewInt(3)).FillBytes(make([]byte, 32)); value(newElement(b)).Sign() == 0 {
+	if b := radix.Sub(prime, big.NewInt(3)).FillBytes(make([]byte, 32)); value(newElement(b)).Sign() == 0 {
 		t.Fatal("p - 3 is read as zero")
 	}
 }
 
 // A sum whose two parts are one point, or opposite ones, takes other formulas: the
 // key and the digest are chosen so that u1·G = ±u2·Q. Then crypto/ecdsa decides.
-func TestP256SpecialSums(t *testing.T) {
+func TestSpecialSums(t *testing.T) {
 	t.Parallel()
-	for _, private := range []*big.Int{big.NewInt(1), new(big.Int).Sub(p256Order, big.NewInt(1)), big.NewInt(2)} {
+	for _, private := range []*big.Int{big.NewInt(1), new(big.Int).Sub(order, big.NewInt(1)), big.NewInt(2)} {
 		var d [32]byte
 		key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), private.FillBytes(d[:]))
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := newP256(&key.PublicKey)
+		v, err := New(&key.PublicKey, Small)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -245,10 +246,10 @@ func TestP256SpecialSums(t *testing.T) {
 			for _, sign := range []int64{1, -1} {
 				e := new(big.Int).Mul(private, big.NewInt(sign*r))
 				var digest [32]byte
-				e.Mod(e, p256Order).FillBytes(digest[:])
+				e.Mod(e, order).FillBytes(digest[:])
 				for s := int64(1); s < 5; s++ {
 					sig := sigValue(t, big.NewInt(r), big.NewInt(s))
-					if (v.verify(digest, sig) == nil) != ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
+					if (v.Verify(digest, sig) == nil) != ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
 						t.Fatalf("digest %x, signature %x: another verdict than crypto/ecdsa", digest, sig)
 					}
 				}
@@ -260,7 +261,7 @@ func TestP256SpecialSums(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := newP256(&key.PublicKey)
+	v, err := New(&key.PublicKey, Small)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,24 +276,24 @@ func TestP256SpecialSums(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := new(big.Int).SetBytes(x)
-	r.Mod(r, p256Order).FillBytes(digest[:]) // e = r, so u1 = u2 = r/s = k
-	s := new(big.Int).ModInverse(k, p256Order)
-	s.Mod(s.Mul(s, r), p256Order).FillBytes(scalar[:])
+	r.Mod(r, order).FillBytes(digest[:]) // e = r, so u1 = u2 = r/s = k
+	s := new(big.Int).ModInverse(k, order)
+	s.Mod(s.Mul(s, r), order).FillBytes(scalar[:])
 	sig := sigValue(t, r, s)
 	if v.matches(&digest, sig) {
 		t.Fatal("the rare sum was not met")
 	}
-	if err := v.verify(digest, sig); err != nil {
+	if err := v.Verify(digest, sig); err != nil {
 		t.Fatalf("a good signature with a rare sum: %v", err)
 	}
 }
 
-func FuzzP256(f *testing.F) {
+func FuzzVerify(f *testing.F) {
 	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), append(make([]byte, 31), 7))
 	if err != nil {
 		f.Fatal(err)
 	}
-	v, err := newP256(&key.PublicKey)
+	v, err := New(&key.PublicKey, Small)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -312,9 +313,26 @@ func FuzzP256(f *testing.F) {
 	})
 }
 
-// The floor is crypto/ecdsa in the same run.
-func BenchmarkVerifyP256(b *testing.B) {
-	key, v := p256Key(b)
+func TestNew(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(&key.PublicKey, Small); err == nil {
+		t.Error("a key of another curve was taken")
+	}
+}
+
+// The floor is crypto/ecdsa, in turns, so that all meet the same machine.
+func BenchmarkVerify(b *testing.B) {
+	for name, size := range map[string]Size{"small": Small, "large": Large} {
+		b.Run(name, func(b *testing.B) { benchVerify(b, size) })
+	}
+}
+
+func benchVerify(b *testing.B, size Size) {
+	key, v := newKey(b, size)
 	digest := sha256.Sum256([]byte("token"))
 	sigs := make([][]byte, 1024) // as many places in the tables: they are not all at hand
 	for i := range sigs {
@@ -323,24 +341,35 @@ func BenchmarkVerifyP256(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	var ours, theirs time.Duration
 	n := 0
-	next := func() []byte { n++; return sigs[n%len(sigs)] }
-	b.ReportAllocs()
-	medians := Turns(b, 1, func() {
-		if !v.matches(&digest, next()) {
-			b.Error("refused")
+	for b.Loop() {
+		sig := sigs[n%len(sigs)]
+		n++
+		began := time.Now()
+		if !v.matches(&digest, sig) {
+			b.Fatal("refused")
 		}
-	}, func() {
-		if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], next()) {
-			b.Error("refused")
+		then := time.Now()
+		if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
+			b.Fatal("refused")
 		}
-	}, func() {
-		if _, err := ecdsa.SignASN1(rand.Reader, key, digest[:]); err != nil {
-			b.Error(err)
-		}
-	})
-	b.ReportMetric(medians[0], "ns/verify")
-	b.ReportMetric(medians[1], "ns/crypto-verify")
-	b.ReportMetric(medians[2], "ns/crypto-sign")
-	b.ReportMetric(medians[0]/medians[1], "x-crypto-verify")
+		ours, theirs = ours+then.Sub(began), theirs+time.Since(then)
+	}
+	b.ReportMetric(float64(ours.Nanoseconds())/float64(n), "ns/verify")
+	b.ReportMetric(float64(theirs.Nanoseconds())/float64(n), "ns/crypto-verify")
+}
+
+// BenchmarkNew is what the multiples cost.
+func BenchmarkNew(b *testing.B) {
+	key, _ := newKey(b, Small)
+	for name, size := range map[string]Size{"small": Small, "large": Large} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := New(&key.PublicKey, size); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
