@@ -178,22 +178,29 @@ func (a *Appliance) ChangePassword(ctx context.Context, holder string, p vault.P
 		})
 }
 
-// passwordChange puts the holder's record and credentials into a request.
+// passwordChange puts the holder's record and credentials into a request. Of credentials
+// that were deleted, or destroyed by a recovery, there is a row and no key: those stay as
+// they are.
 func (a *Appliance) passwordChange(ctx context.Context, holder string, p *vault.PasswordChange) (h store.Holder, rows []store.Credential, err error) {
 	if h, p.Factors, err = a.factors(ctx, holder); err != nil {
 		return h, nil, err
 	}
+	var all []store.Credential
 	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		rows, err = tx.CredentialsOf(holder)
+		all, err = tx.CredentialsOf(holder)
 		return err
 	})
 	if err != nil {
 		return h, nil, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
-	p.Credentials = make([]vault.Credential, len(rows))
-	for i, row := range rows {
-		if err := json.Unmarshal(row.Record, &p.Credentials[i]); err != nil {
+	p.Credentials = nil
+	for _, row := range all {
+		var c vault.Credential
+		if err := json.Unmarshal(row.Record, &c); err != nil {
 			return h, nil, &signing.Error{Kind: signing.Internal, Msg: "a credential cannot be read", Err: err}
+		}
+		if len(c.Wrapped) > 0 {
+			rows, p.Credentials = append(rows, row), append(p.Credentials, c)
 		}
 	}
 	return h, rows, nil

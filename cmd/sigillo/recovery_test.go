@@ -145,6 +145,16 @@ func TestRecovery(t *testing.T) {
 	if got, err := ada.sign(t.Context(), tx.ID, ada.holder.Password, ada.mustOTP(t)); err != nil || got.State != signing.Delivered {
 		t.Errorf("%s: %v", got.State, err)
 	}
+	// What is left of the old key does not stand in the way of another password.
+	words := randomWords()
+	err = h.ChangePassword(t.Context(), id, vault.PasswordChange{New: []byte(words),
+		Evidence: vault.Evidence{Password: []byte(ada.holder.Password), OTP: ada.mustOTP(t), Client: "test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ada.signIn(t.Context(), words, ada.mustOTP(t)); err != nil {
+		t.Error(err)
+	}
 	for _, name := range []string{"holder.identified", "proposal.made", "proposal.approved", "certificate.revoked", "holder.recovered",
 		"proposal.executed", "activation.begun", "activation.done", "emergency.code-made"} {
 		if !h.journalled(t, name, "", "") {
