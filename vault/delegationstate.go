@@ -173,14 +173,21 @@ func (v *server) eraseDue(tx *store.Tx, now time.Time) error {
 	return nil
 }
 
-// stands refuses a SAD whose delegation was revoked since.
-func (v *server) stands(tx *store.Tx, sad *claims) error {
+// stands refuses a SAD whose delegation was revoked since, and says when the delegation
+// ends: after that nothing more is signed with it. The zero time: there is none.
+func (v *server) stands(tx *store.Tx, sad *claims) (until time.Time, err error) {
 	if sad.Delegation == "" {
-		return nil
+		return until, nil
 	}
 	d, err := v.delegation(tx, sad.Delegation)
-	if err == nil && d.State == DelegationRevoked {
-		err = fail(NotAllowed, "the delegation was revoked")
+	if err != nil {
+		return until, err
 	}
-	return err
+	switch d.State {
+	case DelegationRevoked:
+		return until, fail(NotAllowed, "the delegation was revoked")
+	case DelegationExpired: // whatever the clock says now
+		return time.UnixMilli(1), nil
+	}
+	return d.Expires, nil
 }

@@ -94,7 +94,8 @@ func (v *server) extendSAD(ctx context.Context, e *Extension) (*SAD, error) {
 // moveOn consumes what is left of a SAD and says for which digests the next one is.
 func (v *server) moveOn(tx *store.Tx, e *Extension, sad *claims, jti string, content []byte) (row store.Spent, digests [][]byte, err error) {
 	now := v.now()
-	if err := firstError(v.current(tx, &e.Credential), v.stands(tx, sad)); err != nil {
+	until, err := v.stands(tx, sad)
+	if err := firstError(v.current(tx, &e.Credential), err); err != nil {
 		return row, nil, err
 	}
 	u, err := v.usageOf(tx, sad, e.Request)
@@ -102,14 +103,16 @@ func (v *server) moveOn(tx *store.Tx, e *Extension, sad *claims, jti string, con
 		return row, nil, err
 	}
 	if u.mine.Seq != 0 {
-		digests, err = v.resume(u.mine, content)
+		if digests, err = v.resume(u.mine, content); err == nil && len(digests) == 0 {
+			err = errSpentTampered // an extension has its result from the beginning
+		}
 		return u.mine, digests, err
 	}
 	digests = u.taken.left(sad.Digests)
 	if len(digests) == 0 || len(e.Digests) > 0 && !u.taken.take(sad.Digests, e.Digests) {
 		return row, nil, u.spent(tx, sad)
 	}
-	if err := firstError(sad.inTime(now), u.agrees(tx, sad)); err != nil {
+	if err := firstError(sad.inTime(now, until), u.agrees(tx, sad)); err != nil {
 		return row, nil, err
 	}
 	if now.Unix() >= sad.Authorised+int64(SADChain/time.Second) {

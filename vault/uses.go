@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 	"sort"
 	"strconv"
@@ -105,8 +106,31 @@ func (u usage) spent(tx *store.Tx, sad *claims) error {
 	return fail(SpentSAD, "this activation data was used already; authorise again")
 }
 
-// inTime refuses a SAD that is too old, or from the future.
-func (c *claims) inTime(now time.Time) error {
+// unfinished refuses a use that has no result although the journal says it had one: what
+// was released once is not made a second time.
+func (u usage) unfinished(tx *store.Tx, sad *claims) error {
+	done, err := tx.JournalOfEvent(sad.ID, "signature.done", store.MaxRows)
+	if err != nil {
+		return err
+	}
+	if len(done) >= store.MaxRows { // the oldest may be this one's
+		return errSpentTampered
+	}
+	for _, e := range done {
+		var detail map[string]string
+		if json.Unmarshal(e.Detail, &detail) != nil || detail["use"] == strconv.Itoa(u.mine.Seq) {
+			return errSpentTampered
+		}
+	}
+	return nil
+}
+
+// inTime refuses a SAD that is too old, or from the future, or whose delegation ended at
+// until.
+func (c *claims) inTime(now, until time.Time) error {
+	if !until.IsZero() && !now.Before(until) {
+		return fail(NotAllowed, "the delegation has expired")
+	}
 	if now.Unix() >= c.Expires || now.Unix() < c.Issued-int64(time.Minute/time.Second) {
 		return fail(ExpiredSAD, "the authorisation is too old; authorise again")
 	}
@@ -149,7 +173,8 @@ func (v *server) consume(ctx context.Context, a *Activation, sad *claims, admitt
 // intend finds what is left to do for a request and journals that it is begun.
 func (v *server) intend(tx *store.Tx, a *Activation, sad *claims, content []byte) (row store.Spent, stored [][]byte, err error) {
 	now := v.now()
-	if err := v.stands(tx, sad); err != nil {
+	until, err := v.stands(tx, sad)
+	if err != nil {
 		return row, nil, err
 	}
 	u, err := v.usageOf(tx, sad, a.Request)
@@ -158,7 +183,10 @@ func (v *server) intend(tx *store.Tx, a *Activation, sad *claims, content []byte
 	}
 	resumed := u.mine.Seq != 0
 	if resumed {
-		if stored, err = v.resume(u.mine, content); err != nil || stored != nil {
+		if stored, err = v.resume(u.mine, content); err == nil && stored == nil {
+			err = u.unfinished(tx, sad)
+		}
+		if err != nil || stored != nil {
 			return u.mine, stored, err
 		}
 		row = u.mine
@@ -168,7 +196,7 @@ func (v *server) intend(tx *store.Tx, a *Activation, sad *claims, content []byte
 		}
 		row = u.next(sad, a.Request, u.taken, now)
 	}
-	if err := sad.inTime(now); err != nil {
+	if err := sad.inTime(now, until); err != nil {
 		return row, nil, err
 	}
 	if err := u.agrees(tx, sad); err != nil {
