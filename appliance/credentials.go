@@ -158,7 +158,16 @@ func (a *Appliance) destroy(ctx context.Context, c store.Credential, record vaul
 	if err != nil {
 		return &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
+	a.erase(ctx)
 	return nil
+}
+
+// erase takes wrapped keys that were replaced out of the database's log too. Where that
+// fails they go with the next ones, or when the database is closed.
+func (a *Appliance) erase(ctx context.Context) {
+	if err := a.DB.Erase(ctx); err != nil {
+		a.log.Warn("what was erased may be in the database's log for a while", "err", err)
+	}
 }
 
 // fromPKI gives an error of the certification authority its meaning for the holder.

@@ -200,5 +200,6 @@ func (a *Appliance) destroyKeys(ctx context.Context, h store.Holder, p staff.Pro
 			return err
 		}
 	}
+	a.erase(ctx)
 	return nil
 }

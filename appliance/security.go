@@ -160,6 +160,7 @@ func (a *Appliance) ChangePassword(ctx context.Context, holder string, p vault.P
 	if len(changed.Credentials) != len(rows) {
 		return &signing.Error{Kind: signing.Internal, Msg: "the vault answered with another number of credentials"}
 	}
+	defer a.erase(context.WithoutCancel(ctx)) // the keys as they were wrapped before
 	return a.keep(ctx, h.Factors, changed.Factors, audit.Event{Event: "holder.password-changed", Detail: map[string]string{"client": p.Client}},
 		func(tx *store.Tx) error {
 			for i, c := range changed.Credentials {

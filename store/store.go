@@ -85,9 +85,9 @@ func open(ctx context.Context, path string, s Schema, busy time.Duration) (*DB, 
 		return nil, err
 	}
 	db := &DB{path: abs, schema: s}
-	// What the vault deletes can be worth a key: SQLite writes zeros over it.
-	erase := fmt.Sprintf("secure_delete(%t)", s == Vault)
-	db.write, err = sql.Open("sqlite", dsn(abs, busy, "immediate", "query_only(0)", erase))
+	// What is deleted or replaced can be a wrapped key, or what unlocks one: SQLite
+	// writes zeros over it. See Erase.
+	db.write, err = sql.Open("sqlite", dsn(abs, busy, "immediate", "query_only(0)", "secure_delete(1)"))
 	if err == nil {
 		db.read, err = sql.Open("sqlite", dsn(abs, busy, "deferred", "query_only(1)"))
 	}
@@ -157,6 +157,25 @@ func (db *DB) Close() error {
 // and fn must not call Write of the same DB: it would wait for itself.
 func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 	return db.inLine(ctx, false, fn)
+}
+
+// Erase takes what was deleted or replaced out of the write-ahead log too, where it
+// stands in older pages until others are written over them. It waits for those who read;
+// Kind Busy if that takes too long: what was committed is in the database nevertheless, and
+// the log is for the next Erase, or for Close. What the disk itself remembers is out of
+// reach.
+func (db *DB) Erase(ctx context.Context) error {
+	const what = "store: erase"
+	if err := db.turns.take(ctx, false); err != nil {
+		return wrap(what, err)
+	}
+	defer db.turns.pass(false)
+	var busy, pages, written int
+	err := db.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &written)
+	if err == nil && busy != 0 {
+		return errorf(Busy, "%s: somebody reads the database, try again", what)
+	}
+	return wrap(what, err)
 }
 
 // Read runs fn on one snapshot of the database.

@@ -1,8 +1,12 @@
 package vault
 
 import (
+	"bytes"
+	"os"
 	"testing"
 	"time"
+
+	"sigillo/store"
 )
 
 // TestDonePutBack: a use of a SAD whose result was taken away again is not signed anew.
@@ -64,4 +68,34 @@ func TestDelegationOver(t *testing.T) {
 	r.clock.move(-time.Minute)
 	_, err = r.c.Sign(t.Context(), part(all, "three", 1))
 	want(t, err, NotAllowed)
+}
+
+// TestErasedFromLog: what unlocked a delegated key is not in the files of the state any
+// more a minute after the delegation was revoked, while the vault runs.
+func TestErasedFromLog(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newAutomatic("h")
+	h.give("d", 1)
+	v, done := r.direct()
+	defer done()
+	var sealed []byte // as it is written in the file
+	err := v.db.Read(t.Context(), func(tx *store.Tx) error {
+		row, err := tx.Delegation("d")
+		_, rest, _ := bytes.Cut(row.Record, []byte(`"secret":"`))
+		sealed, _, _ = bytes.Cut(rest, []byte(`"`))
+		return err
+	})
+	if err != nil || len(sealed) < 60 {
+		t.Fatalf("%q, %v", sealed, err)
+	}
+	if err := v.revokeDelegation(t.Context(), &delegationsRequest{ID: "d", By: "officer", Reason: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	v.minute(t.Context(), 1)
+	for _, name := range []string{r.cfg.StateDB, r.cfg.StateDB + "-wal"} {
+		if b, err := os.ReadFile(name); err != nil || bytes.Contains(b, sealed) {
+			t.Errorf("it is in %s still: %v", name, err)
+		}
+	}
 }

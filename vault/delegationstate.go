@@ -115,9 +115,11 @@ func (d *delegation) due() time.Time {
 	return d.Expires
 }
 
-// end erases the secret of a delegation.
+// end erases the secret of a delegation: in the database with this transaction, in the
+// database's log within a minute.
 func (v *server) end(tx *store.Tx, d *delegation, state, event, by, reason string) error {
 	d.State, d.Secret = state, nil
+	v.erased.Store(true)
 	return v.keepDelegation(tx, d, audit.Event{Actor: by, Event: event, Detail: map[string]string{"state": state, "reason": reason}})
 }
 

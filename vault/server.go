@@ -68,6 +68,7 @@ type server struct {
 	known      known      // records of credentials
 	verifiers  verifiers
 	hung       atomic.Bool // the token does not come back from a call
+	erased     atomic.Bool // something that the log of the state may still have
 	memoryLock bool
 	measures   []Measure      // how the process is confined; set before it serves
 	tsa        *service       // nil: no time-stamps
@@ -297,6 +298,12 @@ func (v *server) tick(ctx context.Context) {
 func (v *server) minute(ctx context.Context, n int) {
 	if err := v.settle(ctx, false); err != nil && ctx.Err() == nil {
 		v.log.Error("unfinished intents could not be settled", "err", err)
+	}
+	if v.erased.Swap(false) {
+		if err := v.db.Erase(ctx); err != nil {
+			v.erased.Store(true)
+			v.log.Warn("what was erased is in the log of the state still", "err", err)
+		}
 	}
 	if err := v.tsa.minute(ctx); err != nil && ctx.Err() == nil {
 		v.log.Error("the time-stamping units could not be looked after", "err", err)
