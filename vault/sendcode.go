@@ -83,10 +83,13 @@ type deliveries struct {
 	cancel context.CancelFunc
 	slots  chan struct{}
 	wg     sync.WaitGroup
+
+	notices, telling chan struct{} // see notice
+	repeat           time.Duration
 }
 
 func newDeliveries() *deliveries {
-	d := &deliveries{slots: make(chan struct{}, couriers)}
+	d := &deliveries{slots: make(chan struct{}, couriers), notices: make(chan struct{}, maxNotices), telling: make(chan struct{}, telling), repeat: noticeRepeat}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	return d
 }
@@ -264,13 +267,16 @@ func (v *server) tell(ctx context.Context, f *Factors, op string) {
 		return err
 	})
 	for _, d := range phones {
-		started := v.outgoing.start(func(ctx context.Context) {
-			if err := v.cfg.Courier.Send(ctx, d.To, noticeText(op)); err != nil {
-				v.log.Error("a notice of a change could not be sent", "err", err)
+		failed := func(err error) {
+			v.log.Error("a notice of a change could not be sent", "err", err)
+			err = v.journal(ctx, audit.Event{Actor: f.Holder, Event: "notice.undelivered", Subject: f.Holder, Detail: map[string]string{
+				"device": d.ID, "to": masked(d.To), "operation": op}})
+			if err != nil {
+				v.log.Error("that a notice could not be sent was not journalled", "err", err)
 			}
-		})
-		if !started {
-			err = fail(Busy, "too many texts are on their way")
+		}
+		if !v.outgoing.notice(func(ctx context.Context) error { return v.cfg.Courier.Send(ctx, d.To, noticeText(op)) }, failed) {
+			failed(fail(Busy, "too many notices wait"))
 		}
 	}
 	if err != nil {
