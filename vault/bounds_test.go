@@ -99,3 +99,35 @@ func TestErasedFromLog(t *testing.T) {
 		}
 	}
 }
+
+// TestDelegatePasskey: who has a passkey gives a delegation with it, not with a code that
+// was typed for who knows what.
+func TestDelegatePasskey(t *testing.T) {
+	t.Parallel()
+	r := newPasskeyRig(t)
+	h := r.newAutomatic("h")
+	p, _ := h.addPasskey(-7)
+	_, err := r.c.Delegate(t.Context(), h.delegation("d", 1))
+	want(t, err, WantsPasskey)
+	n := h.delegation("d", 1)
+	n.OTP, n.Password = "", nil
+	n.Passkey, n.Password = p.Get(r.challenge(n)), []byte(goodPassword)
+	if _, err := r.c.Delegate(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDelegateNotice: the holder's phone hears of a delegation.
+func TestDelegateNotice(t *testing.T) {
+	t.Parallel()
+	r, _, p, _ := newPhoneRig(t)
+	h := r.newAutomatic("auto")
+	id, _ := h.addDevice(NewDevice{Kind: Phone, To: number})
+	c := DeviceConfirmation{Factors: h.factors, Device: id, Client: "test"}
+	if _, err := r.c.SendCode(t.Context(), c, CodeRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, h.confirm(id, p.next(t, number)), "")
+	h.give("d", 1)
+	p.next(t, number, "allowed to sign in your name", "delega")
+}

@@ -30,10 +30,11 @@ import (
 //  1. The request makes sense; its bounds are within ours.
 //  2. The credential is the current one, this holder's, and for the automatic
 //     procedure.
-//  3. The holder's factors. Durable: the second factor is used up, the intent is in
-//     the journal.
+//  3. The holder's factors; of who has a passkey that or a recovery code, since a code
+//     that was typed for one signature must not give away thousands. Durable: the second
+//     factor is used up, the intent is in the journal.
 //  4. The token seals what unlocks the key.
-//  5. Durable: the delegation and the journal. The answer.
+//  5. Durable: the delegation and the journal. The holder's phones are told. The answer.
 func (v *server) delegate(ctx context.Context, n *NewDelegation) (*Delegation, error) {
 	if err := n.check(v.now()); err != nil { // 1
 		return nil, err
@@ -56,7 +57,7 @@ func (v *server) delegate(ctx context.Context, n *NewDelegation) (*Delegation, e
 		Kinds: n.Kinds, State: DelegationActive}}
 	detail := map[string]string{"credential": c.ID, "count": strconv.Itoa(n.Count), "expires": n.Expires.UTC().Format(time.RFC3339),
 		"clientCertificate": hex.EncodeToString(n.ClientCertificate), "kinds": strings.Join(n.Kinds, ", "), "client": n.Client}
-	u := use{op: opDelegate, request: n.Request, content: n.content(),
+	u := use{op: opDelegate, request: n.Request, content: n.content(), strong: true,
 		event: audit.Event{Actor: c.Holder, Event: "delegation.intent", Subject: n.ID, Detail: detail}}
 	d.Request = u.binding()
 	who, err := v.checkFactors(ctx, &n.Factors, &n.Evidence, u) // 3
@@ -84,6 +85,7 @@ func (v *server) delegate(ctx context.Context, n *NewDelegation) (*Delegation, e
 	if err != nil {
 		return nil, because(err, "the delegation could not be written")
 	}
+	v.tell(ctx, &n.Factors, opDelegate)
 	return &d.Delegation, nil
 }
 

@@ -16,7 +16,8 @@ const (
 
 // NewDelegation gives a credential of the automatic procedure into the hands of the
 // service, within bounds. The holder authenticates once, for this; the credential must
-// have been made with Automatic. Request names the transaction, as in [Authorisation].
+// have been made with Automatic. It wants the factors as [NewDevice] does. Request names
+// the transaction, as in [Authorisation].
 type NewDelegation struct {
 	Factors    Factors    `json:"factors"`
 	Credential Credential `json:"credential"`

@@ -154,7 +154,7 @@ type use struct {
 	event   audit.Event
 
 	// strong: who has a passkey must use it, or a recovery code, because an OTP does not
-	// say what it was typed for. For changes of the factors.
+	// say what it was typed for. For changes of the factors, and for delegations.
 	strong bool
 	pair   *pair // the second code of a resynchronisation
 	// then is done in the transaction that uses the factors up.

@@ -293,11 +293,13 @@ func noticeText(op string) string {
 var noticesIT = map[string]string{
 	opAddDevice: "è stato aggiunto un dispositivo", opRemoveDevice: "è stato rimosso un dispositivo",
 	opRecoveryCodes: "sono stati creati nuovi codici di recupero", opChangePassword: "la password è stata cambiata",
+	opDelegate: "è stata data una delega a firmare in automatico",
 }
 
 var noticesEN = map[string]string{
 	opAddDevice: "a device was added", opRemoveDevice: "a device was removed",
 	opRecoveryCodes: "new recovery codes were made", opChangePassword: "the password was changed",
+	opDelegate: "an application was allowed to sign in your name",
 }
 
 var (
