@@ -2,7 +2,9 @@ package vault
 
 import (
 	"bytes"
+	"context"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -130,4 +132,51 @@ func TestDelegateNotice(t *testing.T) {
 	want(t, h.confirm(id, p.next(t, number)), "")
 	h.give("d", 1)
 	p.next(t, number, "allowed to sign in your name", "delega")
+}
+
+// TestKeyBesideChange: a key that is made while the password is changed is not lost: one
+// of the two is refused.
+func TestKeyBesideChange(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	during := func(step string, do func()) {
+		once := sync.OnceFunc(do)
+		r.fault = func(s string) {
+			if s == step {
+				once()
+			}
+		}
+		r.restart()
+	}
+	newKey := func(id string) error {
+		_, _, err := r.c.CreateCredential(context.Background(), NewCredential{Factors: h.factors,
+			Evidence: Evidence{Password: []byte(goodPassword), OTP: h.otp(), Client: "test"}, ID: id, Type: "p256", MaxDigests: 1})
+		return err
+	}
+	var beside error
+	during("password-rewrapped", func() { beside = newKey("first") })
+	_, err := r.c.ChangePassword(t.Context(), h.passwordChange(goodPassword, otherPassword))
+	want(t, beside, "")
+	want(t, err, NotAllowed)
+	r = newRig(t)
+	h = r.newHolder("h", "p256")
+	during("password-pending", func() { beside = newKey("second") })
+	changed, err := r.c.ChangePassword(t.Context(), h.passwordChange(goodPassword, otherPassword))
+	want(t, err, "")
+	want(t, beside, Busy)
+	r.clock.move(changeWait)
+	want(t, newKey("third"), "") // the service died and never had the new record
+	r = newRig(t)
+	h = r.newHolder("h", "p256")
+	during("credential-checked", func() {
+		changed, beside = r.c.ChangePassword(context.Background(), h.passwordChange(goodPassword, otherPassword))
+		if beside == nil {
+			beside = r.c.AdoptFactors(context.Background(), changed.Factors)
+		}
+	})
+	want(t, newKey("fourth"), Busy)
+	want(t, beside, "")
+	h.keep(changed)
+	want(t, h.signs(otherPassword, "the key there was"), "")
 }

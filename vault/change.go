@@ -29,6 +29,9 @@ type pendingFactors struct {
 	Factors     []byte      `json:"factors"` // MAC
 	Credentials []rewrapped `json:"credentials,omitempty"`
 	Reason      string      `json:"reason"`
+	// Until is when a change of the password is not on its way any more, ms: no key is made
+	// under the old one before that.
+	Until int64 `json:"until,omitempty"`
 }
 
 // rewrapped is a credential that changes with the record: its records without what is

@@ -89,6 +89,7 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 	if err != nil {
 		return nil, err
 	}
+	v.fault("credential-checked")
 	d := kekSecret(&who.stretched, c)
 	defer clear(d[:])
 	var csr []byte
@@ -105,7 +106,12 @@ func (v *server) createCredential(ctx context.Context, id string, n *NewCredenti
 	}
 	ev := audit.Event{Actor: c.Holder, Event: credentialCreated,
 		Detail: map[string]string{"key": hex.EncodeToString(thumbprint(c.PublicKey))}}
-	err = v.db.Write(ctx, func(tx *store.Tx) error { return v.newCredentialRow(tx, c, u.binding(), ev) })
+	err = v.db.Write(ctx, func(tx *store.Tx) error {
+		if err := v.settled(tx, &n.Factors); err != nil {
+			return err
+		}
+		return v.newCredentialRow(tx, c, u.binding(), ev)
+	})
 	if err != nil {
 		return nil, because(err, "the credential could not be written down")
 	}

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -73,7 +74,11 @@ func (v *server) changePassword(ctx context.Context, id string, p *PasswordChang
 	}
 	v.fault("password-rewrapped")
 	err = v.alter(ctx, &p.Factors, func(tx *store.Tx, s *holderState) error { // 4
+		if err := p.complete(tx); err != nil { // one more may have been made meanwhile
+			return err
+		}
 		s.propose(&p.Factors, f, "password changed", pairs...)
+		s.Pending.Until = millis(v.now().Add(changeWait))
 		return because(audit.Append(tx, v.now(), audit.Event{Actor: f.Holder, Event: "password.changed", Subject: f.Holder,
 			Detail: map[string]string{"client": p.Client, "credentials": strconv.Itoa(len(pairs))}}), "the journal cannot be written")
 	})
@@ -102,18 +107,41 @@ func (v *server) allHis(ctx context.Context, p *PasswordChange) error {
 			return err
 		}
 	}
-	return v.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.CredentialStatesOf(p.Factors.Holder)
-		if err != nil {
-			return because(err, "the vault's state cannot be read")
+	return v.db.Read(ctx, p.complete)
+}
+
+// complete refuses a change that leaves a credential of the holder out.
+func (p *PasswordChange) complete(tx *store.Tx) error {
+	rows, err := tx.CredentialStatesOf(p.Factors.Holder)
+	if err != nil {
+		return because(err, "the vault's state cannot be read")
+	}
+	for _, r := range rows {
+		if r.State == store.CredentialActive && !slices.ContainsFunc(p.Credentials, func(c Credential) bool { return c.ID == r.ID }) {
+			return failf(NotAllowed, "the credential %s is missing: its key would be lost; give all, or destroy it first", r.ID)
 		}
-		for _, r := range rows {
-			if r.State == store.CredentialActive && !given[r.ID] {
-				return failf(NotAllowed, "the credential %s is missing: its key would be lost; give all, or destroy it first", r.ID)
-			}
-		}
-		return nil
-	})
+	}
+	return nil
+}
+
+// changeWait is how long a service may take to store and show what a change of the
+// password gave.
+const changeWait = 2 * time.Minute
+
+// settled refuses a key that was made under a password which is not the holder's any
+// more, or is just being changed: it would be lost.
+func (v *server) settled(tx *store.Tx, f *Factors) error {
+	s, err := v.holderOf(tx, f)
+	if err == errOtherFactors {
+		return &Error{Kind: Busy, Msg: "the password or the devices were changed meanwhile; try again", RetryAfter: shortestRetry}
+	}
+	if err != nil {
+		return err
+	}
+	if s.Pending != nil && millis(v.now()) < s.Pending.Until {
+		return &Error{Kind: Busy, Msg: "the password is just being changed; try again", RetryAfter: time.UnixMilli(s.Pending.Until).Sub(v.now())}
+	}
+	return nil
 }
 
 // rewrap makes the next record of a credential, wrapped under another password.
