@@ -2,6 +2,7 @@ package appliance
 
 import (
 	"context"
+	"crypto/hmac"
 	"strings"
 
 	"sigillo/audit"
@@ -67,6 +68,44 @@ func (a *Appliance) CredentialByID(ctx context.Context, id string) (signing.Cred
 		}
 	}
 	return signing.Credential{}, &signing.Error{Kind: signing.NotFound, Msg: "no such credential"}
+}
+
+// Unchanged says whether the factors that a holder was recognised by, of whom h was read
+// then, are still the holder's: what is given for them is over when the password changes,
+// and when the holder is recovered. tx is the transaction that gives it.
+func (a *Appliance) Unchanged(tx *store.Tx, h store.Holder) (bool, error) {
+	epoch := EpochOf(h)
+	now, err := tx.Holder(h.ID)
+	if store.KindOf(err) == store.NotFound {
+		return false, nil
+	}
+	return err == nil && epoch != nil && hmac.Equal(epoch, EpochOf(now)), err
+}
+
+// Epoch is that of a holder now, see [EpochOf].
+func (a *Appliance) Epoch(ctx context.Context, holder string) ([]byte, error) {
+	var h store.Holder
+	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		h, err = tx.Holder(holder)
+		return err
+	})
+	switch {
+	case store.KindOf(err) == store.NotFound:
+		return nil, nil
+	case err != nil:
+		return nil, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	return EpochOf(h), nil
+}
+
+// EpochOf is what all that a holder has opened is bound to: with another password it is
+// another one. nil while there are no factors.
+func EpochOf(h store.Holder) []byte {
+	f, err := factorsOf(h)
+	if err != nil {
+		return nil
+	}
+	return epochOf(f)
 }
 
 // forgetTokens removes what applications were granted and is over.

@@ -46,6 +46,8 @@ func (r asking) Recognise(ctx context.Context, username string, e signing.Eviden
 	return h, err
 }
 
+func (asking) Unchanged(*store.Tx, store.Holder) (bool, error) { return true, nil }
+
 func (r asking) Credential(ctx context.Context, id string) (signing.Credential, error) {
 	all, err := r.Credentials(ctx, testHolder)
 	if err != nil || all[0].ID != id {

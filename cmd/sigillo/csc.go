@@ -22,10 +22,11 @@ func cscFace(a *appliance.Appliance, granted *oauth.Server) *csc.Server {
 func cscConfig(a *appliance.Appliance, granted *oauth.Server) csc.Config {
 	c := csc.Config{
 		Remote: a.Remote, Documents: a.Signing, Evidence: a.PKI, Keys: a,
-		Login: func(ctx context.Context, username string, e signing.Evidence) (string, error) {
+		Login: func(ctx context.Context, username string, e signing.Evidence) (string, []byte, error) {
 			h, err := a.Recognise(ctx, username, e)
-			return h.ID, err
+			return h.ID, appliance.EpochOf(h), err
 		},
+		Epoch: a.Epoch,
 		Stamp: func(ctx context.Context, request []byte) []byte {
 			return a.Stamps.AnswerFor(ctx, accounts.House, request)
 		},

@@ -100,8 +100,11 @@ type Config struct {
 
 	// Login checks the factors of a holder for auth/login and gives the holder's
 	// identifier; nil: no auth/login. Errors are of the kinds of signing. It wipes
-	// the password.
-	Login func(ctx context.Context, username string, e signing.Evidence) (holder string, err error)
+	// the password. epoch is what the tokens are bound to: they are over when Epoch
+	// gives another one for the holder, because the password was changed or the holder
+	// recovered. Both are required together.
+	Login func(ctx context.Context, username string, e signing.Evidence) (holder string, epoch []byte, err error)
+	Epoch func(ctx context.Context, holder string) (epoch []byte, err error)
 	// Gate knows the tokens of OAuth, whose server is described by OAuth; nil: there
 	// is none.
 	Gate  Gate

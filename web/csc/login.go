@@ -2,6 +2,7 @@ package csc
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -46,7 +47,13 @@ func (k *call) login(in *loginInput) (any, error) {
 		if !ok {
 			return nil, invalid("Invalid refresh_token")
 		}
-		return k.loggedIn(t.holder, t.family, t, true)
+		if err := k.same(k.ctx, t); err != nil {
+			if told(err, k.v).status != http.StatusServiceUnavailable {
+				err = invalid("Invalid refresh_token")
+			}
+			return nil, err
+		}
+		return k.loggedIn(t, true)
 	}
 	username, password, err := k.credentials()
 	if err != nil {
@@ -58,7 +65,7 @@ func (k *call) login(in *loginInput) (any, error) {
 	if err != nil {
 		return nil, authenticationFailed(err)
 	}
-	holder, err := k.cfg.Login(k.ctx, username, signing.Evidence{Password: bytes.Clone(secret), OTP: otp, Client: loginName + " " + k.client})
+	holder, epoch, err := k.cfg.Login(k.ctx, username, signing.Evidence{Password: bytes.Clone(secret), OTP: otp, Client: loginName + " " + k.client})
 	switch kind := signing.KindOf(err); {
 	case err == nil:
 		succeeded()
@@ -67,17 +74,31 @@ func (k *call) login(in *loginInput) (any, error) {
 	default:
 		return nil, err
 	}
-	return k.loggedIn(holder, randomToken(), token{ends: now.Add(refreshLife)}, in.RememberMe)
+	return k.loggedIn(token{holder: holder, family: randomToken(), epoch: epoch, ends: now.Add(refreshLife)}, in.RememberMe)
 }
 
-func (k *call) loggedIn(holder, family string, t token, remember bool) (any, error) {
+// loggedIn gives tokens of the login that t is of.
+func (k *call) loggedIn(t token, remember bool) (any, error) {
 	now := k.cfg.Now()
-	access, refresh, err := k.tokens.issue(holder, family, t.ends, remember, now)
+	access, refresh, err := k.tokens.issue(t, remember, now)
 	if err != nil {
 		return nil, err
 	}
 	life := earlier(now.Add(accessLife), t.ends).Sub(now)
 	return loginOutput{AccessToken: access, RefreshToken: refresh, ExpiresIn: int(life.Seconds())}, nil
+}
+
+// same refuses a token whose holder has other factors than when it was given.
+func (s *Server) same(ctx context.Context, t token) error {
+	epoch, err := s.cfg.Epoch(ctx, t.holder)
+	switch {
+	case err != nil:
+		return err
+	case len(t.epoch) > 0 && bytes.Equal(epoch, t.epoch):
+		return nil
+	}
+	s.tokens.end(t.family)
+	return expiredToken()
 }
 
 // credentials reads the header of HTTP Basic (RFC 7617).

@@ -36,6 +36,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Remote == nil {
 		return nil, errors.New("csc: Config.Remote is required")
 	}
+	if (cfg.Login == nil) != (cfg.Epoch == nil) {
+		return nil, errors.New("csc: Config.Login and Config.Epoch go together")
+	}
 	cfg.setDefaults()
 	s := &Server{cfg: cfg, tokens: newTokens(), jobs: newJobs(), large: make(places, largeAtOnce), methods: map[string]method{}}
 	for _, m := range s.list() {
@@ -187,10 +190,10 @@ func (s *Server) admit(ctx context.Context, c *fiber.Ctx, m method, certificate 
 
 // identify finds what a bearer token stands for.
 func (s *Server) identify(ctx context.Context, token string, certificate *x509.Certificate) (Access, error) {
-	a, refused := s.tokens.access(token, s.cfg.Now())
+	a, login, refused := s.tokens.access(token, s.cfg.Now())
 	switch {
 	case refused == nil:
-		return a, nil
+		return a, s.same(ctx, login)
 	case refused.Code != "invalid_token" || s.cfg.Gate == nil:
 		return a, refused
 	}

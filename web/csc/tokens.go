@@ -21,6 +21,7 @@ const (
 type token struct {
 	holder  string
 	family  string // of one login
+	epoch   []byte // of the holder's factors at the login
 	refresh bool
 	expires time.Time // when it stops to be good; its family ends at the latest then, too
 	ends    time.Time // of the family
@@ -40,18 +41,20 @@ func randomToken() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// issue makes an access token, and a refresh token if that is wanted.
-func (t *tokens) issue(holder, family string, ends time.Time, remember bool, now time.Time) (access, refresh string, err error) {
+// issue makes an access token of a login, and a refresh token if that is wanted.
+func (t *tokens) issue(of token, remember bool, now time.Time) (access, refresh string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.room(holder, now) {
+	if !t.room(of.holder, now) {
 		return "", "", &Error{Code: soon, Description: "Too many logins are open; revoke some", status: http.StatusServiceUnavailable, wait: time.Minute}
 	}
 	access = randomToken()
-	t.by[sha256.Sum256([]byte(access))] = token{holder: holder, family: family, expires: earlier(now.Add(accessLife), ends), ends: ends}
+	of.refresh, of.expires = false, earlier(now.Add(accessLife), of.ends)
+	t.by[sha256.Sum256([]byte(access))] = of
 	if remember {
 		refresh = randomToken()
-		t.by[sha256.Sum256([]byte(refresh))] = token{holder: holder, family: family, refresh: true, expires: ends, ends: ends}
+		of.refresh, of.expires = true, of.ends
+		t.by[sha256.Sum256([]byte(refresh))] = of
 	}
 	return access, refresh, nil
 }
@@ -77,19 +80,39 @@ func (t *tokens) room(holder string, now time.Time) bool {
 	return len(t.by)+2 <= maxTokens && own+2 <= maxOfHolder
 }
 
-// access tells what an access token stands for.
-func (t *tokens) access(bearer string, now time.Time) (Access, *Error) {
+// access tells what an access token stands for, and the token it is.
+func (t *tokens) access(bearer string, now time.Time) (Access, token, *Error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	key := sha256.Sum256([]byte(bearer))
 	v, ok := t.by[key]
 	switch {
 	case !ok || v.refresh:
-		return Access{}, badToken()
+		return Access{}, v, badToken()
 	case !now.Before(v.expires):
-		return Access{}, &Error{Code: "expired_token", Description: "Access or refresh token is expired or has been revoked", status: http.StatusUnauthorized}
+		return Access{}, v, expiredToken()
 	}
-	return Access{Holder: v.holder, Application: loginName, Scope: ScopeService, Expires: v.expires, login: true}, nil
+	return Access{Holder: v.holder, Application: loginName, Scope: ScopeService, Expires: v.expires, login: true}, v, nil
+}
+
+func expiredToken() *Error {
+	return &Error{Code: "expired_token", Description: "Access or refresh token is expired or has been revoked", status: http.StatusUnauthorized}
+}
+
+// end forgets all tokens of a login.
+func (t *tokens) end(family string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.drop(family)
+}
+
+// drop is end for who has the lock.
+func (t *tokens) drop(family string) {
+	for key, v := range t.by {
+		if v.family == family {
+			delete(t.by, key)
+		}
+	}
 }
 
 // renew uses up a refresh token: it works once. Used twice it was stolen, but a token
@@ -117,12 +140,7 @@ func (t *tokens) revoke(text, holder string) {
 		return
 	}
 	delete(t.by, key)
-	if !v.refresh {
-		return
-	}
-	for k, other := range t.by {
-		if other.family == v.family {
-			delete(t.by, k)
-		}
+	if v.refresh {
+		t.drop(v.family)
 	}
 }

@@ -251,7 +251,7 @@ func (s *Server) consent(c *fiber.Ctx, a asking, username string, e signing.Evid
 		if h, err = s.cfg.Accounts.Recognise(ctx, username, e); err != nil {
 			return g, err
 		}
-		g.holder = h.ID
+		g.holder, g.recognised = h.ID, h
 	} else {
 		if g.holder, g.grant, err = s.authorise(ctx, a.order, username, e); err != nil {
 			return g, err

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"sigillo/store"
 )
 
 const (
@@ -17,7 +19,8 @@ type code struct {
 	client, redirect, challenge string
 	named                       bool // the redirect URI was
 	scope, holder               string
-	order                       *order // scope credential
+	recognised                  store.Holder // scope service: as the holder was then
+	order                       *order       // scope credential
 	grant                       Grant
 	expires                     time.Time
 

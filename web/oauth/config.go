@@ -39,6 +39,9 @@ type Accounts interface {
 	// username costs as much time as a wrong password and is answered the same:
 	// WrongFactors, ReusedOTP, Locked, KeyUnavailable, Busy.
 	Recognise(ctx context.Context, username string, e signing.Evidence) (store.Holder, error)
+	// Unchanged says whether the factors that a holder was recognised by, of whom h was
+	// read then, are still the holder's.
+	Unchanged(tx *store.Tx, h store.Holder) (bool, error)
 }
 
 // Order is what an application wants signed.

@@ -56,6 +56,7 @@ type rooms struct {
 	status  string
 	fault   error
 	holder  string // of the credential
+	changed bool   // the holder has another password by now
 }
 
 func refuse(k signing.Kind) error { return &signing.Error{Kind: k, Msg: "said by the test"} }
@@ -89,6 +90,12 @@ func (r *rooms) Recognise(ctx context.Context, username string, e signing.Eviden
 		return h, refuse(signing.WrongFactors)
 	}
 	return h, r.factors(e)
+}
+
+func (r *rooms) Unchanged(*store.Tx, store.Holder) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.changed, nil
 }
 
 func (r *rooms) shown() signing.Credential {

@@ -86,6 +86,23 @@ func TestRequestsRefused(t *testing.T) {
 	}
 }
 
+// TestCodeOfFormerFactors: a code that was given for factors that are none any more gives
+// nothing.
+func TestCodeOfFormerFactors(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	code := d.code(asked())
+	d.rooms.mu.Lock()
+	d.rooms.changed = true
+	d.rooms.mu.Unlock()
+	if got := d.read(d.call("/oauth2/token", "app", exchange(code))); got.Error != "invalid_grant" || got.Access != "" {
+		t.Errorf("%+v", got)
+	}
+	if left, err := d.srv.Grants(t.Context(), holderID); err != nil || len(left) != 0 {
+		t.Errorf("%v %v", left, err)
+	}
+}
+
 // TestNobodyToTell: as long as the application or its address is in doubt, nothing is
 // sent anywhere.
 func TestNobodyToTell(t *testing.T) {

@@ -76,7 +76,18 @@ func (s *Server) exchangeCode(ctx context.Context, r called) (tokenBody, error) 
 	}
 	// 3. The tokens are durable before they are given.
 	grant := store.OAuthGrant{ID: newID(), Client: r.ID, Holder: g.holder, Certificate: r.thumbprint(), Created: now, Expires: now.Add(grantLife)}
-	out, err := s.give(ctx, grant, "authorization_code", nil)
+	out, err := s.give(ctx, grant, "authorization_code", func(tx *store.Tx) error {
+		// Who had the former password may have got the code: with another one it is over, as
+		// is what it would have given.
+		good, err := s.cfg.Accounts.Unchanged(tx, g.recognised)
+		if err == nil && !good {
+			err = errCode
+		}
+		if err != nil {
+			return err
+		}
+		return tx.PutOAuthGrant(grant)
+	})
 	if err != nil {
 		return out, fromStore(err)
 	}
@@ -139,9 +150,9 @@ func (s *Server) giveHandle(ctx context.Context, r called, text string, g *code,
 	return out, nil
 }
 
-// give makes tokens of a grant and stores them; from is the refresh token that they are
-// exchanged for, nil when the grant is new.
-func (s *Server) give(ctx context.Context, grant store.OAuthGrant, how string, from []byte) (tokenBody, error) {
+// give makes tokens of a grant and stores them. first is done in the same commit: it
+// stores a new grant, or uses up what the tokens are exchanged for.
+func (s *Server) give(ctx context.Context, grant store.OAuthGrant, how string, first func(*store.Tx) error) (tokenBody, error) {
 	now := s.cfg.Now()
 	ends := now.Add(accessLife)
 	if grant.Expires.Before(ends) {
@@ -152,11 +163,7 @@ func (s *Server) give(ctx context.Context, grant store.OAuthGrant, how string, f
 		out.Refresh = newToken()
 	}
 	err := s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
-		if from == nil {
-			if err := tx.PutOAuthGrant(grant); err != nil {
-				return err
-			}
-		} else if err := tx.UseOAuthToken(from, now); err != nil {
+		if err := first(tx); err != nil {
 			return err
 		}
 		if err := tx.PutOAuthToken(store.OAuthToken{ID: digest(out.Access), Grant: grant.ID, Kind: store.OAuthAccess, Expires: ends}); err != nil {
@@ -206,7 +213,7 @@ func (s *Server) refresh(ctx context.Context, r called) (tokenBody, error) {
 	}
 	var out tokenBody
 	if old.Used.IsZero() {
-		out, err = s.give(ctx, grant, "refresh_token", id)
+		out, err = s.give(ctx, grant, "refresh_token", func(tx *store.Tx) error { return tx.UseOAuthToken(id, s.cfg.Now()) })
 	}
 	switch {
 	case !old.Used.IsZero() || store.KindOf(err) == store.NotFound: // the latter: another was quicker
@@ -231,7 +238,7 @@ func (s *Server) forItself(ctx context.Context, r called) (tokenBody, error) {
 	}
 	now := s.cfg.Now()
 	grant := store.OAuthGrant{ID: newID(), Client: r.ID, Certificate: r.thumbprint(), Created: now, Expires: now.Add(accessLife)}
-	out, err := s.give(ctx, grant, "client_credentials", nil)
+	out, err := s.give(ctx, grant, "client_credentials", func(tx *store.Tx) error { return tx.PutOAuthGrant(grant) })
 	return out, fromStore(err)
 }
 

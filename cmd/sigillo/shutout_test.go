@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"sigillo/hsm"
+	"sigillo/vault"
+)
+
+// opensCSC says how the CSC API answers a bearer token.
+func (h *house) opensCSC(t *testing.T, token string) int {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, h.url+"/csc/v1/credentials/list", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+// otherPassword changes a holder's password.
+func (h *house) otherPassword(t *testing.T, c *client) {
+	t.Helper()
+	next := randomWords()
+	err := h.ChangePassword(t.Context(), h.holderID(t, c), vault.PasswordChange{New: []byte(next),
+		Evidence: vault.Evidence{Password: []byte(c.holder.Password), OTP: c.mustOTP(t), Client: "test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.holder.Password = next
+}
+
+// TestPasswordShutsApplicationsOut: who has the old password may have signed in with an
+// application, and may have a code that was not exchanged yet. With the new password all
+// of it is over.
+func TestPasswordShutsApplicationsOut(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ada := h.holder(t, hsm.P256)
+	token, err := ada.cscLogin(t.Context(), ada.mustOTP(t))
+	if err != nil || h.opensCSC(t, token) != http.StatusOK {
+		t.Fatal(token, err)
+	}
+	h.otherPassword(t, ada)
+	if got := h.opensCSC(t, token); got != http.StatusUnauthorized {
+		t.Errorf("a token of auth/login after the change of the password: %d", got)
+	}
+
+	eva := h.holder(t, hsm.P256)
+	app := h.application(t)
+	verifier := oauth2.GenerateVerifier()
+	res, page := app.consent(app.AuthCodeURL("x", oauth2.S256ChallengeOption(verifier)), eva.holder.Username, eva.holder.Password, eva.mustOTP(t))
+	to, err := url.Parse(res.Header.Get("Location"))
+	if err != nil || to.Query().Get("code") == "" {
+		t.Fatal(res.Status, page)
+	}
+	h.otherPassword(t, eva)
+	if got, err := app.Exchange(context.Background(), to.Query().Get("code"), oauth2.VerifierOption(verifier)); err == nil {
+		t.Errorf("a code of before the change of the password gives tokens until %s", got.Expiry)
+	}
+}
