@@ -273,7 +273,7 @@ func (a *Appliance) signInRequest(ctx context.Context, username string, e signin
 		h, err = tx.HolderByUsername(username)
 		return err
 	})
-	if store.KindOf(err) == store.NotFound {
+	if store.KindOf(err) == store.NotFound || err == nil && len(h.Factors) == 0 { // or not activated yet
 		return vault.Authentication{Evidence: e}, nil
 	}
 	if err != nil {
