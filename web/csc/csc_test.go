@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -91,6 +93,45 @@ func TestUnquote(t *testing.T) {
 	}
 	if _, ok := unquote([]byte("12")); ok {
 		t.Error("a number is a string")
+	}
+}
+
+// A request takes not much more memory than it is long, whatever it is made of.
+func TestSmallThings(t *testing.T) {
+	const size = 4 << 20
+	names := &strings.Builder{}
+	names.WriteString(`{"a":1`)
+	for i := 0; names.Len() < size; i++ {
+		fmt.Fprintf(names, `,"%x":1`, i)
+	}
+	for name, text := range map[string]string{
+		"objects": `{"documents":[` + strings.Repeat("{},", size/3) + `{}]}`,
+		"strings": `{"documentDigests":[{"hashes":[` + strings.Repeat(`"",`, size/3) + `""]}]}`,
+		"names":   names.String() + "}",
+		"within":  `{"documents":[{"document":"YQ","signed_props":[` + strings.Repeat("{},", size/3) + `{}]}]}`,
+	} {
+		data := []byte(text)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if o, err := readObject(data); err == nil {
+			if err := decode(o, new(signDocInput)); err == nil {
+				t.Errorf("%s are taken", name)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 16*size {
+			t.Errorf("%s: %d MiB for %d MiB", name, took>>20, len(data)>>20)
+		}
+	}
+}
+
+// Commas count where they part elements of the array itself.
+func TestElements(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]int{`[1]`: 1, `[1,2]`: 2, `[[1,2],{"a":1,"b":2},3]`: 3, `["a,b","\\",",\",","x"]`: 4} {
+		if got := elements([]byte(raw)); got != want {
+			t.Errorf("%s has %d", raw, got)
+		}
 	}
 }
 

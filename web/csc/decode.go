@@ -19,6 +19,12 @@ type blob []byte
 // object is a JSON object, its values not read yet.
 type object map[string]json.RawMessage
 
+// What a request may consist of: small things take many times their length in memory.
+const (
+	maxNames    = 200    // of an object
+	maxElements = 10_000 // of an array; far more than any credential signs at once
+)
+
 var errJSON = invalid("The body is not a JSON object")
 
 // readObject reads one JSON object (RFC 8259). Names that occur twice are refused: two
@@ -48,6 +54,9 @@ func readObject(data []byte) (object, error) {
 		}
 		if _, twice := o[name]; twice {
 			return nil, invalid("A parameter is given twice")
+		}
+		if len(o) >= maxNames {
+			return nil, invalid("Too many parameters")
 		}
 		o[name] = v
 	}
@@ -126,6 +135,8 @@ func decodeField(raw json.RawMessage, v reflect.Value, f reflect.StructField) er
 			return wrongType(f)
 		}
 		v.SetBytes(text)
+	case v.Kind() == reflect.Slice && elements(raw) > maxElements:
+		return wrongType(f)
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.String:
 		return decodeStrings(raw, v, f)
 	case v.Kind() == reflect.Slice:
@@ -136,6 +147,30 @@ func decodeField(raw json.RawMessage, v reflect.Value, f reflect.StructField) er
 		}
 	}
 	return nil
+}
+
+// elements says how many elements an array has, before any is read: one more than there
+// are commas at its own depth. raw is valid JSON.
+func elements(raw []byte) int {
+	depth, commas, quoted := 0, 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted:
+			if c == '\\' {
+				i++
+			}
+			quoted = c != '"'
+		case c == '"':
+			quoted = true
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		case c == ',' && depth == 1:
+			commas++
+		}
+	}
+	return commas + 1
 }
 
 // decodeStrings reads an array of strings; the tag element has the words for one that
