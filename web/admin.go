@@ -10,6 +10,7 @@ import (
 
 	"sigillo/auth"
 	"sigillo/auth/staff"
+	"sigillo/formats/legible"
 	"sigillo/signing"
 )
 
@@ -157,6 +158,7 @@ func (s *Server) adminHome(c *fiber.Ctx) error {
 			return err
 		}
 		for _, p := range list {
+			p = readable(p)
 			if p.State == staff.Open {
 				data.Open = append(data.Open, p)
 			} else if len(data.Decided) < decidedShown {
@@ -169,6 +171,16 @@ func (s *Server) adminHome(c *fiber.Ctx) error {
 		v.Notice = v.T("admin.cancelled")
 	}
 	return s.render(c, v)
+}
+
+// readable is a proposal as it is shown: what its proposer has written is not to pass for
+// something else before who approves it.
+func readable(p staff.Proposal) staff.Proposal {
+	p.Subject, p.Result, p.Parameters = legible.Line(p.Subject), legible.Line(p.Result), maps.Clone(p.Parameters)
+	for k, v := range p.Parameters {
+		p.Parameters[k] = legible.Line(v)
+	}
+	return p
 }
 
 type proposalData struct {
@@ -193,6 +205,7 @@ func (s *Server) proposalPage(c *fiber.Ctx, id string) (view, error) {
 	digest := p.Digest()
 	data := proposalData{Proposal: p, Shown: hex.EncodeToString(digest[:]), Keys: slices.Sorted(maps.Keys(p.Parameters))}
 	refused := p.Approvable(*r.member, digest, s.cfg.Now())
+	data.Proposal = readable(p)
 	data.MayApprove, data.MayCancel = refused == nil, p.Cancellable(*r.member, s.cfg.Now()) == nil
 	if refused != nil {
 		data.Why = string(KindOf(refused))

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"sigillo/formats/legible"
 	"sigillo/signing"
 	"sigillo/signing/remote"
 )
@@ -37,6 +38,8 @@ func (s *Server) requestsView(c *fiber.Ctx) (view, error) {
 	r := current(c)
 	var data requestsData
 	for _, one := range s.cfg.Requests.Asked(c.UserContext(), r.holder.ID) {
+		// What the application says is not to pass for something else.
+		one.Order.Description = legible.Line(one.Order.Description)
 		cred, err := s.credential(c, r.holder.ID, one.Order.Credential)
 		if err != nil && KindOf(err) != Kind(signing.NotFound) {
 			return view{}, err

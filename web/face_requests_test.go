@@ -47,7 +47,7 @@ func (a *requestRoom) Decline(_ context.Context, _, id string) error {
 func TestRequestsPage(t *testing.T) {
 	t.Parallel()
 	room := &requestRoom{waiting: []remote.Request{{ID: "r-1", Created: time.Now(), Order: remote.Order{Credential: testCred, Hash: crypto.SHA256,
-		Digests: [][]byte{make([]byte, 32), {31: 1}}, Application: "Offerte <i>S.p.A.</i>", Description: "Two <script>offers</script>"}}}}
+		Digests: [][]byte{make([]byte, 32), {31: 1}}, Application: "Offerte <i>S.p.A.</i>", Description: "Two <script>offers</script> \u202efdp.exe"}}}}
 	w := build(t, func(c *Config) { c.Requests = room })
 	b := w.browser()
 	if r := b.get("/requests"); r.StatusCode != 303 {
@@ -55,7 +55,7 @@ func TestRequestsPage(t *testing.T) {
 	}
 	b.signIn("000001")
 	page := b.get("/requests").body
-	for _, want := range []string{"Offerte &lt;i&gt;S.p.A.&lt;/i&gt; asks", "Two &lt;script&gt;", "00000000 00000001", "Approve 2 signatures", "Ada Lovelace", `href="/requests" aria-current="page"`} {
+	for _, want := range []string{"Offerte &lt;i&gt;S.p.A.&lt;/i&gt; asks", "Two &lt;script&gt;", "[U&#43;202E]fdp.exe", "00000000 00000001", "Approve 2 signatures", "Ada Lovelace", `href="/requests" aria-current="page"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}

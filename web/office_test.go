@@ -47,7 +47,7 @@ var (
 func newOffice(role staff.Role) *office {
 	o := &office{role: role, state: "valid", sessions: map[string]bool{}}
 	p, err := staff.Propose("proposal-1", staff.Member{ID: "staff-olga", Role: staff.RegistrationOperator}, staff.RecoverHolder, "holder-1",
-		map[string]string{"username": "ada", "name": "Ada <Esempio>", "fiscal-code": "SMPDAA80A41H501X", "document": "identity-card", "number": "CA00000AA",
+		map[string]string{"username": "ada", "name": "Ada <Esempio>\u202e", "fiscal-code": "SMPDAA80A41H501X", "document": "identity-card", "number": "CA00000AA",
 			"issuer": "Comune di Prova", "document-expires": "2030-12-31", "identified-by": "staff-olga", "reason": "ha perso il telefono", "compromised": "no"}, time.Now())
 	if err != nil {
 		panic(err)
@@ -240,7 +240,7 @@ func TestStaffPages(t *testing.T) {
 			if p.lang != lang || p.h1 != 1 || !p.skip {
 				t.Errorf("%s: lang %q, %d h1", p.name, p.lang, p.h1)
 			}
-			if strings.Contains(body, "%!") || strings.Contains(body, "<no value>") || strings.Contains(body, "ZgotmplZ") || strings.Contains(body, ">admin.") || strings.Contains(body, "<Esempio>") {
+			if strings.Contains(body, "%!") || strings.Contains(body, "<no value>") || strings.Contains(body, "ZgotmplZ") || strings.Contains(body, ">admin.") || strings.Contains(body, "<Esempio>") || strings.Contains(body, "\u202e") {
 				t.Errorf("%s: broken template output", p.name)
 			}
 		}
