@@ -173,49 +173,57 @@ func (a *Appliance) remove(tx *store.Tx, id, by, approver, reason string) error 
 // StaffCheck recognises a member by username, password and second factor. Unknown names
 // are answered like wrong passwords. Errors are of package signing, as of SignIn.
 func (a *Appliance) StaffCheck(ctx context.Context, username string, e signing.Evidence) (staff.Member, error) {
+	m, _, err := a.recogniseMember(ctx, username, e)
+	return m, err
+}
+
+// recogniseMember has the vault check a member's factors.
+func (a *Appliance) recogniseMember(ctx context.Context, username string, e signing.Evidence) (m staff.Member, r vault.Recognition, err error) {
 	defer clear(e.Password)
 	if username = strings.TrimSpace(username); len(username) > maxUsername {
-		return staff.Member{}, &signing.Error{Kind: signing.WrongFactors, Msg: "no username is that long"}
+		return m, r, &signing.Error{Kind: signing.WrongFactors, Msg: "no username is that long"}
 	}
 	var row store.Staff
-	err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		row, err = tx.StaffByUsername(username)
 		return err
 	})
 	var factors vault.Factors
 	switch {
 	case store.KindOf(err) == store.NotFound, err == nil && row.State != store.StaffActive:
-		return staff.Member{}, a.refuseStranger(ctx, "staff:"+username, e)
+		return m, r, a.refuseStranger(ctx, "staff:"+username, e)
 	case err != nil:
-		return staff.Member{}, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+		return m, r, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
 	if err := json.Unmarshal(row.Factors, &factors); err != nil {
-		return staff.Member{}, &signing.Error{Kind: signing.Internal, Msg: "the member's factors cannot be read", Err: err}
+		return m, r, &signing.Error{Kind: signing.Internal, Msg: "the member's factors cannot be read", Err: err}
 	}
-	if _, err := a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e}); err != nil {
+	if r, err = a.Vault.Authenticate(ctx, vault.Authentication{Factors: factors, Evidence: e}); err != nil {
 		err = signing.FromVault(err)
 		if signing.KindOf(err) != signing.Locked || a.strangers.tell(a.opt.Now()) {
 			a.note(ctx, audit.Event{Actor: row.ID, Event: "staff.sign-in-refused", Subject: row.ID,
 				Detail: map[string]string{"kind": string(signing.KindOf(err)), "client": e.Client}})
 		}
-		return staff.Member{}, err
+		return m, r, err
 	}
 	err = a.journal.Append(ctx, audit.Event{Actor: row.ID, Event: "staff.recognised", Subject: row.ID,
 		Detail: map[string]string{"client": e.Client, "role": row.Role, "username": row.Username}})
 	if err != nil {
-		return staff.Member{}, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+		return m, r, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
-	return asMember(row), nil
+	return asMember(row), r, nil
 }
 
-// StaffSignIn opens a session of a member.
-func (a *Appliance) StaffSignIn(ctx context.Context, username string, e signing.Evidence, v auth.Visit) (token string, err error) {
-	m, err := a.StaffCheck(ctx, username, e)
+// StaffSignIn opens a session of a member. As with holders, the vault gives something to
+// the browser that others who guess then do not lock out: who works here must be able to
+// act when somebody wants to keep them from it.
+func (a *Appliance) StaffSignIn(ctx context.Context, username string, e signing.Evidence, v auth.Visit) (auth.SignedIn, error) {
+	m, r, err := a.recogniseMember(ctx, username, e)
 	if err != nil {
-		return "", err
+		return auth.SignedIn{}, err
 	}
-	token, err = a.desks.Start(ctx, auth.Opening{Holder: m.ID, Visit: v})
-	return token, passing(err)
+	token, err := a.desks.Start(ctx, auth.Opening{Holder: m.ID, Visit: v})
+	return auth.SignedIn{Token: token, Browser: r.Browser, BrowserExpires: r.BrowserExpires}, passing(err)
 }
 
 // StaffSession gives the member of a session token; an error when there is none, or

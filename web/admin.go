@@ -17,7 +17,7 @@ import (
 // Staff is what the administration's face does, each in the name of a member. Kinds of
 // errors: of staff, and of signing.
 type Staff interface {
-	StaffSignIn(ctx context.Context, username string, e signing.Evidence, v auth.Visit) (token string, err error)
+	StaffSignIn(ctx context.Context, username string, e signing.Evidence, v auth.Visit) (auth.SignedIn, error)
 	StaffSession(ctx context.Context, token string, v auth.Visit) (staff.Member, error)
 	StaffSignOut(ctx context.Context, token string) error
 	// StaffCheck recognises a member once more, for what a session is not enough for.
@@ -37,7 +37,18 @@ type Staff interface {
 }
 
 // deskCookie holds the session of a member of the staff; a holder's is another.
-const deskCookie = "sigillo-desk"
+// deskBrowserCookie is what browserCookie is for holders: a member may be one, too.
+const (
+	deskCookie        = "sigillo-desk"
+	deskBrowserCookie = "sigillo-desk-browser"
+)
+
+// deskEvidence is what a member of the staff has typed into a form to be recognised.
+func (s *Server) deskEvidence(c *fiber.Ctx, f form) signing.Evidence {
+	e := evidence(c, f)
+	e.Browser = s.cookie(c, deskBrowserCookie)
+	return e
+}
 
 // routeAdmin opens the face of the administration.
 func (s *Server) routeAdmin() {
@@ -109,13 +120,14 @@ func (s *Server) adminSignIn(c *fiber.Ctx) error {
 	if wait := s.attempts.take(r.client, s.cfg.Now()); wait > 0 {
 		return s.again(c, v, tooOften(wait))
 	}
-	token, err := s.cfg.Staff.StaffSignIn(c.UserContext(), data.Username, evidence(c, f), memberVisit(c))
+	in, err := s.cfg.Staff.StaffSignIn(c.UserContext(), data.Username, s.deskEvidence(c, f), memberVisit(c))
 	if err != nil {
 		return s.again(c, v, err)
 	}
 	s.attempts.giveBack(r.client, s.cfg.Now())
-	s.setCookie(c, deskCookie, token, 0)
+	s.setCookie(c, deskCookie, in.Token, 0)
 	s.setCookie(c, formCookie, "", -1)
+	s.keepBrowser(c, deskBrowserCookie, in)
 	return c.Redirect("/admin", fiber.StatusSeeOther)
 }
 
@@ -234,7 +246,7 @@ func (s *Server) adminApprove(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	by, err := s.cfg.Staff.StaffCheck(c.UserContext(), r.member.Username, evidence(c, f))
+	by, err := s.cfg.Staff.StaffCheck(c.UserContext(), r.member.Username, s.deskEvidence(c, f))
 	if err != nil {
 		return s.again(c, v, err)
 	}

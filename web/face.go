@@ -141,8 +141,13 @@ func (s *Server) signIn(c *fiber.Ctx) error {
 func (s *Server) keepSession(c *fiber.Ctx, in auth.SignedIn) {
 	s.setCookie(c, sessionCookie, in.Token, 0)
 	s.setCookie(c, formCookie, "", -1)
+	s.keepBrowser(c, browserCookie, in)
+}
+
+// keepBrowser gives the browser what it is known by the next time.
+func (s *Server) keepBrowser(c *fiber.Ctx, cookie string, in auth.SignedIn) {
 	if left := in.BrowserExpires.Sub(s.cfg.Now()); in.Browser != "" && left > 0 {
-		s.setCookie(c, browserCookie, in.Browser, int(left.Seconds()))
+		s.setCookie(c, cookie, in.Browser, int(left.Seconds()))
 	}
 }
 

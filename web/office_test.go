@@ -77,13 +77,14 @@ func (o *office) StaffCheck(_ context.Context, username string, e signing.Eviden
 	return o.member(), nil
 }
 
-func (o *office) StaffSignIn(ctx context.Context, username string, e signing.Evidence, _ auth.Visit) (string, error) {
+func (o *office) StaffSignIn(ctx context.Context, username string, e signing.Evidence, _ auth.Visit) (auth.SignedIn, error) {
+	o.call("sign in from %s", e.Browser)
 	if _, err := o.StaffCheck(ctx, username, e); err != nil {
-		return "", err
+		return auth.SignedIn{}, err
 	}
 	token := randomToken()
 	o.sessions[token] = true
-	return token, nil
+	return auth.SignedIn{Token: token, Browser: "known", BrowserExpires: time.Now().Add(time.Hour)}, nil
 }
 
 func (o *office) StaffSession(_ context.Context, token string, _ auth.Visit) (staff.Member, error) {
@@ -394,5 +395,21 @@ func TestStaffInBrowser(t *testing.T) {
 			s.run("approve", chromedp.Click("form[action$='/approve'] button"), chromedp.WaitVisible("#activation-code"))
 			s.shot("desk-done")
 		})
+	}
+}
+
+// TestDeskKnown: what the vault gave a member's browser comes back when the member is
+// recognised again, apart from what a holder's sign-in gave it.
+func TestDeskKnown(t *testing.T) {
+	t.Parallel()
+	o := newOffice(staff.Security)
+	w := build(t, withOffice(o))
+	b := w.browser().signIn("111111").deskSignIn()
+	if b.cookies[deskBrowserCookie] != "known" || b.cookies[browserCookie] != "seen-"+testUser {
+		t.Fatalf("%v", b.cookies)
+	}
+	b.deskSignIn()
+	if got := strings.Join(o.calls, ", "); got != "sign in from , sign in from known" {
+		t.Error(got)
 	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"testing"
 
+	"sigillo/auth"
+	"sigillo/auth/staff"
 	"sigillo/signing"
 	"sigillo/vault"
 )
@@ -38,5 +40,31 @@ func TestNotActivatedIsNobody(t *testing.T) {
 		if signing.KindOf(waits) != signing.KindOf(nobody) || (waits == nil) != (nobody == nil) {
 			t.Errorf("%s: %v, and of nobody %v", name, waits, nobody)
 		}
+	}
+}
+
+// TestStrangersAtTheDesk: whoever guesses a member's factors locks out strangers, not the
+// browser that the member has signed in with.
+func TestStrangersAtTheDesk(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	sara := h.appointed(t, staff.Security)[0]
+	visit := auth.Visit{Face: auth.Desk, Client: "192.0.2.1"}
+	in, err := h.StaffSignIn(t.Context(), sara.Username, signing.Evidence{Password: []byte(sara.password), OTP: sara.otp(), Client: "192.0.2.1"}, visit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guess := func(browser string) signing.Kind {
+		_, err := h.StaffSignIn(t.Context(), sara.Username, signing.Evidence{Password: []byte("x"), OTP: "123456", Client: "test", Browser: browser}, visit)
+		return signing.KindOf(err)
+	}
+	for range auth.FreeFailures + 1 {
+		guess("")
+	}
+	if got := guess(""); got != signing.Locked {
+		t.Fatalf("a stranger may guess on: %s", got)
+	}
+	if got := guess(in.Browser); got != signing.WrongFactors {
+		t.Errorf("the member's own browser, mistyped once: %s", got)
 	}
 }
