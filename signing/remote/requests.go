@@ -19,6 +19,7 @@ const (
 	RequestLife = 10 * time.Minute
 	maxRequests = 10_000 // at once
 	maxWaiting  = 10     // of one holder: more are refused
+	maxAnswered = 20     // of one holder: the one that was answered first is forgotten
 )
 
 // Request is an order that waits for its holder, who gives the factors on our own page
@@ -76,16 +77,26 @@ func (s *Service) Ask(ctx context.Context, holder string, o Order) (handle strin
 	return handle, nil
 }
 
-// room forgets what has expired and says whether one more fits.
+// room forgets what has expired and says whether one more fits. Of one holder no more
+// than some are kept, whatever became of them: who asks and declines must not use up the
+// room of all.
 func (r *requests) room(holder string, now time.Time) bool {
-	waiting := 0
+	waiting, answered := 0, 0
+	var first [32]byte
 	for key, one := range r.by {
 		switch {
 		case !now.Before(one.Expires):
 			delete(r.by, key)
 		case one.holder == holder && !one.answered:
 			waiting++
+		case one.holder == holder:
+			if answered++; answered == 1 || one.Created.Before(r.by[first].Created) {
+				first = key
+			}
 		}
+	}
+	if answered >= maxAnswered {
+		delete(r.by, first)
 	}
 	return len(r.by) < maxRequests && waiting < maxWaiting
 }
