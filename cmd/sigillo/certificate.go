@@ -72,8 +72,14 @@ func (c statusChange) act() staff.Act {
 
 func (c statusChange) do(ctx context.Context, e env, a *appliance.Appliance) error {
 	serial, act := strings.ToLower(c.about), c.act()
-	if c.verb == "revoke" && ofTheHouse(ctx, a, serial) {
-		act = staff.RevokeHouse
+	if c.verb == "revoke" {
+		house, err := ofTheHouse(ctx, a, serial)
+		if err != nil {
+			return err
+		}
+		if house {
+			act = staff.RevokeHouse
+		}
 	}
 	o, err := order(ctx, e, a, act, c.operator, "operator")
 	if err != nil {
@@ -101,14 +107,16 @@ func (c statusChange) do(ctx context.Context, e env, a *appliance.Appliance) err
 
 // ofTheHouse says whether a certificate is one of an authority, unit or responder, which
 // one person alone does not revoke.
-func ofTheHouse(ctx context.Context, a *appliance.Appliance, serial string) bool {
-	house := false
-	_ = a.DB.Read(ctx, func(tx *store.Tx) error {
+func ofTheHouse(ctx context.Context, a *appliance.Appliance, serial string) (house bool, err error) {
+	err = a.DB.Read(ctx, func(tx *store.Tx) error {
 		c, err := tx.Certificate(serial)
 		house = err == nil && !pki.HolderProfile(c.Profile)
 		return err
 	})
-	return house
+	if store.KindOf(err) == store.NotFound {
+		err = nil // which is said to who has the right
+	}
+	return house, err
 }
 
 // suspendByCode takes the call of somebody who says an emergency code.
