@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -47,6 +48,9 @@ func readParameters(values url.Values) (parameters, error) {
 	for name, v := range values {
 		if len(v) != 1 {
 			return nil, fail(InvalidRequest, "a parameter is there more than once")
+		}
+		if !utf8.ValidString(v[0]) { // which the journal does not take
+			return nil, fail(InvalidRequest, "a parameter is not UTF-8")
 		}
 		if v[0] != "" { // RFC 6749 §3.1: without a value is as if left out
 			out[name] = v[0]

@@ -68,7 +68,7 @@ func (s *Server) read(c *fiber.Ctx) (asking, error) {
 	}
 	p, err := readParameters(values)
 	if err != nil {
-		return a, fail(BadRequest, "a parameter is there more than once")
+		return a, fail(BadRequest, err.(*Error).Msg)
 	}
 	client, err := s.clients.Client(c.UserContext(), p["client_id"])
 	if err != nil {

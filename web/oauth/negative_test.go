@@ -110,12 +110,16 @@ func TestNobodyToTell(t *testing.T) {
 	d := newDesk(t)
 	twice := asked()
 	twice.Add("client_id", "other")
+	if got := d.read(d.call("/oauth2/pushed_authorize", "app", ordered("description", "\xff"))); got.Error != "invalid_request" {
+		t.Errorf("a description that is not UTF-8 is pushed: %+v", got)
+	}
 	pushed := d.read(d.call("/oauth2/pushed_authorize", "app", asked())).URI
 	for name, q := range map[string]url.Values{
 		"no client":                  asked("client_id", "-"),
 		"unknown client":             asked("client_id", "nobody"),
 		"long client":                asked("client_id", strings.Repeat("x", 5000)),
 		"two clients":                twice,
+		"no UTF-8":                   ordered("description", "\xff"),
 		"another's address":          asked("redirect_uri", "https://other.example/cb"),
 		"longer address":             asked("redirect_uri", callback+"x"),
 		"address without its query":  asked("redirect_uri", "https://app.example/cb"),
