@@ -125,6 +125,30 @@ func TestSmallThings(t *testing.T) {
 	}
 }
 
+// One holder does not take all places for requests with documents.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	var p places
+	for range largeOfOne {
+		if !p.take("h") {
+			t.Fatal("no place")
+		}
+	}
+	if p.take("h") || !p.take("i") || !p.take("i") || p.take("j") {
+		t.Fatalf("%d taken: %v", p.taken, p.of)
+	}
+	p.drop("h")
+	if !p.take("j") || p.take("h") {
+		t.Fatalf("%d taken: %v", p.taken, p.of)
+	}
+	for _, holder := range []string{"h", "h", "i", "i", "j"} {
+		p.drop(holder)
+	}
+	if p.taken != 0 || len(p.of) != 0 {
+		t.Errorf("%d taken: %v", p.taken, p.of)
+	}
+}
+
 // Commas count where they part elements of the array itself.
 func TestElements(t *testing.T) {
 	t.Parallel()

@@ -40,7 +40,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.New("csc: Config.Login and Config.Epoch go together")
 	}
 	cfg.setDefaults()
-	s := &Server{cfg: cfg, tokens: newTokens(), jobs: newJobs(), large: make(places, largeAtOnce), methods: map[string]method{}}
+	s := &Server{cfg: cfg, tokens: newTokens(), jobs: newJobs(), methods: map[string]method{}}
 	for _, m := range s.list() {
 		s.methods[m.path()] = m
 	}
@@ -137,10 +137,10 @@ func (s *Server) run(ctx context.Context, c *fiber.Ctx, m method) (any, error) {
 		k.client = k.access.Application + " " + address
 	}
 	if m.limit > bodyLimit {
-		if !s.large.take() {
+		if !s.large.take(k.access.Holder) {
 			return nil, tooBusy()
 		}
-		defer s.large.drop()
+		defer s.large.drop(k.access.Holder)
 	}
 	body, err := s.house.Body(c, m.limit)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"sigillo/signing"
@@ -20,22 +21,39 @@ import (
 
 const (
 	documentsLimit = 32 << 20 // of a request with documents, base64 and all
-	largeAtOnce    = 4        // such requests at once
+	largeAtOnce    = 5        // such requests at once
+	largeOfOne     = 3        // of one holder (one in mode A is two): who sends slowly must not keep the others out
 )
 
 // places bounds how many large requests are in memory.
-type places chan struct{}
-
-func (p places) take() bool {
-	select {
-	case p <- struct{}{}:
-		return true
-	default:
-		return false
-	}
+type places struct {
+	mu    sync.Mutex
+	taken int
+	of    map[string]int // by holder
 }
 
-func (p places) drop() { <-p }
+func (p *places) take(holder string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken >= largeAtOnce || p.of[holder] >= largeOfOne {
+		return false
+	}
+	if p.of == nil {
+		p.of = map[string]int{}
+	}
+	p.taken++
+	p.of[holder]++
+	return true
+}
+
+func (p *places) drop(holder string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken--
+	if p.of[holder]--; p.of[holder] == 0 {
+		delete(p.of, holder)
+	}
+}
 
 func tooBusy() error {
 	return &Error{Code: soon, Description: "The service is busy; try again", status: http.StatusServiceUnavailable, wait: 5 * time.Second}
@@ -140,17 +158,17 @@ func (k *call) signDoc(in *signDocInput) (any, error) {
 		return k.make(k.ctx, c, handle, list, in.Info)
 	}
 	// The documents stay in memory until they are signed.
-	if !k.large.take() {
+	if !k.large.take(k.access.Holder) {
 		return nil, tooBusy()
 	}
 	s, info := *k, in.Info
 	id, err := k.jobs.start(k.access, func(ctx context.Context) (any, error) {
-		defer s.large.drop()
+		defer s.large.drop(s.access.Holder)
 		t, err := s.transact(ctx, c, handle, list)
 		return fetcher(func(k *call) (any, error) { return k.outcome(c, t, list, info) }), err
 	}, later, k.cfg.Now)
 	if err != nil {
-		k.large.drop()
+		k.large.drop(k.access.Holder)
 		return nil, err
 	}
 	return signDocOutput{ResponseID: id}, nil
