@@ -45,11 +45,10 @@ func (k *codes) put(c code, now time.Time) (text string, ok bool) {
 	}
 	if now.Sub(k.swept) > codeLife || len(k.kept) >= codesKept {
 		k.swept = now
-		for id, old := range k.kept {
-			if !now.Before(old.expires) && (!old.used || now.Sub(old.expires) > replayWatch) {
-				delete(k.kept, id)
-			}
-		}
+		k.sweep(now, replayWatch)
+	}
+	if len(k.kept) >= codesKept { // used ones are remembered only while there is room
+		k.sweep(now, 0)
 	}
 	if len(k.kept) >= codesKept {
 		return "", false
@@ -57,6 +56,15 @@ func (k *codes) put(c code, now time.Time) (text string, ok bool) {
 	text = newToken()
 	k.kept[sha256.Sum256([]byte(text))] = &c
 	return text, true
+}
+
+// sweep forgets the codes that are over, used ones some time later.
+func (k *codes) sweep(now time.Time, watch time.Duration) {
+	for id, old := range k.kept {
+		if !now.Before(old.expires) && (!old.used || now.Sub(old.expires) > watch) {
+			delete(k.kept, id)
+		}
+	}
 }
 
 // take uses a code up, whoever asks for it: one that came into wrong hands is worth

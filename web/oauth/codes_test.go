@@ -57,4 +57,10 @@ func TestCodesAreForgotten(t *testing.T) {
 	if _, ok := full.put(code{expires: now.Add(codeLife)}, now); ok {
 		t.Error("more codes than there may be")
 	}
+	for _, c := range full.kept { // exchanged, each of them, and remembered for an hour
+		c.used = true
+	}
+	if _, ok := full.put(code{expires: now.Add(3 * codeLife)}, now.Add(2*codeLife)); !ok {
+		t.Error("codes that were used keep new ones out")
+	}
 }
