@@ -163,7 +163,9 @@ func (v *server) serveFrame(ctx context.Context, conn *net.UnixConn, b []byte) b
 	out, err := v.inTurn(ctx, q)
 	if err != nil {
 		switch KindOf(err) {
-		case Failed, TokenGone, Tampered, Busy, Full:
+		case Busy:
+			v.refused.note(q.Op, err)
+		case Failed, TokenGone, Tampered, Full:
 			v.log.Error("a request failed", "op", q.Op, "err", err)
 		}
 	}

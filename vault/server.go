@@ -74,6 +74,7 @@ type server struct {
 	tsa        *service       // nil: no time-stamps
 	breached   *auth.Breached // nil: no list
 	outgoing   *deliveries    // of codes
+	refused    burst          // for want of room
 
 	mu    sync.Mutex
 	conns map[*net.UnixConn]bool // guarded by mu; open connections
@@ -154,6 +155,7 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	v := &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
 		log:        slog.Default().With("room", "vault", "node", cfg.Node),
 		stretching: make(chan struct{}, processors()), queues: newQueues(), outgoing: newDeliveries(), conns: make(map[*net.UnixConn]bool)}
+	v.refused = burst{log: v.log, length: burstLength}
 	v.tampered.most, v.stale.most, v.uses.since = maxTampered, maxTampered, v.since
 	v.harden() // 1
 	release, err := lock(cfg.StateDB + ".lock")
@@ -336,6 +338,7 @@ func (v *server) stop() error {
 }
 
 func (v *server) close() error {
+	v.refused.end()
 	v.outgoing.end()
 	errs := []error{v.breached.Close()}
 	if v.tsa != nil && v.tsa.desk != nil {
