@@ -51,6 +51,7 @@ var vaultKinds = map[vault.Kind]Kind{
 	vault.NotAllowed:    BadRequest,
 	vault.BadRequest:    BadRequest,
 	vault.WantsPasskey:  WantsPasskey,
+	vault.Undelivered:   Undelivered,
 	vault.WeakPassword:  WeakPassword,
 	vault.SpentSAD:      WrongState,
 	vault.ExpiredSAD:    WrongState,

@@ -161,6 +161,7 @@ const (
 	ReusedOTP       Kind = "reused-otp"       // the OTP was used before
 	Locked          Kind = "locked"           // too many wrong factors; RetryAfter says how long
 	WantsPasskey    Kind = "wants-passkey"    // who has a passkey changes factors with it, or with a recovery code
+	Undelivered     Kind = "undelivered"      // a code that was to be sent did not get away
 	WeakPassword    Kind = "weak-password"    // the new password is too weak, or was stolen elsewhere
 	WrongState      Kind = "wrong-state"      // the transaction is past this step
 	TimeUnavailable Kind = "time-unavailable" // the TSA can't show the time

@@ -99,10 +99,11 @@ func (c *Client) PasskeyOptions(ctx context.Context, f Factors) (ch Challenge, e
 }
 
 // SendCode has a code sent to the holder, for the request that will be made with it in
-// Evidence.OTP, as in [Client.Challenge]. It does not wait for the courier. One a
-// minute is sent, ten a day at most, counted apart for strangers and for who shows a
-// Browser token, who is told with Locked when there are no more, and with NotAllowed
-// when there is no such phone. NotAllowed too where no courier is configured.
+// Evidence.OTP, as in [Client.Challenge]. One a minute is sent, ten a day at most,
+// counted apart for strangers and for who shows a Browser token, who is told with Locked
+// when there are no more, with NotAllowed when there is no such phone, and with
+// Undelivered when the courier fails within some seconds; for longer nobody waits for
+// it. NotAllowed too where no courier is configured.
 func (c *Client) SendCode(ctx context.Context, request any, q CodeRequest) (s CodeSent, err error) {
 	return s, c.about(ctx, opSendCode, request, &q, &s)
 }

@@ -172,14 +172,22 @@ func (v *server) serveFrame(ctx context.Context, conn *net.UnixConn, b []byte) b
 	return v.reply(conn, q.ID, out, err)
 }
 
+// later is what is left of a request when it needs the token no more: it is done
+// outside of the queue.
+type later func(context.Context) (any, error)
+
 // inTurn does what a request asks for when there is room for it.
 func (v *server) inTurn(ctx context.Context, q request) (any, error) {
 	leave, err := v.queues[classOf(q.Op)].enter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer leave()
-	return v.handle(ctx, q)
+	out, err := v.handle(ctx, q)
+	leave()
+	if rest, ok := out.(later); ok && err == nil {
+		return rest(ctx)
+	}
+	return out, err
 }
 
 // reply sends an answer and reports whether the connection is still good.

@@ -24,6 +24,9 @@ const (
 	sentPerDay   = 10
 	couriers     = 4 // texts on their way at the same time
 	courierLimit = 30 * time.Second
+	// A holder who is known is told when the courier fails, if it does so soon: the
+	// answer keeps a connection waiting.
+	outcomeWait = 4 * time.Second
 )
 
 var errNoCourier = fail(NotAllowed, "no codes are sent to phones here: no courier is configured")
@@ -118,7 +121,8 @@ func (d *deliveries) start(do func(ctx context.Context)) bool {
 
 // sendCode has a code sent. A stranger is answered before anything is looked at that
 // depends on the holder's state: neither answer nor time say whether there is a phone.
-func (v *server) sendCode(ctx context.Context, q *challengeRequest) (*CodeSent, error) {
+// One who is known waits for the courier a little, without the place that others want.
+func (v *server) sendCode(ctx context.Context, q *challengeRequest) (any, error) {
 	if v.cfg.Courier == nil {
 		return nil, errNoCourier
 	}
@@ -148,27 +152,46 @@ func (v *server) sendCode(ctx context.Context, q *challengeRequest) (*CodeSent, 
 	}
 	if !known {
 		started := v.outgoing.start(func(ctx context.Context) {
-			if err := v.send(ctx, a, q.Code, false); err != nil {
+			deliver, err := v.send(ctx, a, q.Code, false)
+			if err != nil {
 				v.log.Info("no code was sent", "kind", KindOf(err))
+				return
 			}
+			_ = deliver(ctx) // which has said so in log and journal
 		})
 		if !started {
 			return nil, &Error{Kind: Busy, Msg: "too many codes are on their way; try again", RetryAfter: 5 * time.Second}
 		}
 		return answer, nil
 	}
-	return answer, v.send(ctx, a, q.Code, true)
+	deliver, err := v.send(ctx, a, q.Code, true)
+	if err != nil {
+		return nil, err
+	}
+	outcome := make(chan error, 1)
+	if !v.outgoing.start(func(ctx context.Context) { outcome <- deliver(ctx) }) {
+		return nil, &Error{Kind: Busy, Msg: "too many codes are on their way; try again", RetryAfter: resendAfter}
+	}
+	return later(func(ctx context.Context) (any, error) {
+		select {
+		case err := <-outcome:
+			return answer, err
+		case <-time.After(outcomeWait): // it may still arrive
+		case <-ctx.Done():
+		}
+		return answer, nil
+	}), nil
 }
 
-// send makes a code, and has it delivered.
+// send makes a code; deliver then has the courier deliver it.
 //
 //  1. Durable: the code, as a MAC, in the place of the former; that it is sent; the
 //     journal.
 //  2. The courier has it. What becomes of it there is in the log and the journal.
-func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool) error {
+func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool) (deliver func(context.Context) error, err error) {
 	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
 	if err != nil {
-		return because(err, "no random numbers")
+		return nil, because(err, "no random numbers")
 	}
 	code := fmt.Sprintf("%0*d", sentDigits, n)
 	var to *Device
@@ -188,24 +211,19 @@ func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool)
 		return because(audit.Append(tx, now, v.codeEvent("code.sent", s.Holder, to, a)), "the journal cannot be written")
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	deliver := func(ctx context.Context) { // 2
-		if err := v.cfg.Courier.Send(ctx, to.To, codeText(a, code, q.Language)); err != nil {
-			v.log.Error("a code could not be sent", "err", err)
-			if err := v.journal(ctx, v.codeEvent("code.undelivered", a.factors.Holder, to, a)); err != nil {
-				v.log.Error("that a code could not be sent was not journalled", "err", err)
-			}
+	return func(ctx context.Context) error { // 2
+		err := v.cfg.Courier.Send(ctx, to.To, codeText(a, code, q.Language))
+		if err == nil {
+			return nil
 		}
-	}
-	if !known { // beside the request already
-		deliver(ctx)
-		return nil
-	}
-	if !v.outgoing.start(deliver) {
-		return &Error{Kind: Busy, Msg: "too many codes are on their way; try again", RetryAfter: resendAfter}
-	}
-	return nil
+		v.log.Error("a code could not be sent", "err", err)
+		if err := v.journal(context.WithoutCancel(ctx), v.codeEvent("code.undelivered", a.factors.Holder, to, a)); err != nil {
+			v.log.Error("that a code could not be sent was not journalled", "err", err)
+		}
+		return &Error{Kind: Undelivered, Msg: "the code could not be sent to the phone; use another way, or try again later", RetryAfter: resendAfter, Err: err}
+	}, nil
 }
 
 func (v *server) codeEvent(name, holder string, to *Device, a *asked) audit.Event {

@@ -103,6 +103,9 @@ const (
 	TokenGone Kind = "TokenGone"
 	// Busy: too much to do at the moment; try again.
 	Busy Kind = "Busy"
+	// Undelivered: the courier could not deliver a text. What it told is good for
+	// nothing else.
+	Undelivered Kind = "Undelivered"
 	// Full: there is no space left for the vault's state. Nothing was done.
 	Full Kind = "Full"
 	// Lost: the vault's state is missing. The vault does not start.
@@ -118,7 +121,7 @@ const (
 var kinds = map[Kind]bool{
 	WrongPassword: true, WrongOTP: true, ReusedOTP: true, WantsPasskey: true, WeakPassword: true, Locked: true, BadSAD: true, SpentSAD: true,
 	ExpiredSAD: true, Tampered: true, NotAllowed: true, TokenGone: true, Busy: true, Full: true,
-	Lost: true, Unavailable: true, BadRequest: true, Failed: true,
+	Lost: true, Unavailable: true, BadRequest: true, Failed: true, Undelivered: true,
 }
 
 // Error is the error of this package. Msg tells the user what to do and holds

@@ -96,6 +96,7 @@ var statusOf = map[Kind]int{
 	Kind(signing.ReusedOTP):       http.StatusForbidden,
 	Kind(signing.Locked):          http.StatusTooManyRequests,
 	Kind(signing.WantsPasskey):    http.StatusForbidden,
+	Kind(signing.Undelivered):     http.StatusServiceUnavailable,
 	Kind(signing.WeakPassword):    http.StatusUnprocessableEntity,
 	Kind(signing.WrongState):      http.StatusConflict,
 	Kind(signing.TimeUnavailable): http.StatusServiceUnavailable,

@@ -30,6 +30,8 @@ func (s *Server) record(c *fiber.Ctx, r *request, took time.Duration) {
 		args = append(args, "holder", holder)
 	}
 	switch {
+	case r.fault != nil && KindOf(r.fault) == Kind(signing.Busy): // asked too much of us: no error of ours
+		s.cfg.Log.Warn("request", append(args, "kind", KindOf(r.fault), "error", r.fault)...)
 	case r.fault != nil && status >= 500:
 		s.cfg.Log.Error("request", append(args, "kind", KindOf(r.fault), "error", r.fault)...)
 	case r.fault != nil:

@@ -30,7 +30,7 @@ type Config struct {
 	// to one number in an hour (0: 10).
 	PerMinute int `toml:"per_minute,omitempty"`
 	PerNumber int `toml:"per_number,omitempty"`
-	// TimeoutSeconds is how long the provider has for one message; 0: 20.
+	// TimeoutSeconds is how long the provider has for one message, at most 25; 0: 20.
 	TimeoutSeconds int `toml:"timeout_seconds,omitempty"`
 
 	SMTP SMTP `toml:"smtp,omitempty"`
@@ -89,7 +89,7 @@ type HTTP struct {
 
 const (
 	maxPerMinute = 6000
-	maxTimeout   = 120 // seconds
+	maxTimeout   = 25 // seconds; the vault waits for 30
 	maxSecret    = 4 << 10
 	maxCAFile    = 1 << 20
 )

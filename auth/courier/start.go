@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	maxPending  = 64                // orders that wait for their outcome
-	sendTimeout = 150 * time.Second // when the caller gives none: the longest timeout, and a little
-	writeWait   = 5 * time.Second   // for an order to go into the pipe
+	maxPending  = 64               // orders that wait for their outcome
+	sendTimeout = 30 * time.Second // when the caller gives none: the longest timeout, and a little
+	writeWait   = 5 * time.Second  // for an order to go into the pipe
 	firstPause  = 100 * time.Millisecond
 	longPause   = time.Minute // between two starts of a child that keeps dying
 	steady      = time.Minute // a child that lived so long has died by chance

@@ -5,10 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"io"
 	"net"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -123,11 +121,6 @@ func (h *cardHouse) card(t *testing.T, change func(*x509.Certificate)) *cmstest.
 }
 
 // visitor is a browser with a card in its reader, or none.
-type visitor struct {
-	*http.Client
-	t *testing.T
-}
-
 func (h *cardHouse) visitor(t *testing.T, card *cmstest.Identity) visitor {
 	roots := x509.NewCertPool()
 	roots.AddCert(h.pki.CA)
@@ -137,29 +130,8 @@ func (h *cardHouse) visitor(t *testing.T, card *cmstest.Identity) visitor {
 			return &tls.Certificate{Certificate: [][]byte{card.Certificate.Raw}, PrivateKey: card.Key}, nil
 		}
 	}
-	transport := &http.Transport{TLSClientConfig: cfg}
-	t.Cleanup(transport.CloseIdleConnections)
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return visitor{&http.Client{Transport: transport, Jar: jar}, t}
+	return newVisitor(t, &http.Transport{TLSClientConfig: cfg})
 }
-
-func (v visitor) read(res *http.Response, err error) (int, string, string) {
-	v.t.Helper()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	return res.StatusCode, res.Request.URL.String(), string(b)
-}
-
-var cardToken = regexp.MustCompile(`name="token" value="([0-9a-f]{32})"`)
 
 // TestCardSignIn: a holder's card opens a session that says so; to sign, password and
 // code are asked for as always.
@@ -175,7 +147,7 @@ func TestCardSignIn(t *testing.T) {
 		t.Fatalf("%d at %s: no way for cards on the page", status, at)
 	}
 	status, at, page = v.read(v.Get(link[1]))
-	token := cardToken.FindStringSubmatch(page)
+	token := formToken.FindStringSubmatch(page)
 	if status != 200 || token == nil || !strings.Contains(page, "Ada Esempio") || !strings.Contains(page, demoPeople[0].FiscalCode) {
 		t.Fatalf("%d at %s: %s", status, at, page)
 	}
@@ -251,7 +223,7 @@ func TestCardRefused(t *testing.T) {
 		good := h.visitor(t, h.card(t, nil))
 		good.Jar = v.Jar
 		_, _, page = good.read(good.Get(h.cards + "/signin/card"))
-		token := cardToken.FindStringSubmatch(page)
+		token := formToken.FindStringSubmatch(page)
 		if token == nil {
 			t.Fatalf("%s: no form for a good card: %s", name, page)
 		}

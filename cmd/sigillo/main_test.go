@@ -32,7 +32,7 @@ import (
 // TestMain lets the test binary be the sigillo program too: the vault, the
 // inspection workers and the renderer's cage are started from it, and scripts call it by name.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == "vault" || os.Args[1] == worker.Command || os.Args[1] == cage.Command || os.Args[1] == view.Command) {
+	if len(os.Args) > 1 && (os.Args[1] == "vault" || os.Args[1] == "courier" || os.Args[1] == worker.Command || os.Args[1] == cage.Command || os.Args[1] == view.Command) {
 		os.Exit(Main())
 	}
 	testscript.Main(m, map[string]func(){
