@@ -3,6 +3,7 @@ package auth
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 )
 
 // NewEmergencyCode returns a random code of 80 bits that suspends a certificate: four
@@ -25,3 +26,45 @@ func CodeVerifier(purpose, subject, code string) []byte {
 
 // SameCode compares two verifiers in constant time.
 func SameCode(a, b []byte) bool { return len(a) > 0 && subtle.ConstantTimeCompare(a, b) == 1 }
+
+// An activation code may be in two parts that come by two ways: the first, of 160 bits,
+// is handed over by the staff, the second, of 80 bits, is sent to the person's phone by
+// the vault. Nobody but the person has both, and one is worth nothing without the other.
+const (
+	activationPurpose = "activation"
+	partPurpose       = "activation, second part"
+)
+
+// NewActivationPart returns a second part, 80 bits in four groups of four characters,
+// and what is kept of it.
+func NewActivationPart() (part string, kept []byte, err error) {
+	if part, err = newCode(recoverySize); err != nil {
+		return "", nil, err
+	}
+	plain, _ := parseCode(part, recoverySize) // which it is
+	return part, CodeVerifier(partPurpose, "", plain), nil
+}
+
+// JoinActivation is the verifier of the activation code whose first part is code, and of
+// whose second kept is kept. nil when code cannot be a first part.
+func JoinActivation(code string, kept []byte) []byte {
+	first, ok := ParseActivationCode(code)
+	if !ok || len(kept) != sha256.Size {
+		return nil
+	}
+	return CodeVerifier(activationPurpose, hex.EncodeToString(kept), first)
+}
+
+// ActivationVerifier is the verifier of an activation code as somebody typed it, of one
+// part or of two, the first one first; nil when it cannot be one.
+func ActivationVerifier(typed string) []byte {
+	if code, ok := ParseActivationCode(typed); ok {
+		return CodeVerifier(activationPurpose, "", code)
+	}
+	both, ok := parseCode(typed, activateSize+recoverySize)
+	if !ok {
+		return nil
+	}
+	cut := crockford.EncodedLen(activateSize)
+	return JoinActivation(both[:cut], CodeVerifier(partPurpose, "", both[cut:]))
+}

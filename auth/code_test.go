@@ -39,3 +39,31 @@ func TestCodeVerifier(t *testing.T) {
 		}
 	}
 }
+
+// TestActivationParts: both parts together are the code, and nothing less is.
+func TestActivationParts(t *testing.T) {
+	t.Parallel()
+	code, err := NewActivationCode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, kept, err := NewActivationPart()
+	if err != nil || len(part) != 19 {
+		t.Fatal(part, err)
+	}
+	want := JoinActivation(code, kept)
+	for _, typed := range []string{code + " " + part, code + "-" + part, strings.ToLower(code + part), strings.ReplaceAll(code+part, "-", " ")} {
+		if !SameCode(want, ActivationVerifier(typed)) {
+			t.Errorf("%q is not the code", typed)
+		}
+	}
+	another, _, _ := NewActivationPart()
+	for _, typed := range []string{code, part, part + code, code + another, code + part[:18] + "?", "", code + part + "A"} {
+		if SameCode(want, ActivationVerifier(typed)) {
+			t.Errorf("%q is the code", typed)
+		}
+	}
+	if ActivationVerifier(code) == nil || ActivationVerifier(part) != nil || JoinActivation(part, kept) != nil || JoinActivation(code, nil) != nil {
+		t.Error("what is no code has a verifier, or what is one has none")
+	}
+}

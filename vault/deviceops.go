@@ -32,6 +32,8 @@ func (v *server) handleFactors(ctx context.Context, q request) (any, error) {
 		return with(q, func(b *challengeRequest) (any, error) { return v.challenge(ctx, b) })
 	case opSendCode:
 		return with(q, func(b *challengeRequest) (any, error) { return v.sendCode(ctx, b) })
+	case opSendActivation:
+		return with(q, func(b *ActivationMessage) (any, error) { return v.sendActivation(ctx, b) })
 	case opConfirmDevice:
 		return with(q, func(b *DeviceConfirmation) (any, error) { return nil, v.confirmDevice(ctx, b) })
 	case opAddDevice:

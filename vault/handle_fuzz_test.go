@@ -255,6 +255,7 @@ var requests = [][2]string{
 	{opRecover, `{"holder":"nobody","by":["a","b"],"reason":"c"}`},
 	{opChallenge, `{"op":"authorise","request":{"factors":$F,"credential":$C,"hash":"SHA-256","digests":[$0]}}`},
 	{opSendCode, `{"op":"authenticate","request":{"factors":$F},"code":{}}`},
+	{opSendActivation, `{"activation":"a","subject":"nobody","to":"+39333123456","by":"a"}`},
 	{opWitnessJournal, `{"seq":1,"hash":$0}`}, {opTSAStatus, `{}`}, {opTSAMake, `{"series":"main"}`}, {"nothing", `{}`},
 }
 

@@ -219,7 +219,7 @@ func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool)
 			return nil
 		}
 		v.log.Error("a code could not be sent", "err", err)
-		if err := v.journal(context.WithoutCancel(ctx), v.codeEvent("code.undelivered", a.factors.Holder, to, a)); err != nil {
+		if err := v.journal(ctx, v.codeEvent("code.undelivered", a.factors.Holder, to, a)); err != nil {
 			v.log.Error("that a code could not be sent was not journalled", "err", err)
 		}
 		return &Error{Kind: Undelivered, Msg: "the code could not be sent to the phone; use another way, or try again later", RetryAfter: resendAfter, Err: err}

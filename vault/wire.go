@@ -58,6 +58,7 @@ const (
 	opRecoveryCodes  = "factors-recovery-codes"
 	opChangePassword = "factors-change-password"
 	opRecover        = "factors-recover"
+	opSendActivation = "factors-send-activation"
 	opForgetBrowsers = "factors-forget-browsers"
 	opChallenge      = "factors-challenge"
 	opPasskeyOptions = "factors-passkey-options"

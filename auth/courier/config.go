@@ -33,6 +33,11 @@ type Config struct {
 	// TimeoutSeconds is how long the provider has for one message, at most 25; 0: 20.
 	TimeoutSeconds int `toml:"timeout_seconds,omitempty"`
 
+	// Mail has messages go to mail addresses too, by SMTP, whatever the driver is. Mail
+	// is read by more people and programs than a telephone: leave it off unless there is
+	// no other way.
+	Mail bool `toml:"mail,omitempty"`
+
 	SMTP SMTP `toml:"smtp,omitempty"`
 	HTTP HTTP `toml:"http,omitempty"`
 }
@@ -53,7 +58,7 @@ type SMTP struct {
 	// From is the sender's address.
 	From string `toml:"from,omitempty"`
 	// To is the recipient's address: {to} is the number with its +, {digits} without,
-	// as in "{digits}@sms.example.org".
+	// as in "{digits}@sms.example.org". A mail to a mail address goes there.
 	To string `toml:"to,omitempty"`
 	// Subject is the subject of the mail, which some providers put into the text or
 	// take for a password ({secret} is what PasswordFile holds).
@@ -130,14 +135,20 @@ func (c Config) Check() error {
 	case "":
 		return nil
 	case DriverSMTP:
-		return c.SMTP.check()
+		return c.SMTP.check(true)
 	case DriverHTTP:
+		if c.Mail {
+			if err := c.SMTP.check(false); err != nil {
+				return err
+			}
+		}
 		return c.HTTP.check()
 	}
 	return fail(BadConfig, "courier.driver is \"smtp\", \"http\" or empty")
 }
 
-func (c *SMTP) check() error {
+// check looks at the mail server; numbers says whether mail is to reach telephones.
+func (c *SMTP) check(numbers bool) error {
 	host, _, err := net.SplitHostPort(c.Server)
 	_, fromErr := mail.ParseAddress(c.From)
 	_, toErr := mail.ParseAddress(fill(c.To, "+390000000000", "", ""))
@@ -152,7 +163,7 @@ func (c *SMTP) check() error {
 		return fail(BadConfig, "courier.smtp: give both user and password_file, or neither")
 	case fromErr != nil || !plainHeader(c.From):
 		return fail(BadConfig, "courier.smtp.from is a mail address")
-	case toErr != nil || !plainHeader(c.To) || !strings.Contains(c.To, "{to}") && !strings.Contains(c.To, "{digits}"):
+	case numbers && (toErr != nil || !plainHeader(c.To) || !strings.Contains(c.To, "{to}") && !strings.Contains(c.To, "{digits}")):
 		return fail(BadConfig, "courier.smtp.to is a mail address with {to} or {digits} in it")
 	case !plainHeader(c.Subject):
 		return fail(BadConfig, "courier.smtp.subject is a line of ASCII characters")
@@ -237,8 +248,11 @@ func (c *HTTP) format() string {
 	return c.Format
 }
 
-// allows says whether messages are sent to this number.
+// allows says whether messages are sent to this address.
 func (c *Config) allows(to string) bool {
+	if isMail(to) {
+		return c.Mail
+	}
 	if len(c.Prefixes) == 0 {
 		return true
 	}

@@ -1,4 +1,5 @@
-// Package courier sends short messages, such as one-time codes, to telephones.
+// Package courier sends short messages, such as one-time codes, to telephones and, where
+// that is allowed, to mail addresses.
 //
 // It has two drivers. One hands a message to a mail server whose provider turns
 // mail into short messages (SMTP, RFC 5321), the other asks a provider's HTTP
@@ -26,6 +27,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/mail"
 	"strings"
 	"time"
 	"unicode"
@@ -102,6 +104,25 @@ func CheckNumber(to string) error {
 	return nil
 }
 
+// isMail tells a mail address from a number.
+func isMail(to string) bool { return strings.Contains(to, "@") }
+
+// maxAddress is the longest mail address in bytes (RFC 5321 §4.5.3.1.3).
+const maxAddress = 254
+
+// CheckAddress says whether to is a telephone number, as for [CheckNumber], or a plain
+// mail address. Whether messages go to either is for the configuration to say.
+func CheckAddress(to string) error {
+	if !isMail(to) {
+		return CheckNumber(to)
+	}
+	a, err := mail.ParseAddress(to)
+	if err != nil || a.Address != to || len(to) > maxAddress || !plainHeader(to) {
+		return fail(BadMessage, "a mail address is written like anna@example.org")
+	}
+	return nil
+}
+
 func checkText(text string) error {
 	switch {
 	case text == "" || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
@@ -121,7 +142,8 @@ type driver interface {
 // is safe for concurrent use.
 type Sender struct {
 	cfg    Config
-	driver driver
+	driver driver // to numbers
+	mail   driver // to mail addresses; nil: none
 	limits limits
 	now    func() time.Time
 }
@@ -135,12 +157,24 @@ func New(cfg Config) (*Sender, error) {
 	}
 	s := &Sender{cfg: cfg, now: time.Now, limits: limits{minute: cfg.PerMinute, hour: cfg.PerNumber}}
 	var err error
-	if cfg.Driver == DriverSMTP {
-		s.driver, err = newMailer(cfg.SMTP)
-	} else {
-		s.driver, err = newPoster(cfg.HTTP)
+	if cfg.Driver == DriverHTTP {
+		if s.driver, err = newPoster(cfg.HTTP); err != nil {
+			return nil, err
+		}
 	}
-	return s, err
+	if cfg.Driver == DriverSMTP || cfg.Mail {
+		m, err := newMailer(cfg.SMTP)
+		if err != nil {
+			return nil, err
+		}
+		if cfg.Driver == DriverSMTP {
+			s.driver = m
+		}
+		if cfg.Mail {
+			s.mail = m
+		}
+	}
+	return s, nil
 }
 
 // Send sends one message.
@@ -151,18 +185,22 @@ func New(cfg Config) (*Sender, error) {
 //     of it.
 //  3. The driver tries once, until ctx or Config.TimeoutSeconds ends it.
 func (s *Sender) Send(ctx context.Context, to, text string) error {
-	if err := errors.Join(CheckNumber(to), checkText(text)); err != nil { // 1
+	if err := errors.Join(CheckAddress(to), checkText(text)); err != nil { // 1
 		return &Error{Kind: BadMessage, Msg: "the message cannot be sent", Err: err}
 	}
 	if !s.cfg.allows(to) {
-		return fail(NotAllowed, "no messages are sent to numbers of this country or kind; see courier.prefixes")
+		return fail(NotAllowed, "no messages are sent to numbers of this country or kind, or to mail; see courier.prefixes and courier.mail")
 	}
 	if wait := s.limits.take(to, s.now()); wait > 0 { // 2
 		return &Error{Kind: Limited, Msg: "too many messages; wait and try again", RetryAfter: wait}
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.cfg.TimeoutSeconds)*time.Second)
 	defer cancel()
-	err := s.driver.send(ctx, to, text) // 3
+	way := s.driver
+	if isMail(to) {
+		way = s.mail
+	}
+	err := way.send(ctx, to, text) // 3
 	if err != nil && ctx.Err() != nil {
 		return fail(Unavailable, "the provider of short messages does not answer in time")
 	}

@@ -50,7 +50,11 @@ func newMailer(cfg SMTP) (*mailer, error) {
 }
 
 func (m *mailer) send(ctx context.Context, to, text string) error {
-	rcpt, err := mail.ParseAddress(fill(m.cfg.To, to, "", ""))
+	address := to
+	if !isMail(to) {
+		address = fill(m.cfg.To, to, "", "")
+	}
+	rcpt, err := mail.ParseAddress(address)
 	if err != nil {
 		return fail(BadConfig, "courier.smtp.to is a mail address with {to} or {digits} in it")
 	}

@@ -259,3 +259,38 @@ func TestMailGivenUp(t *testing.T) {
 func errors550() error {
 	return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such number " + number}
 }
+
+// TestMailAddress: mail goes to a mail address where that is switched on, beside a driver
+// of another kind too.
+func TestMailAddress(t *testing.T) {
+	t.Parallel()
+	p := newPost(t, "none")
+	cfg := p.config(t, "none")
+	const anna = "anna@example.org"
+	if err := newSender(t, cfg).Send(t.Context(), anna, words); KindOf(err) != NotAllowed {
+		t.Errorf("switched off: %v", err)
+	}
+	cfg.Mail = true
+	cfg.Prefixes = []string{"+39"}
+	s := newSender(t, cfg)
+	for _, to := range []string{"@", "anna@", "@example.org", "Anna <anna@example.org>", "a@b,c@d", "anna@example.org\r\nBcc: b@c", "{to}@x", strings.Repeat("a", 250) + "@b.it", "anna@exämple.org"} {
+		if err := s.Send(t.Context(), to, words); KindOf(err) != BadMessage && to != "{to}@x" {
+			t.Errorf("%q: %v", to, err)
+		}
+	}
+	p.letters = nil
+	web := cfg
+	web.Driver, web.HTTP, web.SMTP.To = DriverHTTP, HTTP{URL: "http://127.0.0.1:1/", Fields: map[string]any{"to": "{to}", "t": "{text}"}}, ""
+	for _, s := range []*Sender{s, newSender(t, web)} {
+		if err := s.Send(t.Context(), anna, words); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(p.letters) != 2 || p.letters[0].to != anna || p.letters[1].to != anna {
+		t.Errorf("%+v", p.letters)
+	}
+	web.SMTP.Server = ""
+	if err := web.Check(); KindOf(err) != BadConfig {
+		t.Errorf("mail without a server: %v", err)
+	}
+}

@@ -103,7 +103,7 @@ func (c *Courier) set(p *child) {
 // Send has one message sent and waits for its outcome. The errors are of this
 // package; Unavailable too when it is not known what became of the message.
 func (c *Courier) Send(ctx context.Context, to, text string) error {
-	if err := errors.Join(CheckNumber(to), checkText(text)); err != nil {
+	if err := errors.Join(CheckAddress(to), checkText(text)); err != nil {
 		return &Error{Kind: BadMessage, Msg: "the message cannot be sent", Err: err}
 	}
 	if _, ok := ctx.Deadline(); !ok {
