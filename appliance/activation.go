@@ -2,11 +2,15 @@ package appliance
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"sigillo/audit"
 	"sigillo/auth"
+	"sigillo/auth/courier"
 	"sigillo/auth/staff"
 	"sigillo/pki"
 	"sigillo/signing"
@@ -18,6 +22,11 @@ import (
 // the authenticator's first code: no member of the staff ever knows either. What makes
 // the person the right one is an activation code, which is given once, is kept as a
 // hash, and ends after ActivationLife.
+//
+// Where a courier is configured a holder's code has two parts. The first is handed over
+// by the staff, the second is made by the vault and sent to the holder's telephone:
+// neither the staff nor this service ever have both. Where the second part could not be
+// sent the first opens nothing, and NewCode gives another.
 //
 // The way of an activation, and what is durable after each step:
 //
@@ -43,9 +52,6 @@ const (
 	activateStaff    = "staff"
 )
 
-// activationPurpose binds the codes' verifiers.
-const activationPurpose = "activation"
-
 // terms are what is needed to make key and certificate once the holder is there.
 type terms struct {
 	KeyType    string `json:"keyType,omitempty"`
@@ -55,6 +61,10 @@ type terms struct {
 
 	// By are the two that have decided a recovery.
 	By []string `json:"by,omitempty"`
+
+	// To is where the second part of the code is sent to; empty: the code has one part.
+	To       string `json:"to,omitempty"`
+	Language string `json:"language,omitempty"`
 }
 
 // newActivation draws a code.
@@ -62,17 +72,65 @@ func (a *Appliance) newActivation(kind, subject string, t terms, actor string) (
 	code, _ := auth.NewActivationCode() // without random numbers there is none, and none is good
 	now := a.opt.Now()
 	data, _ := json.Marshal(t) // strings, numbers: cannot fail
-	return store.Activation{ID: "activation-" + randomPIN()[:16], Kind: kind, Subject: subject, Verifier: activationVerifier(code),
+	return store.Activation{ID: "activation-" + randomPIN()[:16], Kind: kind, Subject: subject, Verifier: t.verifier(code),
 		State: store.ActivationOpen, Terms: data, Created: now, Expires: now.Add(ActivationLife), Actor: actor}, code
 }
 
-// activationVerifier is what is kept of a code; nil when it cannot be one.
-func activationVerifier(typed string) []byte {
-	code, ok := auth.ParseActivationCode(typed)
-	if !ok {
-		return nil
+// verifier is what is kept of a code before its second part was sent: of one that has a
+// second part, nothing that anybody could type.
+func (t terms) verifier(code string) []byte {
+	if t.To == "" {
+		return auth.ActivationVerifier(code)
 	}
-	return auth.CodeVerifier(activationPurpose, "", code)
+	none := make([]byte, sha256.Size)
+	rand.Read(none)
+	return none
+}
+
+// contact is where the second part of a holder's code goes to: the number, or the mail
+// address where the courier takes those. Where there is a courier there must be one: the
+// staff are to have no holder's whole code in their hands.
+func (a *Appliance) contact(phone, email string) (string, error) {
+	if a.Config.Courier.Driver == "" {
+		return "", nil
+	}
+	to := strings.TrimSpace(phone)
+	if to == "" && a.Config.Courier.Mail {
+		to = strings.TrimSpace(email)
+	}
+	if err := courier.CheckAddress(to); err != nil {
+		return "", &staff.Error{Kind: staff.Invalid, Msg: "the holder's telephone is needed, as +39333123456: the second part of the activation code is sent there", Err: err}
+	}
+	if strings.Contains(to, "@") && !a.Config.Courier.Mail {
+		return "", &staff.Error{Kind: staff.Invalid, Msg: "nothing is sent to mail addresses here (courier.mail); give the holder's telephone"}
+	}
+	return to, nil
+}
+
+// sendPart has the second part of a code sent, if there is to be one, and makes the code
+// good: until then it opens nothing. It follows the commit that keeps the activation, and
+// may fail: another code is given then.
+//
+//  1. The vault makes the part and sends it. It gives us what the part is recognised by,
+//     never the part.
+//  2. Durable: the verifier of both parts together.
+func (a *Appliance) sendPart(ctx context.Context, act store.Activation, h *staff.Handout) {
+	var t terms
+	if err := json.Unmarshal(act.Terms, &t); err == nil && t.To == "" {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	part, err := a.Vault.SendActivation(ctx, vault.ActivationMessage{Activation: act.ID, Subject: act.Subject, To: t.To, By: act.Actor, Language: t.Language}) // 1
+	if err == nil {
+		act.Verifier = auth.JoinActivation(h.Code, part.Kept)
+		err = a.DB.Write(ctx, func(tx *store.Tx) error { return tx.ChangeActivation(act, act.State) }) // 2
+	}
+	if err != nil {
+		a.log.Error("the second part of an activation code could not be sent", "activation", act.ID, "err", err)
+		h.Code, h.Undelivered = "", true
+		return
+	}
+	h.SentTo = part.To
 }
 
 // Invite registers a holder who will choose the factors alone. The code is for the
@@ -82,9 +140,13 @@ func (a *Appliance) Invite(ctx context.Context, n NewHolder, by string) (staff.H
 		return staff.Handout{}, err
 	}
 	n.complete()
-	h := n.row(a)
-	act, code := a.newActivation(activateRegister, h.ID, n.terms(), by)
-	err := a.DB.Write(ctx, func(tx *store.Tx) error {
+	h, t := n.row(a), n.terms()
+	var err error
+	if t.To, err = a.contact(n.Phone, n.Email); err != nil {
+		return staff.Handout{}, err
+	}
+	act, code := a.newActivation(activateRegister, h.ID, t, by)
+	err = a.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.PutHolder(h); err != nil {
 			return err
 		}
@@ -94,7 +156,12 @@ func (a *Appliance) Invite(ctx context.Context, n NewHolder, by string) (staff.H
 		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: by, Event: "holder.registered", Subject: h.ID,
 			Detail: map[string]string{"activation": act.ID}})
 	})
-	return staff.Handout{Subject: h.ID, Username: h.Username, Code: code, Expires: act.Expires}, err
+	if err != nil {
+		return staff.Handout{}, err
+	}
+	out := staff.Handout{Subject: h.ID, Username: h.Username, Code: code, Expires: act.Expires}
+	a.sendPart(ctx, act, &out)
+	return out, nil
 }
 
 // NewCode gives another activation code for somebody who has not finished: the former
@@ -102,9 +169,9 @@ func (a *Appliance) Invite(ctx context.Context, n NewHolder, by string) (staff.H
 // recovered or appointed, a member who could have approved that.
 func (a *Appliance) NewCode(ctx context.Context, by staff.Member, username string) (staff.Handout, error) {
 	var out staff.Handout
-	err := a.DB.Write(ctx, func(tx *store.Tx) error {
-		act, err := waiting(tx, username)
-		if err != nil {
+	var act store.Activation
+	err := a.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		if act, err = waiting(tx, username); err != nil {
 			return err
 		}
 		switch {
@@ -125,13 +192,21 @@ func (a *Appliance) NewCode(ctx context.Context, by staff.Member, username strin
 	if store.KindOf(err) == store.NotFound {
 		err = &staff.Error{Kind: staff.NotFound, Msg: "nobody of this username waits to be activated", Err: err}
 	}
-	return out, err
+	if err != nil {
+		return staff.Handout{}, err
+	}
+	a.sendPart(ctx, act, &out)
+	return out, nil
 }
 
 func (a *Appliance) anew(act *store.Activation, username string) ([]byte, staff.Handout) {
 	code, _ := auth.NewActivationCode() // without random numbers there is none, and none is good
 	act.Expires, act.Tries = a.opt.Now().Add(ActivationLife), 0
-	return activationVerifier(code), staff.Handout{Subject: act.Subject, Username: username, Code: code, Expires: act.Expires}
+	var t terms
+	if err := json.Unmarshal(act.Terms, &t); err != nil {
+		t.To = "?" // what it says is not known: nothing is given that could be too much
+	}
+	return t.verifier(code), staff.Handout{Subject: act.Subject, Username: username, Code: code, Expires: act.Expires}
 }
 
 // waiting is the activation of the holder or the member of a username; of the member when
@@ -156,7 +231,7 @@ func waiting(tx *store.Tx, username string) (store.Activation, error) {
 // pending finds the activation of a code.
 func (a *Appliance) pending(ctx context.Context, code, client string) (act store.Activation, username string, err error) {
 	refused := &staff.Error{Kind: staff.WrongCode, Msg: "this is no activation code that is good now"}
-	verifier := activationVerifier(code)
+	verifier := auth.ActivationVerifier(code)
 	if verifier == nil {
 		return act, "", refused
 	}

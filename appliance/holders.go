@@ -17,6 +17,7 @@ import (
 // this is the thin registration that the later rooms of pki replace.
 type NewHolder struct {
 	Username, GivenName, Surname, FiscalCode, Email, Locale string
+	Phone                                                   string // for Invite, where there is a courier: as +39333123456
 	Password                                                []byte // wiped by Register
 	KeyType                                                 hsm.KeyType
 	MaxDigests                                              int    // documents per authorisation; 0 means 50
@@ -39,7 +40,7 @@ func (n NewHolder) row(a *Appliance) store.Holder {
 }
 
 func (n NewHolder) terms() terms {
-	return terms{KeyType: string(n.KeyType), MaxDigests: n.MaxDigests, Automatic: n.Automatic}
+	return terms{KeyType: string(n.KeyType), MaxDigests: n.MaxDigests, Automatic: n.Automatic, Language: n.Locale}
 }
 
 // Registration is a holder half-way: the factors exist, the certificate does

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sigillo/audit"
+	"sigillo/auth"
 	"sigillo/auth/staff"
 	"sigillo/store"
 )
@@ -123,7 +124,7 @@ func TestAppointment(t *testing.T) {
 		t.Fatalf("%d members, %d refusals", len(list), o.events("proposal.refused"))
 	}
 	out, err := o.Approve(t.Context(), o.get(staff.Certification), p.ID, p.Digest())
-	if err != nil || out.Proposal.State != staff.Executed || activationVerifier(out.Handout.Code) == nil || out.Handout.Username != "nuovo0" {
+	if err != nil || out.Proposal.State != staff.Executed || auth.ActivationVerifier(out.Handout.Code) == nil || out.Handout.Username != "nuovo0" {
 		t.Fatalf("%+v: %v", out, err)
 	}
 	_, err = o.Approve(t.Context(), o.get(staff.Certification), p.ID, p.Digest())
@@ -312,7 +313,7 @@ func TestResumeApproved(t *testing.T) {
 	_, err = o.NewCode(t.Context(), staff.Member{ID: "x", Role: staff.RegistrationOperator}, "nuovo0")
 	want(t, "by an operator", err, staff.NotPermitted)
 	out, err := o.NewCode(t.Context(), o.get(staff.Certification), "nuovo0")
-	if err != nil || activationVerifier(out.Code) == nil {
+	if err != nil || auth.ActivationVerifier(out.Code) == nil {
 		t.Error(err)
 	}
 	_, err = o.NewCode(t.Context(), o.get(staff.Certification), "security")
@@ -328,7 +329,7 @@ func TestFounding(t *testing.T) {
 		t.Error(on, err)
 	}
 	h, err := o.AppointFirst(t.Context(), "root", newcomer(0, staff.Security))
-	if err != nil || activationVerifier(h.Code) == nil || strings.Count(h.Code, "-") != 7 {
+	if err != nil || auth.ActivationVerifier(h.Code) == nil || strings.Count(h.Code, "-") != 7 {
 		t.Fatal(h, err)
 	}
 	if on, err := o.Staffed(t.Context()); !on || err != nil {

@@ -34,6 +34,10 @@ func (a *Appliance) ProposeRecovery(ctx context.Context, by staff.Member, n staf
 	if err != nil {
 		return staff.Proposal{}, missing(err, "there is no holder of this username")
 	}
+	contact, err := a.contact(n.Contact, h.Email)
+	if err != nil {
+		return staff.Proposal{}, err
+	}
 	compromised := "no"
 	if n.Compromised {
 		compromised = "yes"
@@ -41,6 +45,9 @@ func (a *Appliance) ProposeRecovery(ctx context.Context, by staff.Member, n staf
 	parameters := map[string]string{"username": h.Username, "name": h.GivenName + " " + h.Surname, "fiscal-code": h.FiscalCode,
 		"document": n.Document, "number": n.Number, "issuer": n.Issuer, "document-expires": n.Expires.UTC().Format(time.DateOnly),
 		"identified-by": by.ID, "reason": n.Reason, "compromised": compromised}
+	if contact != "" { // who approves sees where the code goes
+		parameters["contact"] = contact
+	}
 	return a.propose(ctx, by, staff.RecoverHolder, h.ID, parameters, func(tx *store.Tx, p staff.Proposal) error {
 		err := tx.PutIdentification(store.Identification{ID: p.ID, Holder: h.ID, Document: n.Document, Number: n.Number, Issuer: n.Issuer,
 			Expires: n.Expires, IdentifiedBy: by.ID, At: a.opt.Now()})
@@ -82,6 +89,7 @@ func (a *Appliance) performRecovery(ctx context.Context, p staff.Proposal) (stri
 	if err := a.destroyKeys(ctx, h, p); err != nil { // 2
 		return "", staff.Handout{}, err
 	}
+	t.To, t.Language = p.Parameters["contact"], h.Locale
 	act, code := a.newActivation(activateRecover, h.ID, t, p.Approver)
 	act.ID = id
 	err = a.DB.Write(ctx, func(tx *store.Tx) error { // 3
@@ -106,7 +114,12 @@ func (a *Appliance) performRecovery(ctx context.Context, p staff.Proposal) (stri
 		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: p.Approver, Event: "holder.recovered", Subject: h.ID,
 			Detail: map[string]string{"proposal": p.ID, "proposed-by": p.Proposer, "activation": act.ID}})
 	})
-	return h.ID, staff.Handout{Subject: h.ID, Username: h.Username, Code: code, Expires: act.Expires}, err
+	if err != nil {
+		return h.ID, staff.Handout{}, err
+	}
+	out := staff.Handout{Subject: h.ID, Username: h.Username, Code: code, Expires: act.Expires}
+	a.sendPart(ctx, act, &out)
+	return h.ID, out, nil
 }
 
 // The reasons of RFC 5280 §5.3.1 that a recovery has.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"image/png"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/pquerna/otp"
@@ -57,7 +58,7 @@ func (s *Server) activate(c *fiber.Ctx) error {
 		return err
 	}
 	defer f.wipe()
-	data := activationData{Code: f.get("code")}
+	data := activationData{Code: strings.TrimSpace(f.get("code") + " " + f.get("part"))}
 	begin := s.newView(c, "activate", r.locale.T("activate.title"), data)
 	if !bytes.Equal(f.secret("password"), f.secret("again")) {
 		return s.again(c, begin, fail(Unequal, "the two passwords differ", nil))

@@ -138,7 +138,7 @@ func (s *Server) adminRecover(c *fiber.Ctx) error {
 	}
 	defer f.wipe()
 	data := recoverData{Day: f.get("expires"), NewRecovery: staff.NewRecovery{Username: f.get("username"), Document: f.get("document"),
-		Number: f.get("number"), Issuer: f.get("issuer"), Reason: f.get("reason"), Compromised: f.get("compromised") != ""}}
+		Number: f.get("number"), Issuer: f.get("issuer"), Contact: phone(f.get("contact")), Reason: f.get("reason"), Compromised: f.get("compromised") != ""}}
 	if day, err := time.Parse(time.DateOnly, data.Day); err == nil {
 		data.Expires = day.AddDate(0, 0, 1).Add(-time.Second)
 	}

@@ -75,8 +75,11 @@ func passwordChange(c *fiber.Ctx, f form) any {
 	return vault.PasswordChange{Evidence: evidence(c, f), New: f.secret("new")}
 }
 
-// phone drops what people write between the digits of a number.
+// phone drops what people write between the digits of a number; a mail address stays.
 func phone(number string) string {
+	if strings.Contains(number, "@") {
+		return strings.TrimSpace(number)
+	}
 	return strings.NewReplacer(" ", "", "-", "", ".", "", "/", "", "(", "", ")", "").Replace(number)
 }
 

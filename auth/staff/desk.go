@@ -12,8 +12,13 @@ import (
 type Handout struct {
 	Subject  string // the holder's or member's ID
 	Username string
-	Code     string
+	Code     string // or the first part of it
 	Expires  time.Time
+	// SentTo is the end of the address that the second part was sent to; empty where the
+	// code has one part.
+	SentTo string
+	// Undelivered says that the second part could not be sent: there is no code.
+	Undelivered bool
 }
 
 // Outcome is what an approved act has come to.
@@ -64,6 +69,9 @@ type NewRecovery struct {
 	Document, Number, Issuer string
 	Expires                  time.Time // of the document
 	Reason                   string    // why, for the journal
+	// Contact is the holder's telephone, where the second part of the activation code is
+	// sent to; of no use where there is no courier.
+	Contact string
 	// Compromised says that somebody else may have the factors: the certificates are
 	// revoked for that reason.
 	Compromised bool

@@ -17,6 +17,7 @@ func holderRecover(ctx context.Context, e env, args []string) int {
 	f.StringVar(&n.Document, "document", "", say("identity-card, passport, driving-licence, residence-permit o other-art-35", "identity-card, passport, driving-licence, residence-permit or other-art-35"))
 	f.StringVar(&n.Number, "number", "", say("numero del documento", "number of the document"))
 	f.StringVar(&n.Issuer, "issuer", "", say("chi lo ha rilasciato", "who has issued it"))
+	f.StringVar(&n.Contact, "phone", "", say("telefono del titolare, come +39333123456: vi arriva la seconda parte del codice di attivazione, dove c'è un courier", "the holder's telephone, as +39333123456: the second part of the activation code is sent there, where there is a courier"))
 	expires := f.String("expires", "", say("ultimo giorno in cui vale, come 2030-12-31", "last day on which it is good, such as 2030-12-31"))
 	f.BoolVar(&n.Compromised, "compromised", false, say("altri possono avere password o autenticatore", "others may have password or authenticator"))
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {

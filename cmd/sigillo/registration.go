@@ -34,6 +34,7 @@ func runHolder(ctx context.Context, e env, args []string) int {
 	fs.StringVar(&n.Surname, "surname", "", "surname, as on the identity document")
 	fs.StringVar(&n.FiscalCode, "fiscal-code", "", "codice fiscale")
 	fs.StringVar(&n.Email, "email", "", "e-mail address")
+	fs.StringVar(&n.Phone, "phone", "", "telephone, as +39333123456: the second part of the activation code is sent there (invite, where a courier is configured)")
 	fs.StringVar(&n.Locale, "language", "it", "it or en")
 	fs.IntVar(&n.MaxDigests, "max-documents", 50, "documents one authorisation may sign")
 	key := fs.String("key", string(hsm.P256), "p256, p384, rsa2048, rsa3072 or rsa4096")

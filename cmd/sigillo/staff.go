@@ -181,7 +181,18 @@ func staffCode(ctx context.Context, e env, args []string) int {
 
 // handOver shows a code that goes to somebody else.
 func handOver(e env, h staff.Handout) {
-	if h.Code == "" {
+	switch {
+	case h.Undelivered:
+		fmt.Fprintf(e.text(), say("\nLa seconda parte del codice di attivazione di %s non è partita: non c'è ancora un codice. Guarda il log del courier, poi: sigillo staff code %s\n",
+			"\nThe second part of the activation code of %s could not be sent: there is no code yet. Look at the courier's log, then: sigillo staff code %s\n"),
+			h.Username, h.Username)
+		return
+	case h.Code == "":
+		return
+	case h.SentTo != "":
+		fmt.Fprintf(e.text(), say("\nPrima parte del codice di attivazione per %s, da consegnare a lui o lei:\n\n  %s\n\nLa seconda parte è andata a %s, e nessuno qui la vede. Insieme valgono una volta, fino al %s, alla pagina /activate.\n",
+			"\nFirst part of the activation code for %s, to be handed over:\n\n  %s\n\nThe second part went to %s, and nobody here sees it. Together they are good once, until %s, on the page /activate.\n"),
+			h.Username, h.Code, h.SentTo, h.Expires.Local().Format(time.DateTime))
 		return
 	}
 	fmt.Fprintf(e.text(), say("\nCodice di attivazione per %s, da consegnare a lui o lei e a nessun altro:\n\n  %s\n\nVale una volta, fino al %s, alla pagina /activate. Non sarà più mostrato.\n",
