@@ -70,9 +70,10 @@ type challengeRequest struct {
 	Op      string          `json:"op"`
 	Request json.RawMessage `json:"request"`
 	Code    *CodeRequest    `json:"code,omitempty"`
+	Unnamed bool            `json:"unnamed,omitempty"` // who asks is a stranger: no keys are named
 }
 
-func (c *Client) about(ctx context.Context, op string, request any, code *CodeRequest, out any) error {
+func (c *Client) about(ctx context.Context, op string, request any, q challengeRequest, out any) error {
 	what, err := operation(request)
 	if err != nil {
 		return err
@@ -82,7 +83,8 @@ func (c *Client) about(ctx context.Context, op string, request any, code *CodeRe
 		return &Error{Kind: BadRequest, Msg: "the request cannot be encoded", Err: err}
 	}
 	defer clear(b)
-	return c.call(ctx, op, challengeRequest{Op: what, Request: b, Code: code}, out)
+	q.Op, q.Request = what, b
+	return c.call(ctx, op, q, out)
 }
 
 // Challenge mints what the holder's passkey is to sign for the request, which is the
@@ -90,7 +92,14 @@ func (c *Client) about(ctx context.Context, op string, request any, code *CodeRe
 // an Authorisation, and so on. The passkey's answer is good for that request and no
 // other: not for other digests, not for another operation.
 func (c *Client) Challenge(ctx context.Context, request any) (ch Challenge, err error) {
-	return ch, c.about(ctx, opChallenge, request, nil, &ch)
+	return ch, c.about(ctx, opChallenge, request, challengeRequest{}, &ch)
+}
+
+// UnnamedChallenge is [Client.Challenge] for who has typed a username and shown nothing:
+// no keys are named and nothing is looked up, so that the answer says nothing of the
+// holder, or whether there is one. The browser lets its user choose the passkey.
+func (c *Client) UnnamedChallenge(ctx context.Context, request any) (ch Challenge, err error) {
+	return ch, c.about(ctx, opChallenge, request, challengeRequest{Unnamed: true}, &ch)
 }
 
 // PasskeyOptions mints what a browser needs to make a passkey for the holder of f.
@@ -105,7 +114,7 @@ func (c *Client) PasskeyOptions(ctx context.Context, f Factors) (ch Challenge, e
 // Undelivered when the courier fails within some seconds; for longer nobody waits for
 // it. NotAllowed too where no courier is configured.
 func (c *Client) SendCode(ctx context.Context, request any, q CodeRequest) (s CodeSent, err error) {
-	return s, c.about(ctx, opSendCode, request, &q, &s)
+	return s, c.about(ctx, opSendCode, request, challengeRequest{Code: &q}, &s)
 }
 
 // asked is the request a challenge or a code is for.

@@ -64,8 +64,9 @@ func (v *server) party() (*passkey.Party, error) {
 	return &passkey.Party{ID: v.cfg.RPID, Name: "Sigillo", Origins: v.cfg.Origins}, nil
 }
 
-// challenge mints what a passkey is to sign for a request. For a sign-in no keys are
-// named and nothing is looked up: a stranger learns nothing of the holder.
+// challenge mints what a passkey is to sign for a request. For a sign-in, and for who
+// asks unnamed, no keys are named and nothing is looked up: a stranger learns nothing of
+// the holder.
 func (v *server) challenge(ctx context.Context, q *challengeRequest) (*Challenge, error) {
 	p, err := v.party()
 	if err != nil {
@@ -77,7 +78,7 @@ func (v *server) challenge(ctx context.Context, q *challengeRequest) (*Challenge
 	}
 	f := &a.factors
 	var keys [][]byte
-	if a.op != opAuthenticate {
+	if a.op != opAuthenticate && !q.Unnamed {
 		if err := v.shown(ctx, f); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,8 @@ package vault
 
 import (
 	"crypto/sha256"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -264,4 +266,48 @@ func TestRegistrationRefused(t *testing.T) {
 	}
 	_, err = r.c.Challenge(t.Context(), Extension{})
 	want(t, err, BadRequest)
+}
+
+// TestUnnamedChallenge: who shows a username only is told nothing of the holder, and the
+// holder's passkey still signs for exactly what was asked for.
+func TestUnnamedChallenge(t *testing.T) {
+	t.Parallel()
+	r := newPasskeyRig(t)
+	h := r.newHolder("h", "p256")
+	p, _ := h.addPasskey(-7)
+	unnamed := func(a Authorisation) []byte {
+		ch, err := r.c.UnnamedChallenge(t.Context(), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ch.Options
+	}
+	shape := func(options []byte) string {
+		var o map[string]any
+		if err := json.Unmarshal(options, &o); err != nil {
+			t.Fatal(err)
+		}
+		delete(o, "challenge")
+		b, _ := json.Marshal(o)
+		return string(b)
+	}
+	a := h.authorisation("tx", 2)
+	a.OTP, a.Password = "", nil
+	nobody := Authorisation{Hash: a.Hash, Digests: a.Digests, Evidence: a.Evidence}
+	if got, of := shape(unnamed(a)), shape(unnamed(nobody)); got != of || !strings.Contains(got, `"allowCredentials":[]`) {
+		t.Errorf("of the holder %s, of nobody %s", got, of)
+	}
+	other := a
+	other.Digests = a.Digests[:1]
+	for _, c := range []struct {
+		asked Authorisation
+		want  Kind
+	}{{nobody, WrongOTP}, {other, WrongOTP}, {a, ""}} {
+		b := a
+		b.Passkey, b.Password = p.Get(unnamed(c.asked)), []byte(goodPassword)
+		_, err := r.c.Authorise(t.Context(), b)
+		if KindOf(err) != c.want && (err != nil || c.want != "") {
+			t.Errorf("%v, want %q", err, c.want)
+		}
+	}
 }

@@ -82,12 +82,14 @@ type Security interface {
 	// has a code sent that is good for it.
 	Challenge(ctx context.Context, holder string, request any) (vault.Challenge, error)
 	SendCode(ctx context.Context, holder string, request any, q vault.CodeRequest) (vault.CodeSent, error)
-	// The same for signing in, where who does not exist is answered alike, and for
-	// signing. e has client and browser only.
+	// The same for signing in, where who does not exist is answered alike, for signing,
+	// and for approving what an application asks. e has client and browser only.
 	SignInChallenge(ctx context.Context, username string, e signing.Evidence) (vault.Challenge, error)
 	SendSignInCode(ctx context.Context, username string, e signing.Evidence, q vault.CodeRequest) (vault.CodeSent, error)
 	SignChallenge(ctx context.Context, holder, transaction string, e signing.Evidence) (vault.Challenge, error)
 	SendSignCode(ctx context.Context, holder, transaction string, e signing.Evidence, q vault.CodeRequest) (vault.CodeSent, error)
+	RequestChallenge(ctx context.Context, holder, id string, e signing.Evidence) (vault.Challenge, error)
+	SendRequestCode(ctx context.Context, holder, id string, e signing.Evidence, q vault.CodeRequest) (vault.CodeSent, error)
 }
 
 // Cards recognises holders by the certificates that a TLS client has sent, such as

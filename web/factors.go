@@ -36,7 +36,7 @@ func (s *Server) routeFactors(path string, change func(*fiber.Ctx, form) any) {
 	}))
 }
 
-// routeEntrance opens the addresses beside the forms that sign in and sign.
+// routeEntrance opens the addresses beside the forms that sign in, sign and approve.
 func (s *Server) routeEntrance() {
 	if s.cfg.Security == nil {
 		return
@@ -60,6 +60,16 @@ func (s *Server) routeEntrance() {
 	s.app.Post("/transactions/:id/sign/challenge", s.signedIn(func(c *fiber.Ctx) error {
 		return s.answerScript(c, func(f form, r *request) (any, error) {
 			return s.cfg.Security.SignChallenge(c.UserContext(), r.holder.ID, c.Params("id"), withoutFactors(c, f))
+		})
+	}))
+	s.app.Post("/requests/:id/approve/challenge", s.signedIn(func(c *fiber.Ctx) error {
+		return s.answerScript(c, func(f form, r *request) (any, error) {
+			return s.cfg.Security.RequestChallenge(c.UserContext(), r.holder.ID, c.Params("id"), withoutFactors(c, f))
+		})
+	}))
+	s.app.Post("/requests/:id/approve/send", s.signedIn(func(c *fiber.Ctx) error {
+		return s.answerScript(c, func(f form, r *request) (any, error) {
+			return s.sent(s.cfg.Security.SendRequestCode(c.UserContext(), r.holder.ID, c.Params("id"), withoutFactors(c, f), s.codeRequest(c, f)))
 		})
 	}))
 	s.app.Post("/transactions/:id/sign/send", s.signedIn(func(c *fiber.Ctx) error {
@@ -87,6 +97,10 @@ func (s *Server) answerScript(c *fiber.Ctx, do func(f form, r *request) (any, er
 	if err != nil {
 		return err
 	}
+	return writeJSON(c, out)
+}
+
+func writeJSON(c *fiber.Ctx, out any) error {
 	body, err := json.Marshal(out)
 	if err != nil {
 		return fail(Kind(signing.Internal), "an answer to the script", err)

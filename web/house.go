@@ -6,6 +6,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"sigillo/signing"
+	"sigillo/vault"
 	"sigillo/web/oauth"
 )
 
@@ -42,6 +43,26 @@ func (h house) Attempt(c *fiber.Ctx) (func(), error) {
 		return nil, &signing.Error{Kind: signing.Locked, Msg: "too many failed sign-ins from this address", RetryAfter: wait}
 	}
 	return func() { h.s.attempts.giveBack(client, h.s.cfg.Now()) }, nil
+}
+
+// Tell is for the script, so a fault is told as JSON too; see answerError.
+func (h house) Tell(c *fiber.Ctx, language string, answer any, err error) error {
+	r := current(c)
+	r.locale = h.s.locales[h.Language(c, language)]
+	if sent, ok := answer.(vault.CodeSent); ok {
+		answer, err = h.s.sent(sent, err)
+	}
+	if err != nil {
+		return err
+	}
+	return writeJSON(c, answer)
+}
+
+func (h house) Language(c *fiber.Ctx, language string) string {
+	if h.s.locales[language] != nil {
+		return language
+	}
+	return current(c).locale.Code
 }
 
 func (h house) Blame(c *fiber.Ctx, err error) { current(c).fault = err }

@@ -61,6 +61,7 @@ type view struct {
 	Self    string        // this address where it is too long to come back to, with its query; empty elsewhere
 	Assets  *assets
 	Idle    int      // seconds until an idle session ends
+	Mark    string   // ends the ids of a part that a page has more than once
 	Step    int      // of the four steps, from 1; 0 shows no steps
 	Problem *Problem // shown in the error summary
 	Notice  string
@@ -78,6 +79,21 @@ type view struct {
 
 // With is the view of a part of the page.
 func (v view) With(data any) view { v.Data = data; return v }
+
+// Marked is With for a part that a page has more than once: mark ends its fields' ids.
+func (v view) Marked(mark string, data any) view {
+	v.Mark = "-" + mark
+	return v.With(data)
+}
+
+// Beside is an address beside that of a form, which may have a query.
+func (view) Beside(action, name string) string {
+	path, query, asked := strings.Cut(action, "?")
+	if path += "/" + name; asked {
+		path += "?" + query
+	}
+	return path
+}
 
 // In is the address of the page in a language.
 func (v view) In(code string) string {

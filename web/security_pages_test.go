@@ -122,6 +122,15 @@ func (l *locksmith) SendSignCode(_ context.Context, _, tx string, e signing.Evid
 	return vault.CodeSent{}, err
 }
 
+func (l *locksmith) RequestChallenge(_ context.Context, _, id string, e signing.Evidence) (vault.Challenge, error) {
+	return l.note([]any{id, e})
+}
+
+func (l *locksmith) SendRequestCode(_ context.Context, _, id string, e signing.Evidence, _ vault.CodeRequest) (vault.CodeSent, error) {
+	_, err := l.note([]any{id, e})
+	return vault.CodeSent{}, err
+}
+
 func withLocksmith(l *locksmith) func(*Config) {
 	return func(c *Config) { c.Security, c.Passkeys, c.SentCodes = l, true, true }
 }
@@ -223,7 +232,7 @@ func TestChallenges(t *testing.T) {
 	b.signIn("111111")
 	token := b.token("/security")
 	l.asked = nil
-	for _, path := range []string{"/security/devices/add", "/security/devices/d7/remove", "/security/codes", "/security/password", "/transactions/t-9/sign", "/security/devices/d7/confirm"} {
+	for _, path := range []string{"/security/devices/add", "/security/devices/d7/remove", "/security/codes", "/security/password", "/transactions/t-9/sign", "/security/devices/d7/confirm", "/requests/r-9/approve"} {
 		for _, what := range []string{"/challenge", "/send"} {
 			r := ask(path+what, url.Values{"token": {token}, "kind": {"passkey"}, "label": {"L"}, "registration": {"{}"}, "password": {"p"}})
 			if r.StatusCode != 200 {
@@ -231,7 +240,7 @@ func TestChallenges(t *testing.T) {
 			}
 		}
 	}
-	if len(l.asked) != 12 {
+	if len(l.asked) != 14 {
 		t.Fatalf("%d requests", len(l.asked))
 	}
 	if n, ok := l.asked[0].(vault.NewDevice); !ok || n.Label != "L" || n.Kind != vault.Passkey || string(n.Registration) != "{}" || n.Client != "127.0.0.1" {
@@ -242,5 +251,8 @@ func TestChallenges(t *testing.T) {
 	}
 	if q, ok := l.asked[8].([]any); !ok || q[0] != "t-9" || len(q[1].(signing.Evidence).Password) != 0 {
 		t.Errorf("%+v", l.asked[8])
+	}
+	if q, ok := l.asked[12].([]any); !ok || q[0] != "r-9" || q[1].(signing.Evidence).Client != "127.0.0.1" {
+		t.Errorf("%+v", l.asked[12])
 	}
 }

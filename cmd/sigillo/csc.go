@@ -8,6 +8,7 @@ import (
 	"sigillo/signing"
 	"sigillo/signing/remote"
 	"sigillo/tsa/accounts"
+	"sigillo/vault"
 	"sigillo/web/csc"
 	"sigillo/web/oauth"
 )
@@ -68,6 +69,22 @@ func (c core) Credentials(ctx context.Context, holder string) ([]signing.Credent
 func (c core) Authorise(ctx context.Context, holder string, o oauth.Order, e signing.Evidence) (oauth.Grant, error) {
 	g, err := c.a.Remote.Authorise(ctx, holder, remote.Order(o), e)
 	return oauth.Grant{Handle: g.Handle, Expires: g.Expires}, err
+}
+
+func (c core) SignInChallenge(ctx context.Context, username string, e signing.Evidence) (vault.Challenge, error) {
+	return c.a.SignInChallenge(ctx, username, e)
+}
+
+func (c core) SendSignInCode(ctx context.Context, username string, e signing.Evidence, q vault.CodeRequest) (vault.CodeSent, error) {
+	return c.a.SendSignInCode(ctx, username, e, q)
+}
+
+func (c core) OrderChallenge(ctx context.Context, username string, o oauth.Order, e signing.Evidence) (vault.Challenge, error) {
+	return c.a.OrderChallenge(ctx, username, remote.Order(o), e)
+}
+
+func (c core) SendOrderCode(ctx context.Context, username string, o oauth.Order, e signing.Evidence, q vault.CodeRequest) (vault.CodeSent, error) {
+	return c.a.SendOrderCode(ctx, username, remote.Order(o), e, q)
 }
 
 func (c core) Drop(ctx context.Context, _, _, handle string) { c.a.Remote.Revoke(ctx, handle) }

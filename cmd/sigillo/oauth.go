@@ -21,7 +21,7 @@ func oauthServer(a *appliance.Appliance) *oauth.Server {
 		return nil
 	}
 	// It has no error: the configuration was checked when it was read.
-	srv, _ := oauth.New(oauth.Config{DB: a.DB, Accounts: a, Signing: core{a}, BaseURL: a.Config.BaseURL, Qualifiers: qualifiers(a.Config.PKI.Qualified)})
+	srv, _ := oauth.New(oauth.Config{DB: a.DB, Accounts: a, Signing: core{a}, Factors: core{a}, BaseURL: a.Config.BaseURL, Qualifiers: qualifiers(a.Config.PKI.Qualified)})
 	return srv
 }
 

@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,12 +48,12 @@ func (s *Service) Authorise(ctx context.Context, holder string, o Order, e signi
 	if err := c.usable(); err != nil { // 2
 		return refused(err)
 	}
-	var factors vault.Factors
-	if err := json.Unmarshal(c.holder.Factors, &factors); err != nil {
-		return Grant{}, fail(signing.Internal, "the holder's factors cannot be read", err)
+	a, err := c.authorisation(o)
+	if err != nil {
+		return Grant{}, err
 	}
-	sad, err := s.cfg.Vault.Authorise(ctx, vault.Authorisation{Factors: factors, Credential: c.record, Evidence: e, // 3
-		Hash: o.Hash.String(), Digests: o.Digests, Documents: o.Documents, Request: newID()})
+	a.Evidence = e
+	sad, err := s.cfg.Vault.Authorise(ctx, a) // 3
 	if err != nil {
 		return refused(fromVault(err))
 	}

@@ -92,6 +92,10 @@ type House interface {
 	// Page shows a page, Fault one that says what went wrong.
 	Page(c *fiber.Ctx, p Page) error
 	Fault(c *fiber.Ctx, err error) error
+	// Tell answers the script of a page, in a language that may be "": with what it has
+	// asked for, or with what went wrong. Language is the one that is spoken then.
+	Tell(c *fiber.Ctx, language string, answer any, err error) error
+	Language(c *fiber.Ctx, language string) string
 	// Blame tells the log why a request failed.
 	Blame(c *fiber.Ctx, err error)
 }
@@ -111,6 +115,7 @@ type Config struct {
 	DB       *store.DB // the appliance's; required
 	Accounts Accounts  // required
 	Signing  Signing   // nil: scope credential is not offered
+	Factors  Factors   // nil: holders type codes of an app, and use no passkey and no code that is sent
 
 	// BaseURL is how others reach this server. It is the issuer (RFC 8414), and all
 	// addresses are below it.
@@ -159,6 +164,10 @@ func (s *Server) Mount(router fiber.Router, h House) {
 	router.Get("/.well-known/openid-configuration", s.metadata)
 	router.Get("/oauth2/authorize", s.ask)
 	router.Post("/oauth2/authorize", s.decide)
+	if s.cfg.Factors != nil {
+		router.Post("/oauth2/authorize/challenge", s.challenge)
+		router.Post("/oauth2/authorize/send", s.sendCode)
+	}
 	router.Post("/oauth2/pushed_authorize", s.answering(s.push))
 	router.Post("/oauth2/token", s.answering(s.token))
 	router.Post("/oauth2/revoke", s.answering(s.revoke))

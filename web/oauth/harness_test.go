@@ -53,6 +53,7 @@ type rooms struct {
 	used    map[string]bool
 	orders  []oauth.Order
 	dropped []string
+	ahead   []readied
 	status  string
 	fault   error
 	holder  string // of the credential
@@ -191,7 +192,7 @@ func newDesk(t testing.TB) *desk {
 		t.Fatal(err)
 	}
 	d.url = "https://" + ln.Addr().String()
-	d.srv, err = oauth.New(oauth.Config{DB: db, Accounts: d.rooms, Signing: d.rooms, BaseURL: d.url, Qualifiers: []string{"eu_eidas_aes"},
+	d.srv, err = oauth.New(oauth.Config{DB: db, Accounts: d.rooms, Signing: d.rooms, Factors: d.rooms, BaseURL: d.url, Qualifiers: []string{"eu_eidas_aes"},
 		Now: d.now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

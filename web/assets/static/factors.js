@@ -73,6 +73,8 @@
         code.inputMode = "text";
         code.focus();
       } else if (use === "send") {
+        const who = form.elements.username; // where nobody is signed in
+        if (who && who.type !== "hidden" && !who.reportValidity()) return;
         working(async () => {
           await ask(box.dataset.send, form);
           status.textContent = box.dataset.sent;
