@@ -40,18 +40,19 @@ type OAuthGrant struct {
 	Certificate []byte // SHA-256 of the TLS client certificate that the tokens are bound to; empty: to none
 	Created     time.Time
 	Expires     time.Time
+	Used        time.Time // last, to the minute; zero: not yet
 }
 
-const oauthGrantColumns = `id, client, holder, certificate, created, expires`
+const oauthGrantColumns = `id, client, holder, certificate, created, expires, used`
 
 func oauthGrantRow(g *OAuthGrant) []any {
-	return []any{&g.ID, &g.Client, &g.Holder, &g.Certificate, at(&g.Created), at(&g.Expires)}
+	return []any{&g.ID, &g.Client, &g.Holder, &g.Certificate, at(&g.Created), at(&g.Expires), at(&g.Used)}
 }
 
 // PutOAuthGrant stores a new grant; Conflict if the application does not exist.
 func (tx *Tx) PutOAuthGrant(g OAuthGrant) error {
-	return tx.put("put grant", `INSERT INTO oauth_grants (`+oauthGrantColumns+`) VALUES (?, ?, ?, ?, ?, ?)`,
-		g.ID, g.Client, g.Holder, bytes(g.Certificate), ms(g.Created), ms(g.Expires))
+	return tx.put("put grant", `INSERT INTO oauth_grants (`+oauthGrantColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		g.ID, g.Client, g.Holder, bytes(g.Certificate), ms(g.Created), ms(g.Expires), ms(g.Used))
 }
 
 // OAuthGrant returns the grant with this ID.
@@ -63,6 +64,11 @@ func (tx *Tx) OAuthGrant(id string) (OAuthGrant, error) {
 func (tx *Tx) OAuthGrantsOf(holder string) ([]OAuthGrant, error) {
 	return many(tx, "grants of holder", oauthGrantRow,
 		`SELECT `+oauthGrantColumns+` FROM oauth_grants WHERE holder = ? AND holder <> '' ORDER BY created DESC, id LIMIT ?`, holder, MaxRows)
+}
+
+// TouchOAuthGrant notes that what was granted is used; NotFound when it has ended.
+func (tx *Tx) TouchOAuthGrant(id string, now time.Time) error {
+	return tx.change("touch grant", `UPDATE oauth_grants SET used = ? WHERE id = ?`, ms(now), id)
 }
 
 // DeleteOAuthGrant ends a grant with all its tokens; NotFound when there is none.

@@ -11,7 +11,7 @@ func TestOAuthRows(t *testing.T) {
 	db := openTest(t, Appliance)
 	later := t0.Add(time.Hour)
 	roundTrip(t, db, OAuthClient{"app", []byte("{}"), t0}, (*Tx).PutOAuthClient, func(tx *Tx) (OAuthClient, error) { return tx.OAuthClient("app") })
-	roundTrip(t, db, OAuthGrant{"g", "app", "h", []byte("c"), t0, later}, (*Tx).PutOAuthGrant, func(tx *Tx) (OAuthGrant, error) { return tx.OAuthGrant("g") })
+	roundTrip(t, db, OAuthGrant{"g", "app", "h", []byte("c"), t0, later, t0}, (*Tx).PutOAuthGrant, func(tx *Tx) (OAuthGrant, error) { return tx.OAuthGrant("g") })
 	roundTrip(t, db, OAuthToken{[]byte("t"), "g", OAuthRefresh, time.Time{}, later}, (*Tx).PutOAuthToken, func(tx *Tx) (OAuthToken, error) { return tx.OAuthToken([]byte("t")) })
 	roundTrip(t, db, OAuthRequest{[]byte("r"), "app", []byte("a=1"), later},
 		func(tx *Tx, r OAuthRequest) error { return tx.PutOAuthRequest(r, t0, 2) }, func(tx *Tx) (OAuthRequest, error) { return tx.OAuthRequest([]byte("r")) })

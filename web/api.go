@@ -100,6 +100,9 @@ func (s *Server) routeAPI() error {
 	}
 	api := humafiber.New(s.app, config)
 	s.apiSessions(api)
+	if s.cfg.Applications != nil {
+		s.apiApplications(api)
+	}
 	s.apiDocuments(api)
 	s.apiTransactions(api)
 	if s.cfg.Stamps != nil {

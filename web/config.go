@@ -75,6 +75,8 @@ type Security interface {
 	RemoveDevice(ctx context.Context, holder string, d vault.DeviceRemoval) error
 	Resynchronise(ctx context.Context, holder string, r vault.Resynchronisation) error
 	RecoveryCodes(ctx context.Context, holder string, n vault.NewCodes) ([]string, error)
+	// ForgetBrowsers makes the browsers that the holder has signed in with strange again.
+	ForgetBrowsers(ctx context.Context, holder string) error
 	// ChangePassword ends all sessions of the holder.
 	ChangePassword(ctx context.Context, holder string, p vault.PasswordChange) error
 	PasskeyOptions(ctx context.Context, holder string) (vault.Challenge, error)
@@ -165,8 +167,10 @@ type Config struct {
 	Health   Health    // nil: healthy as long as it answers
 	CSC      CSC       // nil: no /csc
 	OAuth    OAuth     // nil: no /oauth2
-	Requests Requests  // nil: no page where holders approve what applications ask for
-	Security Security  // nil: holders cannot change their factors here
+	// Applications are those that holders have let in; nil: none can be.
+	Applications Applications
+	Requests     Requests // nil: no page where holders approve what applications ask for
+	Security     Security // nil: holders cannot change their factors here
 
 	// Passkeys says that holders can have passkeys, SentCodes that codes can be sent to
 	// their telephones.

@@ -44,6 +44,7 @@ func (s *Server) routeFace() {
 	s.app.Post("/certificates/:id/suspend", s.signedIn(s.suspend))
 	s.routeRequests()
 	s.routeSessions()
+	s.routeApplications()
 	s.routeSecurity()
 	s.routeEntrance()
 	s.routeStampPage()

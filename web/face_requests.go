@@ -31,7 +31,8 @@ type requestsData struct{ List []requestRow }
 
 type requestRow struct {
 	remote.Request
-	Credential signing.Credential // zero when it is gone
+	Application string             // what it is called here
+	Credential  signing.Credential // zero when it is gone
 }
 
 func (s *Server) requestsView(c *fiber.Ctx) (view, error) {
@@ -44,7 +45,11 @@ func (s *Server) requestsView(c *fiber.Ctx) (view, error) {
 		if err != nil && KindOf(err) != Kind(signing.NotFound) {
 			return view{}, err
 		}
-		data.List = append(data.List, requestRow{one, cred})
+		name := one.Order.Application
+		if s.cfg.Applications != nil {
+			name = s.cfg.Applications.Name(c.UserContext(), name)
+		}
+		data.List = append(data.List, requestRow{one, name, cred})
 	}
 	v := s.newView(c, "requests", r.locale.T("requests.title"), data)
 	v.Here = "/requests"

@@ -42,6 +42,17 @@ func (a *requestRoom) Decline(_ context.Context, _, id string) error {
 	return a.fault
 }
 
+func withRequests(room *requestRoom) func(*Config) { return func(c *Config) { c.Requests = room } }
+
+// twoRequests wait, and are refused by whatever factors.
+func twoRequests() *requestRoom {
+	order := remote.Order{Credential: testCred, Hash: crypto.SHA256, Digests: [][]byte{make([]byte, 32), {31: 1}}, Application: "gestionale", Description: "Pratica 2026/114"}
+	other := order
+	other.Documents, other.Digests, other.Description = true, other.Digests[:1], ""
+	return &requestRoom{fault: refuse(signing.WrongFactors), waiting: []remote.Request{
+		{ID: "r-1", Created: time.Now(), Expires: time.Now().Add(9 * time.Minute), Order: order}, {ID: "r-2", Created: time.Now(), Expires: time.Now().Add(10 * time.Minute), Order: other}}}
+}
+
 // A holder sees who asks, what for, and gives the factors there; what an application
 // says is text and nothing else.
 func TestRequestsPage(t *testing.T) {

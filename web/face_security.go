@@ -39,6 +39,7 @@ func (s *Server) routeSecurity() {
 	s.app.Post(securityPath+"/codes", s.signedIn(s.makeCodes))
 	s.app.Get(securityPath+"/password", s.signedIn(s.passwordPage))
 	s.app.Post(securityPath+"/password", s.signedIn(s.changePassword))
+	s.app.Post(securityPath+"/browsers/forget", s.signedIn(s.forgetBrowsers))
 	s.routeFactors(securityPath+"/devices/add", newDevice)
 	s.routeFactors(securityPath+"/devices/:id/confirm", confirmation)
 	s.routeFactors(securityPath+"/devices/:id/remove", removal)

@@ -58,8 +58,11 @@ func (s *Server) sessions(c *fiber.Ctx) error {
 		data.Sessions = append(data.Sessions, row)
 	}
 	v := s.newView(c, "sessions", r.locale.T("sessions.title"), data)
-	if c.Query("ended") != "" {
+	switch {
+	case c.Query("ended") != "":
 		v.Notice = v.T("sessions.ended")
+	case c.Query("forgotten") != "":
+		v.Notice = v.T("sessions.forgotten")
 	}
 	return s.render(c, v)
 }

@@ -66,6 +66,10 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 			out["security: "+name] = body
 		}
 	}
+	out["requests"] = b.get("/requests?done=approved").body
+	out["requests error"] = b.post("/requests/r-2/approve", url.Values{"token": fields["token"], "password": {"x"}, "otp": {"000000"}}).body
+	out["applications"], out["applications ended"] = b.get("/security/applications").body, b.get("/security/applications?ended=1").body
+	out["forgotten"] = b.get("/security/sessions?forgotten=1").body
 	out["error"] = b.get("/nowhere").body
 	out["api"] = b.get(apiDocs).body
 	w.rooms.suspended = true
@@ -94,7 +98,7 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	var secret string
-	w := build(t, withDesk(newDesk(t), StampPageHolders), withLocksmith(&locksmith{}), withApplications(t, &secret, "https://app.example/cb"), func(c *Config) { c.UnverifiedClock = true })
+	w := build(t, withDesk(newDesk(t), StampPageHolders), withLocksmith(&locksmith{}), withApplications(t, &secret, "https://app.example/cb"), withRequests(twoRequests()), func(c *Config) { c.UnverifiedClock, c.Applications = true, newLetIn() })
 	for _, lang := range languages {
 		for name, body := range everyPage(t, w, lang) {
 			doc, err := html.Parse(strings.NewReader(body))

@@ -74,7 +74,9 @@ type view struct {
 	Authority  bool // there are pages of the time-stamping authority ...
 	StampPage  bool // ... and one to stamp files on
 	Requests   bool // there is a page where applications' requests are approved
-	Emergency  bool // there is a page to suspend a certificate by its code
+	// Applications: holders can let applications in.
+	Applications bool
+	Emergency    bool // there is a page to suspend a certificate by its code
 }
 
 // With is the view of a part of the page.
@@ -230,7 +232,7 @@ func (s *Server) newView(c *fiber.Ctx, name, heading string, data any) view {
 	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Member: r.member, Token: s.formToken(c),
 		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data,
 		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff, Requests: s.cfg.Requests != nil,
-		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil, Emergency: s.cfg.Emergency != nil}
+		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil, Emergency: s.cfg.Emergency != nil, Applications: s.cfg.Applications != nil}
 }
 
 // render writes a page. It is rendered whole before a byte is sent, so that a

@@ -131,6 +131,11 @@ func (l *locksmith) SendRequestCode(_ context.Context, _, id string, e signing.E
 	return vault.CodeSent{}, err
 }
 
+func (l *locksmith) ForgetBrowsers(_ context.Context, holder string) error {
+	_, err := l.note("forget " + holder)
+	return err
+}
+
 func withLocksmith(l *locksmith) func(*Config) {
 	return func(c *Config) { c.Security, c.Passkeys, c.SentCodes = l, true, true }
 }

@@ -87,4 +87,10 @@ func (c core) SendOrderCode(ctx context.Context, username string, o oauth.Order,
 	return c.a.SendOrderCode(ctx, username, remote.Order(o), e, q)
 }
 
-func (c core) Drop(ctx context.Context, _, _, handle string) { c.a.Remote.Revoke(ctx, handle) }
+func (c core) Drop(ctx context.Context, holder, application, handle string) {
+	if handle == "" {
+		c.a.Remote.RevokeAll(ctx, holder, application)
+		return
+	}
+	c.a.Remote.Revoke(ctx, handle)
+}

@@ -126,7 +126,7 @@ func webConfig(a *appliance.Appliance) web.Config {
 		TrustedProxies: proxies}
 	applications := oauthServer(a)
 	if applications != nil {
-		cfg.OAuth = applications
+		cfg.OAuth, cfg.Applications = applications, applications
 	}
 	cfg.CSC = cscFace(a, applications)
 	rpID, _ := a.Config.RelyingParty()

@@ -173,6 +173,31 @@ func (s *Service) Revoke(ctx context.Context, handle string) bool {
 	return true
 }
 
+// RevokeAll ends all grants of an application by a holder, and declines what waits, when
+// the holder wants nothing more to do with it. It says how many grants there were.
+func (s *Service) RevokeAll(ctx context.Context, holder, application string) int {
+	var ended []*granted
+	s.grants.mu.Lock()
+	for _, key := range slices.Clone(s.grants.ofHolder[holder]) {
+		if g := s.grants.by[key]; g.Application == application {
+			s.grants.drop(key)
+			g.ended = true
+			ended = append(ended, g)
+		}
+	}
+	s.grants.mu.Unlock()
+	for _, g := range ended {
+		s.note(ctx, audit.Event{Actor: holder, Event: "signature.grant-revoked", Subject: g.ID,
+			Detail: map[string]string{"application": application, "left": strconv.Itoa(g.Left)}})
+	}
+	for _, one := range s.Asked(ctx, holder) {
+		if one.Order.Application == application {
+			_ = s.Decline(ctx, holder, one.ID) // it was answered in the meantime
+		}
+	}
+	return len(ended)
+}
+
 // check says whether an order makes sense; most is what the credential signs at once.
 func (o Order) check(most int) error {
 	if len(o.Description) > MaxDescription || len(o.Application) > MaxApplication || o.Application == "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"sigillo/audit"
+	"sigillo/formats/legible"
 	"sigillo/store"
 )
 
@@ -52,7 +53,20 @@ func (s *Server) Access(ctx context.Context, bearer string, certificate *x509.Ce
 	case token.Kind != store.OAuthAccess || !now.Before(token.Expires) || !now.Before(grant.Expires) || !boundTo(grant.Certificate, certificate):
 		return Access{}, errToken
 	}
+	s.touch(ctx, grant, now)
 	return Access{Holder: grant.Holder, Application: grant.Client, Scope: Service, Expires: token.Expires}, nil
+}
+
+// touch notes for the holder that an application uses what it was granted, once a minute.
+// That it could not be noted keeps nobody out.
+func (s *Server) touch(ctx context.Context, g store.OAuthGrant, now time.Time) {
+	if g.Holder == "" || now.Sub(g.Used) < time.Minute {
+		return
+	}
+	err := s.cfg.DB.Write(ctx, func(tx *store.Tx) error { return tx.TouchOAuthGrant(g.ID, now.Truncate(time.Minute)) })
+	if err != nil && store.KindOf(err) != store.NotFound {
+		s.cfg.Log.Warn("the last use of a grant was not noted", "grant", g.ID, "err", err)
+	}
 }
 
 // find looks a token up by its hash: the time of the search tells nothing about tokens.
@@ -131,7 +145,9 @@ type Granted struct {
 	ID               string
 	Application      string // ID
 	Name             string
+	Scope            string
 	Created, Expires time.Time
+	Used             time.Time // last, to the minute; zero: not yet
 }
 
 // Grants are what a holder has granted and what is not over, the newest first.
@@ -154,16 +170,27 @@ func (s *Server) Grants(ctx context.Context, holder string) ([]Granted, error) {
 			if err != nil {
 				return err
 			}
-			out = append(out, Granted{g.ID, c.ID, c.Name, g.Created, g.Expires})
+			out = append(out, Granted{g.ID, c.ID, legible.Line(c.Name), Service, g.Created, g.Expires, g.Used})
 		}
 		return nil
 	})
 	return out, fromStore(err)
 }
 
-// EndGrant ends one of a holder's grants, by the holder; one that is not the holder's is
-// none, and that is no error.
+// Name is what the application with this ID is called, the ID when nobody knows it.
+func (s *Server) Name(ctx context.Context, id string) string {
+	c, err := s.clients.Client(ctx, id)
+	if err != nil {
+		return legible.Line(id)
+	}
+	return legible.Line(c.Name)
+}
+
+// EndGrant ends one of a holder's grants, by the holder, and what its application was
+// authorised to sign and has not; one that is not the holder's is none, and that is no
+// error.
 func (s *Server) EndGrant(ctx context.Context, holder, id string) error {
+	application := ""
 	err := s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
 		g, err := tx.OAuthGrant(id)
 		if err != nil || g.Holder != holder {
@@ -172,8 +199,12 @@ func (s *Server) EndGrant(ctx context.Context, holder, id string) error {
 		if err := tx.DeleteOAuthGrant(id); err != nil {
 			return err
 		}
+		application = g.Client
 		return audit.Append(tx, s.cfg.Now(), audit.Event{Actor: holder, Event: "oauth.revoked", Subject: id, Detail: map[string]string{"client": g.Client}})
 	})
+	if err == nil && application != "" && s.cfg.Signing != nil {
+		s.cfg.Signing.Drop(context.WithoutCancel(ctx), holder, application, "")
+	}
 	if store.KindOf(err) == store.NotFound {
 		return nil
 	}

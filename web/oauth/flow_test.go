@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
@@ -230,8 +232,15 @@ func TestGrants(t *testing.T) {
 	d := newDesk(t)
 	token := d.tokens("app", asked())
 	all, err := d.srv.Grants(t.Context(), holderID)
-	if err != nil || len(all) != 1 || all[0].Application != "app" || all[0].Name != "Application app" {
+	if err != nil || len(all) != 1 || all[0].Application != "app" || all[0].Name != "Application app" || all[0].Scope != oauth.Service || !all[0].Used.IsZero() {
 		t.Fatalf("%+v %v", all, err)
+	}
+	d.opens(token.Access, "")
+	d.later(90 * time.Second)
+	d.opens(token.Access, "")
+	all, err = d.srv.Grants(t.Context(), holderID)
+	if used := d.now().Truncate(time.Minute); err != nil || !all[0].Used.Equal(used) {
+		t.Errorf("last used %v, not %v: %v", all[0].Used, used, err)
 	}
 	for _, c := range []struct{ holder, opens string }{{"h-2", "app service h-1"}, {holderID, ""}} {
 		if err := d.srv.EndGrant(t.Context(), c.holder, all[0].ID); err != nil {
@@ -240,6 +249,9 @@ func TestGrants(t *testing.T) {
 		if got := d.opens(token.Access, ""); got != c.opens {
 			t.Errorf("ended by %s: the token opens %q", c.holder, got)
 		}
+	}
+	if !slices.Equal(d.rooms.dropped, []string{""}) {
+		t.Errorf("of what was authorised %q ended", d.rooms.dropped)
 	}
 	// An application that is removed has nothing any more, at once.
 	token, order := d.tokens("app", asked()), d.tokens("app", ordered())
