@@ -33,7 +33,7 @@ func (a *application) ask(path, bearer string, in, into any) int {
 	req.Header.Set("Authorization", "Bearer "+bearer)
 	res, text := a.read(http.DefaultClient.Do(req))
 	if into != nil {
-		if err := json.Unmarshal([]byte(text), into); err != nil || res.StatusCode != http.StatusOK {
+		if err := json.Unmarshal([]byte(text), into); err != nil || res.StatusCode >= 300 {
 			a.t.Fatalf("%s: %d %s", path, res.StatusCode, text)
 		}
 	}

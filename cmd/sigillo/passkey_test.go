@@ -18,7 +18,7 @@ import (
 )
 
 // newLocalHouse is an appliance whose address is a domain, as passkeys need it.
-func newLocalHouse(t *testing.T) *house {
+func newLocalHouse(t *testing.T, change ...func(*appliance.Config)) *house {
 	t.Helper()
 	dir := newFolder(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -30,6 +30,9 @@ func newLocalHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	cfg.BaseURL = fmt.Sprintf("http://localhost:%d", ln.Addr().(*net.TCPAddr).Port)
+	for _, f := range change {
+		f(&cfg)
+	}
 	if err := cfg.Save(dir); err != nil {
 		t.Fatal(err)
 	}
