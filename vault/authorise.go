@@ -63,7 +63,7 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	s, err := v.mint.issue(claims{
 		Subject: c.Holder, Credential: c.ID, Epoch: c.Epoch, Key: thumbprint(c.PublicKey), Hash: a.Hash, Digests: sorted(a.Digests),
 		Documents: a.Documents, Count: len(a.Digests), Confirmed: a.Confirmed, AMR: who.methods, Client: a.Client,
-		Authorised: now.Unix(), ID: newJTI(&v.rowKey, u.binding(), c.Holder, who.serial),
+		Authorised: min(who.at.Unix(), now.Unix()), ID: newJTI(&v.rowKey, u.binding(), c.Holder, who.serial),
 	}, &d, now)
 	if err != nil {
 		return nil, err

@@ -180,3 +180,35 @@ func TestKeyBesideChange(t *testing.T) {
 	h.keep(changed)
 	want(t, h.signs(otherPassword, "the key there was"), "")
 }
+
+// TestChainOfRepetition: the chain of a SAD ends a quarter of an hour after the holder was
+// there, also when the request was repeated.
+func TestChainOfRepetition(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.newHolder("h", "p256")
+	a := h.authorisation("tx", 1)
+	first, err := r.c.Authorise(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.clock.move(2 * time.Minute)
+	a.Password = []byte(goodPassword)
+	s, err := r.c.Authorise(t.Context(), a)
+	if err != nil || s.ID != first.ID {
+		t.Fatal(s.ID, err)
+	}
+	e := Extension{SAD: s.Token, Credential: h.cred, Client: "test"}
+	for range 3 {
+		r.clock.move(4 * time.Minute)
+		e.Request += "x"
+		next, err := r.c.ExtendSAD(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if end := first.Expires.Add(SADChain - SADLife); next.Expires.After(end) {
+			t.Fatalf("good until %v, the chain ends at %v", next.Expires, end)
+		}
+		e.SAD = next.Token
+	}
+}

@@ -172,8 +172,9 @@ type recognised struct {
 	// serial rises each time the holder's factors are used up. The repetition of a
 	// request whose answer was lost has the same one.
 	serial   int64
-	methods  []string // how the holder was recognised, RFC 8176
-	browsers int64    // holderState.Browsers
+	methods  []string  // how the holder was recognised, RFC 8176
+	at       time.Time // when; of a repetition, when the first was
+	browsers int64     // holderState.Browsers
 }
 
 func (r *recognised) wipe() { clear(r.stretched[:]) }
@@ -246,7 +247,7 @@ func (v *server) weigh(ctx context.Context, f *Factors, e *Evidence, u use) (who
 	if err == nil {
 		err = ruling.err()
 	}
-	who.serial, who.methods, who.browsers = ruling.serial, ruling.methods, ruling.browsers
+	who.serial, who.methods, who.browsers, who.at = ruling.serial, ruling.methods, ruling.browsers, time.UnixMilli(ruling.at)
 	return who, because(err, "the vault's state cannot be written") // 4
 }
 

@@ -16,6 +16,7 @@ type verdict struct {
 	kind      Kind // "": good
 	serial    int64
 	methods   []string
+	at        int64 // ms; when the factors were used up
 	browsers  int64
 	repeated  bool  // the repetition of a request whose answer was lost
 	unguessed bool  // the second factor is right, and one that cannot be guessed
@@ -27,14 +28,14 @@ type verdict struct {
 func judge(s *holderState, f *Factors, u use, password bool, p *presented, now time.Time) verdict {
 	m := p.match(s, f, u, now)
 	right := len(m.hits) > 0
-	r := verdict{serial: s.Serial + 1, methods: m.methods(), browsers: s.Browsers, unguessed: right && p.strong(), found: m}
+	r := verdict{serial: s.Serial + 1, methods: m.methods(), at: millis(now), browsers: s.Browsers, unguessed: right && p.strong(), found: m}
 	same := s.Serial > 0 && s.Request == u.binding() && hmac.Equal(s.Proof, p.proof)
 	r.repeated = !right && same && now.Sub(time.UnixMilli(s.At)) < retryFor
 	switch {
 	case !password:
 		r.kind = WrongPassword
 	case r.repeated:
-		r.serial, r.methods = s.Serial, s.Methods
+		r.serial, r.methods, r.at = s.Serial, s.Methods, s.At
 	case right && s.Request != u.binding() && strings.HasSuffix(s.Request, ":"+u.name()):
 		r.kind = NotAllowed
 	case right && u.strong && !p.strong() && s.hasPasskey(f):
@@ -75,7 +76,7 @@ func (v *server) record(tx *store.Tx, s *holderState, f *Factors, u use, p *pres
 	case "":
 		if !r.repeated {
 			r.found.apply(s, p, now)
-			s.Serial, s.Request, s.Proof, s.Methods, s.At = r.serial, u.binding(), p.proof, r.methods, millis(now)
+			s.Serial, s.Request, s.Proof, s.Methods, s.At = r.serial, u.binding(), p.proof, r.methods, r.at
 			*r.lane = lane{}
 			if err := v.noteUse(tx, s, f, r, &ev); err != nil {
 				return err
