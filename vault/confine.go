@@ -160,6 +160,9 @@ var refusedCalls = slices.Concat(oldCalls, []uint32{
 	unix.SYS_FSOPEN, unix.SYS_FSCONFIG, unix.SYS_FSMOUNT, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR,
 	unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_NAME_TO_HANDLE_AT, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_MKNODAT,
 	unix.SYS_FANOTIFY_INIT, unix.SYS_QUOTACTL,
+	// whose files are and who may use them, which landlock does not look at; see modeCalls
+	unix.SYS_FCHMODAT2, unix.SYS_FCHOWNAT, unix.SYS_SETXATTR, unix.SYS_LSETXATTR, unix.SYS_FSETXATTR, unix.SYS_SETXATTRAT,
+	unix.SYS_REMOVEXATTR, unix.SYS_LREMOVEXATTR, unix.SYS_FREMOVEXATTR, unix.SYS_REMOVEXATTRAT, unix.SYS_UTIMENSAT, unix.SYS_FILE_SETATTR,
 	// the system
 	unix.SYS_KEXEC_LOAD, unix.SYS_KEXEC_FILE_LOAD, unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE,
 	unix.SYS_REBOOT, unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT, unix.SYS_SYSLOG, unix.SYS_VHANGUP,
@@ -174,6 +177,20 @@ var refusedCalls = slices.Concat(oldCalls, []uint32{
 // their service on this machine through them.
 var sharedCalls = []uint32{unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SEMGET, unix.SYS_MSGGET, unix.SYS_MQ_OPEN}
 
+// modeCalls are the rules about who may use a file. Of one that is open, as databases
+// and modules make theirs, the mode may be changed, but not so that everybody writes it or
+// runs it as its owner. (Its owner may too: without a capability that gives a file to
+// groups of ours only.) Of one that is named only that of the clock's socket, which
+// chronyd, another user, answers to.
+func (v *server) modeCalls() []confine.Rule {
+	named := confine.Rule{Calls: []uint32{unix.SYS_FCHMODAT}, Answer: confine.Deny}
+	if byPath, _ := v.chronyds(); byPath {
+		named.Unless = [][]confine.Match{{{Arg: 2, Is: 0o666}}}
+	}
+	return []confine.Rule{named,
+		{Calls: []uint32{unix.SYS_FCHMOD}, Answer: confine.Deny, Unless: [][]confine.Match{{{Arg: 1, Mask: 0o7002, Is: 0}}}}}
+}
+
 // calls are the rules of the filter.
 func (v *server) calls() []confine.Rule {
 	rules := []confine.Rule{
@@ -184,6 +201,7 @@ func (v *server) calls() []confine.Rule {
 		{Calls: []uint32{unix.SYS_CLONE}, Answer: confine.Deny,
 			Unless: [][]confine.Match{{{Arg: 0, Mask: unix.CLONE_THREAD, Is: unix.CLONE_THREAD}}}},
 	}
+	rules = append(rules, v.modeCalls()...)
 	if v.cfg.Network {
 		families := [][]confine.Match{}
 		for _, family := range []uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK} {
