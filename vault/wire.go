@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"io"
@@ -17,6 +18,10 @@ import (
 const (
 	maxFrame = 1 << 20
 	maxID    = 64 // bytes of a frame's identifier
+	// maxValues bounds what a request becomes in memory: of each of two bytes, such as an
+	// empty record in a list, a hundred and more can be made. The longest request has some
+	// thousand digests.
+	maxValues = 1 << 13
 )
 
 // The operations.
@@ -199,6 +204,9 @@ func frame(v any) ([]byte, error) {
 // parseRequest reads the outer layer of a request.
 func parseRequest(b []byte) (request, error) {
 	var q request
+	if bytes.Count(b, []byte{','}) > maxValues {
+		return request{}, fail(BadRequest, "the request has too many values")
+	}
 	if err := json.Unmarshal(b, &q); err != nil {
 		clear(q.Body)
 		return request{}, fail(BadRequest, "the request is not valid JSON")

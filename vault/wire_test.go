@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -107,4 +108,31 @@ func FuzzFrame(f *testing.F) {
 		_ = factorsMessage(&a.Factors)
 		_ = credentialMessage(&a.Credential)
 	})
+}
+
+// TestManyValues: a frame cannot be made to take many times its size by what stands in
+// it. The longest request there is passes.
+func TestManyValues(t *testing.T) {
+	t.Parallel()
+	for _, list := range []string{`"credentials":[{}%s]`, `"factors":{"devices":[{}%s]}`, `"digests":[""%s]`} {
+		one := list[strings.Index(list, "[")+1 : strings.Index(list, "%")]
+		body := fmt.Sprintf("{"+list+"}", strings.Repeat(","+one, (maxFrame-200)/(len(one)+1)))
+		_, err := parseRequest([]byte(`{"id":"x","op":"factors-change-password","body":` + body + `}`))
+		if KindOf(err) != BadRequest {
+			t.Errorf("%s: %v", list, err)
+		}
+	}
+	a := Authorisation{Factors: Factors{Devices: make([]Device, MaxDevices)}, Hash: "SHA-512"}
+	for range MaxDigests {
+		a.Digests = append(a.Digests, make([]byte, 64))
+	}
+	inner, err1 := json.Marshal(a)
+	body, err2 := json.Marshal(challengeRequest{Op: opAuthorise, Request: inner})
+	b, err3 := json.Marshal(request{ID: "x", Op: opChallenge, Body: body})
+	if err := firstError(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parseRequest(b); err != nil {
+		t.Error(err)
+	}
 }
