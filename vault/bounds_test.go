@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sigillo/auth/passkey/passkeytest"
 	"sigillo/store"
 )
 
@@ -211,4 +212,31 @@ func TestChainOfRepetition(t *testing.T) {
 		}
 		e.SAD = next.Token
 	}
+}
+
+// TestPasskeyClockBack: what a passkey has signed is good once, also when its challenge was
+// forgotten as too old and the clock then went back.
+func TestPasskeyClockBack(t *testing.T) {
+	t.Parallel()
+	r := newPasskeyRig(t)
+	h := r.newHolder("h", "p256")
+	p := passkeytest.New(t, testOrigin, -7)
+	p.Count = 0 // as of passkeys that are synced
+	o, err := r.c.PasskeyOptions(t.Context(), h.factors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.addDevice(NewDevice{Kind: Passkey, Registration: p.Create(o.Options)})
+	shown := func() Authentication {
+		a := Authentication{Factors: h.factors, Evidence: Evidence{Client: "test"}}
+		a.Passkey, a.Password = p.Get(r.challenge(a)), []byte(goodPassword)
+		return a
+	}
+	first := shown()
+	want(t, r.authenticate(first), "")
+	r.clock.move(ChallengeLife + time.Minute)
+	want(t, r.authenticate(shown()), "")
+	r.clock.move(-ChallengeLife - time.Minute)
+	first.Password = []byte(goodPassword)
+	want(t, r.authenticate(first), ReusedOTP)
 }

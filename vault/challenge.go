@@ -224,7 +224,7 @@ func (p *proved) match(s *holderState, m *found, now time.Time) {
 	for _, n := range s.Nonces {
 		m.used = m.used || bytes.Equal(n.Nonce, p.nonce)
 	}
-	if m.used = m.used || !now.Before(p.expires); m.used {
+	if m.used = m.used || !now.Before(p.expires) || millis(p.expires) <= s.Forgotten; m.used {
 		return
 	}
 	if m.cloned = passkey.Cloned(s.device(p.device).Count, p.count); m.cloned {
@@ -239,6 +239,8 @@ func (s *holderState) useNonce(p *proved, now time.Time) {
 	for _, n := range s.Nonces {
 		if n.Until > millis(now) {
 			kept = append(kept, n)
+		} else {
+			s.Forgotten = max(s.Forgotten, n.Until)
 		}
 	}
 	s.Nonces = append(kept, usedNonce{p.nonce, millis(p.expires)})

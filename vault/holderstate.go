@@ -31,6 +31,9 @@ type holderState struct {
 	Proof   []byte   `json:"proof,omitempty"`
 	Methods []string `json:"methods,omitempty"`
 	At      int64    `json:"at,omitempty"` // ms
+	// Forgotten is when the last of the used challenges expired that is not in Nonces any
+	// more, ms: one that expires no later may be one of them, if the clock went back.
+	Forgotten int64 `json:"forgotten,omitempty"`
 
 	Devices   map[string]*deviceState `json:"devices,omitempty"`
 	Codes     [][]byte                `json:"codes,omitempty"` // recovery codes left: MACs by the token
