@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"sigillo/signing"
 )
@@ -122,6 +123,30 @@ func TestSmallThings(t *testing.T) {
 		if took := after.TotalAlloc - before.TotalAlloc; took > 16*size {
 			t.Errorf("%s: %d MiB for %d MiB", name, took>>20, len(data)>>20)
 		}
+	}
+}
+
+// Each has some at once and then one a second, and what others have does not matter.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	var p pace
+	now := time.Unix(1_800_000_000, 0)
+	for n := range stampBurst {
+		if wait := p.take("h", now); wait != 0 {
+			t.Fatalf("%d: wait %v", n, wait)
+		}
+	}
+	if wait := p.take("h", now); wait != stampEvery {
+		t.Errorf("wait %v", wait)
+	}
+	if p.take("i", now) != 0 || p.take("h", now.Add(stampEvery)) != 0 || p.take("h", now.Add(stampEvery)) == 0 {
+		t.Error("others, or later")
+	}
+	for n := range 2 * paceMost {
+		p.take(fmt.Sprint("x", n), now)
+	}
+	if len(p.by) > paceMost+1 || p.take("h", now.Add(stampEvery)) == 0 {
+		t.Errorf("%d are kept", len(p.by))
 	}
 }
 

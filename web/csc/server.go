@@ -25,6 +25,7 @@ type Server struct {
 	house   House // set by Mount
 	tokens  tokens
 	jobs    jobs
+	stamps  pace
 	large   places            // for requests with documents
 	methods map[string]method // by path
 	openAPI []byte

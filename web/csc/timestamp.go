@@ -45,6 +45,13 @@ func (k *call) timestamp(in *timestampInput) (any, error) {
 		}
 		nonce = n
 	}
+	who := k.access.Holder // however many applications ask
+	if who == "" {
+		who = "application " + k.access.Application
+	}
+	if wait := k.stamps.take(who, k.cfg.Now()); wait > 0 {
+		return nil, &Error{Code: soon, Description: "Too many time-stamps are asked for; slow down", status: http.StatusServiceUnavailable, wait: wait}
+	}
 	query, err := cms.MarshalTimestampRequest(h, digest, nonce, true)
 	if err != nil {
 		return nil, err
