@@ -166,7 +166,8 @@ func (a *Appliance) Invite(ctx context.Context, n NewHolder, by string) (staff.H
 
 // NewCode gives another activation code for somebody who has not finished: the former
 // is void. For who was registered any member who may register may; for who was
-// recovered or appointed, a member who could have approved that.
+// recovered or appointed, a member who could have approved that, and has not proposed it:
+// the code is all that is needed to be that person.
 func (a *Appliance) NewCode(ctx context.Context, by staff.Member, username string) (staff.Handout, error) {
 	var out staff.Handout
 	var act store.Activation
@@ -179,6 +180,13 @@ func (a *Appliance) NewCode(ctx context.Context, by staff.Member, username strin
 			act.Kind == activateRecover && !staff.MayDecide(by.Role, staff.RecoverHolder),
 			act.Kind == activateStaff && !staff.MayDecide(by.Role, staff.AppointStaff):
 			return &staff.Error{Kind: staff.NotPermitted, Msg: "the role " + string(by.Role) + " may not give this code anew"}
+		}
+		proposer, err := proposerOf(tx, act)
+		if err != nil {
+			return err
+		}
+		if proposer == by.ID {
+			return &staff.Error{Kind: staff.SamePerson, Msg: "who has proposed this does not get the code; a second person gives it"}
 		}
 		from := act.State
 		act.Verifier, out = a.anew(&act, username)

@@ -3,6 +3,7 @@ package appliance
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"sigillo/auth/staff"
 	"sigillo/pki"
@@ -67,4 +68,21 @@ func revocationReason(s string) (int, error) {
 		return 0, &staff.Error{Kind: staff.Invalid, Msg: "the reason of a revocation is a number of RFC 5280 §5.3.1"}
 	}
 	return n, nil
+}
+
+// proposerOf is who has proposed what an activation follows from; "" for one that nobody
+// had to propose.
+func proposerOf(tx *store.Tx, act store.Activation) (string, error) {
+	id := ""
+	switch act.Kind {
+	case activateRecover:
+		id = "proposal-" + strings.TrimPrefix(act.ID, "activation-")
+	case activateStaff:
+		id = "proposal-" + strings.TrimPrefix(act.Subject, "staff-")
+	}
+	p, err := tx.Proposal(id)
+	if store.KindOf(err) == store.NotFound {
+		return "", nil // registered, or appointed when the house was founded
+	}
+	return p.Proposer, err
 }

@@ -191,6 +191,9 @@ func TestRecoveryAfterCrash(t *testing.T) {
 	if now, err := h.Proposal(t.Context(), p.ID); err != nil || now.State != staff.Executed || h.status(t, old) != store.CertRevoked {
 		t.Fatalf("%s: %v", now.State, err)
 	}
+	if _, err := h.NewCode(t.Context(), carlo, ada.holder.Username); staff.KindOf(err) != staff.SamePerson {
+		t.Errorf("who has proposed the recovery gets the code: %v", err)
+	}
 	hand, err := h.NewCode(t.Context(), sara, ada.holder.Username) // the first reached nobody
 	if err != nil {
 		t.Fatal(err)

@@ -68,3 +68,27 @@ func TestStrangersAtTheDesk(t *testing.T) {
 		t.Errorf("the member's own browser, mistyped once: %s", got)
 	}
 }
+
+// TestCodeOfOwnProposal: who has proposed an appointment, and had it approved, does not
+// get the code with which the person becomes a member.
+func TestCodeOfOwnProposal(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	staffed := h.appointed(t, staff.Security, staff.Certification)
+	sara, carlo := staffed[0].Member, staffed[1].Member
+	n := colleagues[staff.Technical]
+	n.Role = staff.Technical
+	p, err := h.ProposeAppointment(t.Context(), sara, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Approve(t.Context(), carlo, p.ID, p.Digest()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.NewCode(t.Context(), sara, n.Username); staff.KindOf(err) != staff.SamePerson {
+		t.Errorf("the proposer: %v", err)
+	}
+	if out, err := h.NewCode(t.Context(), carlo, n.Username); err != nil || out.Code == "" {
+		t.Errorf("the approver: %v", err)
+	}
+}
