@@ -173,8 +173,9 @@ func (a *Appliance) ledgerEvent(e ledger.Event) {
 // recorded are lost for good. Nothing else may run in the folder. The journal is told
 // what is lost, who accepts it and why, before anything is changed. The numbers of
 // the lost entries are not given again, and what the accounts had used of them stays
-// used, as far as it was noted.
-func AcceptLoss(ctx context.Context, dir string, opt Options, operator, reason string) (loss ledger.Loss, err error) {
+// used, as far as it was noted. who tells for the journal who accepts it, or refuses:
+// accounts and factors of the staff can be asked for, nothing else of the appliance.
+func AcceptLoss(ctx context.Context, dir string, opt Options, reason string, who func(*Appliance) (string, error)) (loss ledger.Loss, err error) {
 	if reason == "" {
 		return loss, errors.New("appliance: say with --reason why the time-stamps are given up; the journal keeps it")
 	}
@@ -193,6 +194,10 @@ func AcceptLoss(ctx context.Context, dir string, opt Options, operator, reason s
 		return loss, err
 	}
 	if a.index, err = store.Open(ctx, a.Layout.StampIndex(), store.Appliance); err != nil {
+		return loss, err
+	}
+	operator, err := who(a)
+	if err != nil {
 		return loss, err
 	}
 	t, err := a.Vault.TimeStamping(ctx)

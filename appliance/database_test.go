@@ -42,7 +42,7 @@ func TestDatabaseLost(t *testing.T) {
 				}
 				lost(t, l, err)
 			}
-			_, err := AcceptLoss(t.Context(), l.Dir, opt, "anna", "it is gone")
+			_, err := AcceptLoss(t.Context(), l.Dir, opt, "it is gone", func(*Appliance) (string, error) { return "anna", nil })
 			lost(t, l, err)
 			if f, err := os.Stat(l.Database()); err == nil && f.Size() > 0 || err != nil && name == "empty" {
 				t.Errorf("the database now: %v, %v", f, err)

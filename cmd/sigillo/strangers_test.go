@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"strings"
 	"testing"
 
 	"sigillo/auth"
@@ -90,5 +93,27 @@ func TestCodeOfOwnProposal(t *testing.T) {
 	}
 	if out, err := h.NewCode(t.Context(), carlo, n.Username); err != nil || out.Code == "" {
 		t.Errorf("the approver: %v", err)
+	}
+}
+
+// TestLossAcceptedByRight: where there is staff, nobody gives time-stamps up without the
+// right to it, under a name that was only written on the command line.
+func TestLossAcceptedByRight(t *testing.T) {
+	t.Parallel()
+	dir := newFolder(t)
+	h := open(t, dir)
+	sara := h.appointed(t, staff.Security)[0] // who has not the right
+	otp := sara.otp()
+	h.stop()
+	for _, path := range []string{h.Layout.Ledger(), h.Layout.StampIndex()} {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out, errs bytes.Buffer
+	code := dispatch(t.Context(), env{in: strings.NewReader(sara.password + "\n" + otp + "\n"), out: &out, err: &errs},
+		[]string{"tsa", "accept-loss", "--operator", sara.Username, "--reason", "x", "--dir", dir})
+	if code == exitGood || !strings.Contains(errs.String(), "the role security may not do this") {
+		t.Errorf("%d %s%s", code, out.String(), errs.String())
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sigillo/appliance"
+	"sigillo/auth/staff"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
 	"sigillo/vault"
@@ -329,7 +330,11 @@ func tsaAcceptLoss(ctx context.Context, e env, args []string) int {
 	if err != nil {
 		return failed(e, err)
 	}
-	loss, err := appliance.AcceptLoss(ctx, dir, appliance.Options{}, *f.operator, *f.reason)
+	f.act = staff.StampUnits
+	loss, err := appliance.AcceptLoss(ctx, dir, appliance.Options{}, *f.reason, func(a *appliance.Appliance) (string, error) {
+		err := f.ordered(ctx, e, a)
+		return *f.operator, err
+	})
 	if err != nil {
 		return failed(e, err)
 	}
