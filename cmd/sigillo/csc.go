@@ -92,5 +92,7 @@ func (c core) Drop(ctx context.Context, holder, application, handle string) {
 		c.a.Remote.RevokeAll(ctx, holder, application)
 		return
 	}
-	c.a.Remote.Revoke(ctx, handle)
+	if g, err := c.a.Remote.Grant(handle); err == nil && g.Application == application {
+		c.a.Remote.Revoke(ctx, handle)
+	}
 }

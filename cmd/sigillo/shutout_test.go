@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto"
+	"crypto/sha256"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,7 +12,10 @@ import (
 	"golang.org/x/oauth2"
 
 	"sigillo/hsm"
+	"sigillo/signing"
+	"sigillo/signing/remote"
 	"sigillo/vault"
+	"sigillo/web/oauth"
 )
 
 // opensCSC says how the CSC API answers a bearer token.
@@ -68,5 +73,41 @@ func TestPasswordShutsApplicationsOut(t *testing.T) {
 	h.otherPassword(t, eva)
 	if got, err := app.Exchange(context.Background(), to.Query().Get("code"), oauth2.VerifierOption(verifier)); err == nil {
 		t.Errorf("a code of before the change of the password gives tokens until %s", got.Expiry)
+	}
+}
+
+// TestExtendedRevoked: an application ends an authorisation that was extended by the
+// revocation endpoint, as it does one that it got there; another application does not.
+func TestExtendedRevoked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ada, app := h.holder(t, hsm.P256), h.application(t)
+	other := h.application(t, func(c *oauth.Client) { c.ID = "altro" })
+	holder := h.holderID(t, ada)
+	digest := sha256.Sum256([]byte("one"))
+	g, err := h.Remote.Authorise(t.Context(), holder, remote.Order{Credential: ada.holder.Credential, Hash: crypto.SHA256, Digests: [][]byte{digest[:]},
+		Application: app.ClientID}, signing.Evidence{Password: []byte(ada.holder.Password), OTP: ada.mustOTP(t), Client: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g, err = h.Remote.Extend(t.Context(), holder, app.ClientID, g.Handle, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []*application{other, app} {
+		if _, err := h.Remote.Grant(g.Handle); err != nil {
+			t.Fatalf("ended by another: %v", err)
+		}
+		req, err := http.NewRequest(http.MethodPost, h.url+"/oauth2/revoke", strings.NewReader(url.Values{"token": {g.Handle}}.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.SetBasicAuth(by.ClientID, by.ClientSecret)
+		if res, text := by.read(http.DefaultClient.Do(req)); res.StatusCode != http.StatusNoContent {
+			t.Fatalf("%d %s", res.StatusCode, text)
+		}
+	}
+	if _, err := h.Remote.Grant(g.Handle); signing.KindOf(err) != remote.NoGrant {
+		t.Errorf("an authorisation that was revoked: %v", err)
 	}
 }

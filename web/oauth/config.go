@@ -71,8 +71,9 @@ type Signing interface {
 	// the order. The callee may wipe the password. NotFound, of a credential that is not
 	// this holder's, comes before the factors are looked at.
 	Authorise(ctx context.Context, holder string, o Order, e signing.Evidence) (Grant, error)
-	// Drop ends a grant before its time; all that the application has of this holder when
-	// handle is empty.
+	// Drop ends a grant of an application before its time; one that is not the
+	// application's, or none, is no fault. holder may then be empty. With an empty handle it
+	// ends all that the application has of this holder.
 	Drop(ctx context.Context, holder, application, handle string)
 }
 
