@@ -94,8 +94,21 @@ func (a *Appliance) EndSession(ctx context.Context, holder, ref string) error {
 }
 
 // EndOtherSessions ends all sessions of the holder but the one that ref names, and
-// says how many there were.
+// says how many there were. The vault forgets the browsers that the holder has signed in
+// with: one of them may be a stranger's, who could guess there and lock the others out.
 func (a *Appliance) EndOtherSessions(ctx context.Context, holder, ref string) (int, error) {
+	n, err := a.endOthers(ctx, holder, ref)
+	if err != nil {
+		return n, err
+	}
+	_, f, err := a.factors(ctx, holder)
+	if err != nil {
+		return n, err
+	}
+	return n, signing.FromVault(a.Vault.ForgetBrowsers(ctx, f))
+}
+
+func (a *Appliance) endOthers(ctx context.Context, holder, ref string) (int, error) {
 	return a.endSessions(ctx, holder, auth.EndedByHolder, func(s auth.Session) bool { return s.Ref() != ref })
 }
 

@@ -100,7 +100,7 @@ func TestSessionsOfHolder(t *testing.T) {
 			t.Errorf("%q of another: %v", ref, err)
 		}
 	}
-	if n, err := a.EndOtherSessions(t.Context(), "ada", s.Ref()); n != 2 || err != nil {
+	if n, err := a.endOthers(t.Context(), "ada", s.Ref()); n != 2 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
 	for token, want := range map[string]bool{first: false, second: true, third: false, bobs: true} {

@@ -8,6 +8,7 @@ import (
 
 	"sigillo/auth"
 	"sigillo/auth/staff"
+	"sigillo/hsm"
 	"sigillo/signing"
 	"sigillo/vault"
 )
@@ -115,5 +116,34 @@ func TestLossAcceptedByRight(t *testing.T) {
 		[]string{"tsa", "accept-loss", "--operator", sara.Username, "--reason", "x", "--dir", dir})
 	if code == exitGood || !strings.Contains(errs.String(), "the role security may not do this") {
 		t.Errorf("%d %s%s", code, out.String(), errs.String())
+	}
+}
+
+// TestBrowsersForgotten: a holder who ends all other sessions is rid of whoever had the
+// factors once, who would still count as the holder's own browser.
+func TestBrowsersForgotten(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ada := h.holder(t, hsm.P256)
+	visit := auth.Visit{Face: auth.Programs, Client: "192.0.2.1"}
+	thief, err := h.SignIn(t.Context(), ada.holder.Username, signing.Evidence{Password: []byte(ada.holder.Password), OTP: ada.mustOTP(t), Client: "test"}, visit)
+	if err != nil || thief.Browser == "" {
+		t.Fatal(err)
+	}
+	guess := func(browser string) signing.Kind {
+		_, err := h.Recognise(t.Context(), ada.holder.Username, signing.Evidence{Password: []byte("x"), OTP: "123456", Client: "test", Browser: browser})
+		return signing.KindOf(err)
+	}
+	for range auth.FreeFailures + 1 {
+		guess("")
+	}
+	if a, b := guess(""), guess(thief.Browser); a != signing.Locked || b != signing.WrongFactors {
+		t.Fatalf("before: %s, %s", a, b)
+	}
+	if n, err := h.EndOtherSessions(t.Context(), h.holderID(t, ada), "the holder's"); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if got := guess(thief.Browser); got != signing.Locked {
+		t.Errorf("the thief's browser is still the holder's: %s", got)
 	}
 }
