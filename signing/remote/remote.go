@@ -27,6 +27,7 @@ import (
 	"context"
 	"crypto/x509"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"sigillo/audit"
@@ -63,6 +64,7 @@ type Service struct {
 	grants   grants
 	requests requests
 	parsed   parsed
+	told     told
 }
 
 // New returns the service.
@@ -88,8 +90,18 @@ func (s *Service) journal(ctx context.Context, ev audit.Event, also func(*store.
 	}))
 }
 
-// note journals what must not hide the error being reported.
+// note journals what must not hide the error being reported, unless there was too much
+// of its kind.
 func (s *Service) note(ctx context.Context, ev audit.Event) {
+	if repeated[ev.Event] {
+		omitted, ok := s.told.tell(ev.Event+"\x00"+ev.Actor+"\x00"+ev.Detail["kind"], s.cfg.Now())
+		if !ok {
+			return
+		}
+		if omitted > 0 {
+			ev.Detail["omitted-before"] = strconv.Itoa(omitted)
+		}
+	}
 	if err := s.journal(context.WithoutCancel(ctx), ev, nil); err != nil {
 		s.cfg.Log.Error("journal entry lost", "event", ev.Event, "err", err)
 	}
