@@ -55,6 +55,18 @@ func (tx *Tx) PutOAuthGrant(g OAuthGrant) error {
 		g.ID, g.Client, g.Holder, bytes(g.Certificate), ms(g.Created), ms(g.Expires), ms(g.Used))
 }
 
+// PutOwnOAuthGrant stores a new grant of an application that acts for itself. No more than
+// most may be in force at now: Conflict beyond that.
+func (tx *Tx) PutOwnOAuthGrant(g OAuthGrant, now time.Time, most int) error {
+	n, err := tx.exec("put grant", `INSERT INTO oauth_grants (`+oauthGrantColumns+`) SELECT ?, ?, '', ?, ?, ?
+		WHERE (SELECT count(*) FROM oauth_grants WHERE client = ? AND holder = '' AND expires > ?) < ?`,
+		g.ID, g.Client, bytes(g.Certificate), ms(g.Created), ms(g.Expires), g.Client, ms(now), most)
+	if err == nil && n == 0 {
+		return errorf(Conflict, "store: put grant: too many are in force")
+	}
+	return err
+}
+
 // OAuthGrant returns the grant with this ID.
 func (tx *Tx) OAuthGrant(id string) (OAuthGrant, error) {
 	return one(tx, "grant", oauthGrantRow, `SELECT `+oauthGrantColumns+` FROM oauth_grants WHERE id = ?`, id)

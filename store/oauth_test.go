@@ -27,9 +27,24 @@ func TestOAuthRows(t *testing.T) {
 		"a grant of an unknown client": {func(tx *Tx) error { return tx.PutOAuthGrant(OAuthGrant{ID: "g2", Client: "x"}) }, Conflict},
 		"a token of an unknown grant":  {func(tx *Tx) error { return tx.PutOAuthToken(OAuthToken{ID: []byte("t2"), Grant: "x"}) }, Conflict},
 		"more requests than may wait":  {func(tx *Tx) error { return tx.PutOAuthRequest(OAuthRequest{ID: []byte("r2"), Client: "app"}, t0, 1) }, Conflict},
-		"a request that is not there":  {func(tx *Tx) error { return tx.DeleteOAuthRequest([]byte("x")) }, NotFound},
-		"a client that is not there":   {func(tx *Tx) error { return tx.DeleteOAuthClient("x") }, NotFound},
-		"a grant that is not there":    {func(tx *Tx) error { return tx.DeleteOAuthGrant("x") }, NotFound},
+		"more grants of its own than may be": {func(tx *Tx) error {
+			if err := tx.PutOwnOAuthGrant(OAuthGrant{ID: "own", Client: "app", Expires: later}, t0, 1); err != nil {
+				return err
+			}
+			return tx.PutOwnOAuthGrant(OAuthGrant{ID: "own2", Client: "app", Expires: later}, t0, 1)
+		}, Conflict},
+		"its own once one is over": {func(tx *Tx) error {
+			if err := tx.PutOwnOAuthGrant(OAuthGrant{ID: "own", Client: "app", Expires: later}, t0, 1); err != nil {
+				return err
+			}
+			if err := tx.PutOwnOAuthGrant(OAuthGrant{ID: "own2", Client: "app", Expires: later}, later, 1); err != nil {
+				return err
+			}
+			return errorf(Full, "store: so that nothing of it stays")
+		}, Full},
+		"a request that is not there": {func(tx *Tx) error { return tx.DeleteOAuthRequest([]byte("x")) }, NotFound},
+		"a client that is not there":  {func(tx *Tx) error { return tx.DeleteOAuthClient("x") }, NotFound},
+		"a grant that is not there":   {func(tx *Tx) error { return tx.DeleteOAuthGrant("x") }, NotFound},
 		"room once a request is over": {func(tx *Tx) error {
 			return tx.PutOAuthRequest(OAuthRequest{ID: []byte("r3"), Client: "app", Expires: later.Add(1)}, later, 1)
 		}, ""},

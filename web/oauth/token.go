@@ -238,9 +238,16 @@ func (s *Server) forItself(ctx context.Context, r called) (tokenBody, error) {
 	}
 	now := s.cfg.Now()
 	grant := store.OAuthGrant{ID: newID(), Client: r.ID, Certificate: r.thumbprint(), Created: now, Expires: now.Add(accessLife)}
-	out, err := s.give(ctx, grant, "client_credentials", func(tx *store.Tx) error { return tx.PutOAuthGrant(grant) })
+	out, err := s.give(ctx, grant, "client_credentials", func(tx *store.Tx) error { return tx.PutOwnOAuthGrant(grant, now, ownGrants) })
+	if store.KindOf(err) == store.Conflict {
+		return tokenBody{}, fail(Unavailable, "the client has too many tokens; use those it has until they expire")
+	}
 	return out, fromStore(err)
 }
+
+// ownGrants is how many tokens of its own a client has at once: each is journalled, and
+// costs the client nothing.
+const ownGrants = 2000
 
 // endGrant ends a grant with all its tokens and says why in the journal.
 func (s *Server) endGrant(ctx context.Context, id string, why audit.Event) {
