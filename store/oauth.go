@@ -124,6 +124,11 @@ func (tx *Tx) OAuthToken(id []byte) (OAuthToken, error) {
 	return one(tx, "token", oauthTokenRow, `SELECT id, grant_id, kind, used, expires FROM oauth_tokens WHERE id = ?`, bytes(id))
 }
 
+// OAuthTokensOf is how many tokens a grant has had that are kept.
+func (tx *Tx) OAuthTokensOf(grant string) (int64, error) {
+	return one(tx, "tokens of grant", func(n *int64) []any { return []any{n} }, `SELECT count(*) FROM oauth_tokens WHERE grant_id = ?`, grant)
+}
+
 // UseOAuthToken notes that a refresh token was exchanged; NotFound when it was
 // before.
 func (tx *Tx) UseOAuthToken(id []byte, now time.Time) error {

@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 	"sigillo/signing"
+	"sigillo/store"
 )
 
 // TestRequestsRefused: what is wrong with a request is told to the application, once it
@@ -100,6 +102,33 @@ func TestCodeOfFormerFactors(t *testing.T) {
 	}
 	if left, err := d.srv.Grants(t.Context(), holderID); err != nil || len(left) != 0 {
 		t.Errorf("%v %v", left, err)
+	}
+}
+
+// TestRefreshWearsOut: an application that exchanges its refresh token without end does
+// not fill the database.
+func TestRefreshWearsOut(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	got := d.tokens("app", asked())
+	left, err := d.srv.Grants(t.Context(), holderID)
+	if err != nil || len(left) != 1 {
+		t.Fatal(left, err)
+	}
+	if err := d.db.Write(t.Context(), func(tx *store.Tx) error {
+		for n := range 5000 {
+			err := tx.PutOAuthToken(store.OAuthToken{ID: []byte(strconv.Itoa(n)), Grant: left[0].ID, Kind: store.OAuthRefresh, Used: d.now(), Expires: left[0].Expires})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r := d.read(d.call("/oauth2/token", "app", params(map[string]string{"grant_type": "refresh_token", "refresh_token": got.Refresh})))
+	if r.Error != "invalid_grant" || !strings.Contains(r.Description, "ask the holder again") {
+		t.Errorf("%+v", r)
 	}
 }
 

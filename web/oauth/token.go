@@ -213,7 +213,15 @@ func (s *Server) refresh(ctx context.Context, r called) (tokenBody, error) {
 	}
 	var out tokenBody
 	if old.Used.IsZero() {
-		out, err = s.give(ctx, grant, "refresh_token", func(tx *store.Tx) error { return tx.UseOAuthToken(id, s.cfg.Now()) })
+		out, err = s.give(ctx, grant, "refresh_token", func(tx *store.Tx) error {
+			// Used ones stay with their grant, so that they are known when they come back.
+			if n, err := tx.OAuthTokensOf(grant.ID); err != nil {
+				return err
+			} else if n >= grantTokens {
+				return errWornOut
+			}
+			return tx.UseOAuthToken(id, s.cfg.Now())
+		})
 	}
 	switch {
 	case !old.Used.IsZero() || store.KindOf(err) == store.NotFound: // the latter: another was quicker
@@ -224,6 +232,11 @@ func (s *Server) refresh(ctx context.Context, r called) (tokenBody, error) {
 	}
 	return out, fromStore(err)
 }
+
+// grantTokens is how many tokens a grant gives: far more than its thirty days need.
+const grantTokens = 5000
+
+var errWornOut = fail(InvalidGrant, "the grant has given too many tokens; ask the holder again")
 
 var errRefresh = fail(InvalidGrant, "the refresh token is unknown, used, or over")
 
