@@ -12,48 +12,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"sigillo/signing"
 	"sigillo/signing/remote"
 )
 
-const (
-	documentsLimit = 32 << 20 // of a request with documents, base64 and all
-	largeAtOnce    = 5        // such requests at once
-	largeOfOne     = 3        // of one holder (one in mode A is two): who sends slowly must not keep the others out
-)
-
-// places bounds how many large requests are in memory.
-type places struct {
-	mu    sync.Mutex
-	taken int
-	of    map[string]int // by holder
-}
-
-func (p *places) take(holder string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.taken >= largeAtOnce || p.of[holder] >= largeOfOne {
-		return false
-	}
-	if p.of == nil {
-		p.of = map[string]int{}
-	}
-	p.taken++
-	p.of[holder]++
-	return true
-}
-
-func (p *places) drop(holder string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.taken--
-	if p.of[holder]--; p.of[holder] == 0 {
-		delete(p.of, holder)
-	}
-}
+const documentsLimit = 32 << 20 // of a request with documents, base64 and all
 
 func tooBusy() error {
 	return &Error{Code: soon, Description: "The service is busy; try again", status: http.StatusServiceUnavailable, wait: 5 * time.Second}
