@@ -26,6 +26,7 @@ test='
 /usr/bin/xmllint:libxml2-utils:a judge of canonical XML
 /usr/lib/python3/dist-packages/lxml:python3-lxml:a judge of canonical XML below the root
 /usr/lib/python3/dist-packages/pip:python3-pip:fetching a test suite of path validation
+/usr/bin/pk12util:libnss3-tools:a card in a browser, and the key that LibreOffice signs with as a client of time-stamping authorities
 /usr/share/doc/libnss3:libnss3:a second token, for the tests of tokens
 /usr/share/doc/libseccomp2:libseccomp2:chronyd, for the tests of the clock
 /usr/share/doc/libcap2:libcap2:chronyd, for the tests of the clock
@@ -50,7 +51,6 @@ interop='
 /usr/bin/pdftk:pdftk-java:PDF files to sign
 /usr/bin/podofoimg2pdf:libpodofo-utils:PDF files to sign
 /usr/share/doc/libpangoft2-1.0-0:libpangoft2-1.0-0:PDF files to sign, by WeasyPrint
-/usr/bin/certutil:libnss3-tools:the key that LibreOffice signs with as a client of time-stamping authorities
 /usr/bin/curl:curl:a client of time-stamping authorities
 /usr/share/doc/libwww-curl-perl:libwww-curl-perl:tsget, a client of time-stamping authorities
 /usr/bin/osslsigncode:osslsigncode:a client of time-stamping authorities

@@ -77,6 +77,8 @@ func (s *Server) cardPage(c *fiber.Ctx) error {
 		return s.refuseCard(c, data, err)
 	}
 	s.attempts.giveBack(r.client, s.cfg.Now())
+	// The form leads on to the pages, which are at another port: to browsers, elsewhere.
+	c.Set(fiber.HeaderContentSecurityPolicy, policyTo(s.cfg.PagesURL))
 	return s.render(c, s.newView(c, "card", r.locale.T("card.title"), data))
 }
 

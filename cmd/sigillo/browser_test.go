@@ -23,7 +23,7 @@ type holderTab struct {
 	downloads string
 }
 
-func newTab(t *testing.T) *holderTab {
+func newTab(t *testing.T, more ...chromedp.ExecAllocatorOption) *holderTab {
 	t.Helper()
 	bin, err := exec.LookPath("chromium")
 	if err != nil {
@@ -34,6 +34,7 @@ func newTab(t *testing.T) *holderTab {
 		chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("force-prefers-reduced-motion", true)) // pages scroll at once: a click would miss what moves
+	opts = append(opts, more...)
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -147,6 +148,9 @@ func TestCardSignIn(t *testing.T) {
 		t.Fatalf("%d at %s: no way for cards on the page", status, at)
 	}
 	status, at, page = v.read(v.Get(link[1]))
+	if got := v.policy(link[1]); !strings.Contains(got, "form-action 'self' "+h.url) { // else browsers stop on the way to the pages
+		t.Errorf("the form may not lead to the pages: %s", got)
+	}
 	token := formToken.FindStringSubmatch(page)
 	if status != 200 || token == nil || !strings.Contains(page, "Ada Esempio") || !strings.Contains(page, demoPeople[0].FiscalCode) {
 		t.Fatalf("%d at %s: %s", status, at, page)
@@ -208,6 +212,10 @@ func TestCardRefused(t *testing.T) {
 		"another authority": {other, "card-refused", 403},
 		"for signing":       {h.card(t, func(c *x509.Certificate) { c.ExtKeyUsage = nil }), "card-refused", 403},
 		"of nobody":         {h.card(t, func(c *x509.Certificate) { c.Subject.CommonName = demoPeople[1].FiscalCode + "/1.2" }), "card-unknown", 403},
+		"a serialNumber of nobody": {h.card(t, func(c *x509.Certificate) {
+			c.Subject = pkix.Name{CommonName: "Ada Esempio", SerialNumber: "TINIT-" + demoPeople[1].FiscalCode}
+		}), "card-unknown", 403},
+		"of two persons": {h.card(t, func(c *x509.Certificate) { c.Subject.SerialNumber = "TINIT-" + demoPeople[1].FiscalCode }), "card-unknown", 403},
 		"in an odd place": {h.card(t, func(c *x509.Certificate) {
 			c.Subject = pkix.Name{CommonName: "x/" + demoPeople[0].FiscalCode, Organization: []string{demoPeople[0].FiscalCode + "/1"}}
 		}), "card-unknown", 403},
@@ -233,6 +241,53 @@ func TestCardRefused(t *testing.T) {
 	}
 	if h.journalled(t, "holder.signed-in", "methods", "sc") {
 		t.Error("a session began")
+	}
+}
+
+// TestCardProfiles: the codice fiscale may be in serialNumber too (EN 319 412-1 §5.1.3).
+func TestCardProfiles(t *testing.T) {
+	t.Parallel()
+	h := newCardHouse(t)
+	h.holder(t, hsm.P256)
+	h.publish(t)
+	for _, serial := range []string{"TINIT-", "IT:"} {
+		v := h.visitor(t, h.card(t, func(c *x509.Certificate) {
+			c.Subject = pkix.Name{CommonName: "Ada Esempio", SerialNumber: serial + demoPeople[0].FiscalCode}
+		}))
+		if status, at, page := v.read(v.Get(h.cards + "/signin/card")); status != 200 || formToken.FindString(page) == "" {
+			t.Errorf("%s: %d at %s: %s", serial, status, at, page)
+		}
+	}
+}
+
+// TestCardHeaders: what headers say about a certificate is not believed, on either door.
+func TestCardHeaders(t *testing.T) {
+	t.Parallel()
+	h := newCardHouse(t)
+	h.holder(t, hsm.P256)
+	h.publish(t)
+	card := h.card(t, nil)
+	pem := url.QueryEscape(string(cmstest.PEM(card.Certificate)))
+	b64 := base64.StdEncoding.EncodeToString(card.Certificate.Raw)
+	forged := http.Header{"X-Ssl-Client-Cert": {pem}, "X-Client-Cert": {pem}, "Ssl_client_cert": {pem}, "X-Forwarded-Client-Cert": {`Cert="` + pem + `"`},
+		"X-Arr-Clientcert": {b64}, "Client-Cert": {":" + b64 + ":"}, "X-Ssl-Client-Verify": {"SUCCESS"}, "X-Ssl-Client-S-Dn": {card.Certificate.Subject.String()},
+		"X-Forwarded-Proto": {"https"}, "X-Forwarded-For": {"127.0.0.1"}}
+	for what, card := range map[string]*cmstest.Identity{"without a card": nil,
+		"with a card of nobody": h.card(t, func(c *x509.Certificate) { c.Subject.CommonName = demoPeople[1].FiscalCode + "/1.2" })} {
+		v := h.visitor(t, card)
+		for _, door := range []string{h.cards, h.url} {
+			req, err := http.NewRequest(http.MethodGet, door+"/signin/card", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header = forged.Clone()
+			if status, at, page := v.read(v.Do(req)); status != 403 || strings.Contains(page, demoPeople[0].FiscalCode) || formToken.MatchString(page) && strings.Contains(page, `action="/signin/card"`) {
+				t.Errorf("%s at %s: %d at %s", what, door, status, at)
+			}
+		}
+	}
+	if h.journalled(t, "holder.card-recognised", "", "") {
+		t.Error("a card was recognised")
 	}
 }
 

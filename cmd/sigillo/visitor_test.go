@@ -82,3 +82,14 @@ func (v visitor) upload(house, name string) string {
 	}
 	return at
 }
+
+// policy is the Content-Security-Policy of a page.
+func (v visitor) policy(page string) string {
+	v.t.Helper()
+	res, err := v.Get(page)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.Header.Get("Content-Security-Policy")
+}
