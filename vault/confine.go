@@ -38,7 +38,12 @@ type Measure struct {
 // easier; files and TCP are for landlock, which allows what is named and nothing
 // else.
 func (v *server) confine() {
-	v.held("no capabilities", confine.KeepCapabilities(unix.CAP_IPC_LOCK, unix.CAP_DAC_OVERRIDE), "but to lock memory and, as root, to reach files of other users")
+	keep, others := v.capabilities()
+	capabilities := "but to lock memory"
+	if others != "" {
+		capabilities += ", and to reach files of other users, such as " + others + " (CAP_DAC_OVERRIDE)"
+	}
+	v.held("no capabilities", confine.KeepCapabilities(keep...), capabilities)
 	v.held("descriptors", rlimit.Set(unix.RLIMIT_NOFILE, maxDescriptors), fmt.Sprintf("at most %d", maxDescriptors))
 	detail, err := v.confineAccess()
 	v.held("files and TCP (landlock)", err, detail)

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sigillo/appliance"
+	"sigillo/hsm"
+	"sigillo/signing"
 )
 
 // publicFolder is one that every user can pass through, with this program in it.
@@ -183,4 +188,61 @@ func TestVaultUserInTheWay(t *testing.T) {
 			t.Errorf("%q: %v", want, err)
 		}
 	}
+}
+
+// The vault of root that has no user of its own keeps no right to other users' files,
+// unless its own files are another's.
+func TestVaultOfRoot(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("missing the right to run a vault as root: run as root")
+	}
+	if _, err := user.Lookup("sigillo-vault"); err == nil {
+		t.Skip("the vault has a user of its own here")
+	}
+	for _, owner := range []int{0, 65534} {
+		dir := newFolder(t)
+		for _, path := range []string{"vault/vault.db", "vault/tokens"} {
+			if err := os.Chown(filepath.Join(dir, path), owner, owner); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h := open(t, dir)
+		c := h.signedIn(t, hsm.P256)
+		tx := c.prepared(t, signing.XAdES)
+		if _, err := c.sign(t.Context(), tx.ID, c.holder.Password, c.mustOTP(t)); err != nil {
+			t.Errorf("files of %d: %v", owner, err)
+		}
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.VaultPID()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := regexp.MustCompile(`(?m)^CapEff:\t([0-9a-f]{16})$`).FindSubmatch(status)
+		if m == nil {
+			t.Fatalf("no capabilities in\n%s", status)
+		}
+		caps, err := strconv.ParseUint(string(m[1]), 16, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner != 0 && !mayOverride(t) {
+			continue
+		}
+		keeps := caps&(1<<unix.CAP_DAC_OVERRIDE) != 0
+		if caps&^(1<<unix.CAP_DAC_OVERRIDE|1<<unix.CAP_IPC_LOCK) != 0 || keeps != (owner != 0) {
+			t.Errorf("files of %d: the vault has %s", owner, m[1])
+		}
+		h.stop()
+	}
+}
+
+// mayOverride reports whether root here has the right at all; in some containers not.
+func mayOverride(t *testing.T) bool {
+	t.Helper()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var have [2]unix.CapUserData
+	if err := unix.Capget(&header, &have[0]); err != nil {
+		t.Fatal(err)
+	}
+	return have[0].Permitted&(1<<unix.CAP_DAC_OVERRIDE) != 0
 }
