@@ -33,7 +33,8 @@ const (
 	NotPermitted     Kind = "not-permitted"      // known, and may not
 	WrongVersion     Kind = "wrong-version"      // not HTTP/1
 
-	Unequal Kind = "unequal" // what was to be typed twice was not typed alike
+	Unequal  Kind = "unequal"   // what was to be typed twice was not typed alike
+	CodeSoon Kind = "code-soon" // a code was sent already, or too many
 
 	// Of signing in with a card.
 	CardMissing      Kind = "card-missing"      // no certificate came with the connection
@@ -118,6 +119,7 @@ var statusOf = map[Kind]int{
 	NotPermitted:     http.StatusForbidden,
 	WrongVersion:     http.StatusHTTPVersionNotSupported,
 	Unequal:          http.StatusUnprocessableEntity,
+	CodeSoon:         http.StatusTooManyRequests,
 
 	CardMissing:      http.StatusForbidden,
 	CardRefused:      http.StatusForbidden,

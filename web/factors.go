@@ -130,6 +130,9 @@ type sentCode struct {
 }
 
 func (s *Server) sent(sent vault.CodeSent, err error) (any, error) {
+	if signing.KindOf(err) == signing.Locked { // not the holder is locked out, only the next code
+		return nil, fail(CodeSoon, "no other code is sent so soon", err)
+	}
 	if err != nil {
 		return nil, err
 	}

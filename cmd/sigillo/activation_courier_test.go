@@ -80,6 +80,16 @@ func TestActivationByCourier(t *testing.T) {
 	}
 	refuseCodes(t, h, hand.Code+" "+part) // it was used
 
+	// At the terminal.
+	said := h.must(t, "", "holder", "invite", "--username", "gino", "--given-name", "Gino", "--surname", "Prova", "--fiscal-code", demoPeople[1].FiscalCode, "--phone", number)
+	first := regexp.MustCompile(`(?m)^ +([0-9A-Z]{4}(-[0-9A-Z]{4}){7})$`).FindStringSubmatch(said)
+	gino := p.part(t, number)
+	if first == nil || strings.Contains(said, gino) || !strings.Contains(said, "…"+number[len(number)-4:]) {
+		t.Fatalf("it prints %s", said)
+	}
+	refuseCodes(t, h, first[1])
+	h.reactivate(t, &client{holder: demoHolder{Username: "gino"}}, first[1]+gino)
+
 	// Recovery: another telephone, which the one who approves has seen.
 	staffed := h.appointed(t, staff.Security, staff.Certification, staff.RegistrationOperator)
 	carlo, olga := staffed[1].Member, staffed[2].Member

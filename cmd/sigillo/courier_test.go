@@ -366,7 +366,7 @@ func TestCodeByCourier(t *testing.T) {
 			h.ask(one, one+"/sign", url.Values{}, http.StatusOK)
 			code := h.code(number)
 			// A second one at once is refused, clearly.
-			if said := h.ask(one, one+"/sign", url.Values{}, http.StatusTooManyRequests); !strings.Contains(said, "locked") {
+			if said := h.ask(one, one+"/sign", url.Values{}, http.StatusTooManyRequests); !strings.Contains(said, "code-soon") {
 				t.Errorf("a second code at once: %s", said)
 			}
 			if status, body := h.sign(other, code); status != http.StatusForbidden || strings.Contains(body, "a download") {
