@@ -37,7 +37,8 @@ func (s *Server) routeActivation() {
 // activationData is what the pages of an activation show. The code goes from one page to
 // the next in a hidden field: it is kept nowhere else.
 type activationData struct {
-	Code     string
+	Code     string // all of it; on the first page its first part
+	Part     string // the second one there
 	Username string
 	Staff    bool
 	QR       template.URL // the address of the authenticator as a picture
@@ -59,7 +60,7 @@ func (s *Server) activate(c *fiber.Ctx) error {
 	}
 	defer f.wipe()
 	data := activationData{Code: strings.TrimSpace(f.get("code") + " " + f.get("part"))}
-	begin := s.newView(c, "activate", r.locale.T("activate.title"), data)
+	begin := s.newView(c, "activate", r.locale.T("activate.title"), activationData{Code: f.get("code"), Part: f.get("part")})
 	if !bytes.Equal(f.secret("password"), f.secret("again")) {
 		return s.again(c, begin, fail(Unequal, "the two passwords differ", nil))
 	}

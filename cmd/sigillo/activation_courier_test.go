@@ -63,7 +63,11 @@ func TestActivationByCourier(t *testing.T) {
 	v := newVisitor(t, &http.Transport{})
 	password := randomWords()
 	page := h.url + "/activate"
-	status, _, body := v.fill(page, page, url.Values{"code": {hand.Code}, "part": {strings.ToLower(part)}, "password": {password}, "again": {password}})
+	status, _, body := v.fill(page, page, url.Values{"code": {hand.Code}, "part": {part}, "password": {password}, "again": {"x" + password}})
+	if status != http.StatusUnprocessableEntity || formValue(t, body, `code" id="code`) != hand.Code || formValue(t, body, `part" id="part`) != part {
+		t.Errorf("after a slip: %d %s", status, body)
+	}
+	status, _, body = v.fill(page, page, url.Values{"code": {hand.Code}, "part": {strings.ToLower(part)}, "password": {password}, "again": {password}})
 	secret := regexp.MustCompile(`id="secret">([A-Z2-7 ]+)<`).FindStringSubmatch(body)
 	if status != http.StatusOK || secret == nil {
 		t.Fatalf("%d: %s", status, body)
