@@ -86,6 +86,7 @@ var table = map[signing.Kind]words{
 	signing.TimeUnavailable: {503, soon, "The clock cannot be shown to be right; try again later", ""},
 	signing.KeyUnavailable:  {503, soon, "The key cannot be used at the moment; try again", ""},
 	signing.Busy:            {503, soon, "The service is busy; try again", ""},
+	signing.Undelivered:     {503, soon, "The code could not be sent; try again later", ""},
 	signing.DiskFull:        {503, soon, "The service has no space left; try again later", ""},
 	signing.Refused:         {400, request, "The inspection refuses the document: it has content that can change what it shows", ""},
 	signing.Infected:        {400, request, "The inspection refuses the document: it has content that can change what it shows", ""},
