@@ -40,7 +40,7 @@ type OAuthGrant struct {
 	Certificate []byte // SHA-256 of the TLS client certificate that the tokens are bound to; empty: to none
 	Created     time.Time
 	Expires     time.Time
-	Used        time.Time // last, to the minute; zero: not yet
+	Used        time.Time // last, noted once a minute; zero: not yet
 }
 
 const oauthGrantColumns = `id, client, holder, certificate, created, expires, used`

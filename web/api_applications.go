@@ -15,7 +15,7 @@ type ApplicationGrant struct {
 	Name    string     `json:"name" doc:"What the application is called here"`
 	Scope   string     `json:"scope" enum:"service" doc:"service: it sees the certificates and asks for signatures, which the holder authorises each time"`
 	Created time.Time  `json:"created"`
-	Used    *time.Time `json:"used,omitempty" doc:"Last use, to the minute; missing when there was none"`
+	Used    *time.Time `json:"used,omitempty" doc:"Last use, noted once a minute; missing when there was none"`
 	Expires time.Time  `json:"expires" doc:"When it ends in any case"`
 }
 

@@ -63,7 +63,7 @@ func (s *Server) touch(ctx context.Context, g store.OAuthGrant, now time.Time) {
 	if g.Holder == "" || now.Sub(g.Used) < time.Minute {
 		return
 	}
-	err := s.cfg.DB.Write(ctx, func(tx *store.Tx) error { return tx.TouchOAuthGrant(g.ID, now.Truncate(time.Minute)) })
+	err := s.cfg.DB.Write(ctx, func(tx *store.Tx) error { return tx.TouchOAuthGrant(g.ID, now) })
 	if err != nil && store.KindOf(err) != store.NotFound {
 		s.cfg.Log.Warn("the last use of a grant was not noted", "grant", g.ID, "err", err)
 	}
@@ -151,7 +151,7 @@ type Granted struct {
 	Name             string
 	Scope            string
 	Created, Expires time.Time
-	Used             time.Time // last, to the minute; zero: not yet
+	Used             time.Time // last, noted once a minute; zero: not yet
 }
 
 // Grants are what a holder has granted and what is not over, the newest first.

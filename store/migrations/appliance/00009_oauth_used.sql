@@ -2,4 +2,4 @@
 -- what is still in use.
 
 -- +goose Up
-ALTER TABLE oauth_grants ADD COLUMN used INTEGER NOT NULL DEFAULT 0; -- to the minute, 0: not yet
+ALTER TABLE oauth_grants ADD COLUMN used INTEGER NOT NULL DEFAULT 0; -- noted once a minute, 0: not yet

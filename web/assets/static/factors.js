@@ -71,6 +71,11 @@
       const use = e.target.dataset && e.target.dataset.use;
       if (use === "recovery") {
         code.inputMode = "text";
+        code.autocomplete = "off";
+        code.classList.add("wide");
+        box.querySelector("label").textContent = box.dataset.recovery;
+        box.querySelector(".field .help").textContent = box.dataset.recoveryHelp;
+        e.target.hidden = true;
         code.focus();
       } else if (use === "send") {
         const who = form.elements.username; // where nobody is signed in
