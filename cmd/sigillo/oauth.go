@@ -123,6 +123,12 @@ func clientAdd(ctx context.Context, e env, args []string) int {
 	f.BoolVar(&c.ForItself, "for-itself", false, say("può ottenere token propri (client_credentials)", "it may have tokens of its own (client_credentials)"))
 	return f.with(ctx, e, args, 1, func(r *oauth.Registry) error {
 		c.ID, c.Redirects = f.Arg(0), redirects
+		if err := complete(f.FlagSet, "name"); err != nil {
+			return err
+		}
+		if len(redirects) == 0 && !c.ForItself {
+			return badUsage("manca --redirect, l'indirizzo a cui vanno le risposte (o --for-itself)", "--redirect is missing, the address that answers go to (or --for-itself)")
+		}
 		if err := readClientFiles(&c, *keys, *certificates, *authorities); err != nil {
 			return err
 		}
@@ -179,6 +185,11 @@ func clientList(ctx context.Context, e env, args []string) int {
 		if err != nil {
 			return err
 		}
+		if len(all) == 0 {
+			fmt.Fprintln(e.err, say("Nessuna applicazione è registrata. Per registrarne una: sigillo oauth client add ID --name NOME --redirect URI",
+				"No application is registered. To register one: sigillo oauth client add ID --name NAME --redirect URI"))
+			return nil
+		}
 		t := tabwriter.NewWriter(e.text(), 0, 4, 2, ' ', 0)
 		fmt.Fprintln(t, say("ID\tNOME\tMETODO\tDAL\tRISPOSTE A", "ID\tNAME\tMETHOD\tSINCE\tANSWERS TO"))
 		for _, c := range all {
@@ -191,5 +202,11 @@ func clientList(ctx context.Context, e env, args []string) int {
 func clientRemove(ctx context.Context, e env, args []string) int {
 	f := newOAuthFlags(e, "remove")
 	f.act = staff.OAuthClients
-	return f.with(ctx, e, args, 1, func(r *oauth.Registry) error { return r.Remove(ctx, f.Arg(0), *f.operator) })
+	return f.with(ctx, e, args, 1, func(r *oauth.Registry) error {
+		if err := r.Remove(ctx, f.Arg(0), *f.operator); err != nil {
+			return err
+		}
+		fmt.Fprintf(e.out, say("%s è tolta, con tutto ciò che le era concesso\n", "%s is removed, with all that it was granted\n"), f.Arg(0))
+		return nil
+	})
 }

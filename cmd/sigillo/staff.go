@@ -85,6 +85,11 @@ func staffList(ctx context.Context, e env, args []string) int {
 		if err != nil {
 			return err
 		}
+		if len(list) == 0 {
+			fmt.Fprintln(e.err, say("Nessuno è in carica: chi ha la console agisce per la casa. Per nominare i primi: sigillo staff appoint --role security …",
+				"Nobody is in office: whoever has the console acts for the house. To appoint the first ones: sigillo staff appoint --role security …"))
+			return nil
+		}
 		w := tabwriter.NewWriter(e.text(), 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, say("UTENTE\tNOME\tRUOLO\tSTATO\tID", "USERNAME\tNAME\tROLE\tSTATE\tID"))
 		for _, s := range list {
@@ -119,7 +124,7 @@ func staffRoles(_ context.Context, e env, args []string) int {
 func staffAppoint(ctx context.Context, e env, args []string) int {
 	f := newStaffFlags(e, "staff appoint")
 	var n appliance.NewMember
-	role := f.String("role", "", say("il ruolo; `sigillo staff roles` li elenca", "the role; `sigillo staff roles` lists them"))
+	role := f.String("role", "", say("il ruolo; \"sigillo staff roles\" li elenca", "the role; \"sigillo staff roles\" lists them"))
 	f.StringVar(&n.Username, "username", "", say("nome utente", "name to sign in with"))
 	f.StringVar(&n.GivenName, "given-name", "", say("nome", "given name"))
 	f.StringVar(&n.Surname, "surname", "", say("cognome", "surname"))
@@ -127,6 +132,9 @@ func staffAppoint(ctx context.Context, e env, args []string) int {
 	f.StringVar(&n.Email, "email", "", say("indirizzo di posta", "e-mail address"))
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		n.Role = staff.Role(*role)
+		if err := complete(f.FlagSet, "role", "username", "given-name", "surname", "fiscal-code"); err != nil {
+			return err
+		}
 		founding, err := a.Founding(ctx)
 		if err != nil {
 			return err
@@ -145,6 +153,21 @@ func staffAppoint(ctx context.Context, e env, args []string) int {
 		p, err := a.ProposeAppointment(ctx, o.by, n)
 		return proposed(e, p, err)
 	})
+}
+
+// complete refuses a command that lacks some of the flags it cannot do without.
+func complete(fs *flag.FlagSet, names ...string) error {
+	var missing []string
+	for _, name := range names {
+		if fs.Lookup(name).Value.String() == "" {
+			missing = append(missing, "--"+name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	list := strings.Join(missing, ", ")
+	return badUsage("manca: "+list, "missing: "+list)
 }
 
 func staffRemove(ctx context.Context, e env, args []string) int {
@@ -228,7 +251,7 @@ func staffActivate(ctx context.Context, e env, args []string) int {
 			}
 			done, err := a.Confirm(ctx, code, signing.Evidence{Password: bytes.Clone(password), OTP: otp, Client: "console:" + operator()})
 			if kind := signing.KindOf(err); err != nil && (kind == signing.WrongFactors || kind == signing.ReusedOTP) {
-				fmt.Fprintln(e.err, "sigillo:", reason(err))
+				fmt.Fprintln(e.err, "sigillo:", say("il codice non è giusto: attendere il prossimo", "that code is not right: wait for the next one"))
 				continue
 			}
 			if err == nil {

@@ -40,24 +40,42 @@ func staffProposals(ctx context.Context, e env, args []string) int {
 		if err != nil {
 			return err
 		}
+		if len(list) == 0 {
+			fmt.Fprintln(e.err, say("Nessuna proposta attende.", "No proposal waits."))
+			return nil
+		}
 		w := tabwriter.NewWriter(e.text(), 0, 4, 2, ' ', 0)
 		fmt.Fprintln(w, say("PROPOSTA\tCHE COSA\tSU CHI\tDI\tSTATO\tFINO A", "PROPOSAL\tWHAT\tABOUT\tBY\tSTATE\tUNTIL"))
 		for _, p := range list {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s (%s)\t%s\t%s\n", p.ID, p.Act, p.Subject, p.Proposer, p.ProposerRole, p.State, p.Expires.Local().Format(time.DateTime))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s (%s)\t%s\t%s\n", p.ID, p.Act, p.Subject, called(ctx, a, p.Proposer), p.ProposerRole, p.State, p.Expires.Local().Format(time.DateTime))
 		}
 		return w.Flush()
 	})
 }
 
-// printProposal shows all that is approved.
-func printProposal(e env, p staff.Proposal) error {
+// called is the username of a member, the ID when it is not known.
+func called(ctx context.Context, a *appliance.Appliance, id string) string {
+	list, err := a.Staff(ctx, true)
+	if err != nil {
+		return id
+	}
+	for _, s := range list {
+		if s.ID == id {
+			return s.Username
+		}
+	}
+	return id
+}
+
+// printProposal shows all that is approved; by is who has proposed it.
+func printProposal(e env, p staff.Proposal, by string) error {
 	w := tabwriter.NewWriter(e.text(), 0, 4, 2, ' ', 0)
 	fmt.Fprintf(w, say("proposta\t%s\nche cosa\t%s\nsu chi\t%s\n", "proposal\t%s\nwhat\t%s\nabout\t%s\n"), p.ID, p.Act, p.Subject)
 	for _, k := range slices.Sorted(maps.Keys(p.Parameters)) {
 		fmt.Fprintf(w, "%s\t%s\n", k, p.Parameters[k])
 	}
 	digest := p.Digest()
-	fmt.Fprintf(w, say("di\t%s (%s)\nfino a\t%s\nimpronta\t%s\n", "by\t%s (%s)\nuntil\t%s\ndigest\t%s\n"), p.Proposer, p.ProposerRole,
+	fmt.Fprintf(w, say("di\t%s (%s)\nfino a\t%s\nimpronta\t%s\n", "by\t%s (%s)\nuntil\t%s\ndigest\t%s\n"), by, p.ProposerRole,
 		p.Expires.Local().Format(time.DateTime), hex.EncodeToString(digest[:8]))
 	return w.Flush()
 }
@@ -74,7 +92,7 @@ func staffApprove(ctx context.Context, e env, args []string) int {
 		if err != nil {
 			return err
 		}
-		if err := printProposal(e, p); err != nil {
+		if err := printProposal(e, p, called(ctx, a, p.Proposer)); err != nil {
 			return err
 		}
 		yes := say("sì", "yes")
