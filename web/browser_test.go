@@ -79,7 +79,7 @@ func open(t *testing.T, w *wall, bin, lang string) *stroll {
 func walk(t *testing.T, bin, axe, shots, lang string, width int64) {
 	d := newDesk(t)
 	d.verified = width > 1000
-	l := &locksmith{devices: []vault.DeviceStatus{{ID: "d1", Kind: vault.TOTP, Label: "Telefono", Confirmed: true}, {ID: "d2", Kind: vault.Phone, To: "*********4567"}}}
+	l := &locksmith{codes: 3, devices: []vault.DeviceStatus{{ID: "d1", Kind: vault.TOTP, Label: "Telefono", Confirmed: true}, {ID: "d2", Kind: vault.Phone, To: "*********4567"}}}
 	w := build(t, withLocksmith(l), withDesk(d, StampPageHolders), func(c *Config) { c.UnverifiedClock = !d.verified })
 	s := open(t, w, bin, lang)
 	s.shots, s.axe = shots, axe

@@ -51,7 +51,7 @@ func (s *Server) requestsView(c *fiber.Ctx) (view, error) {
 		}
 		data.List = append(data.List, requestRow{one, name, cred})
 	}
-	v := s.newView(c, "requests", r.locale.T("requests.title"), data)
+	v := s.offered(c, s.newView(c, "requests", r.locale.T("requests.title"), data))
 	v.Here = "/requests"
 	return v, nil
 }

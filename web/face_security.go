@@ -154,7 +154,7 @@ func (s *Server) mayAdd(kind vault.DeviceKind) bool {
 
 func (s *Server) addView(c *fiber.Ctx, data deviceData) view {
 	title := "device.add_" + string(data.Kind)
-	return s.newView(c, "device-add", current(c).locale.T(title), data)
+	return s.offered(c, s.newView(c, "device-add", current(c).locale.T(title), data))
 }
 
 // addDevice makes a device. Its secret is on the answer to this one form and kept
@@ -241,7 +241,7 @@ func (s *Server) deviceForm(c *fiber.Ctx, page, done string, do func(f form, hol
 	if err != nil {
 		return err
 	}
-	v := s.newView(c, "device-"+page, current(c).locale.T("device."+page+"_title"), deviceData{Device: d, Kind: d.Kind})
+	v := s.offered(c, s.newView(c, "device-"+page, current(c).locale.T("device."+page+"_title"), deviceData{Device: d, Kind: d.Kind}))
 	if do == nil {
 		return s.render(c, v)
 	}
@@ -278,7 +278,7 @@ type codesData struct {
 }
 
 func (s *Server) codesPage(c *fiber.Ctx) error {
-	return s.render(c, s.newView(c, "codes", current(c).locale.T("codes.title"), codesData{}))
+	return s.render(c, s.offered(c, s.newView(c, "codes", current(c).locale.T("codes.title"), codesData{})))
 }
 
 // makeCodes shows new recovery codes, in the answer to this one form.
@@ -289,7 +289,7 @@ func (s *Server) makeCodes(c *fiber.Ctx) error {
 		return err
 	}
 	defer f.wipe()
-	v := s.newView(c, "codes", r.locale.T("codes.title"), codesData{})
+	v := s.offered(c, s.newView(c, "codes", r.locale.T("codes.title"), codesData{}))
 	codes, err := s.cfg.Security.RecoveryCodes(c.UserContext(), r.holder.ID, newCodes(c, f).(vault.NewCodes))
 	if err != nil {
 		return s.again(c, v, err)
@@ -299,7 +299,7 @@ func (s *Server) makeCodes(c *fiber.Ctx) error {
 }
 
 func (s *Server) passwordPage(c *fiber.Ctx) error {
-	return s.render(c, s.newView(c, "password", current(c).locale.T("password.title"), nil))
+	return s.render(c, s.offered(c, s.newView(c, "password", current(c).locale.T("password.title"), nil)))
 }
 
 // changePassword changes the password. All sessions end, this one too: the next page is
@@ -311,7 +311,7 @@ func (s *Server) changePassword(c *fiber.Ctx) error {
 		return err
 	}
 	defer f.wipe()
-	v := s.newView(c, "password", r.locale.T("password.title"), nil)
+	v := s.offered(c, s.newView(c, "password", r.locale.T("password.title"), nil))
 	request := passwordChange(c, f).(vault.PasswordChange)
 	if !bytes.Equal(request.New, f.secret("repeated")) {
 		return s.again(c, v, fail(Unequal, "the new password was typed in two ways", nil))

@@ -105,6 +105,9 @@ func (s *Server) transactionView(c *fiber.Ctx, id string) (view, error) {
 		name, title = "failed", "result.failed_title"
 	}
 	v := s.newView(c, name, r.locale.T(title), data)
+	if name == "sign" {
+		v = s.offered(c, v)
+	}
 	v.Step, v.Here = step, "/transactions/"+tx.ID
 	if tx.State == signing.Failed && tx.Error != "" {
 		v.Problem = s.problem(r.locale, &signing.Error{Kind: signing.Kind(tx.Error)})

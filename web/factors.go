@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -137,6 +138,27 @@ func (s *Server) sent(sent vault.CodeSent, err error) (any, error) {
 		return nil, err
 	}
 	return sentCode{Resend: int(max(sent.Resend.Sub(s.cfg.Now()), 0) / time.Second)}, nil
+}
+
+// offered leaves of the ways to be recognised those that the holder has. Where that
+// cannot be found out now, all are shown: the vault will say what is not right.
+func (s *Server) offered(c *fiber.Ctx, v view) view {
+	if s.cfg.Security == nil || v.Holder == nil {
+		return v
+	}
+	ctx, cancel := context.WithTimeout(c.UserContext(), time.Second)
+	defer cancel()
+	m, err := s.cfg.Security.Means(ctx, v.Holder.ID)
+	if err != nil {
+		return v
+	}
+	has := map[vault.DeviceKind]bool{}
+	for _, d := range m.Devices {
+		has[d.Kind] = has[d.Kind] || d.Confirmed
+	}
+	v.Passkeys, v.SentCodes = v.Passkeys && has[vault.Passkey], v.SentCodes && has[vault.Phone]
+	v.NoRecovery = m.Codes == 0
+	return v
 }
 
 // checkPassword tells a holder why a new password is too weak, before the vault is

@@ -98,7 +98,7 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	var secret string
-	w := build(t, withDesk(newDesk(t), StampPageHolders), withLocksmith(&locksmith{}), withApplications(t, &secret, "https://app.example/cb"), withRequests(twoRequests()), func(c *Config) { c.UnverifiedClock, c.Applications = true, newLetIn() })
+	w := build(t, withDesk(newDesk(t), StampPageHolders), withLocksmith(&locksmith{codes: 3}), withApplications(t, &secret, "https://app.example/cb"), withRequests(twoRequests()), func(c *Config) { c.UnverifiedClock, c.Applications = true, newLetIn() })
 	for _, lang := range languages {
 		for name, body := range everyPage(t, w, lang) {
 			doc, err := html.Parse(strings.NewReader(body))

@@ -71,6 +71,7 @@ type view struct {
 	Security   bool // holders can change their factors
 	Passkeys   bool // ... have passkeys
 	SentCodes  bool // ... and have codes sent
+	NoRecovery bool // this one has no recovery codes
 	Authority  bool // there are pages of the time-stamping authority ...
 	StampPage  bool // ... and one to stamp files on
 	Requests   bool // there is a page where applications' requests are approved

@@ -21,6 +21,8 @@ type locksmith struct {
 	devices []vault.DeviceStatus
 	asked   []any // of challenges and codes
 	changed string
+	codes   int
+	broken  error
 }
 
 func (l *locksmith) judge(e vault.Evidence) error {
@@ -33,7 +35,7 @@ func (l *locksmith) judge(e vault.Evidence) error {
 func (l *locksmith) Means(context.Context, string) (vault.Means, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return vault.Means{Devices: append([]vault.DeviceStatus(nil), l.devices...), Codes: 3}, nil
+	return vault.Means{Devices: append([]vault.DeviceStatus(nil), l.devices...), Codes: l.codes}, l.broken
 }
 
 func (l *locksmith) AddDevice(_ context.Context, _ string, n vault.NewDevice) (vault.AddedDevice, error) {
@@ -211,6 +213,50 @@ func TestSecurityPages(t *testing.T) {
 	}
 	if log := w.log.String(); strings.Contains(log, "QRST") || strings.Contains(log, "GEZDGNBV") || strings.Contains(log, "gatti") {
 		t.Error("the log holds a secret")
+	}
+}
+
+// TestFactorsOffered: a page offers the ways that its holder has, and all of them where
+// that is not known.
+func TestFactorsOffered(t *testing.T) {
+	t.Parallel()
+	l := &locksmith{}
+	w := build(t, withLocksmith(l), withRequests(twoRequests()))
+	guest := w.browser().get("/signin").body
+	b := w.browser().signIn("111111")
+	ways := func(page string) string {
+		found := ""
+		for _, way := range []string{"passkey", "send", "recovery"} {
+			if strings.Contains(page, `data-use="`+way+`"`) {
+				found += way + " "
+			}
+		}
+		return strings.TrimSpace(found)
+	}
+	if got := ways(guest); got != "passkey send recovery" {
+		t.Errorf("before signing in: %s", got)
+	}
+	const passkey, phone = vault.Passkey, vault.Phone
+	for _, c := range []struct {
+		devices []vault.DeviceStatus
+		codes   int
+		broken  error
+		want    string
+	}{
+		{nil, 0, nil, ""},
+		{[]vault.DeviceStatus{{Kind: vault.TOTP, Confirmed: true}}, 2, nil, "recovery"},
+		{[]vault.DeviceStatus{{Kind: passkey, Confirmed: true}, {Kind: phone}}, 0, nil, "passkey"},
+		{[]vault.DeviceStatus{{Kind: phone, Confirmed: true}}, 0, nil, "send"},
+		{nil, 0, refuse(signing.Busy), "passkey send recovery"},
+	} {
+		l.mu.Lock()
+		l.devices, l.codes, l.broken = c.devices, c.codes, c.broken
+		l.mu.Unlock()
+		for _, at := range []string{"/security/codes", "/security/password", "/security/devices/add?kind=phone", "/requests"} {
+			if got := ways(b.get(at).body); got != c.want {
+				t.Errorf("%s offers %q, not %q", at, got, c.want)
+			}
+		}
 	}
 }
 
