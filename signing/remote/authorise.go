@@ -48,12 +48,12 @@ func (s *Service) Authorise(ctx context.Context, holder string, o Order, e signi
 	if err := c.usable(); err != nil { // 2
 		return refused(err)
 	}
-	a, err := c.authorisation(o)
+	request, err := o.request(c)
 	if err != nil {
 		return Grant{}, err
 	}
-	a.Evidence = e
-	sad, err := s.cfg.Vault.Authorise(ctx, a) // 3
+	request.Evidence, request.Request = e, newID()
+	sad, err := s.cfg.Vault.Authorise(ctx, request) // 3
 	if err != nil {
 		return refused(fromVault(err))
 	}

@@ -19,7 +19,7 @@ func (s *Service) Authorisation(ctx context.Context, holder string, o Order) (va
 	if err != nil {
 		return vault.Authorisation{}, err
 	}
-	return c.authorisation(o)
+	return o.request(c)
 }
 
 // RequestAuthorisation is [Service.Authorisation] of a request that waits for its holder.
@@ -32,11 +32,11 @@ func (s *Service) RequestAuthorisation(ctx context.Context, holder, id string) (
 	return s.Authorisation(ctx, holder, one.Order)
 }
 
-// authorisation is what the vault is asked for, without factors.
-func (c credential) authorisation(o Order) (vault.Authorisation, error) {
-	a := vault.Authorisation{Credential: c.record, Hash: o.Hash.String(), Digests: o.Digests, Documents: o.Documents, Request: newID()}
-	if err := json.Unmarshal(c.holder.Factors, &a.Factors); err != nil {
-		return a, fail(signing.Internal, "the holder's factors cannot be read", err)
+// request is what the vault is asked for, without factors.
+func (o Order) request(c credential) (vault.Authorisation, error) {
+	var f vault.Factors
+	if err := json.Unmarshal(c.holder.Factors, &f); err != nil {
+		return vault.Authorisation{}, fail(signing.Internal, "the holder's factors cannot be read", err)
 	}
-	return a, nil
+	return vault.Authorisation{Factors: f, Credential: c.record, Hash: o.Hash.String(), Digests: o.Digests, Documents: o.Documents}, nil
 }
