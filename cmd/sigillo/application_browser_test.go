@@ -48,7 +48,7 @@ func newTelephone(t *testing.T) (p *telephone, configure func(*appliance.Config)
 	}
 }
 
-var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
+var smsDigits = regexp.MustCompile(`\b\d{6}\b`)
 
 // code waits for the next code; what it is for must be said with it.
 func (p *telephone) code(t *testing.T, purpose string) string {
@@ -58,7 +58,7 @@ func (p *telephone) code(t *testing.T, purpose string) string {
 		if !strings.Contains(text, purpose) {
 			t.Errorf("the text does not say %q: %s", purpose, text)
 		}
-		return sixDigits.FindString(text)
+		return smsDigits.FindString(text)
 	case <-time.After(30 * time.Second):
 		t.Fatal("no code was sent")
 		return ""
