@@ -108,7 +108,7 @@ func (s *Service) withdraw(handle, holder, application string, digests [][]byte)
 	if err != nil {
 		return nil, err
 	}
-	if g.Holder != holder || g.Application != application {
+	if g.user() != holder || g.Application != application {
 		return nil, fail(NoGrant, "no such authorisation", nil)
 	}
 	if len(digests) > 0 && !g.holds(digests) {

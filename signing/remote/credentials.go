@@ -179,6 +179,14 @@ func (s *Service) wholeChain(cert *x509.Certificate) []*x509.Certificate {
 // deleted says whether the wrapped key was erased.
 func (c credential) deleted() bool { return len(c.record.Wrapped) == 0 }
 
+// factors are the holder's, as the vault made them.
+func (c credential) factors() (f vault.Factors, err error) {
+	if err := json.Unmarshal(c.holder.Factors, &f); err != nil {
+		return f, fail(signing.Internal, "the holder's factors cannot be read", err)
+	}
+	return f, nil
+}
+
 // present gives it as others see it.
 func (c credential) present() Credential {
 	return Credential{ID: c.row.ID, KeyType: hsm.KeyType(c.row.KeyType), MaxDigests: c.record.MaxDigests,

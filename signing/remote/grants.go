@@ -12,7 +12,7 @@ import (
 
 const (
 	maxGrants  = 10_000 // at once
-	maxOfOne   = 32     // of one holder: the oldest goes
+	maxOfOne   = 32     // of one holder, or one delegation: the oldest goes
 	maxCached  = 10_000 // credentials whose certificate is kept parsed
 	handleSize = 32     // bytes
 )
@@ -23,13 +23,28 @@ type granted struct {
 	sad   string
 	left  map[string]int // by digest: how often it may still be signed
 	ended bool           // revoked or extended: what is put back does not bring it back
+	// certificate, with a delegation, is what the application has to present: SHA-256,
+	// hex.
+	certificate string
 }
+
+// user is who may use a grant: its holder, or who presents a certificate.
+func (g *granted) user() string {
+	if g.Delegation != "" {
+		return presented(g.certificate)
+	}
+	return g.Holder
+}
+
+// lot is those that a grant is counted with: a program does not drive out what its
+// holder has authorised.
+func (g *granted) lot() string { return g.Holder + " " + g.Delegation }
 
 // grants are those in force, by the hash of their handle.
 type grants struct {
 	mu       sync.Mutex
 	by       map[[32]byte]*granted
-	ofHolder map[string][][32]byte // oldest first
+	ofHolder map[string][][32]byte // by granted.lot, oldest first
 	most     int                   // maxGrants, fewer in tests
 }
 
@@ -51,7 +66,7 @@ func (s *grants) put(g *granted, now time.Time) (string, error) {
 	if len(s.by) >= s.most {
 		return "", fail(signing.Busy, "too many authorisations are open; try again", nil)
 	}
-	if own := s.ofHolder[g.Holder]; len(own) >= maxOfOne {
+	if own := s.ofHolder[g.lot()]; len(own) >= maxOfOne {
 		s.drop(own[0])
 	}
 	s.keep(key, g)
@@ -80,7 +95,7 @@ func (s *grants) take(handle, holder, application string, a Activation, now time
 	if err != nil {
 		return nil, 0, err
 	}
-	if g.Holder != holder || g.Application != application {
+	if g.user() != holder || g.Application != application {
 		return nil, 0, fail(NoGrant, "no such authorisation", nil)
 	}
 	if a.Credential != "" && a.Credential != g.Credential {
@@ -116,7 +131,7 @@ func (s *grants) give(handle string, g *granted, digests [][]byte) {
 // keep has a grant in force. The caller holds the lock.
 func (s *grants) keep(key [32]byte, g *granted) {
 	if s.by[key] == nil {
-		s.ofHolder[g.Holder] = append(s.ofHolder[g.Holder], key)
+		s.ofHolder[g.lot()] = append(s.ofHolder[g.lot()], key)
 	}
 	s.by[key], g.ended = g, false
 }
@@ -128,7 +143,7 @@ func (s *grants) drop(key [32]byte) {
 		return
 	}
 	delete(s.by, key)
-	own := s.ofHolder[g.Holder]
+	own := s.ofHolder[g.lot()]
 	for i, k := range own {
 		if k == key {
 			own = append(own[:i:i], own[i+1:]...)
@@ -136,9 +151,9 @@ func (s *grants) drop(key [32]byte) {
 		}
 	}
 	if len(own) == 0 {
-		delete(s.ofHolder, g.Holder)
+		delete(s.ofHolder, g.lot())
 	} else {
-		s.ofHolder[g.Holder] = own
+		s.ofHolder[g.lot()] = own
 	}
 }
 

@@ -40,6 +40,10 @@ type Vault interface {
 	Authorise(ctx context.Context, a vault.Authorisation) (vault.SAD, error)
 	ExtendSAD(ctx context.Context, e vault.Extension) (vault.SAD, error)
 	Sign(ctx context.Context, a vault.Activation) ([][]byte, error)
+	Delegate(ctx context.Context, n vault.NewDelegation) (vault.Delegation, error)
+	Delegations(ctx context.Context, holder string) ([]vault.Delegation, error)
+	RevokeDelegation(ctx context.Context, id, by, reason string) error
+	AuthoriseDelegated(ctx context.Context, a vault.DelegatedAuthorisation) (vault.SAD, error)
 }
 
 // Certificates tells about the certificates we issued.

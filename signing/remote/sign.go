@@ -78,6 +78,9 @@ func (s *Service) use(ctx context.Context, g *granted, a Activation, left int) (
 	ev := audit.Event{Actor: g.Holder, Event: "signature.intent", Subject: g.ID, Detail: map[string]string{
 		"request": request, "credential": g.Credential, "certificate": c.row.Certificate, "application": g.Application,
 		"scheme": string(a.Scheme), "count": strconv.Itoa(len(a.Digests))}}
+	if g.Delegation != "" {
+		ev.Detail["delegation"] = g.Delegation
+	}
 	if err := s.journal(ctx, ev, stillValid(c.row.Certificate)); err != nil { // 2
 		return nil, done, err
 	}
@@ -87,6 +90,9 @@ func (s *Service) use(ctx context.Context, g *granted, a Activation, left int) (
 		err = errors.New("the vault answered with another number of signatures")
 	}
 	ev.Event = "signature.done"
+	if g.Delegation != "" {
+		return signatures, ev, fromDelegation(err)
+	}
 	return signatures, ev, fromVault(err)
 }
 

@@ -55,6 +55,7 @@ type Grant struct {
 	Left        int // digests that are not signed yet
 	Description string
 	Expires     time.Time
+	Delegation  string // under which it was given; "": the holder's factors were
 }
 
 // Activation asks for the signatures over digests of a grant, in the order given.
