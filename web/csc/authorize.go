@@ -52,6 +52,8 @@ type authorizeInput2 struct {
 	Hashes        []string     `json:"hashes" required:"true" element:"Invalid Base64 hash string parameter" doc:"Base64 or base64url"`
 	HashAlgorithm string       `json:"hashAlgorithmOID" required:"true" doc:"SHA-256, SHA-384 or SHA-512"`
 	AuthData      []authObject `json:"authData" bad:"The authentication data is invalid" doc:"The objects PIN and OTP, or PAGE alone: the holder gives both on our page"`
+	Delegation    string       `json:"delegation" doc:"Ours, for an application that signs in for itself: the name of the delegation that a holder has given it. No authData then"`
+	DocumentKind  string       `json:"documentKind" doc:"Ours, with delegation: what the documents are, one of the kinds that the delegation allows"`
 	HashType      string       `json:"hashType" enum:"DTBSR,SDR" doc:"DTBSR: data to be signed, for signHash. SDR: documents, for signDoc. As in the rich authorization requests of 2.2; DTBSR when it is not given"`
 	Description   string       `json:"description"`
 	ClientData    string       `json:"clientData"`
@@ -77,6 +79,9 @@ func (k *call) authorize2(in *authorizeInput2) (any, error) {
 	}
 	if in.HashType != "" && in.HashType != "DTBSR" && in.HashType != "SDR" {
 		return nil, bad("hashType")
+	}
+	if in.Delegation != "" {
+		return k.delegated(in, list, h)
 	}
 	if len(in.AuthData) == 1 && in.AuthData[0].ID == pageID && k.cfg.Page != "" {
 		return k.leave(in.CredentialID, in.NumSignatures, list, h, in.HashType == "SDR", in.Description)
@@ -128,7 +133,12 @@ func (k *call) sensible(id string, number int, list [][]byte, description string
 		return invalid(tooMany)
 	case number < 1 || number != len(list): // no signature without its hash, see the package comment
 		return invalid(badNumber)
-	case utf8.RuneCountInString(description) > maxDescription || len(description) > remote.MaxDescription:
+	}
+	return sensibleText(description)
+}
+
+func sensibleText(description string) error {
+	if utf8.RuneCountInString(description) > maxDescription || len(description) > remote.MaxDescription {
 		return bad("description")
 	}
 	return nil
@@ -187,7 +197,7 @@ func (k *call) authorizeCheck(in *checkInput) (any, error) {
 
 func (k *call) check(in *checkInput) (any, error) {
 	g, err := k.cfg.Remote.Grant(in.Handle)
-	if err != nil || g.Holder != k.access.Holder || g.Application != k.access.Application {
+	if err != nil || g.Delegation != "" || g.Holder != k.access.Holder || g.Application != k.access.Application {
 		return nil, bad("handle")
 	}
 	g.Handle = in.Handle

@@ -23,6 +23,10 @@ type Remote interface {
 	Ask(ctx context.Context, holder string, o remote.Order) (handle string, err error)
 	Outcome(holder, application, handle string) (g remote.Grant, waiting bool, err error)
 	Sign(ctx context.Context, holder, application, handle string, a remote.Activation) ([][]byte, error)
+	DelegatedTo(ctx context.Context, username string, certificate []byte) ([]remote.Credential, error)
+	DelegatedCredential(ctx context.Context, certificate []byte, id string) (remote.Credential, error)
+	AuthoriseDelegated(ctx context.Context, certificate []byte, delegation string, o remote.Order, kind, client string) (remote.Grant, error)
+	SignDelegated(ctx context.Context, application string, certificate []byte, handle string, a remote.Activation) ([][]byte, error)
 	SignDocuments(ctx context.Context, holder, application, handle string, a remote.Activation,
 		make func(sign func(ctx context.Context, dtbsr [][]byte, scheme string) ([][]byte, error)) error) error
 }

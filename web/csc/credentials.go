@@ -69,7 +69,7 @@ func ids(list []remote.Credential) []string {
 }
 
 type listInput2 struct {
-	UserID         *string `json:"userID" doc:"Must not be given: the token tells the user" bad:"Invalid parameter userID"`
+	UserID         *string `json:"userID" doc:"The username, for an application that signs in for itself: what that user has delegated to it. Else it must not be given: the token tells the user" bad:"Invalid parameter userID"`
 	CredentialInfo bool    `json:"credentialInfo"`
 	Certificates   *string `json:"certificates" enum:"none,single,chain"`
 	CertInfo       bool    `json:"certInfo"`
@@ -86,14 +86,11 @@ type listOutput2 struct {
 }
 
 func (k *call) listCredentials2(in *listInput2) (any, error) {
-	if err := k.own(in.UserID); err != nil {
-		return nil, err
-	}
-	want, err := wanted(in.Certificates, in.CertInfo, in.AuthInfo, in.Lang)
+	all, err := k.listed(in.UserID)
 	if err != nil {
 		return nil, err
 	}
-	all, err := k.cfg.Remote.Credentials(k.ctx, k.access.Holder)
+	want, err := wanted(in.Certificates, in.CertInfo, in.AuthInfo, in.Lang)
 	if err != nil {
 		return nil, err
 	}
@@ -195,9 +192,9 @@ type credentialV2 struct {
 }
 
 type authInfo struct {
-	Mode       string       `json:"mode" required:"true" enum:"explicit,oauth2code"`
+	Mode       string       `json:"mode" required:"true" enum:"implicit,explicit,oauth2code"`
 	Expression string       `json:"expression,omitempty"`
-	Objects    []authMethod `json:"objects" required:"true" doc:"Empty in the mode oauth2code"`
+	Objects    []authMethod `json:"objects" required:"true" doc:"Empty in the modes implicit (delegated) and oauth2code"`
 }
 
 type authMethod struct {
@@ -262,7 +259,7 @@ func (k *call) credentialInfo2(in *credentialInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := k.credential(k.ctx, in.CredentialID)
+	c, err := k.shown(in.CredentialID)
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +269,9 @@ func (k *call) credentialInfo2(in *credentialInput) (any, error) {
 func (k *call) describe2(c remote.Credential, w want) credentialV2 {
 	out := credentialV2{SignatureQualifier: k.qualifier(), Key: describeKey(c), Cert: describeCert(c, w),
 		Auth: authInfo{Mode: k.mode(), Objects: []authMethod{}}, SCAL: "2", Multisign: c.MaxDigests, Lang: w.lang}
-	if out.Auth.Mode == "explicit" {
+	if k.itself() {
+		describeDelegated(&out)
+	} else if out.Auth.Mode == "explicit" {
 		p := prompts[w.lang]
 		out.Auth.Expression = "PIN AND OTP"
 		out.Auth.Objects = []authMethod{{"Password", pinID, "A", p[0], p[1], ""}, {"Password", otpID, "N", p[2], p[3], "totp"}}

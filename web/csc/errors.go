@@ -100,6 +100,7 @@ var table = map[signing.Kind]words{
 	remote.NoGrant:          {400, request, badSAD, ""},
 	remote.GrantExpired:     {400, request, "SAD expired", ""},
 	remote.Unauthorised:     {400, request, "Hash is not authorized by the SAD", "Hash is not authorized by the SAD."},
+	remote.NotDelegated:     {400, request, "No delegation allows this", ""},
 	remote.TooMany:          {400, request, tooMany, ""},
 	remote.WeakHash:         {400, request, "Invalid parameter hashAlgorithmOID", "Invalid parameter hashAlgo"},
 	remote.BadDigest:        {400, request, badLength, ""},

@@ -84,8 +84,10 @@ type call struct {
 	ctx    context.Context
 	v      int // of the API: 1 or 2
 	access Access
-	client string // for the journal and the lock-out: who, and from where
-	basic  string // the header Authorization, for auth/login
+	// presented is the SHA-256 of the certificate of the TLS connection; nil: none.
+	presented []byte
+	client    string // for the journal and the lock-out: who, and from where
+	basic     string // the header Authorization, for auth/login
 	// attempt is House.Attempt, for auth/login.
 	attempt func() (succeeded func(), err error)
 }
@@ -129,7 +131,7 @@ func (s *Server) run(ctx context.Context, c *fiber.Ctx, m method) (any, error) {
 	k := call{Server: s, ctx: ctx, v: m.v, basic: c.Get(fiber.HeaderAuthorization),
 		attempt: func() (func(), error) { return s.house.Attempt(c) }}
 	address, certificate := s.house.Client(c)
-	k.client = address
+	k.client, k.presented = address, fingerprint(certificate)
 	if m.scopes != nil {
 		var err error
 		if k.access, err = s.admit(ctx, c, m, certificate); err != nil {

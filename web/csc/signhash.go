@@ -73,7 +73,7 @@ func (k *call) prepare(id, sad string, list []string, hashAlgo, signAlgo, params
 	if err != nil {
 		return nil, err
 	}
-	c, err := k.credential(k.ctx, id)
+	c, use, err := k.keyOf(handle, id)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +88,8 @@ func (k *call) prepare(id, sad string, list []string, hashAlgo, signAlgo, params
 	if err != nil {
 		return nil, err
 	}
-	remoteSign, access := k.cfg.Remote.Sign, k.access
 	return func(ctx context.Context) (any, error) {
-		signatures, err := remoteSign(ctx, access.Holder, access.Application, handle,
-			remote.Activation{Credential: id, Hash: a.hash, Digests: ds, Scheme: a.scheme})
+		signatures, err := use(ctx, remote.Activation{Credential: id, Hash: a.hash, Digests: ds, Scheme: a.scheme})
 		if err != nil {
 			return nil, err
 		}
