@@ -211,8 +211,20 @@ func TestDelegations(t *testing.T) {
 	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.SetDelegation(d) }), Conflict)
 	d.Version = 2
 	write(t, db, func(tx *Tx) error { return tx.SetDelegation(d) })
+	over := Delegation{ID: "over", Holder: "h2", Credential: "c2", State: "revoked", Created: t0.Add(time.Hour), Version: 1}
+	live := Delegation{ID: "live", Holder: "h2", Credential: "c2", State: "active", Created: t0, Version: 1}
+	write(t, db, func(tx *Tx) error { return tx.PutDelegation(live) })
+	write(t, db, func(tx *Tx) error { return tx.PutDelegation(over) })
 	read(t, db, func(tx *Tx) error {
-		of, _ := tx.DelegationsOf("h", 0)
+		active, _ := tx.DelegationsOf("h2", "active", 1)
+		newest, err := tx.DelegationsOf("h2", "", 1)
+		if len(active) != 1 || active[0].ID != "live" || len(newest) != 1 || newest[0].ID != "over" {
+			t.Errorf("active first: %v, newest first: %v", active, newest)
+		}
+		return err
+	})
+	read(t, db, func(tx *Tx) error {
+		of, _ := tx.DelegationsOf("h", "active", 0)
 		under, _ := tx.DelegationsUnder("c", "active")
 		early, _ := tx.DueDelegations(t0)
 		due, err := tx.DueDelegations(t0.Add(time.Hour))

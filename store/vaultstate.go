@@ -202,10 +202,11 @@ func (tx *Tx) SetDelegation(d Delegation) error {
 	return err
 }
 
-// DelegationsOf returns up to limit delegations of a holder, newest first.
-func (tx *Tx) DelegationsOf(holder string, limit int) ([]Delegation, error) {
+// DelegationsOf returns up to limit delegations of a holder: those in a state first, of
+// these the newest first.
+func (tx *Tx) DelegationsOf(holder, first string, limit int) ([]Delegation, error) {
 	return many(tx, "delegations of a holder", delegationRow,
-		`SELECT `+delegationColumns+` FROM delegations WHERE holder = ? ORDER BY created DESC, id LIMIT ?`, holder, limited(limit))
+		`SELECT `+delegationColumns+` FROM delegations WHERE holder = ? ORDER BY state <> ?, created DESC, id LIMIT ?`, holder, first, limited(limit))
 }
 
 // DelegationsUnder returns up to MaxRows delegations of a credential in a state.

@@ -80,6 +80,9 @@ func (v *server) delegate(ctx context.Context, n *NewDelegation) (*Delegation, e
 		} else if KindOf(err) != NotAllowed {
 			return firstError(err, fail(NotAllowed, "there is, or was, a delegation of this name; choose another"))
 		}
+		if err := v.roomFor(tx, d); err != nil {
+			return err
+		}
 		return v.keepDelegation(tx, d, audit.Event{Actor: c.Holder, Event: delegationGiven, Detail: detail})
 	})
 	if err != nil {
@@ -87,6 +90,22 @@ func (v *server) delegate(ctx context.Context, n *NewDelegation) (*Delegation, e
 	}
 	v.tell(ctx, &n.Factors, opDelegate)
 	return &d.Delegation, nil
+}
+
+// roomFor refuses a delegation of a holder who has [MaxActive] already: each that is in
+// force must be on the list of those that can be revoked.
+func (v *server) roomFor(tx *store.Tx, d *delegation) error {
+	rows, err := tx.DelegationsOf(d.Holder, DelegationActive, listed)
+	active := 0
+	for _, r := range rows {
+		if r.State == DelegationActive && v.now().Before(r.Due) {
+			active++
+		}
+	}
+	if err == nil && active >= MaxActive {
+		err = failf(BadRequest, "a holder has at most %d delegations in force; revoke one first", MaxActive)
+	}
+	return err
 }
 
 // check says whether the bounds of a delegation are some.
@@ -269,8 +288,8 @@ func (v *server) revokeDelegation(ctx context.Context, q *delegationsRequest) er
 	return because(err, "the end of the delegation could not be written")
 }
 
-// listed is how many delegations are listed.
-const listed = 100
+// listed is how many delegations are listed: all that are in force, and some that are over.
+const listed = MaxActive + 50
 
 // delegationsOf lists the delegations of a holder.
 func (v *server) delegationsOf(ctx context.Context, holder string) (ds []Delegation, err error) {
@@ -278,7 +297,7 @@ func (v *server) delegationsOf(ctx context.Context, holder string) (ds []Delegat
 		return nil, err
 	}
 	err = v.db.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.DelegationsOf(holder, listed)
+		rows, err := tx.DelegationsOf(holder, DelegationActive, listed)
 		if err != nil {
 			return err
 		}

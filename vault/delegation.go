@@ -11,7 +11,9 @@ const (
 	MaxDelegated = 1_000_000
 	// DelegationLife is the longest a delegation may be good for.
 	DelegationLife = 366 * 24 * time.Hour
-	maxKinds       = 16
+	// MaxActive is how many delegations of one holder are in force at once.
+	MaxActive = 50
+	maxKinds  = 16
 )
 
 // NewDelegation gives a credential of the automatic procedure into the hands of the
@@ -75,7 +77,8 @@ func (c *Client) Delegate(ctx context.Context, n NewDelegation) (d Delegation, e
 	return d, c.call(ctx, opDelegate, n, &d)
 }
 
-// Delegations lists the delegations of a holder, newest first, at most 100.
+// Delegations lists the delegations of a holder, at most 100: first all that are in force,
+// then those that are over, the newest of each first.
 func (c *Client) Delegations(ctx context.Context, holder string) (ds []Delegation, err error) {
 	return ds, c.call(ctx, opDelegations, delegationsRequest{Holder: holder}, &ds)
 }
