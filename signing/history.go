@@ -129,14 +129,14 @@ var statuses = map[Kind]string{CertSuspended: "suspended", CertRevoked: "revoked
 
 func (s *Service) presentCredential(ctx context.Context, holder string, r store.Credential) Credential {
 	c := Credential{ID: r.ID, KeyType: r.KeyType, Serial: r.Certificate, Status: "valid"}
-	u, err := s.usable(ctx, holder, r.ID)
+	u, err := s.valid(ctx, holder, r.ID)
 	if err != nil {
 		c.Status = statuses[KindOf(err)]
 		if c.Status == "" {
 			c.Status = "none"
 		}
 	}
-	c.MaxItems = u.record.MaxDigests
+	c.MaxItems, c.Automatic = u.record.MaxDigests, u.record.Automatic
 	if u.certificate != nil {
 		c.Subject, c.NotAfter = u.subject, u.certificate.NotAfter
 	}

@@ -24,7 +24,7 @@ import (
 // then authorise exactly these digests.
 //
 // Kinds: NotFound, BadRequest, Refused, Unconfirmed, WrongForm, Unsignable,
-// Changed, CertSuspended, CertRevoked, CertExpired, CertMissing.
+// Changed, CertSuspended, CertRevoked, CertExpired, CertMissing, AutomaticOnly.
 func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transaction, error) {
 	cred, err := s.usable(ctx, holder, r.Credential)
 	if err != nil {
@@ -149,9 +149,20 @@ type credential struct {
 	subject     string // of the certificate, for people
 }
 
-// usable loads a holder's credential and refuses one whose certificate is not
-// valid now (SIG-5): suspended, revoked, expired or missing.
+// usable loads a holder's credential and refuses one that holders do not sign with
+// themselves now: its certificate is not valid (SIG-5), or is for signatures without the
+// holder only (SIG-7).
 func (s *Service) usable(ctx context.Context, holder, id string) (credential, error) {
+	c, err := s.valid(ctx, holder, id)
+	if err == nil && c.record.Automatic {
+		err = fail(AutomaticOnly, "the certificate is for the automatic procedure only", nil)
+	}
+	return c, err
+}
+
+// valid loads a holder's credential and refuses one whose certificate is suspended,
+// revoked, expired or missing.
+func (s *Service) valid(ctx context.Context, holder, id string) (credential, error) {
 	var c credential
 	var cert store.Certificate
 	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {

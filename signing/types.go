@@ -131,6 +131,8 @@ type Credential struct {
 	Status   string    `json:"status" enum:"valid,suspended,revoked,expired,none"`
 	NotAfter time.Time `json:"not_after"`
 	MaxItems int       `json:"max_items" doc:"How many documents one authorisation may sign"`
+	// Automatic: for the automatic procedure; nothing is signed with it here.
+	Automatic bool `json:"automatic,omitempty" doc:"For the automatic procedure: it is delegated to applications, and signs nothing here"`
 }
 
 // Evidence is what a holder presents to be recognised; the vault judges it.
@@ -157,6 +159,7 @@ const (
 	CertRevoked     Kind = "cert-revoked"     // SIG-5
 	CertExpired     Kind = "cert-expired"     // SIG-5
 	CertMissing     Kind = "cert-missing"     // the credential has no certificate
+	AutomaticOnly   Kind = "automatic-only"   // the certificate is for the automatic procedure and nothing else (SIG-7)
 	WrongFactors    Kind = "wrong-factors"    // password or OTP wrong: never told which
 	ReusedOTP       Kind = "reused-otp"       // the OTP was used before
 	Locked          Kind = "locked"           // too many wrong factors; RetryAfter says how long

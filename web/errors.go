@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"sigillo/signing"
+	"sigillo/signing/remote"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
 	"sigillo/web/oauth"
@@ -93,6 +94,8 @@ var statusOf = map[Kind]int{
 	Kind(signing.CertRevoked):     http.StatusConflict,
 	Kind(signing.CertExpired):     http.StatusConflict,
 	Kind(signing.CertMissing):     http.StatusConflict,
+	Kind(signing.AutomaticOnly):   http.StatusConflict,
+	Kind(remote.NotDelegated):     http.StatusConflict,
 	Kind(signing.WrongFactors):    http.StatusForbidden,
 	Kind(signing.ReusedOTP):       http.StatusForbidden,
 	Kind(signing.Locked):          http.StatusTooManyRequests,

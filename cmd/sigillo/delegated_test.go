@@ -152,10 +152,11 @@ func (r robot) sign(in map[string]any, sad string, out any) (int, string) {
 		"hashAlgorithmOID": oidSHA256, "signAlgo": oidECDSASHA256}, out)
 }
 
-// automatic registers a holder whose credential can be delegated.
-func (h *house) automatic(t *testing.T) *client {
+// automatic registers one of the invented people as a holder whose credential can be
+// delegated.
+func (h *house) automatic(t *testing.T, person int) *client {
 	t.Helper()
-	n := demoPeople[0]
+	n := demoPeople[person]
 	n.Username, n.Automatic, n.MaxDigests = "robot-"+strings.ToLower(rand.Text()[:8]), true, 20
 	d, err := addDemoHolder(t.Context(), h.Appliance, n)
 	if err != nil {
@@ -172,9 +173,14 @@ func (h *house) automatic(t *testing.T) *client {
 // give has a holder give a delegation to who presents a certificate.
 func (r *robots) give(c *client, id *cmstest.Identity, count int) vault.Delegation {
 	r.t.Helper()
+	return r.giveUntil(c, id, count, time.Now().Add(24*time.Hour))
+}
+
+func (r *robots) giveUntil(c *client, id *cmstest.Identity, count int, until time.Time) vault.Delegation {
+	r.t.Helper()
 	sum := sha256.Sum256(id.Certificate.Raw)
-	d, err := r.h.Remote.Delegate(r.t.Context(), r.h.holderID(r.t, c), remote.Delegation{Credential: c.holder.Credential, Count: count,
-		Expires: time.Now().Add(24 * time.Hour), ClientCertificate: sum[:], Kinds: []string{"invoice"}},
+	d, err := r.h.Remote.Delegate(r.t.Context(), r.h.holderID(r.t, c), remote.Delegation{ID: remote.NewDelegationID(), Credential: c.holder.Credential, Count: count,
+		Expires: until, ClientCertificate: sum[:], Kinds: []string{"invoice"}},
 		signing.Evidence{Password: []byte(c.holder.Password), OTP: c.mustOTP(r.t), Client: "test"})
 	if err != nil {
 		r.t.Fatal(err)
@@ -187,7 +193,7 @@ func (r *robots) give(c *client, id *cmstest.Identity, count int) vault.Delegati
 func TestDelegatedApplication(t *testing.T) {
 	t.Parallel()
 	r := newRobots(t)
-	c := r.h.automatic(t)
+	c := r.h.automatic(t, 0)
 	mine, theirs := r.pki.Signer(t, "p256"), r.pki.Signer(t, "p256")
 	d := r.give(c, mine, 6)
 	app, other := r.robot("fatture", mine), r.robot("altra", theirs)
@@ -346,7 +352,7 @@ func (r robot) revoked(t *testing.T, c *client, d vault.Delegation) {
 func TestDelegateRefused(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	auto, ordinary := h.automatic(t), h.holder(t, "p256")
+	auto, ordinary := h.automatic(t, 0), h.holder(t, "p256")
 	for name, c := range map[string]struct {
 		who    *client
 		change func(*remote.Delegation, *signing.Evidence)
@@ -359,7 +365,7 @@ func TestDelegateRefused(t *testing.T) {
 		"for ever":               {auto, func(n *remote.Delegation, _ *signing.Evidence) { n.Expires = time.Now().AddDate(3, 0, 0) }, signing.BadRequest},
 	} {
 		sum := sha256.Sum256([]byte(name))
-		n := remote.Delegation{Credential: c.who.holder.Credential, Count: 1, Expires: time.Now().Add(time.Hour), ClientCertificate: sum[:], Kinds: []string{"x"}}
+		n := remote.Delegation{ID: remote.NewDelegationID(), Credential: c.who.holder.Credential, Count: 1, Expires: time.Now().Add(time.Hour), ClientCertificate: sum[:], Kinds: []string{"x"}}
 		e := signing.Evidence{Password: []byte(c.who.holder.Password), OTP: "000000", Client: "test"}
 		c.change(&n, &e)
 		if _, err := h.Remote.Delegate(t.Context(), h.holderID(t, c.who), n, e); signing.KindOf(err) != c.kind || err == nil {

@@ -22,15 +22,15 @@ import (
 //
 //  1. The order makes sense, and the credential is the holder's and signs as many
 //     digests at once.
-//  2. The certificate is valid now (SIG-5).
+//  2. The certificate is valid now (SIG-5), and not for the automatic procedure.
 //  3. The vault checks the factors and mints a SAD over these digests. Durable there:
 //     the second factor is used up.
 //  4. Durable here: entry "signature.granted", with a hash over the digests. Only
 //     then is the grant in force.
 //
 // The password is wiped before Authorise returns. Kinds: NotFound, BadRequest, TooMany,
-// WeakHash, BadDigest, Cert…, WrongFactors, ReusedOTP, Locked, KeyUnavailable, Busy,
-// DiskFull.
+// WeakHash, BadDigest, Cert…, AutomaticOnly, WrongFactors, ReusedOTP, Locked,
+// KeyUnavailable, Busy, DiskFull.
 func (s *Service) Authorise(ctx context.Context, holder string, o Order, e signing.Evidence) (Grant, error) {
 	defer clear(e.Password)
 	c, err := s.load(ctx, holder, o.Credential) // 1
@@ -45,7 +45,7 @@ func (s *Service) Authorise(ctx context.Context, holder string, o Order, e signi
 			"kind": string(signing.KindOf(err)), "application": o.Application, "client": e.Client}})
 		return Grant{}, err
 	}
-	if err := c.usable(); err != nil { // 2
+	if err := c.attended(); err != nil { // 2
 		return refused(err)
 	}
 	request, err := o.request(c)

@@ -190,7 +190,7 @@ func (c credential) factors() (f vault.Factors, err error) {
 // present gives it as others see it.
 func (c credential) present() Credential {
 	return Credential{ID: c.row.ID, KeyType: hsm.KeyType(c.row.KeyType), MaxDigests: c.record.MaxDigests,
-		Certificate: c.certificate, Chain: c.chain, Status: c.status, Created: c.row.Created}
+		Certificate: c.certificate, Chain: c.chain, Status: c.status, Created: c.row.Created, Automatic: c.record.Automatic}
 }
 
 // usable refuses a credential whose certificate is not valid (SIG-5).
@@ -206,6 +206,14 @@ func (c credential) usable() error {
 		return fail(signing.CertExpired, "the certificate is not within its validity", nil)
 	}
 	return fail(signing.CertMissing, "the credential has no certificate yet", nil)
+}
+
+// attended refuses besides a credential that holders do not sign with themselves (SIG-7).
+func (c credential) attended() error {
+	if c.record.Automatic {
+		return fail(signing.AutomaticOnly, "the certificate is for the automatic procedure only", nil)
+	}
+	return c.usable()
 }
 
 // stillValid refuses, in the commit that records the intent, a certificate that is not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,9 @@ const NotDelegated signing.Kind = "not-delegated"
 
 // Delegation is the bounds of a delegation that a holder gives.
 type Delegation struct {
+	// ID is a name that [NewDelegationID] made. The same one with the same bounds again
+	// gives no second delegation.
+	ID         string
 	Credential string
 	Count      int       // signatures, 1 to vault.MaxDelegated
 	Expires    time.Time // at most vault.DelegationLife from now
@@ -33,6 +37,11 @@ type Delegation struct {
 	ClientCertificate []byte
 	Kinds             []string // of documents, 1 to 16 names
 }
+
+var delegationID = regexp.MustCompile(`^delegation-[0-9a-zA-Z]{16,64}$`)
+
+// NewDelegationID makes a name for a delegation that is to be given.
+func NewDelegationID() string { return "delegation-" + newID() }
 
 // Delegate gives a delegation of a credential of the automatic procedure. Its intent is
 // journalled before the vault is asked, its outcome before the answer. The password is
@@ -43,6 +52,12 @@ type Delegation struct {
 func (s *Service) Delegate(ctx context.Context, holder string, n Delegation, e signing.Evidence) (vault.Delegation, error) {
 	defer clear(e.Password)
 	var none vault.Delegation
+	if !delegationID.MatchString(n.ID) {
+		return none, fail(signing.BadRequest, "a delegation has a name that was made for it", nil)
+	}
+	if len(n.ClientCertificate) != sha256.Size {
+		return none, fail(signing.BadRequest, "the application's certificate is named by its SHA-256", nil)
+	}
 	c, err := s.load(ctx, holder, n.Credential)
 	if err == nil {
 		err = c.usable()
@@ -57,7 +72,7 @@ func (s *Service) Delegate(ctx context.Context, holder string, n Delegation, e s
 	if err != nil {
 		return none, err
 	}
-	id := "delegation-" + newID()
+	id := n.ID
 	ev := audit.Event{Actor: holder, Event: "delegation.intent", Subject: id, Detail: map[string]string{
 		"credential": n.Credential, "count": strconv.Itoa(n.Count), "expires": n.Expires.UTC().Format(time.RFC3339),
 		"clientCertificate": hex.EncodeToString(n.ClientCertificate), "client": e.Client}}
@@ -77,7 +92,8 @@ func (s *Service) Delegate(ctx context.Context, holder string, n Delegation, e s
 	return d, s.journal(context.WithoutCancel(ctx), ev, nil)
 }
 
-// Delegations lists the delegations of a holder, newest first, at most 100.
+// Delegations lists the delegations of a holder, at most 100: first all that are in force,
+// then those that are over, the newest of each first.
 func (s *Service) Delegations(ctx context.Context, holder string) ([]vault.Delegation, error) {
 	ds, err := s.cfg.Vault.Delegations(ctx, holder)
 	return ds, fromVault(err)

@@ -57,7 +57,7 @@ func (s *Service) Ask(ctx context.Context, holder string, o Order) (handle strin
 		err = o.check(c.record.MaxDigests)
 	}
 	if err == nil {
-		err = c.usable()
+		err = c.attended()
 	}
 	if err != nil {
 		return "", err

@@ -109,6 +109,7 @@ type Credential struct {
 	Chain       []*x509.Certificate
 	Status      Status
 	Created     time.Time
+	Automatic   bool // for the automatic procedure, and for nothing else
 }
 
 // Usable says whether the credential may sign now (SIG-5).

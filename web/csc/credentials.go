@@ -33,10 +33,7 @@ func (k *call) own(userID *string) error {
 }
 
 func (k *call) listCredentials(in *listInput) (any, error) {
-	if err := k.own(in.UserID); err != nil {
-		return nil, err
-	}
-	all, err := k.cfg.Remote.Credentials(k.ctx, k.access.Holder)
+	all, err := k.listed(in.UserID)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"net/http"
+	"slices"
 
 	"sigillo/signing"
 	"sigillo/signing/remote"
@@ -36,8 +37,9 @@ func (k *call) shown(id string) (remote.Credential, error) {
 	return k.credential(k.ctx, id)
 }
 
-// listed lists the credentials that the caller may see. An application that signs in
-// for itself has to name the user: the username.
+// listed lists the credentials that the caller may use. An application that signs in for
+// itself has to name the user: the username. A user's own list is without those of the
+// automatic procedure: with the factors they sign nothing.
 func (k *call) listed(userID *string) ([]remote.Credential, error) {
 	if k.itself() && k.v == 2 && k.presented != nil && userID != nil {
 		return k.cfg.Remote.DelegatedTo(k.ctx, *userID, k.presented)
@@ -45,7 +47,8 @@ func (k *call) listed(userID *string) ([]remote.Credential, error) {
 	if err := k.own(userID); err != nil {
 		return nil, err
 	}
-	return k.cfg.Remote.Credentials(k.ctx, k.access.Holder)
+	all, err := k.cfg.Remote.Credentials(k.ctx, k.access.Holder)
+	return slices.DeleteFunc(all, func(c remote.Credential) bool { return c.Automatic }), err
 }
 
 // delegated authorises digests under a delegation.
