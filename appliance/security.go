@@ -260,8 +260,31 @@ func (a *Appliance) completed(ctx context.Context, holder string, request any) (
 	case vault.PasswordChange:
 		_, _, err := a.passwordChange(ctx, holder, &r)
 		return r, err
+	case vault.NewDelegation:
+		r.Factors = f
+		r.Credential, err = a.ownCredential(ctx, holder, r.Credential.ID)
+		return r, err
 	}
 	return nil, &signing.Error{Kind: signing.Internal, Msg: fmt.Sprintf("nobody completes a %T", request)}
+}
+
+// ownCredential is the vault's record of a holder's credential.
+func (a *Appliance) ownCredential(ctx context.Context, holder, id string) (record vault.Credential, err error) {
+	var row store.Credential
+	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		row, err = tx.Credential(id)
+		return err
+	})
+	switch {
+	case store.KindOf(err) == store.NotFound, err == nil && row.Holder != holder:
+		return record, &signing.Error{Kind: signing.NotFound, Msg: "no such credential", Err: err}
+	case err != nil:
+		return record, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	}
+	if err := json.Unmarshal(row.Record, &record); err != nil {
+		return record, &signing.Error{Kind: signing.Internal, Msg: "the credential cannot be read", Err: err}
+	}
+	return record, nil
 }
 
 // signInRequest is what the vault will be asked for when somebody signs in, without

@@ -124,11 +124,11 @@ func (n *NewDelegation) check(now time.Time) error {
 	if len(n.ClientCertificate) != sha256.Size {
 		return fail(BadRequest, "the client certificate is named by its SHA-256")
 	}
-	if len(n.Kinds) < 1 || len(n.Kinds) > maxKinds {
-		return failf(BadRequest, "a delegation is for 1 to %d kinds of documents", maxKinds)
+	if len(n.Kinds) < 1 || len(n.Kinds) > MaxKinds {
+		return failf(BadRequest, "a delegation is for 1 to %d kinds of documents", MaxKinds)
 	}
 	for _, k := range n.Kinds {
-		if err := checkName("a kind of documents", k, maxCN); err != nil {
+		if err := checkName("a kind of documents", k, MaxKind); err != nil {
 			return err
 		}
 	}
@@ -154,7 +154,7 @@ func (n *NewDelegation) content() []byte {
 //  3. The token opens what unlocks the key; it is sealed into the SAD.
 func (v *server) authoriseDelegated(ctx context.Context, a *DelegatedAuthorisation) (*SAD, error) {
 	c := &a.Credential
-	err := firstError(checkName("the delegation", a.Delegation, maxName), checkName("the kind of documents", a.Kind, maxCN), // 1
+	err := firstError(checkName("the delegation", a.Delegation, maxName), checkName("the kind of documents", a.Kind, MaxKind), // 1
 		checkName("the client", a.Client, maxName), checkName("the request", a.Request, maxName))
 	if err != nil {
 		return nil, err

@@ -13,7 +13,10 @@ const (
 	DelegationLife = 366 * 24 * time.Hour
 	// MaxActive is how many delegations of one holder are in force at once.
 	MaxActive = 50
-	maxKinds  = 16
+	// MaxKinds is how many kinds of documents a delegation names, MaxKind how many bytes
+	// one of their names has.
+	MaxKinds = 16
+	MaxKind  = 64
 )
 
 // NewDelegation gives a credential of the automatic procedure into the hands of the

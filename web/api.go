@@ -105,6 +105,9 @@ func (s *Server) routeAPI() error {
 	}
 	s.apiDocuments(api)
 	s.apiTransactions(api)
+	if s.cfg.Delegations != nil {
+		s.apiDelegations(api)
+	}
 	if s.cfg.Stamps != nil {
 		s.apiStamps(api)
 	}

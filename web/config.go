@@ -172,6 +172,8 @@ type Config struct {
 	Requests     Requests // nil: no page where holders approve what applications ask for
 	Security     Security // nil: holders cannot change their factors here
 
+	Delegations Delegations // nil: holders delegate nothing here
+
 	// Passkeys says that holders can have passkeys, SentCodes that codes can be sent to
 	// their telephones.
 	Passkeys, SentCodes bool

@@ -11,7 +11,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"sigillo/signing"
-	"sigillo/signing/remote"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
 	"sigillo/web/oauth"
@@ -34,8 +33,9 @@ const (
 	NotPermitted     Kind = "not-permitted"      // known, and may not
 	WrongVersion     Kind = "wrong-version"      // not HTTP/1
 
-	Unequal  Kind = "unequal"   // what was to be typed twice was not typed alike
-	CodeSoon Kind = "code-soon" // a code was sent already, or too many
+	Unequal      Kind = "unequal"       // what was to be typed twice was not typed alike
+	CodeSoon     Kind = "code-soon"     // a code was sent already, or too many
+	NotDelegated Kind = "not-delegated" // remote.NotDelegated: nothing that can be delegated, or not so
 
 	// Of signing in with a card.
 	CardMissing      Kind = "card-missing"      // no certificate came with the connection
@@ -95,7 +95,6 @@ var statusOf = map[Kind]int{
 	Kind(signing.CertExpired):     http.StatusConflict,
 	Kind(signing.CertMissing):     http.StatusConflict,
 	Kind(signing.AutomaticOnly):   http.StatusConflict,
-	Kind(remote.NotDelegated):     http.StatusConflict,
 	Kind(signing.WrongFactors):    http.StatusForbidden,
 	Kind(signing.ReusedOTP):       http.StatusForbidden,
 	Kind(signing.Locked):          http.StatusTooManyRequests,
@@ -123,6 +122,7 @@ var statusOf = map[Kind]int{
 	WrongVersion:     http.StatusHTTPVersionNotSupported,
 	Unequal:          http.StatusUnprocessableEntity,
 	CodeSoon:         http.StatusTooManyRequests,
+	NotDelegated:     http.StatusConflict,
 
 	CardMissing:      http.StatusForbidden,
 	CardRefused:      http.StatusForbidden,

@@ -46,6 +46,7 @@ func (s *Server) routeFace() {
 	s.routeSessions()
 	s.routeApplications()
 	s.routeSecurity()
+	s.routeDelegations()
 	s.routeEntrance()
 	s.routeStampPage()
 	s.routeEmergency()

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"sigillo/signing"
+	"sigillo/vault"
 )
 
 // everyPage gives the pages of the face, in all their shapes.
@@ -70,6 +71,15 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 	out["requests error"] = b.post("/requests/r-2/approve", url.Values{"token": fields["token"], "password": {"x"}, "otp": {"000000"}}).body
 	out["applications"], out["applications ended"] = b.get("/security/applications").body, b.get("/security/applications?ended=1").body
 	out["forgotten"] = b.get("/security/sessions?forgotten=1").body
+	if m, ok := w.srv.cfg.Delegations.(*mandates); ok {
+		m.given = []vault.Delegation{{ID: "delegation-1", Credential: testAutomatic, Count: 3, Used: 2, State: vault.DelegationActive, Kinds: []string{"a", "b"}},
+			{ID: "delegation-2", Credential: "gone", Count: 1, Used: 1, State: vault.DelegationUsedUp, Kinds: []string{"c"}}}
+		out["delegations no key"], out["delegate no key"] = b.get("/delegations").body, b.get("/delegations/new").body
+		w.rooms.automatic = true
+		out["delegations"], out["delegate"], out["certificates automatic"] = b.get("/delegations?done=given").body, b.get("/delegations/new").body, b.get("/certificates").body
+		out["delegate refused"] = b.post("/delegations/new", url.Values{"token": {b.token("/delegations")}}).body
+		w.rooms.automatic = false
+	}
 	out["error"] = b.get("/nowhere").body
 	out["api"] = b.get(apiDocs).body
 	w.rooms.suspended = true
@@ -98,7 +108,7 @@ func everyPage(t *testing.T, w *wall, lang string) map[string]string {
 func TestPagesAreAccessible(t *testing.T) {
 	t.Parallel()
 	var secret string
-	w := build(t, withDesk(newDesk(t), StampPageHolders), withLocksmith(&locksmith{codes: 3}), withApplications(t, &secret, "https://app.example/cb"), withRequests(twoRequests()), func(c *Config) { c.UnverifiedClock, c.Applications = true, newLetIn() })
+	w := build(t, withDesk(newDesk(t), StampPageHolders), withLocksmith(&locksmith{codes: 3}), withMandates(&mandates{}), withApplications(t, &secret, "https://app.example/cb"), withRequests(twoRequests()), func(c *Config) { c.UnverifiedClock, c.Applications = true, newLetIn() })
 	for _, lang := range languages {
 		for name, body := range everyPage(t, w, lang) {
 			doc, err := html.Parse(strings.NewReader(body))

@@ -91,7 +91,7 @@ func TestEveryTextIsUsedAndThere(t *testing.T) {
 			t.Errorf("no text for %q", key)
 		}
 	}
-	made := regexp.MustCompile(`^(error\.|month\.|steps\.|verdict\.|severity\.|status\.|clock\.(ok|warn|waiting|stopped)|unit\.|requests\.(approved|declined)|scope\.|keytype\.|way\.|kind\.|device\.(lead_|add_|remove_title|resync_title)|state\.|indication\.|order\.(pades|cades|xades)|admin\.(act|state|role|with|reason|document|done)_)`)
+	made := regexp.MustCompile(`^(error\.|month\.|steps\.|verdict\.|severity\.|status\.|clock\.(ok|warn|waiting|stopped)|unit\.|requests\.(approved|declined)|scope\.|keytype\.|way\.|kind\.|delegation\.|device\.(lead_|add_|remove_title|resync_title)|state\.|indication\.|order\.(pades|cades|xades)|admin\.(act|state|role|with|reason|document|done)_)`)
 	for key := range it.messages {
 		if !used[key] && !made.MatchString(key) {
 			t.Errorf("text %q is never shown", key)
@@ -114,6 +114,7 @@ func TestWordsForEveryValue(t *testing.T) {
 		"kind":       {"totp", "hotp", "passkey", "phone"},
 		"keytype":    {"p256", "p384", "rsa2048", "rsa3072", "rsa4096"},
 		"scope":      {"service"},
+		"delegation": {"active", "used-up", "expired", "revoked"},
 		"way":        {"otp", "sms", "pop", "sc", "other"},
 		"month":      {"1", "12"},
 	} {

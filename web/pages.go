@@ -78,6 +78,7 @@ type view struct {
 	// Applications: holders can let applications in.
 	Applications bool
 	Emergency    bool // there is a page to suspend a certificate by its code
+	Delegating   bool // there are pages where holders delegate signatures
 }
 
 // With is the view of a part of the page.
@@ -201,6 +202,9 @@ func (view) Person(subject string) string {
 	return b.String()
 }
 
+// List writes names one after the other.
+func (view) List(names []string) string { return strings.Join(names, ", ") }
+
 // ISO is a moment for machines (the datetime attribute).
 func (view) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
@@ -233,7 +237,7 @@ func (s *Server) newView(c *fiber.Ctx, name, heading string, data any) view {
 	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Member: r.member, Token: s.formToken(c),
 		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data,
 		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff, Requests: s.cfg.Requests != nil,
-		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil, Emergency: s.cfg.Emergency != nil, Applications: s.cfg.Applications != nil}
+		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil, Emergency: s.cfg.Emergency != nil, Applications: s.cfg.Applications != nil, Delegating: s.cfg.Delegations != nil}
 }
 
 // render writes a page. It is rendered whole before a byte is sent, so that a

@@ -82,7 +82,7 @@ func (s *Service) Delegate(ctx context.Context, holder string, n Delegation, e s
 	d, err := s.cfg.Vault.Delegate(ctx, vault.NewDelegation{Factors: factors, Credential: c.record, Evidence: e, ID: id, Count: n.Count,
 		Expires: n.Expires, ClientCertificate: n.ClientCertificate, Kinds: n.Kinds, Request: id})
 	if err != nil {
-		err = fromVault(err)
+		err = fromDelegation(err)
 		s.note(ctx, audit.Event{Actor: holder, Event: "delegation.refused", Subject: id, Detail: map[string]string{
 			"kind": string(signing.KindOf(err)), "credential": n.Credential, "client": e.Client}})
 		return none, err
