@@ -43,6 +43,7 @@ func (a *Appliance) FindHolders(ctx context.Context, by staff.Member, who string
 			return nil, err
 		}
 	}
+	a.addDelegations(ctx, out)
 	return out, nil
 }
 

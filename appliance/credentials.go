@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"sigillo/audit"
 	"sigillo/hsm"
@@ -27,37 +28,57 @@ const (
 // is valid now; a holder without one has to be identified again. The password is
 // wiped. Errors are of package signing.
 func (a *Appliance) AddCredential(ctx context.Context, holder string, kt hsm.KeyType, e signing.Evidence) (string, error) {
+	c, err := a.addCredential(ctx, holder, holder, terms{KeyType: string(kt), MaxDigests: newMaxDigests}, e)
+	return c.ID, err
+}
+
+// AddedKey is another key that was made for a holder. EmergencyCode is for the holder,
+// and kept nowhere.
+type AddedKey struct{ Credential, Certificate, EmergencyCode string }
+
+// AddKey makes another key of a holder as AddCredential does, of a kind and for a use
+// that the house decides: n says KeyType, MaxDigests, Automatic and Actor, who has it
+// made. A key of the automatic procedure is made so, because its certificate is of
+// another kind. The password is wiped. Errors are of package signing.
+func (a *Appliance) AddKey(ctx context.Context, holder string, n NewHolder, e signing.Evidence) (AddedKey, error) {
+	n.complete()
+	c, err := a.addCredential(ctx, holder, n.Actor, n.terms(), e)
+	if err != nil {
+		return AddedKey{}, err
+	}
+	code, err := a.NewEmergencyCode(ctx, c.Certificate, n.Actor)
+	if err != nil {
+		return AddedKey{}, err
+	}
+	return AddedKey{Credential: c.ID, Certificate: c.Certificate, EmergencyCode: code}, nil
+}
+
+// addCredential makes another key of a holder and its certificate; actor has it made.
+func (a *Appliance) addCredential(ctx context.Context, holder, actor string, t terms, e signing.Evidence) (c store.Credential, err error) {
 	defer clear(e.Password)
 	h, err := a.identified(ctx, holder)
 	if err != nil {
-		return "", err
+		return c, err
 	}
-	var factors vault.Factors
-	if err := json.Unmarshal(h.Factors, &factors); err != nil {
-		return "", &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be read", Err: err}
-	}
-	c := store.Credential{ID: "credential-" + randomPIN()[:16], Holder: h.ID, KeyType: string(kt), Created: a.opt.Now()}
-	record, csr, err := a.Vault.CreateCredential(ctx, vault.NewCredential{Factors: factors, Evidence: e, ID: c.ID, Type: kt, MaxDigests: newMaxDigests})
+	client := e.Client
+	c, csr, err := a.newKey(ctx, h, t, e)
 	if err != nil {
-		return "", signing.FromVault(err)
-	}
-	if c.Record, err = json.Marshal(record); err != nil {
-		return "", fmt.Errorf("appliance: %w", err)
+		return c, signing.FromVault(err)
 	}
 	err = a.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.PutCredential(c); err != nil {
 			return err
 		}
-		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: h.ID, Event: "credential.created", Subject: c.ID,
-			Detail: map[string]string{"key": c.KeyType, "client": e.Client}})
+		return audit.Append(tx, a.opt.Now(), audit.Event{Actor: actor, Event: "credential.created", Subject: c.ID,
+			Detail: map[string]string{"key": c.KeyType, "client": client, "automatic": strconv.FormatBool(t.Automatic)}})
 	})
 	if err != nil {
-		return "", &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+		return c, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
-	if _, err = a.issue(ctx, h, c, csr, h.ID); err != nil {
-		return "", fromPKI(err, "the certificate could not be issued")
+	if c.Certificate, err = a.issue(ctx, h, c, csr, actor); err != nil {
+		return c, fromPKI(err, "the certificate could not be issued")
 	}
-	return c.ID, nil
+	return c, nil
 }
 
 // identified gives a holder whose identity a valid certificate states, and who may have

@@ -128,7 +128,8 @@ const (
 	reasonSuperseded    = 4
 )
 
-// recovered is the holder of a recovery, and what the new key will be like: the last one.
+// recovered is the holder of a recovery, and what the new key will be like: the last one
+// that the holder signed with, or, where all are for the automatic procedure, the last.
 func (a *Appliance) recovered(ctx context.Context, p staff.Proposal) (h store.Holder, t terms, err error) {
 	t = terms{KeyType: "p256", MaxDigests: 50, Reenrol: true, By: []string{p.Proposer, p.Approver}}
 	err = a.DB.Read(ctx, func(tx *store.Tx) error {
@@ -139,12 +140,15 @@ func (a *Appliance) recovered(ctx context.Context, p staff.Proposal) (h store.Ho
 		if err != nil || len(list) == 0 {
 			return err
 		}
-		last := list[len(list)-1]
-		var record vault.Credential
-		if err := json.Unmarshal(last.Record, &record); err != nil {
-			return err
+		for i, c := range list {
+			var record vault.Credential
+			if err := json.Unmarshal(c.Record, &record); err != nil {
+				return err
+			}
+			if i == 0 || !record.Automatic || t.Automatic {
+				t.KeyType, t.MaxDigests, t.Automatic = c.KeyType, record.MaxDigests, record.Automatic
+			}
 		}
-		t.KeyType, t.MaxDigests, t.Automatic = last.KeyType, record.MaxDigests, record.Automatic
 		return nil
 	})
 	return h, t, missing(err, "there is no such holder")

@@ -34,6 +34,7 @@ type Staff interface {
 	SuspendFor(ctx context.Context, by staff.Member, serial string) error
 	ReactivateFor(ctx context.Context, by staff.Member, serial string) error
 	RevokeFor(ctx context.Context, by staff.Member, serial string, reason int) error
+	RevokeDelegationFor(ctx context.Context, by staff.Member, holder, id, reason string) error
 }
 
 // deskCookie holds the session of a member of the staff; a holder's is another.
@@ -65,6 +66,7 @@ func (s *Server) routeAdmin() {
 	s.app.Get("/admin/holders", s.atDesk(s.adminHolders))
 	s.app.Post("/admin/emergency", s.atDesk(s.adminEmergency))
 	s.app.Post("/admin/certificates/:serial/:verb", s.atDesk(s.adminCertificate))
+	s.app.Post("/admin/holders/:id/delegations/:delegation/revoke", s.atDesk(s.adminDelegation))
 	s.app.Get("/admin/recover", s.atDesk(s.adminRecoverPage))
 	s.app.Post("/admin/recover", s.atDesk(s.adminRecover))
 }

@@ -38,7 +38,7 @@ func (s *Server) adminHolders(c *fiber.Ctx) error {
 		return err
 	}
 	switch done := c.Query("done"); done {
-	case "suspend", "reactivate", "revoke", "now", "before", "revoked":
+	case "suspend", "reactivate", "revoke", "now", "before", "revoked", "delegation":
 		key := "admin.done_" + done
 		v.Notice = v.T(key)
 	}
@@ -110,6 +110,20 @@ func (s *Server) adminCertificate(c *fiber.Ctx) error {
 		return err
 	}
 	return c.Redirect("/admin/holders"+encodeQuery(fiber.Map{"done": verb, "who": serial}), fiber.StatusSeeOther)
+}
+
+// adminDelegation takes back what a holder has delegated, by right.
+func (s *Server) adminDelegation(c *fiber.Ctx) error {
+	f, err := s.checkedForm(c)
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	err = s.cfg.Staff.RevokeDelegationFor(c.UserContext(), *current(c).member, c.Params("id"), c.Params("delegation"), "revoked by the staff")
+	if err != nil {
+		return err
+	}
+	return c.Redirect("/admin/holders"+encodeQuery(fiber.Map{"done": "delegation", "who": f.get("who")}), fiber.StatusSeeOther)
 }
 
 type recoverData struct {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"sigillo/auth/staff"
 	"sigillo/signing"
 	"sigillo/signing/remote"
 	"sigillo/vault"
@@ -326,5 +327,30 @@ func TestDelegationsInBrowser(t *testing.T) {
 			}
 			s.shot("14-delegations-over")
 		})
+	}
+}
+
+// TestDelegationAtTheDesk: the staff sees what a holder has delegated, and those with the
+// right take it back.
+func TestDelegationAtTheDesk(t *testing.T) {
+	t.Parallel()
+	o := newOffice(staff.Audit)
+	w := build(t, withOffice(o))
+	b := w.browser().deskSignIn()
+	const action = "/admin/holders/holder-1/delegations/delegation-1/revoke"
+	page := b.get("/admin/holders?who=ada").body
+	if !strings.Contains(page, "fatture &lt;b&gt;") || !strings.Contains(page, "2 signatures of 9 were authorised") || strings.Contains(page, action) {
+		t.Errorf("the auditor's page: %s", page)
+	}
+	o.role = staff.RegistrationOperator
+	if page := b.get("/admin/holders?who=ada").body; !strings.Contains(page, `action="`+action+`"`) {
+		t.Error("the operator cannot take it back")
+	}
+	r := b.post(action, url.Values{"token": {b.token("/admin")}, "who": {"ada"}})
+	if r.StatusCode != http.StatusSeeOther || !slices.Contains(o.calls, "revoke delegation holder-1 delegation-1") {
+		t.Fatalf("%d %v", r.StatusCode, o.calls)
+	}
+	if page := b.get(r.Header.Get("Location")).body; !strings.Contains(page, "The delegation is over") {
+		t.Error("the page does not say that it is over")
 	}
 }

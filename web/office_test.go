@@ -140,7 +140,8 @@ func (o *office) FindHolders(_ context.Context, by staff.Member, who string) ([]
 		return nil, err
 	}
 	return []staff.Found{{ID: "holder-1", Username: "ada", GivenName: "Ada", Surname: "Esempio", FiscalCode: "SMPDAA80A41H501X", Email: "ada@example.org", Waiting: true,
-		Certificates: []staff.FoundCertificate{{Serial: "3fa01b77c2d94e10", Profile: "qualified-signature", State: o.state, NotAfter: time.Now(), Since: time.Now()}}}}, nil
+		Certificates: []staff.FoundCertificate{{Serial: "3fa01b77c2d94e10", Profile: "qualified-signature", State: o.state, NotAfter: time.Now(), Since: time.Now()}},
+		Delegations:  []staff.FoundDelegation{{ID: "delegation-1", Kinds: []string{"fatture <b>"}, Count: 9, Used: 2, Expires: time.Now(), Certificate: make([]byte, 32)}}}}, nil
 }
 
 func (o *office) SuspendByCode(_ context.Context, m staff.Emergency) (staff.Suspended, error) {
@@ -167,6 +168,11 @@ func (o *office) ReactivateFor(_ context.Context, by staff.Member, serial string
 func (o *office) RevokeFor(_ context.Context, by staff.Member, serial string, reason int) error {
 	o.call("revoke %s %d", serial, reason)
 	return by.May(staff.Revoke)
+}
+
+func (o *office) RevokeDelegationFor(_ context.Context, by staff.Member, holder, id, _ string) error {
+	o.call("revoke delegation %s %s", holder, id)
+	return by.May(staff.RevokeDelegation)
 }
 
 func (o *office) Activate(_ context.Context, code string, password []byte, client string) (staff.Activating, error) {
@@ -268,7 +274,7 @@ func TestRightsAtTheDesk(t *testing.T) {
 	}
 	token := b.token("/admin")
 	for path, f := range map[string]url.Values{"/admin/emergency": {"who": {"ada"}, "code": {goodEmergency}}, "/admin/certificates/0a/revoke": {"reason": {"0"}},
-		"/admin/certificates/0a/suspend": {}, "/admin/certificates/0a/reactivate": {}} {
+		"/admin/certificates/0a/suspend": {}, "/admin/certificates/0a/reactivate": {}, "/admin/holders/holder-1/delegations/delegation-1/revoke": {}} {
 		f.Set("token", token)
 		if r := b.post(path, f); r.StatusCode != 403 {
 			t.Errorf("%s: %d", path, r.StatusCode)

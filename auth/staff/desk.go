@@ -103,10 +103,21 @@ type Found struct {
 	ID, Username, GivenName, Surname, FiscalCode, Email string
 	Waiting                                             bool // for the activation
 	Certificates                                        []FoundCertificate
+	Delegations                                         []FoundDelegation // in force
+	Unlisted                                            bool              // what is delegated cannot be seen now
 }
 
 // FoundCertificate is one of a holder's certificates.
 type FoundCertificate struct {
 	Serial, Profile, State string // State as store.CertState
 	NotAfter, Since        time.Time
+}
+
+// FoundDelegation is what a holder has delegated to an application.
+type FoundDelegation struct {
+	ID, Credential string
+	Kinds          []string // of documents
+	Count, Used    int      // signatures
+	Expires        time.Time
+	Certificate    []byte // SHA-256 of the application's
 }

@@ -13,11 +13,15 @@ const (
 	Suspend        Act = "suspend"         // a holder's certificate, by right
 	Reactivate     Act = "reactivate"      // a holder's suspended certificate
 	Revoke         Act = "revoke"          // a holder's certificate, for good
-	ReadJournal    Act = "read-journal"
-	SeeStaff       Act = "see-staff"      // who has which role, and the proposals
-	StampUnits     Act = "stamp-units"    // start, stop, make and end units; the clock's stop
-	StampAccounts  Act = "stamp-accounts" // customers of the time-stamping service
-	OAuthClients   Act = "oauth-clients"  // applications that may ask holders for signatures
+	// RevokeDelegation takes back what a holder has delegated to an application. Nobody
+	// has a right to delegate for a holder.
+	RevokeDelegation Act = "revoke-delegation"
+
+	ReadJournal   Act = "read-journal"
+	SeeStaff      Act = "see-staff"      // who has which role, and the proposals
+	StampUnits    Act = "stamp-units"    // start, stop, make and end units; the clock's stop
+	StampAccounts Act = "stamp-accounts" // customers of the time-stamping service
+	OAuthClients  Act = "oauth-clients"  // applications that may ask holders for signatures
 
 	// The critical ones, which need a second person.
 	RecoverHolder       Act = "recover-holder"       // new factors and keys for a holder who has lost them
@@ -51,6 +55,7 @@ var Rules = []Rule{
 	{Act: Suspend, By: []Role{RegistrationOperator, RegistrationOfficer, Certification, Security}},
 	{Act: Reactivate, By: []Role{RegistrationOperator, RegistrationOfficer, Certification}},
 	{Act: Revoke, By: []Role{Certification}},
+	{Act: RevokeDelegation, By: []Role{RegistrationOperator, RegistrationOfficer, Certification, Security}},
 	{Act: ReadJournal, By: []Role{Audit, Security, Certification}},
 	{Act: SeeStaff, By: []Role{Security, Certification, Technical, Audit, RegistrationOperator, RegistrationOfficer}},
 	{Act: StampUnits, By: []Role{Certification}},

@@ -12,13 +12,13 @@ import (
 func TestRights(t *testing.T) {
 	t.Parallel()
 	all := map[Role]string{
-		Security:             "see-holders suspend-by-code suspend read-journal see-staff appoint-staff remove-staff",
-		Certification:        "see-holders register-holder suspend-by-code suspend reactivate revoke read-journal see-staff stamp-units stamp-accounts recover-holder appoint-staff remove-staff revoke-house",
+		Security:             "see-holders suspend-by-code suspend revoke-delegation read-journal see-staff appoint-staff remove-staff",
+		Certification:        "see-holders register-holder suspend-by-code suspend reactivate revoke revoke-delegation read-journal see-staff stamp-units stamp-accounts recover-holder appoint-staff remove-staff revoke-house",
 		Technical:            "suspend-by-code see-staff oauth-clients change-configuration delete-journal restore-backup",
 		Logistic:             "stamp-accounts",
 		Audit:                "see-holders read-journal see-staff",
-		RegistrationOperator: "see-holders register-holder suspend-by-code suspend reactivate see-staff recover-holder",
-		RegistrationOfficer:  "see-holders register-holder suspend-by-code suspend reactivate see-staff recover-holder",
+		RegistrationOperator: "see-holders register-holder suspend-by-code suspend reactivate revoke-delegation see-staff recover-holder",
+		RegistrationOfficer:  "see-holders register-holder suspend-by-code suspend reactivate revoke-delegation see-staff recover-holder",
 	}
 	for _, r := range append([]Role{"", "root", "Security"}, Roles...) {
 		got := ""

@@ -19,8 +19,11 @@ func runHolder(ctx context.Context, e env, args []string) int {
 	if len(args) > 0 && args[0] == "recover" {
 		return holderRecover(ctx, e, args[1:])
 	}
+	if len(args) > 0 && args[0] == "key" {
+		return holderKey(ctx, e, args[1:])
+	}
 	if len(args) == 0 || args[0] != "add" && args[0] != "invite" {
-		fmt.Fprintln(e.err, "usage: sigillo holder add|invite --username … --given-name … --surname … --fiscal-code … --email …\n       sigillo holder recover USERNAME --document … --number … --issuer … --expires … --reason …")
+		fmt.Fprintln(e.err, "usage: sigillo holder add|invite --username … --given-name … --surname … --fiscal-code … --email …\n       sigillo holder key USERNAME [--automatic] [--key p256]\n       sigillo holder recover USERNAME --document … --number … --issuer … --expires … --reason …")
 		return exitUsage
 	}
 	invite := args[0] == "invite"
