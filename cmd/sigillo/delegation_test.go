@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
+
 	"sigillo/auth/staff"
+	"sigillo/formats/cms/cmstest"
 	"sigillo/hsm"
 	"sigillo/signing"
 	"sigillo/signing/remote"
@@ -108,5 +111,44 @@ func TestDelegationByProgram(t *testing.T) {
 	}
 	if err := ben.do(t.Context(), "GET", "/delegations", nil, &list); err != nil || len(list) != 1 || list[0].State != "revoked" {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestDelegateInBrowser: a holder delegates with a passkey, which signs exactly these
+// bounds, and takes it back: a real browser, vault and token.
+func TestDelegateInBrowser(t *testing.T) {
+	t.Parallel()
+	h := newLocalHouse(t)
+	c := h.automatic(t, 0)
+	mine := cmstest.New(t).Signer(t, "p256")
+	tab := newTab(t)
+	tab.withAuthenticator()
+	tab.do("open", chromedp.Navigate(h.url+"/lang/en?next=/"), chromedp.WaitVisible("#username"))
+	tab.do("sign in with a code", chromedp.SendKeys("#username", c.holder.Username), chromedp.SendKeys("#password", c.holder.Password),
+		chromedp.SendKeys("#otp", c.mustOTP(t)), chromedp.Click("main button[type=submit]"), chromedp.WaitVisible("#file"))
+	tab.visit("passkey", h.url+"/security/devices/add?kind=passkey", "#label")
+	tab.do("add the passkey", chromedp.SendKeys("#password", c.holder.Password), chromedp.SendKeys("#otp", c.mustOTP(t)),
+		chromedp.Click("main button[type=submit]"), chromedp.WaitVisible(".notice"))
+
+	tab.visit("delegate", h.url+"/delegations/new", "#count")
+	if _, err := chromedp.Run(tab.ctx, chromedp.Evaluate[string](`document.getElementById("until").value = document.getElementById("until").max`)); err != nil {
+		t.Fatal(err)
+	}
+	tab.do("fill in", chromedp.SendKeys("#certificate", string(cmstest.PEM(mine.Certificate))), chromedp.SendKeys("#kinds", "fatture"), chromedp.SendKeys("#count", "12"),
+		chromedp.SendKeys("#password", c.holder.Password))
+	tab.do("delegate with the passkey", chromedp.Click("[data-use=passkey]"), chromedp.WaitVisible("main > .notice"))
+	holder := h.holderID(t, c)
+	sum := sha256.Sum256(mine.Certificate.Raw)
+	list, err := h.Remote.Delegations(t.Context(), holder)
+	if err != nil || len(list) != 1 || list[0].Count != 12 || string(list[0].ClientCertificate) != string(sum[:]) || list[0].State != vault.DelegationActive {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	tab.says("the delegations", list[0].ID)
+	tab.do("take it back", chromedp.Click(".verdict.good button"), chromedp.WaitNotPresent(".verdict.good"))
+	if list, err = h.Remote.Delegations(t.Context(), holder); err != nil || list[0].State != vault.DelegationRevoked {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if !h.journalled(t, "delegation.revoked", "reason", "revoked by the holder") {
+		t.Error("the journal does not say who took it back")
 	}
 }
