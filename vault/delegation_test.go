@@ -379,6 +379,12 @@ func TestDelegationTampered(t *testing.T) {
 			}
 			_, err := r.c.AuthoriseDelegated(t.Context(), a)
 			want(t, err, Tampered)
+			// What was not tampered with is listed still, and can be revoked.
+			h.give("another", 1)
+			list, err := r.c.Delegations(t.Context(), "h")
+			if err != nil || len(list) == 0 || list[0].ID != "another" || list[len(list)-1].Count == 9 {
+				t.Errorf("%+v, %v", list, err)
+			}
 		})
 	}
 }
