@@ -113,6 +113,11 @@ func (c *Client) PasskeyOptions(ctx context.Context, f Factors) (ch Challenge, e
 // when there are no more, with NotAllowed when there is no such phone, and with
 // Undelivered when the courier fails within some seconds; for longer nobody waits for
 // it. NotAllowed too where no courier is configured.
+//
+// For an Authorisation with an Application and no Digests the code is bound to the
+// holder, the credential and the application, and good for any digests, as the codes of
+// the holder's own devices are. There is one such code of a holder at a time, its sendings
+// are counted apart, and the caller is told as who shows a Browser token is.
 func (c *Client) SendCode(ctx context.Context, request any, q CodeRequest) (s CodeSent, err error) {
 	return s, c.about(ctx, opSendCode, request, challengeRequest{Code: &q}, &s)
 }
@@ -125,6 +130,10 @@ type asked struct {
 	content []byte
 	count   int // of digests
 	device  string
+
+	// open: an application asks before it has the digests, see Authorisation.open.
+	open                    bool
+	application, credential string
 }
 
 // asking reads the request in a challengeRequest.
@@ -135,9 +144,7 @@ func asking(q *challengeRequest) (*asked, error) {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content()}
 		})
 	case opAuthorise:
-		return askedOf(q, func(b *Authorisation) asked {
-			return asked{factors: b.Factors, browser: b.Browser, content: b.content(), count: len(b.Digests)}
-		})
+		return askedAuthorisation(q)
 	case opCreateCredential:
 		return askedOf(q, func(b *NewCredential) asked {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content()}
@@ -174,6 +181,20 @@ func askedOf[T any](q *challengeRequest, as func(*T) asked) (*asked, error) {
 	a := as(&body)
 	a.op = q.Op
 	return &a, nil
+}
+
+// askedAuthorisation reads an Authorisation, also one that has no digests yet.
+func askedAuthorisation(q *challengeRequest) (*asked, error) {
+	var refused error
+	a, err := askedOf(q, func(b *Authorisation) asked {
+		refused = b.checkApplication()
+		a := asked{factors: b.Factors, browser: b.Browser, content: b.content(), count: len(b.Digests)}
+		if b.Application != "" && len(b.Digests) == 0 {
+			a.open, a.content, a.application, a.credential = true, b.open(), b.Application, b.Credential.ID
+		}
+		return a
+	})
+	return a, firstError(err, refused)
 }
 
 func (a *Authentication) content() []byte {

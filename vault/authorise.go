@@ -28,6 +28,9 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	if _, err := checkDigests(a.Hash, a.Digests, MaxDigests); err != nil {
 		return nil, err
 	}
+	if err := a.checkApplication(); err != nil {
+		return nil, err
+	}
 	if !isConfirmation(a.Confirmed) {
 		return nil, fail(BadRequest, "what was confirmed is named by its SHA-256")
 	}
@@ -43,12 +46,15 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	if len(a.Digests) > c.MaxDigests {
 		return nil, failf(NotAllowed, "%d digests asked for; this credential signs %d at once", len(a.Digests), c.MaxDigests)
 	}
-	u := use{op: opAuthorise, request: a.Request, content: a.content(),
+	u := use{op: opAuthorise, request: a.Request, content: a.content(), open: a.open(),
 		event: audit.Event{Actor: c.Holder, Event: "signature.authorised", Subject: a.Request, Detail: map[string]string{
 			"credential": c.ID, "client": a.Client, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)),
 		}}}
 	if a.Documents {
 		u.event.Detail["documents"] = "true"
+	}
+	if a.Application != "" {
+		u.event.Detail["application"] = a.Application
 	}
 	noteConfirmed(u.event.Detail, a.Confirmed)
 	who, err := v.checkFactors(ctx, &a.Factors, &a.Evidence, u) // 3
@@ -71,11 +77,33 @@ func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) 
 	return &s, nil
 }
 
-// content is what is asked for, without the factors.
+// content is what is asked for, without the factors. An application is asking from
+// wherever it is: of one, the address in Client is no part of it.
 func (a *Authorisation) content() []byte {
+	c, purpose, who := &a.Credential, "authorise", a.Client
+	if a.Application != "" {
+		purpose, who = "authorise for an application", a.Application
+	}
+	return newMessage(purpose).text(c.Holder).text(c.ID).bytes(thumbprint(c.PublicKey)).
+		text(a.Hash).list(sorted(a.Digests)).bytes(a.Confirmed).text(strconv.FormatBool(a.Documents)).text(who).sha256()
+}
+
+// open is what a code or a challenge is bound to that an application asks for before it
+// has the digests: to itself and the credential. Nil where no application asks.
+func (a *Authorisation) open() []byte {
+	if a.Application == "" {
+		return nil
+	}
 	c := &a.Credential
-	return newMessage("authorise").text(c.Holder).text(c.ID).bytes(thumbprint(c.PublicKey)).
-		text(a.Hash).list(sorted(a.Digests)).bytes(a.Confirmed).text(strconv.FormatBool(a.Documents)).text(a.Client).sha256()
+	return newMessage("authorise anything for an application").text(c.Holder).text(c.ID).bytes(thumbprint(c.PublicKey)).text(a.Application).sha256()
+}
+
+// checkApplication refuses names that cannot be shown.
+func (a *Authorisation) checkApplication() error {
+	if a.Application == "" {
+		return nil
+	}
+	return firstError(checkName("the application", a.Application, maxName), checkName("the credential", a.Credential.ID, maxName))
 }
 
 // noteConfirmed lets an entry of the journal name what was confirmed.

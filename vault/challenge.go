@@ -191,7 +191,10 @@ func (v *server) readPasskey(f *Factors, assertion []byte, u use) *proved {
 		return p
 	}
 	var ok bool
-	if p.nonce, p.expires, ok = v.openChallenge(a.Challenge, u.op, f.Holder, u.content); !ok {
+	if p.nonce, p.expires, ok = v.openChallenge(a.Challenge, u.op, f.Holder, u.content); !ok && u.open != nil {
+		p.nonce, p.expires, ok = v.openChallenge(a.Challenge, u.op, f.Holder, u.open)
+	}
+	if !ok {
 		return p
 	}
 	for _, d := range f.devices() {

@@ -151,7 +151,10 @@ type use struct {
 	op      string
 	request string
 	content []byte // SHA-256 of all the request asks for, without the factors
-	event   audit.Event
+	// open is what an application's code or challenge may be bound to instead, see
+	// Authorisation.open; nil: nothing.
+	open  []byte
+	event audit.Event
 
 	// strong: who has a passkey must use it, or a recovery code, because an OTP does not
 	// say what it was typed for. For changes of the factors, and for delegations.

@@ -38,8 +38,8 @@ type holderState struct {
 	Devices   map[string]*deviceState `json:"devices,omitempty"`
 	Codes     [][]byte                `json:"codes,omitempty"` // recovery codes left: MACs by the token
 	Nonces    []usedNonce             `json:"nonces,omitempty"`
-	Sent      [2]*sentCode            `json:"sent"`      // to strangers, and to others
-	Sendings  [2]sendings             `json:"sendings"`  // of codes, for strangers and others
+	Sent      [3]*sentCode            `json:"sent"`      // for strangers, the holder's browsers, applications
+	Sendings  [3]sendings             `json:"sendings"`  // of codes, for the same
 	Strangers lane                    `json:"strangers"` // failures of browsers the vault doesn't know
 	Known     lane                    `json:"known"`     // of others
 	Browsers  int64                   `json:"browsers"`  // rises when all Browser tokens become void

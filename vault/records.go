@@ -113,8 +113,13 @@ type Authorisation struct {
 	Digests   [][]byte `json:"digests"`
 	Confirmed []byte   `json:"confirmed,omitempty"`
 	// Documents: the digests are of documents, not of data to be signed. See [Activation].
-	Documents bool   `json:"documents,omitempty"`
-	Request   string `json:"request"`
+	Documents bool `json:"documents,omitempty"`
+	// Application is the outside application that asks; empty: the service itself. A
+	// code that is sent, or a challenge, for an Authorisation that names one and has no
+	// Digests is good for any digests that this application has authorised with this
+	// credential, see [Client.SendCode].
+	Application string `json:"application,omitempty"`
+	Request     string `json:"request"`
 }
 
 // SAD is signature activation data: who has it, together with the digests it

@@ -18,6 +18,7 @@ type presented struct {
 	passkey  *proved
 	pair     *pair
 	known    bool   // the browser is one the vault knows
+	open     []byte // of the use
 	proof    []byte // tells what was presented from anything else
 	// sent returns what the MAC of a code that was sent must be.
 	sent func(device string, until int64) []byte
@@ -41,7 +42,7 @@ func (p *presented) strong() bool { return p.passkey != nil || p.recovery != nil
 
 // prepare makes the second factor ready. The token is asked the same for every holder.
 func (v *server) prepare(ctx context.Context, f *Factors, e *Evidence, u use) (*presented, error) {
-	p := &presented{code: strings.TrimSpace(e.OTP), pair: u.pair}
+	p := &presented{code: strings.TrimSpace(e.OTP), pair: u.pair, open: u.open}
 	if len(p.code) > maxOTP {
 		p.code = ""
 	}
@@ -80,6 +81,7 @@ type hit struct {
 	drift  int64
 	count  uint32
 	code   int // of a recovery code
+	slot   int // of a code that was sent
 }
 
 // found is what a second factor is worth on a state.
@@ -164,7 +166,7 @@ func (m *found) apply(s *holderState, p *presented, now time.Time) {
 		case amrOTP:
 			d.Last, d.Drift = h.last, h.drift
 		case amrSMS:
-			s.Sent[side(p.known)] = nil
+			s.Sent[h.slot] = nil
 		case amrPasskey:
 			d.Count = h.count
 			s.useNonce(p.passkey, now)

@@ -32,8 +32,8 @@ const (
 var errNoCourier = fail(NotAllowed, "no codes are sent to phones here: no courier is configured")
 
 // sentCode is the code that was sent last and not used yet. There is one at a time for
-// strangers and one for the holder's own browsers: strangers who ask, or guess, do not
-// spoil the holder's.
+// strangers, one for the holder's own browsers and one for applications: strangers who
+// ask, or guess, do not spoil the holder's.
 type sentCode struct {
 	Device  string `json:"device"`
 	Op      string `json:"op"`      // what it is good for
@@ -43,7 +43,11 @@ type sentCode struct {
 	Tries   int    `json:"tries"` // left
 }
 
-// side tells the two apart.
+// forApplications is the place of the code that is bound to an application and a
+// credential, and not to digests.
+const forApplications = 2
+
+// side tells the other two apart.
 func side(known bool) int {
 	if known {
 		return 1
@@ -150,9 +154,13 @@ func (v *server) sendCode(ctx context.Context, q *challengeRequest) (any, error)
 	if err != nil {
 		return nil, because(err, "the vault's state cannot be read")
 	}
-	if !known {
+	slot := side(known)
+	if a.open { // an application that the service let in for this holder: no stranger
+		slot = forApplications
+	}
+	if slot == side(false) {
 		started := v.outgoing.start(func(ctx context.Context) {
-			deliver, err := v.send(ctx, a, q.Code, false)
+			deliver, err := v.send(ctx, a, q.Code, side(false))
 			if err != nil {
 				v.log.Info("no code was sent", "kind", KindOf(err))
 				return
@@ -164,7 +172,7 @@ func (v *server) sendCode(ctx context.Context, q *challengeRequest) (any, error)
 		}
 		return answer, nil
 	}
-	deliver, err := v.send(ctx, a, q.Code, true)
+	deliver, err := v.send(ctx, a, q.Code, slot)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +196,7 @@ func (v *server) sendCode(ctx context.Context, q *challengeRequest) (any, error)
 //  1. Durable: the code, as a MAC, in the place of the former; that it is sent; the
 //     journal.
 //  2. The courier has it. What becomes of it there is in the log and the journal.
-func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool) (deliver func(context.Context) error, err error) {
+func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, slot int) (deliver func(context.Context) error, err error) {
 	n, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
 	if err != nil {
 		return nil, because(err, "no random numbers")
@@ -197,7 +205,7 @@ func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool)
 	var to *Device
 	err = v.alter(ctx, &a.factors, func(tx *store.Tx, s *holderState) error { // 1
 		now := v.now()
-		budget := &s.Sendings[side(known)]
+		budget := &s.Sendings[slot]
 		if to = s.phone(a, q.Device); to == nil {
 			return fail(NotAllowed, "the holder has no such phone")
 		}
@@ -206,7 +214,7 @@ func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool)
 		}
 		budget.add(now)
 		until := millis(now.Add(ChallengeLife))
-		s.Sent[side(known)] = &sentCode{Device: to.ID, Op: a.op, Content: a.content, Until: until, Tries: sentTries,
+		s.Sent[slot] = &sentCode{Device: to.ID, Op: a.op, Content: a.content, Until: until, Tries: sentTries,
 			MAC: v.sentMAC(s.Holder, to.ID, code, until)}
 		return because(audit.Append(tx, now, v.codeEvent("code.sent", s.Holder, to, a)), "the journal cannot be written")
 	})
@@ -227,8 +235,12 @@ func (v *server) send(ctx context.Context, a *asked, q *CodeRequest, known bool)
 }
 
 func (v *server) codeEvent(name, holder string, to *Device, a *asked) audit.Event {
-	return audit.Event{Actor: holder, Event: name, Subject: holder, Detail: map[string]string{
+	ev := audit.Event{Actor: holder, Event: name, Subject: holder, Detail: map[string]string{
 		"device": to.ID, "to": masked(to.To), "operation": a.op}}
+	if a.open {
+		ev.Detail["application"], ev.Detail["credential"] = a.application, a.credential
+	}
+	return ev
 }
 
 // phone finds the phone a code is to be sent to: the one that is named, or the first
@@ -245,25 +257,45 @@ func (s *holderState) phone(a *asked, id string) *Device {
 	return nil
 }
 
-// matchSent compares the code with the one that was sent for this request.
+// matchSent compares the code with the one that was sent for this request, and with the
+// one that was sent for the application that makes it.
 func (p *presented) matchSent(s *holderState, u use, now time.Time, m *found) {
-	c := s.Sent[side(p.known)]
-	if c == nil || c.Op != u.op || !hmac.Equal(c.Content, u.content) || c.Tries <= 0 || millis(now) >= c.Until || !s.counts(c.Device) {
-		return
+	for _, slot := range p.slots(s) {
+		c, content := s.Sent[slot], u.content
+		if slot == forApplications {
+			content = u.open
+		}
+		if c == nil || c.Op != u.op || !hmac.Equal(c.Content, content) || c.Tries <= 0 || millis(now) >= c.Until || !s.counts(c.Device) {
+			continue
+		}
+		if hmac.Equal(c.MAC, p.sent(c.Device, c.Until)) {
+			m.hits = append(m.hits, hit{device: c.Device, method: amrSMS, slot: slot})
+		}
 	}
-	if hmac.Equal(c.MAC, p.sent(c.Device, c.Until)) {
-		m.hits = append(m.hits, hit{device: c.Device, method: amrSMS})
+}
+
+// slots are the places of the codes that p is a try at.
+func (p *presented) slots(s *holderState) []int {
+	list := []int{side(p.known)}
+	if c := s.Sent[forApplications]; c != nil && p.open != nil && hmac.Equal(c.Content, p.open) {
+		list = append(list, forApplications)
 	}
+	return list
 }
 
 // missed counts a wrong code as a try at the one that was sent.
 func (s *holderState) missed(p *presented) {
-	c := &s.Sent[side(p.known)]
-	if *c == nil || p.strong() {
+	if p.strong() {
 		return
 	}
-	if (*c).Tries--; (*c).Tries <= 0 {
-		*c = nil
+	for _, slot := range p.slots(s) {
+		c := &s.Sent[slot]
+		if *c == nil {
+			continue
+		}
+		if (*c).Tries--; (*c).Tries <= 0 {
+			*c = nil
+		}
 	}
 }
 
@@ -346,9 +378,13 @@ func masked(to string) string {
 // service did not choose: whoever has taken that over cannot have a code for a
 // signature typed as one for a sign-in unnoticed.
 func codeText(a *asked, code, language string) string {
+	italian := strings.HasPrefix(strings.ToLower(language), "it")
+	if a.open {
+		return openText(a, code, italian)
+	}
 	what, text := purposesEN[a.op], "Sigillo: %s is your code to %s. It is good for 5 minutes. Tell it to nobody."
 	many := fmt.Sprintf("sign %d documents", a.count)
-	if italian := strings.HasPrefix(strings.ToLower(language), "it"); italian {
+	if italian {
 		what, text = purposesIT[a.op], "Sigillo: %s è il codice per %s. Vale 5 minuti. Non comunicarlo a nessuno."
 		many = fmt.Sprintf("firmare %d documenti", a.count)
 	}
