@@ -46,6 +46,12 @@ type Config struct {
 	// anywhere: name the proxies, never a network with others in it.
 	TrustedProxies []string `toml:"trusted_proxies,omitempty"`
 
+	// PasskeyOrigins are from where passkeys may be used besides base_url: sites of its
+	// domain ("https://sign.example.org"), and applications for Android that the domain
+	// names as its own ("android:apk-key-hash:" and the SHA-256 of the certificate they
+	// are signed with, in base64url). Applications for iOS come as the domain.
+	PasskeyOrigins []string `toml:"passkey_origins,omitempty"`
+
 	// MaxUploadMB is the largest document taken, in MB (10^6 bytes), at most 256: a
 	// larger one cannot be inspected.
 	MaxUploadMB int64 `toml:"max_upload_mb"`
@@ -296,6 +302,9 @@ func (c Config) Check() error {
 	case c.HSM.Module == "" || c.HSM.Token == "" || c.HSM.PINFile == "" || c.HSM.Node == "":
 		return errors.New("appliance: hsm.module, hsm.token, hsm.node and hsm.pin_file must be set")
 	}
+	if err := c.checkOrigins(); err != nil {
+		return err
+	}
 	if _, err := c.Proxies(); err != nil {
 		return err
 	}
@@ -309,8 +318,8 @@ func (c Config) Check() error {
 }
 
 // RelyingParty is the domain that passkeys are bound to, and the origins they are used
-// from (WebAuthn Level 3 §5.1.2): those of base_url. There are none where base_url names
-// an address and not a domain, which browsers make no passkeys for.
+// from (WebAuthn Level 3 §5.1.2): base_url's and PasskeyOrigins. There are none where
+// base_url names an address and not a domain, which browsers make no passkeys for.
 func (c Config) RelyingParty() (id string, origins []string) {
 	u, err := url.Parse(c.BaseURL)
 	if err != nil || u.Hostname() == "" {
@@ -319,7 +328,7 @@ func (c Config) RelyingParty() (id string, origins []string) {
 	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
 		return "", nil
 	}
-	return u.Hostname(), []string{u.Scheme + "://" + u.Host}
+	return u.Hostname(), append([]string{u.Scheme + "://" + u.Host}, c.PasskeyOrigins...)
 }
 
 // courier is the configuration of short messages of the appliance in dir.

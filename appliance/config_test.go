@@ -45,6 +45,18 @@ func TestConfigCheck(t *testing.T) {
 		{"a key nobody has", "tsa.key", func(c *Config) { c.TSA.Key = "rsa1024" }},
 		{"a proxy without an address", "trusted_proxies", func(c *Config) { c.TrustedProxies = []string{"proxy.example.org"} }},
 		{"everybody a proxy", "everybody", func(c *Config) { c.TrustedProxies = []string{"10.0.0.1", "::/0"} }},
+		{"passkeys of an address", "passkey_origins", func(c *Config) {
+			c.BaseURL, c.PasskeyOrigins = "http://127.0.0.1:8080", []string{"https://sign.example.org"}
+		}},
+		{"passkeys of another domain", "passkey_origins", func(c *Config) {
+			c.BaseURL, c.PasskeyOrigins = "http://example.org", []string{"https://sign.example.org", "https://notexample.org"}
+		}},
+		{"passkeys of a page", "passkey_origins", func(c *Config) {
+			c.BaseURL, c.PasskeyOrigins = "http://example.org", []string{"https://sign.example.org/x"}
+		}},
+		{"passkeys of an application without a hash", "passkey_origins", func(c *Config) {
+			c.BaseURL, c.PasskeyOrigins = "http://example.org", []string{"android:apk-key-hash:AAAA"}
+		}},
 		{"no PIN", "pin_file", func(c *Config) { c.HSM.PINFile = "" }},
 	} {
 		c := good

@@ -33,6 +33,8 @@ func cscConfig(a *appliance.Appliance, granted *oauth.Server) csc.Config {
 		},
 		BaseURL: a.Config.BaseURL, Page: a.Config.BaseURL + "/requests", Region: a.Config.PKI.Country, Qualified: a.Config.PKI.Qualified,
 	}
+	rpID, _ := a.Config.RelyingParty()
+	c.SentCodes, c.Passkeys = a.Config.Courier.Driver != "", rpID != ""
 	if granted != nil {
 		c.Gate = oauthGate{granted}
 		c.OAuth = csc.OAuth{Base: a.Config.BaseURL, Issuer: a.Config.BaseURL, RAR: true, Client: true}

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"sigillo/auth/passkey/passkeytest"
 	"sigillo/formats/cms"
 	"sigillo/hsm"
 	"sigillo/signing"
@@ -41,6 +42,8 @@ type scenario struct {
 	body   []byte
 	header http.Header
 	last   func() // the last request once more
+	number string // of the holder's phone
+	key    *passkeytest.Authenticator
 }
 
 func (s *scenario) fatalf(format string, args ...any) {
@@ -100,6 +103,7 @@ func (s *scenario) command(word string, args []string) {
 		}
 		s.c = s.h.cscHolder(s.t, hsm.KeyType(args[0]), most)
 		s.holder = s.h.holderID(s.t, s.c)
+		s.vars["holder"] = s.holder
 		s.vars["credential"], s.vars["username"], s.vars["password"] = s.c.holder.Credential, s.c.holder.Username, s.c.holder.Password
 	case "service": // a token of scope service, as OAuth gives it
 		s.bearer = s.h.gate.service(s.holder)
@@ -157,7 +161,9 @@ func (s *scenario) command(word string, args []string) {
 			time.Sleep(50 * time.Millisecond)
 		}
 	default:
-		s.fatalf("unknown word %q", word)
+		if !s.factorCommand(word, args) {
+			s.fatalf("unknown word %q", word)
+		}
 	}
 }
 

@@ -68,20 +68,34 @@ func (g *gate) put(token string, a csc.Access) {
 // cscHouse is a running appliance whose CSC face knows the tokens of a gate.
 type cscHouse struct {
 	*house
-	gate *gate
+	gate    *gate
+	gateway *gateway // of newPhoneHouse
 }
 
-func newCSCHouse(t testing.TB) *cscHouse {
+// newCSCHouse starts one; adapt changes its configuration before.
+func newCSCHouse(t testing.TB, adapt ...func(*appliance.Config, net.Listener)) *cscHouse {
 	t.Helper()
-	a, err := appliance.Open(t.Context(), newFolder(t), appliance.Options{Log: quiet()})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &cscHouse{gate: &gate{by: map[string]csc.Access{}}, house: &house{Appliance: a, url: "http://" + ln.Addr().String()}}
+	dir := newFolder(t)
+	cfg, err := appliance.LoadConfig(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.BaseURL = "http://" + ln.Addr().String()
+	for _, change := range adapt {
+		change(&cfg, ln)
+	}
+	if err := cfg.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	a, err := appliance.Open(t.Context(), dir, appliance.Options{Log: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &cscHouse{gate: &gate{by: map[string]csc.Access{}}, house: &house{Appliance: a, url: cfg.BaseURL}}
 	config := cscConfig(a, nil)
 	config.BaseURL, config.Gate, config.OAuth = h.url, h.gate, csc.OAuth{Base: h.url, RAR: true, Client: true}
 	config.Log = quiet()
@@ -146,7 +160,7 @@ func TestCSC(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scenarios", err)
 	}
-	h := newCSCHouse(t)
+	h := newPhoneHouse(t)
 	for _, f := range files {
 		if filepath.Base(f) == "README.txt" {
 			continue

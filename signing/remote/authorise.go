@@ -48,11 +48,11 @@ func (s *Service) Authorise(ctx context.Context, holder string, o Order, e signi
 	if err := c.attended(); err != nil { // 2
 		return refused(err)
 	}
-	request, err := o.request(c)
+	request, err := c.authorisation(o)
 	if err != nil {
 		return Grant{}, err
 	}
-	request.Evidence, request.Request = e, newID()
+	request.Evidence = e
 	sad, err := s.cfg.Vault.Authorise(ctx, request) // 3
 	if err != nil {
 		return refused(fromVault(err))
@@ -200,13 +200,20 @@ func (s *Service) RevokeAll(ctx context.Context, holder, application string) int
 
 // check says whether an order makes sense; most is what the credential signs at once.
 func (o Order) check(most int) error {
-	if len(o.Description) > MaxDescription || len(o.Application) > MaxApplication || o.Application == "" {
-		return fail(signing.BadRequest, "the texts of the order are missing or too long", nil)
+	if err := o.checkTexts(); err != nil {
+		return err
 	}
 	if len(o.Digests) > most {
 		return failf(TooMany, "the credential signs %d digests at once", most)
 	}
 	return checkDigests(o.Hash, o.Digests)
+}
+
+func (o Order) checkTexts() error {
+	if len(o.Description) > MaxDescription || len(o.Application) > MaxApplication || o.Application == "" {
+		return fail(signing.BadRequest, "the texts of the order are missing or too long", nil)
+	}
+	return nil
 }
 
 // checkDigests refuses hash functions under SHA-256 (ETSI TS 119 312) and digests that

@@ -18,6 +18,7 @@ const (
 	WeakHash     signing.Kind = "weak-hash"     // not SHA-256, SHA-384 or SHA-512
 	BadDigest    signing.Kind = "bad-digest"    // not as long as its algorithm makes it
 	BadScheme    signing.Kind = "bad-scheme"    // the key does not sign so
+	NoFactor     signing.Kind = "no-factor"     // the holder has no such second factor
 )
 
 func fail(kind signing.Kind, msg string, err error) error {

@@ -19,7 +19,7 @@ func (s *Service) Authorisation(ctx context.Context, holder string, o Order) (va
 	if err != nil {
 		return vault.Authorisation{}, err
 	}
-	return o.request(c)
+	return c.authorisation(o)
 }
 
 // RequestAuthorisation is [Service.Authorisation] of a request that waits for its holder.
@@ -32,11 +32,15 @@ func (s *Service) RequestAuthorisation(ctx context.Context, holder, id string) (
 	return s.Authorisation(ctx, holder, one.Order)
 }
 
-// request is what the vault is asked for, without factors.
-func (o Order) request(c credential) (vault.Authorisation, error) {
-	var f vault.Factors
-	if err := json.Unmarshal(c.holder.Factors, &f); err != nil {
-		return vault.Authorisation{}, fail(signing.Internal, "the holder's factors cannot be read", err)
+// authorisation is what the vault is asked for, without factors. It names the
+// application, so that what was sent or minted for that counts.
+func (c credential) authorisation(o Order) (vault.Authorisation, error) {
+	a := vault.Authorisation{Credential: c.record, Application: o.Application, Request: newID()}
+	if len(o.Digests) > 0 {
+		a.Hash, a.Digests, a.Documents = o.Hash.String(), o.Digests, o.Documents
 	}
-	return vault.Authorisation{Factors: f, Credential: c.record, Hash: o.Hash.String(), Digests: o.Digests, Documents: o.Documents}, nil
+	if err := json.Unmarshal(c.holder.Factors, &a.Factors); err != nil {
+		return a, fail(signing.Internal, "the holder's factors cannot be read", err)
+	}
+	return a, nil
 }

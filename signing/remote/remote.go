@@ -17,6 +17,10 @@
 // the grant is gone. There is no open count: other digests want the holder's factors
 // again.
 //
+// An application that collects the factors itself may have a code sent to the holder, or
+// a passkey's challenge made, before it orders: both are bound to it and the credential,
+// a challenge to the digests, too, where they are known.
+//
 // The factors may come with the order, or later: Ask leaves an order for its holder, who
 // approves or declines it on a page of ours.
 //
@@ -44,6 +48,9 @@ type Vault interface {
 	Delegations(ctx context.Context, holder string) ([]vault.Delegation, error)
 	RevokeDelegation(ctx context.Context, id, by, reason string) error
 	AuthoriseDelegated(ctx context.Context, a vault.DelegatedAuthorisation) (vault.SAD, error)
+	Means(ctx context.Context, f vault.Factors) (vault.Means, error)
+	SendCode(ctx context.Context, request any, q vault.CodeRequest) (vault.CodeSent, error)
+	Challenge(ctx context.Context, request any) (vault.Challenge, error)
 }
 
 // Certificates tells about the certificates we issued.

@@ -14,9 +14,11 @@ const maxDescription = 500 // characters, CSC §11.6
 
 // The identifiers of the authentication objects (v2).
 const (
-	pinID  = "PIN"
-	otpID  = "OTP"
-	pageID = "PAGE" // the holder gives both on our own page
+	pinID     = "PIN"
+	otpID     = "OTP"
+	smsID     = "SMS"     // a code that is sent
+	passkeyID = "passkey" // a passkey's answer to a challenge
+	pageID    = "PAGE"    // the holder gives the factors on our own page
 )
 
 type authorizeInput struct {
@@ -43,7 +45,18 @@ func (k *call) authorize(in *authorizeInput) (any, error) {
 	if h == 0 {
 		return nil, invalid(badLength)
 	}
-	return k.grant(in.CredentialID, in.NumSignatures, list, h, false, in.Description, in.PIN, in.OTP)
+	if err := k.sensible(in.CredentialID, in.NumSignatures, list, in.Description); err != nil {
+		return nil, err
+	}
+	otp := strings.ReplaceAll(in.OTP, " ", "")
+	switch { // known without asking; nothing is counted as a wrong try
+	case len(in.PIN) == 0:
+		return nil, &Error{Code: "invalid_pin", Description: "The PIN is invalid", status: 400}
+	case otp == "":
+		return nil, &Error{Code: "invalid_otp", Description: "The OTP is invalid", status: 400}
+	}
+	return k.grant(remote.Order{Credential: in.CredentialID, Hash: h, Digests: list, Description: in.Description},
+		signing.Evidence{Password: in.PIN, OTP: otp, Client: k.client})
 }
 
 type authorizeInput2 struct {
@@ -51,7 +64,7 @@ type authorizeInput2 struct {
 	NumSignatures int          `json:"numSignatures" required:"true" minimum:"1"`
 	Hashes        []string     `json:"hashes" required:"true" element:"Invalid Base64 hash string parameter" doc:"Base64 or base64url"`
 	HashAlgorithm string       `json:"hashAlgorithmOID" required:"true" doc:"SHA-256, SHA-384 or SHA-512"`
-	AuthData      []authObject `json:"authData" bad:"The authentication data is invalid" doc:"The objects PIN and OTP, or PAGE alone: the holder gives both on our page"`
+	AuthData      []authObject `json:"authData" bad:"The authentication data is invalid" doc:"The object PIN with one of OTP, SMS and passkey; or PAGE alone: the holder gives the factors on our page"`
 	Delegation    string       `json:"delegation" doc:"Ours, for an application that signs in for itself: the name of the delegation that a holder has given it. No authData then"`
 	DocumentKind  string       `json:"documentKind" doc:"Ours, with delegation: what the documents are, one of the kinds that the delegation allows"`
 	HashType      string       `json:"hashType" enum:"DTBSR,SDR" doc:"DTBSR: data to be signed, for signHash. SDR: documents, for signDoc. As in the rich authorization requests of 2.2; DTBSR when it is not given"`
@@ -86,24 +99,14 @@ func (k *call) authorize2(in *authorizeInput2) (any, error) {
 	if len(in.AuthData) == 1 && in.AuthData[0].ID == pageID && k.cfg.Page != "" {
 		return k.leave(in.CredentialID, in.NumSignatures, list, h, in.HashType == "SDR", in.Description)
 	}
-	var pin []byte
-	var otp string
-	seen := map[string]bool{}
-	for _, a := range in.AuthData {
-		if seen[a.ID] {
-			return nil, badAuthData()
-		}
-		seen[a.ID] = true
-		switch a.ID {
-		case pinID:
-			pin = a.Value
-		case otpID:
-			otp = string(a.Value)
-		default:
-			return nil, badAuthData()
-		}
+	if err := k.sensible(in.CredentialID, in.NumSignatures, list, in.Description); err != nil {
+		return nil, err
 	}
-	return k.grant(in.CredentialID, in.NumSignatures, list, h, in.HashType == "SDR", in.Description, pin, otp)
+	e, err := k.evidence(in.AuthData)
+	if err != nil {
+		return nil, err
+	}
+	return k.grant(remote.Order{Credential: in.CredentialID, Hash: h, Digests: list, Documents: in.HashType == "SDR", Description: in.Description}, e)
 }
 
 // leave leaves an order for its holder, who approves it on our own page.
@@ -144,32 +147,14 @@ func sensibleText(description string) error {
 	return nil
 }
 
-// grant has the holder's factors checked for these digests.
-func (k *call) grant(id string, number int, list [][]byte, h crypto.Hash, documents bool, description string, pin []byte, otp string) (any, error) {
-	if err := k.sensible(id, number, list, description); err != nil {
-		return nil, err
-	}
-	otp = strings.ReplaceAll(otp, " ", "")
-	if len(pin) == 0 || otp == "" { // known without asking; nothing is counted as a wrong try
-		return nil, k.absent(len(pin) == 0)
-	}
-	g, err := k.cfg.Remote.Authorise(k.ctx, k.access.Holder, remote.Order{Credential: id, Hash: h, Digests: list, Documents: documents,
-		Description: description, Application: k.access.Application}, signing.Evidence{Password: pin, OTP: otp, Client: k.client})
+// grant has the holder's factors checked for an order.
+func (k *call) grant(o remote.Order, e signing.Evidence) (any, error) {
+	o.Application = k.access.Application
+	g, err := k.cfg.Remote.Authorise(k.ctx, k.access.Holder, o, e)
 	if err != nil {
 		return nil, err
 	}
 	return k.sad(g), nil
-}
-
-// absent is the error of a factor that was not given.
-func (k *call) absent(pin bool) error {
-	switch {
-	case k.v == 2:
-		return badAuthData()
-	case pin:
-		return &Error{Code: "invalid_pin", Description: "The PIN is invalid", status: 400}
-	}
-	return &Error{Code: "invalid_otp", Description: "The OTP is invalid", status: 400}
 }
 
 func (k *call) sad(g remote.Grant) sadOutput {
@@ -202,40 +187,6 @@ func (k *call) check(in *checkInput) (any, error) {
 	}
 	g.Handle = in.Handle
 	return k.sad(g), nil
-}
-
-type challengeInput struct {
-	CredentialID string `json:"credentialID" required:"true"`
-	AuthObjectID string `json:"authObjectID" required:"true" bad:"Invalid parameter authObjectID"`
-}
-
-// getChallenge sends a one-time password where there is a way to.
-func (k *call) getChallenge(in *challengeInput) (any, error) {
-	if _, err := k.credential(k.ctx, in.CredentialID); err != nil {
-		return nil, err
-	}
-	if in.AuthObjectID != otpID || k.cfg.SendOTP == nil {
-		return nil, bad("authObjectID")
-	}
-	return noContent, k.cfg.SendOTP(k.ctx, k.access.Holder, k.client)
-}
-
-type sendOTPInput struct {
-	CredentialID string `json:"credentialID" required:"true"`
-	ClientData   string `json:"clientData"`
-}
-
-func (k *call) sendOTP(in *sendOTPInput) (any, error) {
-	if _, err := k.credential(k.ctx, in.CredentialID); err != nil {
-		return nil, err
-	}
-	err := k.cfg.SendOTP(k.ctx, k.access.Holder, k.client)
-	if signing.KindOf(err) == signing.Locked && err != nil {
-		e := told(err, 1)
-		e.Description = "OTP locked"
-		return nil, e
-	}
-	return noContent, err
 }
 
 type extendInput struct {

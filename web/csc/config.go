@@ -11,12 +11,16 @@ import (
 
 	"sigillo/signing"
 	"sigillo/signing/remote"
+	"sigillo/vault"
 )
 
 // Remote signs digests. *remote.Service satisfies it.
 type Remote interface {
 	Credentials(ctx context.Context, holder string) ([]remote.Credential, error)
 	Credential(ctx context.Context, holder, id string) (remote.Credential, error)
+	Second(ctx context.Context, holder string) (remote.Second, error)
+	SendCode(ctx context.Context, holder, application, credential, language string) error
+	Challenge(ctx context.Context, holder string, o remote.Order) (vault.Challenge, error)
 	Authorise(ctx context.Context, holder string, o remote.Order, e signing.Evidence) (remote.Grant, error)
 	Extend(ctx context.Context, holder, application, handle string, digests [][]byte) (remote.Grant, error)
 	Grant(handle string) (remote.Grant, error)
@@ -116,9 +120,9 @@ type Config struct {
 	// Page is where holders approve what applications ask for without having their
 	// factors; "" for none. Such a request is answered with 202 and a handle.
 	Page string
-	// SendOTP sends a one-time password to the holder's phone; nil: there are only
-	// codes of the holder's own devices.
-	SendOTP func(ctx context.Context, holder, client string) error
+	// SentCodes says that codes can be sent to phones, Passkeys that holders can have
+	// passkeys.
+	SentCodes, Passkeys bool
 	// Stamp answers a TimeStampReq with a TimeStampResp (RFC 3161); nil: no
 	// signatures/timestamp.
 	Stamp func(ctx context.Context, request []byte) (response []byte)

@@ -96,8 +96,12 @@ func (k *call) listCredentials2(in *listInput2) (any, error) {
 	}
 	out := listOutput2{CredentialIDs: ids(all), OnlyValid: in.OnlyValid}
 	if in.CredentialInfo {
+		second, err := k.second()
+		if err != nil {
+			return nil, err
+		}
 		for _, c := range all {
-			info := k.describe2(c, want)
+			info := k.describe2(c, want, second)
 			info.CredentialID = c.ID
 			out.CredentialInfos = append(out.CredentialInfos, info)
 		}
@@ -200,21 +204,7 @@ type authMethod struct {
 	Format      string `json:"format" required:"true"`
 	Label       string `json:"label" required:"true"`
 	Description string `json:"description" required:"true"`
-	Generator   string `json:"generator,omitempty"`
-}
-
-// prompts are the labels and descriptions of PIN and OTP.
-var prompts = map[string][6]string{
-	"it": {"Password", "La password del titolare", "Codice monouso", "Il codice che mostra l'app di autenticazione", "Approvazione", "Il titolare approva all'indirizzo"},
-	"en": {"Password", "The holder's password", "One-time password", "The code that the authenticator shows", "Approval", "The holder approves at"},
-}
-
-// mode is how this caller's authorisations are given.
-func (k *call) mode() string {
-	if k.access.login || k.cfg.Gate == nil {
-		return "explicit"
-	}
-	return "oauth2code"
+	Generator   string `json:"generator,omitempty" doc:"totp; webauthn: the challenge is the JSON of PublicKeyCredentialRequestOptions, and the value that of PublicKeyCredential, in base64url"`
 }
 
 // credential loads one of the caller's credentials.
@@ -236,19 +226,13 @@ func (k *call) credentialInfo(in *credentialInput) (any, error) {
 	}
 	out := credentialV1{Key: describeKey(c), Cert: describeCert(c, w), AuthMode: k.mode(), SCAL: "2", Multisign: c.MaxDigests, Lang: w.lang}
 	if w.authInfo && out.AuthMode == "explicit" {
-		p := prompts[w.lang]
-		out.PIN = &pinInfo{"true", "A", p[0], p[1]}
-		out.OTP = &otpInfo{"true", k.otpType(), "N", p[2], p[3]}
+		second, err := k.second()
+		if err != nil {
+			return nil, err
+		}
+		out.PIN, out.OTP = factors1(second, w.lang)
 	}
 	return out, nil
-}
-
-// otpType: online codes are sent on request.
-func (k *call) otpType() string {
-	if k.cfg.SendOTP != nil {
-		return "online"
-	}
-	return "offline"
 }
 
 func (k *call) credentialInfo2(in *credentialInput) (any, error) {
@@ -260,24 +244,16 @@ func (k *call) credentialInfo2(in *credentialInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return k.describe2(c, w), nil
+	second, err := k.second()
+	if err != nil {
+		return nil, err
+	}
+	return k.describe2(c, w, second), nil
 }
 
-func (k *call) describe2(c remote.Credential, w want) credentialV2 {
-	out := credentialV2{SignatureQualifier: k.qualifier(), Key: describeKey(c), Cert: describeCert(c, w),
-		Auth: authInfo{Mode: k.mode(), Objects: []authMethod{}}, SCAL: "2", Multisign: c.MaxDigests, Lang: w.lang}
-	if k.itself() {
-		describeDelegated(&out)
-	} else if out.Auth.Mode == "explicit" {
-		p := prompts[w.lang]
-		out.Auth.Expression = "PIN AND OTP"
-		out.Auth.Objects = []authMethod{{"Password", pinID, "A", p[0], p[1], ""}, {"Password", otpID, "N", p[2], p[3], "totp"}}
-		if k.cfg.Page != "" {
-			out.Auth.Expression = "(PIN AND OTP) XOR PAGE"
-			out.Auth.Objects = append(out.Auth.Objects, authMethod{"PasswordOOB", pageID, "A", p[4], p[5] + " " + k.cfg.Page, ""})
-		}
-	}
-	return out
+func (k *call) describe2(c remote.Credential, w want, second remote.Second) credentialV2 {
+	return credentialV2{SignatureQualifier: k.qualifier(), Key: describeKey(c), Cert: describeCert(c, w),
+		Auth: k.factors2(second, w.lang), SCAL: "2", Multisign: c.MaxDigests, Lang: w.lang}
 }
 
 // qualifier is what signatures made here are.

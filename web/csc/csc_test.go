@@ -200,7 +200,7 @@ func FuzzDecode(f *testing.F) {
 		if len(bytes.TrimSpace(data)) > 0 && json.Unmarshal(data, &plain) != nil {
 			t.Fatal("taken as an object, and is none")
 		}
-		for _, in := range []any{new(authorizeInput2), new(authorizeInput), new(signDocInput), new(signHashInput2), new(loginInput), new(timestampInput)} {
+		for _, in := range []any{new(authorizeInput2), new(authorizeInput), new(signDocInput), new(signHashInput2), new(loginInput), new(timestampInput), new(challengeInput), new(createInput)} {
 			if err := decode(o, in); err == nil {
 				wipe(in)
 			}

@@ -110,8 +110,3 @@ func (k *call) keyOf(handle, id string) (remote.Credential, signFunc, error) {
 func noCertificate() *Error {
 	return &Error{Code: "unauthorized_client", Description: "The application must present its TLS certificate", status: http.StatusForbidden}
 }
-
-// describeDelegated says how a delegated credential is used: nobody is asked.
-func describeDelegated(out *credentialV2) {
-	out.Auth.Mode, out.Auth.Expression, out.Auth.Objects = "implicit", "", []authMethod{}
-}

@@ -36,6 +36,9 @@
 //     of HTTP Basic, or given as "OTP" in the body. Digest authentication would want
 //     the passwords stored in a form that can be read; there is none.
 //   - Which of PIN and OTP was wrong is not told.
+//   - A code that is sent (sendOTP, getChallenge) is bound to holder, credential and
+//     application, and so is a passkey's challenge unless getChallenge is given the
+//     hashes, which is ours.
 //   - numSignatures must be the number of hashes: there are no signatures over hashes
 //     that the holder has not authorised, so extendTransaction takes only hashes of
 //     the same authorisation that are not signed yet.

@@ -106,6 +106,8 @@ var table = map[signing.Kind]words{
 	remote.WeakHash:         {400, request, "Invalid parameter hashAlgorithmOID", "Invalid parameter hashAlgo"},
 	remote.BadDigest:        {400, request, badLength, ""},
 	remote.BadScheme:        {400, request, "Invalid parameter signAlgo", ""},
+	remote.NoFactor:         {400, request, "Invalid parameter authObjectID", "The credential has no OTP that is sent"},
+	signing.WantsPasskey:    {400, "invalid_authentication_data", "The authentication data is invalid", "The PIN or the OTP is invalid"},
 	signing.Internal:        {500, "server_error", "The service failed", ""},
 }
 

@@ -93,10 +93,7 @@ func (s *Server) list() []method {
 		m.limit = documentsLimit
 		out = append(out, m)
 	}
-	if s.cfg.SendOTP != nil {
-		out = append(out, givesNothing(define(1, "credentials/sendOTP", "Send a one-time password to the holder", serviceScope, (*call).sendOTP)))
-	}
-	return out
+	return append(out, s.aheadMethods()...)
 }
 
 func (s *Server) v1() []method {
@@ -117,7 +114,6 @@ func (s *Server) v2() []method {
 		gives[credentialV2](define(2, "credentials/info", "One credential with its certificates", anyScope, (*call).credentialInfo2), http.StatusOK),
 		slow(gives[handleOutput](gives[sadOutput](define(2, "credentials/authorize", "Have the holder's factors checked for these hashes", serviceScope, (*call).authorize2), http.StatusOK), http.StatusAccepted)),
 		gives[handleOutput](gives[sadOutput](define(2, "credentials/authorizeCheck", "How an authorisation stands", serviceScope, (*call).authorizeCheck), http.StatusOK), http.StatusAccepted),
-		givesNothing(define(2, "credentials/getChallenge", "Have a challenge sent to the holder", serviceScope, (*call).getChallenge)),
 		gives[sadOutput](define(2, "credentials/extendTransaction", "Renew a SAD for hashes of it that are not signed yet", serviceScope, (*call).extend2), http.StatusOK),
 		slow(gives[signaturesOutput](define(2, "signatures/signHash", "Sign hashes", anyScope, (*call).signHash2), http.StatusOK)),
 		gives[pollOutput](define(2, "signatures/signPolling", "The result of an asynchronous request", anyScope, (*call).poll), http.StatusOK),
