@@ -18,7 +18,7 @@ import (
 
 const (
 	maxOutput = 1 << 20          // bytes of a report
-	wallClock = 10 * time.Second // for one document
+	wallClock = 10 * time.Second // for one document; see patience
 )
 
 // A Kind says what sort of failure an Error is.
@@ -63,7 +63,7 @@ func KindOf(err error) Kind {
 // inspects more than one keeps a [Pool].
 //
 // The report is always a usable one. When the worker crashes, takes more than
-// ten seconds or talks nonsense it is the refusal "inspect.failed" and the
+// ten seconds (of processor time, or without working) or talks nonsense it is the refusal "inspect.failed" and the
 // error, of this package's type, tells the journal why; callers that only want
 // the verdict may ignore the error.
 func Inspect(ctx context.Context, exe, path, name string) (inspect.Report, error) {

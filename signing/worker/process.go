@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -91,19 +92,18 @@ func (p *process) kill() {
 	<-p.ended
 }
 
+// A worker that is at work has its limit of processor time; the wall clock is for one
+// that waits for nothing. On a machine with too much to do the two differ: a worker that
+// wants a processor and gets none, or little, is given patience times as long.
+const patience = 6
+
 // answer waits for what the worker writes, and for its end.
 func (p *process) answer(ctx context.Context, wall time.Duration) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, wall)
-	defer cancel()
-	var err error
-	select {
-	case err = <-p.ended:
-	case <-ctx.Done():
+	err := p.wait(ctx, wall)
+	var own *Error
+	if errors.As(err, &own) {
 		p.kill()
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return nil, &Error{TimedOut, "the document takes too long to inspect", nil}
-		}
-		return nil, &Error{Cancelled, "given up by the caller", ctx.Err()}
+		return nil, err
 	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // what it may have left behind
 	switch {
@@ -114,4 +114,51 @@ func (p *process) answer(ctx context.Context, wall time.Duration) ([]byte, error
 		return nil, &Error{Crashed, fmt.Sprintf("the worker ended with %v (%q)", err, first), nil}
 	}
 	return p.stdout.Bytes(), nil
+}
+
+// wait gives what Wait said of the worker, or an error of this package when it has to be
+// killed.
+func (p *process) wait(ctx context.Context, wall time.Duration) error {
+	look := max(wall/4, time.Millisecond)
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	began := time.Now()
+	worked, at := p.effort(), began
+	for {
+		select {
+		case err := <-p.ended:
+			return err
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return &Error{TimedOut, "the document takes too long to inspect", nil}
+			}
+			return &Error{Cancelled, "given up by the caller", ctx.Err()}
+		case now := <-ticker.C:
+			if e := p.effort(); e != worked || e.wants {
+				worked, at = e, now
+			}
+			if spent := now.Sub(began); spent >= wall && (now.Sub(at) >= look || spent >= patience*wall) {
+				return &Error{TimedOut, "the document takes too long to inspect", nil}
+			}
+		}
+	}
+}
+
+// effort is what a process has worked, proc_pid_stat(5).
+type effort struct {
+	user, system string // processor time, in ticks
+	wants        bool   // it could work, but waits for a processor or the disk
+}
+
+// effort is zero for a process that cannot be looked at.
+func (p *process) effort() (e effort) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return e
+	}
+	const state, user, system = 0, 11, 12 // fields 3, 14 and 15; the name before them may have blanks
+	if f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])); len(f) > system {
+		e = effort{f[user], f[system], f[state] == "R" || f[state] == "D"}
+	}
+	return e
 }

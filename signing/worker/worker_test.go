@@ -107,6 +107,17 @@ func misbehaveCaged(what string) int {
 		}
 	case "!caged-reach":
 		return reach()
+	case "!caged-slow": // works three quarters of the time
+		for range 60 {
+			for until := time.Now().Add(30 * time.Millisecond); time.Now().Before(until); {
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		fmt.Println("done")
+		return 0
+	case "!caged-spin":
+		for {
+		}
 	case "!caged-timer":
 		time.Sleep(time.Millisecond)
 		fmt.Println("awake")
@@ -308,6 +319,17 @@ func TestWorkerHasTimers(t *testing.T) {
 	t.Parallel()
 	if out, err := misbehavedAnswer(t, wallClock, "!caged-timer"); err != nil || string(out) != "awake\n" {
 		t.Fatalf("%q, %v", out, err)
+	}
+}
+
+// A worker that works has longer than one that does nothing, and not for ever.
+func TestSlowMachine(t *testing.T) {
+	t.Parallel()
+	if out, err := misbehavedAnswer(t, 2*time.Second, "!caged-slow"); err != nil || string(out) != "done\n" {
+		t.Errorf("at work for 2.4 s: %q, %v", out, err)
+	}
+	if _, err := misbehavedAnswer(t, 50*time.Millisecond, "!caged-spin"); KindOf(err) != TimedOut {
+		t.Errorf("at work without end: %v", err)
 	}
 }
 
