@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"sigillo/audit"
+	"sigillo/formats/asic"
 	"sigillo/formats/pades"
 	"sigillo/formats/xades"
 	"sigillo/store"
@@ -103,6 +104,9 @@ func (s *Service) prepareItem(d store.Document, o Order, confirmed bool, cred cr
 	if !f.fits(d.Format) {
 		return it, nil, fail(WrongForm, "the "+string(o.Form)+" form does not fit a "+d.Format+" document", nil)
 	}
+	if o.Form == PAdESDigest && o.Level.AtLeast(BLT) {
+		return it, nil, fail(BadRequest, "what makes a signature of a PDF last goes into the document; ask for B-T", nil)
+	}
 	if d.Format == digestOnly && o.Level.AtLeast(BLTA) {
 		return it, nil, fail(BadRequest, "an archive time-stamp needs the document itself; ask for B-LT", nil)
 	}
@@ -135,7 +139,8 @@ func (s *Service) prepareItem(d store.Document, o Order, confirmed bool, cred cr
 func fromFormat(err error) error {
 	var pe *pades.Error
 	var xe *xades.Error
-	if errors.As(err, &pe) || errors.As(err, &xe) {
+	var ae *asic.Error
+	if errors.As(err, &pe) || errors.As(err, &xe) || errors.As(err, &ae) {
 		return fail(Unsignable, "the document cannot take this signature", err)
 	}
 	return fail(Internal, "the signature could not be prepared", err)

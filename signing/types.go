@@ -26,6 +26,17 @@ const (
 	XAdESDetached   Form = "xades-detached"   // a signature beside the document
 	JAdES           Form = "jades"            // ETSI TS 119 182-1, the document inside
 	JAdESDetached   Form = "jades-detached"   // a signature beside the document
+
+	// Containers with the document and its signature (ETSI EN 319 162-1).
+	ASiCSCAdES Form = "asic-s-cades"
+	ASiCSXAdES Form = "asic-s-xades"
+	ASiCECAdES Form = "asic-e-cades"
+	ASiCEXAdES Form = "asic-e-xades"
+
+	// PAdESDigest is the message of a PAdES signature, for a PDF that was laid out with
+	// the room for it and of which only the digest of the rest is known here. B-B or B-T:
+	// what a lasting signature needs goes into the document.
+	PAdESDigest Form = "pades-digest"
 )
 
 // Level is the baseline level asked for.
