@@ -254,8 +254,10 @@ var requests = [][2]string{
 	{opChangePassword, `{"factors":$F,"password":$P,"otp":$O,"new":$P,"credentials":[$C],"client":"x"}`},
 	{opRecover, `{"holder":"nobody","by":["a","b"],"reason":"c"}`},
 	{opChallenge, `{"op":"authorise","request":{"factors":$F,"credential":$C,"hash":"SHA-256","digests":[$0]}}`},
+	{opChallenge, `{"op":"authorise","request":{"factors":$F,"credential":$C,"application":"app"}}`},
 	{opSendCode, `{"op":"authenticate","request":{"factors":$F},"code":{}}`},
 	{opSendActivation, `{"activation":"a","subject":"nobody","to":"+39333123456","by":"a"}`},
+	{opSendCode, `{"op":"authorise","request":{"factors":$F,"credential":$C,"application":"app"},"code":{}}`},
 	{opWitnessJournal, `{"seq":1,"hash":$0}`}, {opTSAStatus, `{}`}, {opTSAMake, `{"series":"main"}`}, {"nothing", `{}`},
 }
 

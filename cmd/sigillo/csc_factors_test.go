@@ -104,8 +104,6 @@ func (s *scenario) factorCommand(word string, args []string) bool {
 	return true
 }
 
-var sixDigits = regexp.MustCompile(`\b[0-9]{6}\b`)
-
 func (s *scenario) evidence() signing.Evidence {
 	return signing.Evidence{Password: []byte(s.c.holder.Password), OTP: s.c.mustOTP(s.t), Client: "the page"}
 }
