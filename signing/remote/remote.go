@@ -89,9 +89,10 @@ func New(cfg Config) *Service {
 	return &Service{cfg: cfg, grants: newGrants(), requests: newRequests(), parsed: newParsed()}
 }
 
-// journal writes entries in one durable commit with also, which may be nil.
+// journal writes entries in one durable commit with also, which may be nil and waits for
+// nothing: those who sign at the same time share commits.
 func (s *Service) journal(ctx context.Context, ev audit.Event, also func(*store.Tx) error) error {
-	return fromStore(s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+	return fromStore(s.cfg.DB.WriteShared(ctx, func(tx *store.Tx) error {
 		if also != nil {
 			if err := also(tx); err != nil {
 				return err
