@@ -61,9 +61,8 @@ type signDocRig struct {
 	token      string
 }
 
-func newSignDocRig(t *testing.T, digests [][]byte) *signDocRig {
-	h := newCSCHouse(t)
-	c := h.cscHolder(t, hsm.P256, 200)
+func newSignDocRig(t *testing.T, h *cscHouse, digests [][]byte) *signDocRig {
+	c := h.cscHolder(t, hsm.P256, 50)
 	s := &signDocRig{t, h, c.holder.Credential, ""}
 	s.token = h.grant(t, c, h.holderID(t, c), remote.Order{Credential: s.credential, Hash: crypto.SHA256, Documents: true, Digests: digests})
 	return s
@@ -149,32 +148,28 @@ func TestCSCSignDoc(t *testing.T) {
 		}
 		files[format] = data
 	}
-	var digests [][]byte
+	h := newCSCHouse(t)
 	for _, r := range rows {
-		for _, cell := range r.levels {
-			if sum := sha256.Sum256(files[r.format]); cell == "yes" {
-				digests = append(digests, sum[:])
+		t.Run(strings.Trim(strings.Join([]string{r.given, r.format, r.container, r.envelope}, "-"), "-"), func(t *testing.T) {
+			sum := sha256.Sum256(files[r.format])
+			s := newSignDocRig(t, h, [][]byte{sum[:], sum[:], sum[:], sum[:]})
+			var good []map[string]any
+			var levels []string
+			for i, cell := range r.levels {
+				item := r.item(files[r.format], signDocLevels[i])
+				if cell == "yes" {
+					good, levels = append(good, item), append(levels, signDocLevels[i])
+					continue
+				}
+				status, out := s.ask(r.given, []map[string]any{item})
+				if status != http.StatusBadRequest || out.Error != "invalid_request" || out.Description != "Invalid parameter "+cell {
+					t.Errorf("at %s: %d %s %s", signDocLevels[i], status, out.Error, out.Description)
+				}
 			}
-		}
-	}
-	s := newSignDocRig(t, digests)
-	for _, r := range rows {
-		var good []map[string]any
-		var levels []string
-		for i, cell := range r.levels {
-			item := r.item(files[r.format], signDocLevels[i])
-			if cell == "yes" {
-				good, levels = append(good, item), append(levels, signDocLevels[i])
-				continue
+			if len(good) > 0 {
+				s.row(r, good, levels, files[r.format])
 			}
-			status, out := s.ask(r.given, []map[string]any{item})
-			if status != http.StatusBadRequest || out.Error != "invalid_request" || out.Description != "Invalid parameter "+cell {
-				t.Errorf("%+v at %s: %d %s %s", r, signDocLevels[i], status, out.Error, out.Description)
-			}
-		}
-		if len(good) > 0 {
-			s.row(r, good, levels, files[r.format])
-		}
+		})
 	}
 }
 
@@ -274,7 +269,7 @@ func TestCSCPAdESOfDigest(t *testing.T) {
 	sum.Write(pdf[:from])
 	sum.Write(pdf[to:])
 	digest := sum.Sum(nil)
-	s := newSignDocRig(t, [][]byte{digest, digest})
+	s := newSignDocRig(t, newCSCHouse(t), [][]byte{digest, digest})
 	for _, want := range []string{"B-B", "B-T"} {
 		code, out := s.ask("documentDigests", []map[string]any{{"hashes": []string{b64(digest)}, "hashAlgorithmOID": "2.16.840.1.101.3.4.2.1",
 			"signature_format": "P", "conformance_level": "AdES-" + want, "signAlgo": "1.2.840.10045.4.3.2"}})

@@ -150,15 +150,27 @@ type effort struct {
 	wants        bool   // it could work, but waits for a processor or the disk
 }
 
-// effort is zero for a process that cannot be looked at.
+// effort is zero for a process that cannot be looked at. It wants what any of its threads
+// wants: the first one may well wait for another.
 func (p *process) effort() (e effort) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		return e
+	const state, user, system = 0, 11, 12 // fields 3, 14 and 15
+	folder := fmt.Sprintf("/proc/%d/", p.cmd.Process.Pid)
+	if f := statFields(folder + "stat"); len(f) > system {
+		e.user, e.system = f[user], f[system]
 	}
-	const state, user, system = 0, 11, 12 // fields 3, 14 and 15; the name before them may have blanks
-	if f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])); len(f) > system {
-		e = effort{f[user], f[system], f[state] == "R" || f[state] == "D"}
+	threads, _ := os.ReadDir(folder + "task")
+	for _, thread := range threads {
+		f := statFields(folder + "task/" + thread.Name() + "/stat")
+		e.wants = e.wants || len(f) > 0 && (f[state] == "R" || f[state] == "D")
 	}
 	return e
+}
+
+// statFields are the fields of a stat file after the name, which may have blanks.
+func statFields(path string) []string {
+	stat, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 }
