@@ -58,7 +58,7 @@ func (g *gateway) next(t testing.TB, to string) string {
 		if list := g.texts[to]; len(list) > 0 {
 			g.texts[to] = list[1:]
 			g.mu.Unlock()
-			if sixDigits.MatchString(list[0]) {
+			if smsDigits.MatchString(list[0]) {
 				return list[0]
 			}
 			continue
@@ -95,7 +95,7 @@ func (s *scenario) factorCommand(word string, args []string) bool {
 		if !regexp.MustCompile(strings.Join(args, " ")).MatchString(text) {
 			s.fatalf("the text is %q", text)
 		}
-		s.vars["code"] = sixDigits.FindString(text)
+		s.vars["code"] = smsDigits.FindString(text)
 	case "answer": // CHALLENGE: the holder's passkey does; ${assertion}
 		s.vars["assertion"] = base64.RawURLEncoding.EncodeToString(s.key.Get([]byte(strings.Join(args, " "))))
 	default:
@@ -122,7 +122,7 @@ func (s *scenario) addPhone() {
 	if _, err := s.h.SendCode(s.t.Context(), s.holder, c, vault.CodeRequest{}); err != nil {
 		s.fatalf("%v", err)
 	}
-	c.Code = sixDigits.FindString(s.h.gateway.next(s.t, s.number))
+	c.Code = smsDigits.FindString(s.h.gateway.next(s.t, s.number))
 	if err := s.h.ConfirmDevice(s.t.Context(), s.holder, c); err != nil {
 		s.fatalf("%v", err)
 	}
