@@ -116,7 +116,8 @@ func misbehaveCaged(what string) int {
 		fmt.Println("done")
 		return 0
 	case "!caged-spin":
-		for {
+		for n := 0; ; n++ {
+			spun = n
 		}
 	case "!caged-timer":
 		time.Sleep(time.Millisecond)
@@ -125,6 +126,8 @@ func misbehaveCaged(what string) int {
 	}
 	return 99
 }
+
+var spun int
 
 func deeper(n int) int {
 	var pad [1024]byte
