@@ -58,7 +58,7 @@ func (tx *Tx) PutOAuthGrant(g OAuthGrant) error {
 // PutOwnOAuthGrant stores a new grant of an application that acts for itself. No more than
 // most may be in force at now: Conflict beyond that.
 func (tx *Tx) PutOwnOAuthGrant(g OAuthGrant, now time.Time, most int) error {
-	n, err := tx.exec("put grant", `INSERT INTO oauth_grants (`+oauthGrantColumns+`) SELECT ?, ?, '', ?, ?, ?
+	n, err := tx.exec("put grant", `INSERT INTO oauth_grants (`+oauthGrantColumns+`) SELECT ?, ?, '', ?, ?, ?, 0
 		WHERE (SELECT count(*) FROM oauth_grants WHERE client = ? AND holder = '' AND expires > ?) < ?`,
 		g.ID, g.Client, bytes(g.Certificate), ms(g.Created), ms(g.Expires), g.Client, ms(now), most)
 	if err == nil && n == 0 {

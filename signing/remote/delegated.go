@@ -179,6 +179,26 @@ func (s *Service) ownedBySomebody(ctx context.Context, id string) (credential, e
 	return s.load(ctx, row.Holder, id)
 }
 
+// delegatedOnce loads a credential that is or was delegated to whoever presents a
+// certificate. To others it says the same whether there is such a credential or not.
+func (s *Service) delegatedOnce(ctx context.Context, certificate []byte, id string) (credential, error) {
+	unknown := fail(NotDelegated, "no delegation allows this, or not any more", nil)
+	c, err := s.ownedBySomebody(ctx, id)
+	if signing.KindOf(err) == signing.NotFound {
+		return c, unknown
+	}
+	if err != nil {
+		return c, err
+	}
+	ds, err := s.Delegations(ctx, c.row.Holder)
+	if err == nil && !slices.ContainsFunc(ds, func(d vault.Delegation) bool {
+		return d.Credential == id && string(d.ClientCertificate) == string(certificate)
+	}) {
+		err = unknown
+	}
+	return c, err
+}
+
 // AuthoriseDelegated gives a grant over the digests of o under a delegation, as
 // [Service.Authorise] does with the holder's factors: the certificate is valid now, the
 // vault finds the request within the bounds and counts it, then it is journalled.
@@ -186,13 +206,13 @@ func (s *Service) ownedBySomebody(ctx context.Context, id string) (credential, e
 // connection; kind says what the documents are. The digests are counted whether they
 // are signed in the end or not.
 //
-// Kinds: NotFound, BadRequest, NotDelegated, TooMany, WeakHash, BadDigest, Cert…,
+// Kinds: BadRequest, NotDelegated, TooMany, WeakHash, BadDigest, Cert…,
 // KeyUnavailable, Busy, DiskFull.
 func (s *Service) AuthoriseDelegated(ctx context.Context, certificate []byte, delegation string, o Order, kind, client string) (Grant, error) {
 	if len(certificate) != sha256.Size || delegation == "" || kind == "" || o.Documents {
 		return Grant{}, fail(signing.BadRequest, "certificate, delegation and kind of documents are needed, and digests of data to be signed", nil)
 	}
-	c, err := s.ownedBySomebody(ctx, o.Credential)
+	c, err := s.delegatedOnce(ctx, certificate, o.Credential)
 	if err == nil {
 		err = o.check(c.record.MaxDigests)
 	}
