@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"sigillo/audit"
 	"sigillo/auth"
@@ -33,8 +35,33 @@ func (c *Client) SendActivation(ctx context.Context, m ActivationMessage) (p Act
 	return p, c.call(ctx, opSendActivation, m, &p)
 }
 
-// sendActivation makes a part and has it delivered. How many are sent is for the
-// courier's limits: there is no state of a person who has no factors yet.
+// maxActivations is how many second parts are sent in an hour. Whom they are for is said
+// by the service, and there is no state of a person who has no factors yet: a service in
+// wrong hands must neither fill the journal nor keep the courier busy.
+const maxActivations = 200
+
+// hourly counts what may be done so often an hour.
+type hourly struct {
+	mu    sync.Mutex
+	began time.Time // guarded by mu
+	n     int       // guarded by mu; since began
+}
+
+// take counts one more, or gives how long to wait for it.
+func (h *hourly) take(most int, now time.Time) (wait time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if since := now.Sub(h.began); since >= time.Hour || since < 0 {
+		h.began, h.n = now, 0
+	}
+	if h.n >= most {
+		return time.Hour - now.Sub(h.began)
+	}
+	h.n++
+	return 0
+}
+
+// sendActivation makes a part and has it delivered, [maxActivations] in an hour.
 //
 //  1. Durable: the journal says that it is sent, by whom and where to.
 //  2. Outside of the queue: the courier has it. What it says is answered, and in log and
@@ -46,6 +73,9 @@ func (v *server) sendActivation(ctx context.Context, m *ActivationMessage) (any,
 	if err := firstError(checkName("the activation", m.Activation, maxName), checkName("the subject", m.Subject, maxName),
 		checkName("who has it sent", m.By, maxName), checkAddress(m.To)); err != nil {
 		return nil, err
+	}
+	if wait := v.activations.take(maxActivations, v.now()); wait > 0 {
+		return nil, &Error{Kind: Busy, Msg: "too many activation codes were sent in an hour; try again later", RetryAfter: wait}
 	}
 	part, kept, err := auth.NewActivationPart()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"sigillo/auth"
 )
@@ -59,5 +60,36 @@ func TestSendActivation(t *testing.T) {
 	}
 	if e := r.events(); e["activation.sent"] != 2 || e["activation.undelivered"] != 1 {
 		t.Errorf("%v", e)
+	}
+}
+
+// TestActivationsBounded: the courier and the journal are not for whoever asks without end.
+func TestActivationsBounded(t *testing.T) {
+	t.Parallel()
+	var h hourly
+	for i := range maxActivations {
+		if wait := h.take(maxActivations, noon.Add(time.Duration(i)*time.Second)); wait != 0 {
+			t.Fatalf("number %d has to wait %v", i, wait)
+		}
+	}
+	if wait := h.take(maxActivations, noon.Add(40*time.Minute)); wait != 20*time.Minute {
+		t.Errorf("one too many waits %v", wait)
+	}
+	if wait := h.take(maxActivations, noon.Add(time.Hour)); wait != 0 {
+		t.Errorf("in the next hour: %v", wait)
+	}
+	r := newRig(t)
+	v, done := r.direct()
+	defer done()
+	p := &post{texts: make(chan [2]string, 8)}
+	v.cfg.Courier = p
+	v.activations.began, v.activations.n = v.now(), maxActivations
+	m := ActivationMessage{Activation: "activation-1", Subject: "h", To: number, By: "olga"}
+	if _, err := v.sendActivation(t.Context(), &m); KindOf(err) != Busy {
+		t.Errorf("one too many: %v", err)
+	}
+	p.silent(t)
+	if n := count(t, r.cfg.StateDB, "SELECT count(*) FROM journal WHERE event = 'activation.sent'"); n != 0 {
+		t.Error("what is not sent is in the journal")
 	}
 }

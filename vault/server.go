@@ -58,23 +58,24 @@ type server struct {
 	since  time.Time
 	made   []string // own keys created at this start
 
-	stretching chan struct{} // one taken for each Argon2id under way
-	queues     [classes]*queue
-	creating   sync.Mutex // held while an infrastructure key is made
-	lockouts   notes      // of holders who are locked out
-	tampered   notes      // of records that were changed
-	stale      notes      // of records of credentials that are not current
-	uses       uses       // of infrastructure keys
-	known      known      // records of credentials
-	verifiers  verifiers
-	hung       atomic.Bool // the token does not come back from a call
-	erased     atomic.Bool // something that the log of the state may still have
-	memoryLock bool
-	measures   []Measure      // how the process is confined; set before it serves
-	tsa        *service       // nil: no time-stamps
-	breached   *auth.Breached // nil: no list
-	outgoing   *deliveries    // of codes
-	refused    burst          // for want of room
+	stretching  chan struct{} // one taken for each Argon2id under way
+	queues      [classes]*queue
+	creating    sync.Mutex // held while an infrastructure key is made
+	lockouts    notes      // of holders who are locked out
+	tampered    notes      // of records that were changed
+	stale       notes      // of records of credentials that are not current
+	uses        uses       // of infrastructure keys
+	known       known      // records of credentials
+	verifiers   verifiers
+	hung        atomic.Bool // the token does not come back from a call
+	erased      atomic.Bool // something that the log of the state may still have
+	memoryLock  bool
+	measures    []Measure      // how the process is confined; set before it serves
+	tsa         *service       // nil: no time-stamps
+	breached    *auth.Breached // nil: no list
+	outgoing    *deliveries    // of codes
+	activations hourly
+	refused     burst // for want of room
 
 	mu    sync.Mutex
 	conns map[*net.UnixConn]bool // guarded by mu; open connections
