@@ -16,7 +16,7 @@ printf 'figure\tours\tunit\tcompared with\ttheirs\tratio\n'
 # bench GROUP PACKAGE PATTERN TIME: run benchmarks unless another group is wanted.
 bench() {
 	[ -z "$group" ] || [ "$group" = "$1" ] || return 1
-	if ! go test -run '^$' -bench "$3" -benchtime "$4" "./$2" >"$out" 2>&1; then
+	if ! go test -timeout 60m -run '^$' -bench "$3" -benchtime "$4" "./$2" >"$out" 2>&1; then
 		cat "$out" >&2
 		exit 1
 	fi
