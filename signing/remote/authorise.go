@@ -174,11 +174,12 @@ func (s *Service) Revoke(ctx context.Context, handle string) bool {
 }
 
 // RevokeAll ends all grants of an application by a holder, and declines what waits, when
-// the holder wants nothing more to do with it. It says how many grants there were.
+// the holder wants nothing more to do with it. What it has under a delegation
+// ends with that. It says how many grants there were.
 func (s *Service) RevokeAll(ctx context.Context, holder, application string) int {
 	var ended []*granted
 	s.grants.mu.Lock()
-	for _, key := range slices.Clone(s.grants.ofHolder[holder]) {
+	for _, key := range slices.Clone(s.grants.lots[lot(holder, "")]) {
 		if g := s.grants.by[key]; g.Application == application {
 			s.grants.drop(key)
 			g.ended = true

@@ -38,18 +38,20 @@ func (g *granted) user() string {
 
 // lot is those that a grant is counted with: a program does not drive out what its
 // holder has authorised.
-func (g *granted) lot() string { return g.Holder + " " + g.Delegation }
+func (g *granted) lot() string { return lot(g.Holder, g.Delegation) }
+
+func lot(holder, delegation string) string { return holder + " " + delegation }
 
 // grants are those in force, by the hash of their handle.
 type grants struct {
-	mu       sync.Mutex
-	by       map[[32]byte]*granted
-	ofHolder map[string][][32]byte // by granted.lot, oldest first
-	most     int                   // maxGrants, fewer in tests
+	mu   sync.Mutex
+	by   map[[32]byte]*granted
+	lots map[string][][32]byte // by granted.lot, oldest first
+	most int                   // maxGrants, fewer in tests
 }
 
 func newGrants() grants {
-	return grants{by: map[[32]byte]*granted{}, ofHolder: map[string][][32]byte{}, most: maxGrants}
+	return grants{by: map[[32]byte]*granted{}, lots: map[string][][32]byte{}, most: maxGrants}
 }
 
 // put keeps g and gives its handle. Kind: Busy.
@@ -66,7 +68,7 @@ func (s *grants) put(g *granted, now time.Time) (string, error) {
 	if len(s.by) >= s.most {
 		return "", fail(signing.Busy, "too many authorisations are open; try again", nil)
 	}
-	if own := s.ofHolder[g.lot()]; len(own) >= maxOfOne {
+	if own := s.lots[g.lot()]; len(own) >= maxOfOne {
 		s.drop(own[0])
 	}
 	s.keep(key, g)
@@ -131,7 +133,7 @@ func (s *grants) give(handle string, g *granted, digests [][]byte) {
 // keep has a grant in force. The caller holds the lock.
 func (s *grants) keep(key [32]byte, g *granted) {
 	if s.by[key] == nil {
-		s.ofHolder[g.lot()] = append(s.ofHolder[g.lot()], key)
+		s.lots[g.lot()] = append(s.lots[g.lot()], key)
 	}
 	s.by[key], g.ended = g, false
 }
@@ -143,7 +145,7 @@ func (s *grants) drop(key [32]byte) {
 		return
 	}
 	delete(s.by, key)
-	own := s.ofHolder[g.lot()]
+	own := s.lots[g.lot()]
 	for i, k := range own {
 		if k == key {
 			own = append(own[:i:i], own[i+1:]...)
@@ -151,9 +153,9 @@ func (s *grants) drop(key [32]byte) {
 		}
 	}
 	if len(own) == 0 {
-		delete(s.ofHolder, g.lot())
+		delete(s.lots, g.lot())
 	} else {
-		s.ofHolder[g.lot()] = own
+		s.lots[g.lot()] = own
 	}
 }
 

@@ -73,8 +73,8 @@ func TestTake(t *testing.T) {
 	}
 	want(t, take(h, "h", "app", ask(b), testNow), NoGrant) // nothing is left, so it is gone
 	g.give(h, kept, [][]byte{a})                           // and comes back when something was not signed
-	if err := take(h, "h", "app", ask(a), testNow); err != nil || len(g.by) != 0 || len(g.ofHolder) != 0 {
-		t.Fatal(err, len(g.by), len(g.ofHolder))
+	if err := take(h, "h", "app", ask(a), testNow); err != nil || len(g.by) != 0 || len(g.lots) != 0 {
+		t.Fatal(err, len(g.by), len(g.lots))
 	}
 }
 
