@@ -119,8 +119,8 @@ func (p *process) answer(ctx context.Context, wall time.Duration) ([]byte, error
 // wait gives what Wait said of the worker, or an error of this package when it has to be
 // killed.
 func (p *process) wait(ctx context.Context, wall time.Duration) error {
-	look := max(wall/4, time.Millisecond)
-	ticker := time.NewTicker(look)
+	quiet := wall / 4 // so long without work is waiting for nothing
+	ticker := time.NewTicker(max(quiet/2, time.Millisecond))
 	defer ticker.Stop()
 	began := time.Now()
 	worked, at := p.effort(), began
@@ -133,11 +133,12 @@ func (p *process) wait(ctx context.Context, wall time.Duration) error {
 				return &Error{TimedOut, "the document takes too long to inspect", nil}
 			}
 			return &Error{Cancelled, "given up by the caller", ctx.Err()}
-		case now := <-ticker.C:
+		case <-ticker.C:
+			now := time.Now() // the tick may be an old one
 			if e := p.effort(); e != worked || e.wants {
 				worked, at = e, now
 			}
-			if spent := now.Sub(began); spent >= wall && (now.Sub(at) >= look || spent >= patience*wall) {
+			if spent := now.Sub(began); spent >= wall && (now.Sub(at) >= quiet || spent >= patience*wall) {
 				return &Error{TimedOut, "the document takes too long to inspect", nil}
 			}
 		}
