@@ -32,7 +32,7 @@ type authority struct {
 	t       *testing.T
 	cert    *x509.Certificate
 	key     *ecdsa.PrivateKey
-	serial  int64
+	serial  atomic.Int64 // of the last certificate; parallel tests share an authority
 	revoked []x509.RevocationListEntry
 	down    bool          // its server does not answer
 	until   time.Duration // of its lists and answers
@@ -42,7 +42,8 @@ type authority struct {
 
 func newAuthority(t *testing.T, name string, above *authority) *authority {
 	t.Helper()
-	a := &authority{t: t, until: time.Hour, serial: 100}
+	a := &authority{t: t, until: time.Hour}
+	a.serial.Store(100)
 	a.key = newKey(t)
 	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name, Country: []string{"IT"}},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(1000 * time.Hour), IsCA: true, BasicConstraintsValid: true,
@@ -51,8 +52,7 @@ func newAuthority(t *testing.T, name string, above *authority) *authority {
 	if above != nil {
 		parent, key = above.cert, above.key
 		tmpl.CRLDistributionPoints = []string{"http://ca.invalid/" + above.cert.Subject.CommonName}
-		above.serial++
-		tmpl.SerialNumber = big.NewInt(above.serial)
+		tmpl.SerialNumber = big.NewInt(above.serial.Add(1))
 	}
 	a.cert = sign(t, tmpl, parent, a.key, key)
 	return a
@@ -83,8 +83,7 @@ func sign(t *testing.T, tmpl, parent *x509.Certificate, key, by *ecdsa.PrivateKe
 // card makes the certificate of a card as CNS have it; change makes it another.
 func (a *authority) card(change func(*x509.Certificate)) *x509.Certificate {
 	a.t.Helper()
-	a.serial++
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(a.serial), Subject: pkix.Name{CommonName: ada + "/7420001234567890.aBc=", Country: []string{"IT"}},
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(a.serial.Add(1)), Subject: pkix.Name{CommonName: ada + "/7420001234567890.aBc=", Country: []string{"IT"}},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, CRLDistributionPoints: []string{"http://ca.invalid/" + a.cert.Subject.CommonName}}
 	if change != nil {
