@@ -61,20 +61,9 @@ func (s *Server) adminEmergency(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if wait := s.emergencies.take(r.client, s.cfg.Now()); wait > 0 {
-		return s.again(c, v, tooOften(wait))
-	}
-	out, err := s.cfg.Staff.SuspendByCode(c.UserContext(), m)
+	out, done, err := s.suspendByCode(c, s.cfg.Staff, m)
 	if err != nil {
 		return s.again(c, v, err)
-	}
-	s.emergencies.giveBack(r.client, s.cfg.Now())
-	done := "now"
-	switch {
-	case out.Revoked:
-		done = "revoked"
-	case out.Before:
-		done = "before"
 	}
 	next := fiber.Map{"done": done}
 	if r.member.May(staff.SeeHolders) == nil { // else the code is all they deal with

@@ -53,22 +53,29 @@ func (s *Server) emergency(c *fiber.Ctx) error {
 	defer f.wipe()
 	m := staff.Emergency{Who: f.get("who"), Code: f.get("code"), Client: r.client}
 	view := s.newView(c, "emergency", r.locale.T("emergency.title"), emergencyData{Who: m.Who})
-	if wait := s.emergencies.take(r.client, s.cfg.Now()); wait > 0 {
-		return s.again(c, view, tooOften(wait))
-	}
-	out, err := s.cfg.Emergency.SuspendByCode(c.UserContext(), m)
+	_, done, err := s.suspendByCode(c, s.cfg.Emergency, m)
 	if err != nil {
 		return s.again(c, view, err)
 	}
-	s.emergencies.giveBack(r.client, s.cfg.Now())
-	done := "now"
+	return c.Redirect("/suspend?done="+done, fiber.StatusSeeOther)
+}
+
+// suspendByCode suspends, and says what there was to do: "now", "before" or "revoked".
+func (s *Server) suspendByCode(c *fiber.Ctx, desk Emergency, m staff.Emergency) (out staff.Suspended, done string, err error) {
+	if wait := s.emergencies.take(m.Client, s.cfg.Now()); wait > 0 {
+		return out, "", tooOften(wait)
+	}
+	if out, err = desk.SuspendByCode(c.UserContext(), m); err != nil {
+		return out, "", err
+	}
+	s.emergencies.giveBack(m.Client, s.cfg.Now())
 	switch {
 	case out.Revoked:
-		done = "revoked"
+		return out, "revoked", nil
 	case out.Before:
-		done = "before"
+		return out, "before", nil
 	}
-	return c.Redirect("/suspend?done="+done, fiber.StatusSeeOther)
+	return out, "now", nil
 }
 
 func tooOften(wait time.Duration) error {
