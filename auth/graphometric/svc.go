@@ -1,0 +1,148 @@
+package graphometric
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"math"
+	"strconv"
+)
+
+// SVC2004 is the form of files in which the data of the First International
+// Signature Verification Competition of 2004 were given out, and in which many
+// other research sets are kept. It is text: the number of readings on the first
+// line, then one line for each, "x y t button" (task 1) or "x y t button azimuth
+// altitude pressure" (task 2). All are whole numbers: x and y in units of the
+// tablet with y up, t in milliseconds of some clock, button 1 where the pen
+// touches, azimuth in tenths of a degree clockwise from the tablet's upper edge,
+// altitude in tenths of a degree above the surface, pressure in levels of 1024.
+
+const (
+	svcMaxBytes  = 1 << 20
+	svcMaxLine   = 200
+	svcLevels    = 1024
+	svcMaxCoord  = maxReading
+	svcMaxClock  = math.MaxInt64 / 4000 // so that microseconds and differences fit
+	svcStaleness = 4                    // not more than one reading in so many may be out of time
+)
+
+// ReadSVC2004 reads a file of that form. The device's class is "file", its
+// coordinates stay in its own units, turned so that y goes down.
+//
+// Readings that are not later than the one before are left out: two readings of
+// one millisecond, and clocks that hop back by a few, are known of this form.
+// Where more than a quarter of them is so the file is refused. In many of these
+// files button is 0 at the first reading of each stroke, with pressure; it is
+// read as it stands, as a pen that does not touch.
+//
+// The error is an [*Error]: TooLarge, or Malformed.
+func ReadSVC2004(r io.Reader) (*Sample, error) {
+	in := bufio.NewScanner(io.LimitReader(r, svcMaxBytes+1))
+	in.Buffer(make([]byte, svcMaxLine), svcMaxLine)
+	if !in.Scan() {
+		return nil, scanFailed(in.Err())
+	}
+	n, err := strconv.Atoi(string(bytes.TrimSpace(in.Bytes())))
+	switch {
+	case err != nil || n < 1:
+		return nil, malformed("the first line is not the number of readings")
+	case n > MaxPoints:
+		return nil, tooLarge("the file has %d readings; %d are allowed", n, MaxPoints)
+	}
+	s := &Sample{Device: Device{Class: "file"}, Points: make([]Point, 0, n)}
+	if err := s.readSVCLines(in, n); err != nil {
+		s.Wipe()
+		return nil, err
+	}
+	s.Device.Rate = s.rate()
+	return s, nil
+}
+
+func (s *Sample) readSVCLines(in *bufio.Scanner, n int) error {
+	var v [7]int64
+	var first int64
+	columns := 0
+	for i := range n {
+		if !in.Scan() {
+			if err := in.Err(); err != nil {
+				return scanFailed(err)
+			}
+			return malformed("the file ends after %d readings of %d", i, n)
+		}
+		c, err := svcColumns(in.Bytes(), &v)
+		if err != nil {
+			return malformed("line %d is not of whole numbers within range", i+2)
+		}
+		if i == 0 {
+			first, columns = v[2], c
+			s.Device.Tilt = c == 7
+			if c == 7 {
+				s.Device.Levels = svcLevels
+			}
+		}
+		if c != columns || c != 4 && c != 7 {
+			return malformed("line %d has %d columns; it should have 4 or 7, as all of the file", i+2, c)
+		}
+		p, err := svcPoint(&v, first)
+		if err != nil {
+			return malformed("line %d: %v", i+2, err)
+		}
+		if k := len(s.Points); k == 0 || p.T > s.Points[k-1].T {
+			s.Points = append(s.Points, p)
+		}
+	}
+	for in.Scan() {
+		if len(bytes.TrimSpace(in.Bytes())) != 0 {
+			return malformed("there is more after the %d readings", n)
+		}
+	}
+	if err := in.Err(); err != nil {
+		return scanFailed(err)
+	}
+	if (n-len(s.Points))*svcStaleness > n {
+		return malformed("the times of the readings do not go forward")
+	}
+	return nil
+}
+
+// svcColumns reads the numbers of a line and says how many there were; unused
+// places of v are 0. More than seven are counted, not read.
+func svcColumns(line []byte, v *[7]int64) (int, error) {
+	*v = [7]int64{}
+	n := 0
+	for field := range bytes.FieldsSeq(line) {
+		if n < len(v) {
+			x, err := strconv.ParseInt(string(field), 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			v[n] = x
+		}
+		n++
+	}
+	return n, nil
+}
+
+func svcPoint(v *[7]int64, first int64) (Point, error) {
+	x, y, t, button, azimuth, altitude, pressure := v[0], v[1], v[2], v[3], v[4], v[5], v[6]
+	switch {
+	case x < -svcMaxCoord || x > svcMaxCoord || y < -svcMaxCoord || y > svcMaxCoord:
+		return Point{}, malformed("a coordinate is out of range")
+	case t < 0 || t > svcMaxClock:
+		return Point{}, malformed("a time is out of range")
+	case button != 0 && button != 1:
+		return Point{}, malformed("the button is neither 0 nor 1")
+	case azimuth < 0 || azimuth > 3600 || altitude < 0 || altitude > 900:
+		return Point{}, malformed("an angle is out of range")
+	case pressure < 0 || pressure >= svcLevels:
+		return Point{}, malformed("a pressure is out of range")
+	}
+	p := Point{
+		T: (t - first) * 1000, X: float64(x), Y: float64(-y),
+		Pressure: float64(pressure) / (svcLevels - 1), Down: button == 1,
+	}
+	if altitude != 0 {
+		p.TiltX, p.TiltY = tiltOf(float64(azimuth)/10-90, float64(altitude)/10)
+	}
+	return p, nil
+}
