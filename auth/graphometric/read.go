@@ -70,3 +70,21 @@ func sign(v float64) float64 {
 	}
 	return 0
 }
+
+// writable says whether the sample can be written in a form for others: whether
+// its readings are within bounds. It need not be a signature.
+func (s *Sample) writable() error {
+	switch {
+	case len(s.Points) == 0:
+		return unusable(TooFewPoints, "the signature is empty")
+	case len(s.Points) > MaxPoints:
+		return &Error{Kind: TooLarge, Reason: TooManyPoints, Msg: "the signature has too many readings"}
+	}
+	if err := s.checkReadings(); err != nil {
+		return err
+	}
+	if s.Duration() > MaxDuration {
+		return unusable(TooLong, "the signature took too long")
+	}
+	return nil
+}
