@@ -106,7 +106,7 @@ func ReadISO19794(r io.Reader) (*Sample, error) {
 		s.Wipe()
 		return nil, err
 	}
-	s.Device.Rate = s.rate()
+	s.Device.Rate, s.Device.Hover = s.rate(), s.hovers()
 	return s, nil
 }
 

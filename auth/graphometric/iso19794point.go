@@ -62,7 +62,6 @@ func (m *isoMeaning) add(v *isoPoint, channels []isoChannel) error {
 	if has(isoS) {
 		p.Down = v.value[isoS] != 0
 	}
-	m.s.Device.Hover = m.s.Device.Hover || !p.Down
 	switch {
 	case has(isoTX) && has(isoTY):
 		p.TiltX, p.TiltY = real[isoTX], -real[isoTY]

@@ -48,6 +48,11 @@ func (s *Sample) rate() float64 {
 	return 1e6 / float64(d[len(d)/2])
 }
 
+// hovers says whether there are readings of a pen in the air.
+func (s *Sample) hovers() bool {
+	return slices.ContainsFunc(s.Points, func(p Point) bool { return !p.Down })
+}
+
 // tiltOf makes of an azimuth (degrees, 0 to the right, growing clockwise as seen
 // by the writer) and an altitude (degrees above the surface) the tilts, as W3C
 // Pointer Events converts them.
