@@ -13,7 +13,7 @@
 // What differs from one signature to the next: every target (the error carries
 // over to the next target and dies away, as the eye corrects it), every movement's
 // times, size, tempo, direction, pressure. What differs from one session to the
-// next: size, tempo, pressure, slant, and where the letters sit. Within a session
+// next: size, tempo, pressure, slant, how the letters sit and flow. Within a session
 // the hand gets a little quicker and less exact.
 //
 // The pen's readings have the device's rate with jitter, its steps in place, time
@@ -34,6 +34,13 @@
 // diagonals a second, nine minima of speed a second, a highest speed of three times
 // the mean, 5 % deviation of duration within a session and another 6 % between two.
 // The ranges in this package are round numbers from such a look, none is fitted.
+//
+// So were the scores of a plain comparison by dynamic time warping, enrolled with
+// five signatures of the first session: the logarithms of the distances of genuine
+// signatures of the second session, of skilled and of random forgeries lie apart
+// about as far as with real people, and are spread about as widely (medians 0.1,
+// 0.6 and 1.4 against 0.15, 0.55 and 1.3; equal error against skilled forgeries 6 %
+// against 10 %). Tracers lie between skilled and random forgeries.
 //
 // What is not like real ones: the made-up people are of one kind, they have no
 // script, and hardly ever change the way they sign; the skilled forgers are a bit

@@ -82,7 +82,7 @@ func (s *Signer) Sign(session, n int) *graphometric.Sample {
 // perform is the movement of the hand of one signature.
 func (s *Signer) perform(session, n int) *performance {
 	day, r := s.stream(3, session, 0), s.stream(4, session, n)
-	d, v := s.habit.drift, s.habit.variability
+	d, v := s.habit.drift, lognormal(r, s.habit.variability, .25) // some turn out worse than others
 	tired := 1 + .015*float64(min(max(n, 0), 20)) // the hand gets quicker and less exact within a session
 	// What is of this day, then what is of this signature alone.
 	size := lognormal(day, 1, .04*d) * lognormal(r, 1, .025*v)
@@ -91,9 +91,13 @@ func (s *Signer) perform(session, n int) *performance {
 	level := s.habit.level * lognormal(day, 1, .07*d) * lognormal(r, 1, .04*v)
 	h := hand{tempo: tempo, timing: .07 * v * tired, shape: .055 * v * tired, level: level, trend: s.habit.trend, force: .07 * v, tremor: s.habit.tremor}
 	plan, first := place(s.plan, s.first, size, turn), s.first
-	for i := range plan { // letters sit a little differently every day
-		plan[i].to.x += .12 * d * day.NormFloat64()
-		plan[i].to.y += .12 * d * day.NormFloat64()
+	for i := range plan { // letters sit, turn and flow a little differently every day
+		plan[i].to.x += .3 * d * day.NormFloat64()
+		plan[i].to.y += .3 * d * day.NormFloat64()
+		plan[i].bend *= lognormal(day, 1, .08*d)
+		pace := lognormal(day, 1, .06*d)
+		plan[i].wait, plan[i].delay = pace*plan[i].wait, pace*plan[i].delay
+		plan[i].force *= lognormal(day, 1, .06*d)
 		if plan[i].air && r.Float64() < .03*v { // sometimes the pen is not lifted
 			plan[i].air, plan[i].force = false, .6
 		}
