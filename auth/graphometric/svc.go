@@ -32,8 +32,10 @@ const (
 // Readings that are not later than the one before are left out: two readings of
 // one millisecond, and clocks that hop back by a few, are known of this form.
 // Where more than a quarter of them is so the file is refused. In many of these
-// files button is 0 at the first reading of each stroke, with pressure; it is
-// read as it stands, as a pen that does not touch.
+// files button is 0 at the first reading of each stroke, with pressure: the pen
+// has come down there. Such a reading is of the pen touching, and one of the pen
+// in the air is put before it, at the place and a millisecond after the reading
+// before, so that the strokes stay apart.
 //
 // The error is an [*Error]: TooLarge, or Malformed.
 func ReadSVC2004(r io.Reader) (*Sample, error) {
@@ -61,7 +63,7 @@ func ReadSVC2004(r io.Reader) (*Sample, error) {
 func (s *Sample) readSVCLines(in *bufio.Scanner, n int) error {
 	var v [7]int64
 	var first int64
-	columns := 0
+	columns, stale := 0, 0
 	for i := range n {
 		if !in.Scan() {
 			if err := in.Err(); err != nil {
@@ -87,8 +89,8 @@ func (s *Sample) readSVCLines(in *bufio.Scanner, n int) error {
 		if err != nil {
 			return malformed("line %d: %v", i+2, err)
 		}
-		if k := len(s.Points); k == 0 || p.T > s.Points[k-1].T {
-			s.Points = append(s.Points, p)
+		if s.appendSVC(p, v[3] == 0) {
+			stale++
 		}
 	}
 	for in.Scan() {
@@ -99,10 +101,26 @@ func (s *Sample) readSVCLines(in *bufio.Scanner, n int) error {
 	if err := in.Err(); err != nil {
 		return scanFailed(err)
 	}
-	if (n-len(s.Points))*svcStaleness > n {
+	if stale*svcStaleness > n {
 		return malformed("the times of the readings do not go forward")
 	}
 	return nil
+}
+
+// appendSVC appends a reading unless it is not later than the one before, which
+// it says. begins: a stroke begins with it.
+func (s *Sample) appendSVC(p Point, begins bool) (stale bool) {
+	k := len(s.Points)
+	if k > 0 && p.T <= s.Points[k-1].T {
+		return true
+	}
+	if k > 0 && begins && p.Down && s.Points[k-1].Down && len(s.Points) < MaxPoints-1 {
+		lifted := s.Points[k-1]
+		lifted.T, lifted.Pressure, lifted.Down = min(lifted.T+1000, p.T), 0, false
+		s.Points = append(s.Points, lifted)
+	}
+	s.Points = append(s.Points, p)
+	return false
 }
 
 // svcColumns reads the numbers of a line and says how many there were; unused
@@ -139,7 +157,7 @@ func svcPoint(v *[7]int64, first int64) (Point, error) {
 	}
 	p := Point{
 		T: (t - first) * 1000, X: float64(x), Y: float64(-y),
-		Pressure: float64(pressure) / (svcLevels - 1), Down: button == 1,
+		Pressure: float64(pressure) / (svcLevels - 1), Down: button == 1 || pressure > 0,
 	}
 	if altitude != 0 {
 		p.TiltX, p.TiltY = tiltOf(float64(azimuth)/10-90, float64(altitude)/10)

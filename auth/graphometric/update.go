@@ -1,0 +1,91 @@
+package graphometric
+
+import "time"
+
+// How a profile follows its holder.
+const (
+	perDay     = 1 // samples that enter in one day
+	driftLimit = 2 // the distance of the recent samples to those of the enrolment, by that among these
+)
+
+// Update makes the profile that follows this one when a signature matched, if it
+// is near enough to enter it. Hands change, and a second day says more of a person
+// than a second signature of the same day; but each sample that enters moves the
+// profile, so that forgeries that just pass would open the door ever wider.
+// Therefore: the samples of the enrolment stay for ever; only what is well below
+// the threshold enters (Policy.UpdateMargin), one in a day; of those that entered
+// the latest few count, and what they replace is kept to know its copies. When the
+// recent ones are far from the enrolment together, drift is true: the holder should
+// be enrolled again, and somebody should look why.
+//
+// p stays as it is, so that one can go back to it. next is p where nothing changed.
+func (p *Profile) Update(s *Sample, v Verdict, at time.Time) (next *Profile, updated, drift bool) {
+	if !v.updatable || p.reference == nil || p.today(at) >= perDay {
+		return p, false, p.drift()
+	}
+	n := &Profile{class: p.class, spread: p.spread, weak: p.weak}
+	for _, a := range p.anchors {
+		n.anchors = append(n.anchors, a.kept())
+	}
+	for _, e := range append(p.recent[:len(p.recent):len(p.recent)], entry{s, at.UTC().Truncate(time.Second)}) {
+		n.recent = append(n.recent, entry{e.sample.kept(), e.at})
+	}
+	for _, a := range p.past {
+		n.past = append(n.past, a.kept())
+	}
+	if len(n.recent) > maxRecent {
+		n.past = append(n.past, n.recent[0].sample)
+		n.recent = n.recent[1:]
+	}
+	if len(n.past) > maxPast {
+		n.past[0].Wipe()
+		n.past = n.past[1:]
+	}
+	var sc Scratch
+	defer sc.Wipe()
+	n.reference = sc.refer(n.current(), &n.spread)
+	n.tracePast(&sc)
+	return n, true, n.drift()
+}
+
+// today is how many samples entered within a day of at. A clock that went back
+// does not open the door.
+func (p *Profile) today(at time.Time) int {
+	n := 0
+	for _, e := range p.recent {
+		if d := at.Sub(e.at); d < 24*time.Hour {
+			n++
+		}
+	}
+	return n
+}
+
+// drift says whether the recent samples are far from those of the enrolment.
+func (p *Profile) drift() bool {
+	if p.reference == nil || len(p.recent) < 2 {
+		return false
+	}
+	return p.away() > driftLimit
+}
+
+// away is the mean distance of the recent samples to those of the enrolment by
+// that among these.
+func (p *Profile) away() float64 {
+	var sc Scratch
+	defer sc.Wipe()
+	tr, a := p.reference.traces, len(p.anchors)
+	var own, other, owns, others float64
+	for i := range a {
+		for j := range tr {
+			switch {
+			case j < i:
+				own += sum(sc.apart(&tr[i], &tr[j]))
+				owns++
+			case j >= a:
+				other += sum(sc.apart(&tr[i], &tr[j]))
+				others++
+			}
+		}
+	}
+	return other / others / max(own/owns, leastPair)
+}
