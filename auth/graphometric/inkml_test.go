@@ -175,7 +175,7 @@ func TestWriteInkML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Device{Class: "file", Rate: 200, Hover: true, Tilt: true}); got.Device != want {
+	if want := (Device{Class: "file", Rate: 200, Tilt: true}); got.Device != want {
 		t.Errorf("device %+v, want %+v", got.Device, want)
 	}
 	for i, p := range got.Points {

@@ -84,12 +84,12 @@ var byHand = map[string]string{
 func TestReadISO19794(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]Sample{
-		"pad": {Device{Class: "file", Rate: 200, Levels: 512, Hover: true}, []Point{
+		"pad": {Device{Class: "file", Rate: 200, Levels: 512}, []Point{
 			{X: 1000, Y: -500},
 			{T: 5000, X: 1001, Y: -499, Pressure: 255. / 511, Down: true},
 			{T: 10000, X: 1002, Y: -498, Pressure: 1, Down: true},
 		}},
-		"constant rate": {Device{Class: "file", Rate: 100, Levels: 1024, Hover: true}, []Point{
+		"constant rate": {Device{Class: "file", Rate: 100, Levels: 1024}, []Point{
 			{X: -1000, Y: -2000},
 			{T: 10000, X: -900, Y: -2000, Pressure: 1, Down: true},
 			{T: 20000, X: -800, Y: -1900},
@@ -231,7 +231,7 @@ func TestWriteISO19794(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Device{Class: "file", Levels: 1024, Hover: true, Tilt: true, Rate: 200}); got.Device != want {
+	if want := (Device{Class: "file", Levels: 1024, Tilt: true, Rate: 200}); got.Device != want {
 		t.Errorf("device %+v, want %+v", got.Device, want)
 	}
 	for i, p := range got.Points {

@@ -48,9 +48,15 @@ func (s *Sample) rate() float64 {
 	return 1e6 / float64(d[len(d)/2])
 }
 
-// hovers says whether there are readings of a pen in the air.
+// hovers says whether the device sees the pen in the air: one reading where the
+// pen is lifted is given by any.
 func (s *Sample) hovers() bool {
-	return slices.ContainsFunc(s.Points, func(p Point) bool { return !p.Down })
+	for i := range s.Points {
+		if i > 0 && !s.Points[i].Down && !s.Points[i-1].Down {
+			return true
+		}
+	}
+	return false
 }
 
 // tiltOf makes of an azimuth (degrees, 0 to the right, growing clockwise as seen
@@ -63,6 +69,16 @@ func tiltOf(azimuth, altitude float64) (tiltX, tiltY float64) {
 		return 90 * sign(cos), 90 * sign(sin)
 	}
 	return math.Atan(cos/tan) * 180 / math.Pi, math.Atan(sin/tan) * 180 / math.Pi
+}
+
+// anglesOf is the other way round: azimuth 0 to 360, altitude 0 to 90.
+func anglesOf(tiltX, tiltY float64) (azimuth, altitude float64) {
+	x, y := math.Tan(tiltX*math.Pi/180), math.Tan(tiltY*math.Pi/180)
+	azimuth = math.Atan2(y, x) * 180 / math.Pi
+	if azimuth < 0 {
+		azimuth += 360
+	}
+	return azimuth, 90 - math.Atan(math.Hypot(x, y))*180/math.Pi
 }
 
 // sign is 0 for what is 0 but for rounding.

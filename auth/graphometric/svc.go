@@ -164,3 +164,36 @@ func svcPoint(v *[7]int64, first int64) (Point, error) {
 	}
 	return p, nil
 }
+
+// WriteSVC2004 writes a sample as a file of task 2. Coordinates are rounded to
+// whole units, time to milliseconds, pressure to 1024 levels, angles to tenths of
+// a degree.
+//
+// It fails as [WriteISO19794] does.
+func WriteSVC2004(w io.Writer, s *Sample) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	b := append(strconv.AppendInt(nil, int64(len(s.Points)), 10), '\n')
+	for i := range s.Points {
+		p := &s.Points[i]
+		azimuth, altitude := anglesOf(p.TiltX, p.TiltY)
+		button := 0.
+		if p.Down {
+			button = 1
+		}
+		for k, v := range [...]float64{p.X, -p.Y, float64(p.T-s.Points[0].T) / 1000, button,
+			math.Mod(azimuth*10+900, 3600), altitude * 10, p.Pressure * (svcLevels - 1)} {
+			if k > 0 {
+				b = append(b, ' ')
+			}
+			b = strconv.AppendInt(b, int64(math.Round(v)), 10)
+		}
+		b = append(b, '\n')
+	}
+	defer clear(b)
+	if _, err := w.Write(b); err != nil {
+		return &Error{Kind: Failed, Msg: "the file could not be written", Err: err}
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package graphometric
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"os"
@@ -90,6 +91,43 @@ func TestReadSVC2004Refuses(t *testing.T) {
 	broken := errors.New("broken")
 	if _, err := ReadSVC2004(iotest.ErrReader(broken)); !errors.Is(err, broken) || KindOf(err) != Failed {
 		t.Errorf("a reader that fails: %v", err)
+	}
+}
+
+func TestWriteSVC2004(t *testing.T) {
+	t.Parallel()
+	s := small()
+	s.Points[0].TiltY = -85 // 90 says nothing of the other direction
+	s.Points[1].TiltY = 0
+	var b bytes.Buffer
+	if err := WriteSVC2004(&b, s); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "small.svc2004", b.Bytes())
+	got, err := ReadSVC2004(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range got.Points {
+		w := s.Points[i]
+		if w.T -= 7000; !nearly(p, w, .5, .2) {
+			t.Errorf("point %d: %+v, want %+v", i, p, w)
+		}
+	}
+}
+
+func TestAngles(t *testing.T) {
+	t.Parallel()
+	for azimuth := 0.; azimuth < 360; azimuth += 15 {
+		for _, altitude := range []float64{1, 30, 60, 89} {
+			a, e := anglesOf(tiltOf(azimuth, altitude))
+			if math.Abs(math.Remainder(a-azimuth, 360)) > 1e-6 || math.Abs(e-altitude) > 1e-6 {
+				t.Errorf("azimuth %v, altitude %v came back as %v, %v", azimuth, altitude, a, e)
+			}
+		}
+	}
+	if x, y := tiltOf(90, 0); x != 0 || y != 90 {
+		t.Errorf("a pen that lies: %v %v", x, y)
 	}
 }
 

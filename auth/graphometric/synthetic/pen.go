@@ -25,8 +25,8 @@ var (
 	Stylus = Pen{Class: "pointer", Rate: 133, Jitter: .08, Levels: 4096, Unit: .02, Clock: 100, Hover: true, Tilt: true}
 	// Pad is a signature pad.
 	Pad = Pen{Class: "wacom-stu", Rate: 200, Jitter: .01, Levels: 1024, Unit: .01, Clock: 1000, Hover: true}
-	// Digitizer is a graphics tablet as research sets were made with: nothing is
-	// seen in the air.
+	// Digitizer is a graphics tablet as research sets were made with: of the pen in
+	// the air it sees nothing but that it was lifted.
 	Digitizer = Pen{Class: "file", Rate: 100, Jitter: .03, Levels: 1024, Unit: .1, Clock: 1000, Tilt: true}
 	// Slow is a stylus in a browser that gives one reading for each picture.
 	Slow = Pen{Class: "pointer", Rate: 60, Jitter: .1, Levels: 1024, Unit: .1, Clock: 1000, Hover: true}
@@ -53,7 +53,8 @@ func (s *Signer) record(p *performance, r *rand.Rand) *graphometric.Sample {
 		}
 		noise = .8*noise + .012*r.NormFloat64()
 		down := next < len(p.down) && at >= p.down[next].from
-		if !down && !pen.Hover {
+		lifted := len(out.Points) > 0 && out.Points[len(out.Points)-1].Down
+		if !down && !pen.Hover && !lifted { // all see that it is lifted, not where it goes
 			continue
 		}
 		us := int64(math.Round(at*1e6/float64(pen.Clock))) * pen.Clock
@@ -67,6 +68,9 @@ func (s *Signer) record(p *performance, r *rand.Rand) *graphometric.Sample {
 		q := p.at(at)
 		step := func(mm float64) float64 { return math.Round(mm/pen.Unit) * pen.Unit * 100 }
 		point := graphometric.Point{T: last, X: step(q.x), Y: step(q.y), Down: down}
+		if !down && !pen.Hover {
+			point.X, point.Y = out.Points[len(out.Points)-1].X, out.Points[len(out.Points)-1].Y
+		}
 		if down {
 			on := p.down[next]
 			f := (p.force(at) + noise) * (1 - .9*math.Exp(-(at-on.from)/press)) * (1 - .85*math.Exp(-(on.to-at)/release))

@@ -83,7 +83,7 @@ func (s *Signer) Sign(session, n int) *graphometric.Sample {
 func (s *Signer) perform(session, n int) *performance {
 	day, r := s.stream(3, session, 0), s.stream(4, session, n)
 	d, v := s.habit.drift, lognormal(r, s.habit.variability, .25) // some turn out worse than others
-	tired := 1 + .015*float64(min(max(n, 0), 20)) // the hand gets quicker and less exact within a session
+	tired := 1 + .015*float64(min(max(n, 0), 20))                 // the hand gets quicker and less exact within a session
 	// What is of this day, then what is of this signature alone.
 	size := lognormal(day, 1, .04*d) * lognormal(r, 1, .025*v)
 	turn := .03*d*day.NormFloat64() + .015*v*r.NormFloat64()

@@ -28,9 +28,20 @@ func TestUsable(t *testing.T) {
 			if d := got.Device; d.Class != p.Class || d.Hover != p.Hover || d.Tilt != p.Tilt || d.Levels != p.Levels {
 				t.Errorf("person %d, sample %d: device %+v", seed, i, d)
 			}
-			air := slices.ContainsFunc(got.Points, func(q graphometric.Point) bool { return !q.Down })
-			if air != p.Hover {
-				t.Errorf("person %d, sample %d: readings in the air: %v", seed, i, air)
+			air, lifted := 0, 0
+			for k, q := range got.Points {
+				switch {
+				case q.Down:
+				case q.Pressure != 0:
+					t.Errorf("person %d, sample %d: pressure in the air", seed, i)
+				case k > 0 && got.Points[k-1].Down:
+					lifted++
+				default:
+					air++
+				}
+			}
+			if lifted == 0 || (air > 0) != p.Hover {
+				t.Errorf("person %d, sample %d: lifted %d times, %d readings in the air", seed, i, lifted, air)
 			}
 		}
 	}
