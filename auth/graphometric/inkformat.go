@@ -3,6 +3,7 @@ package graphometric
 import (
 	"encoding/xml"
 	"math"
+	"strings"
 )
 
 // inkFormat is a trace format of InkML: what the values of a point are.
@@ -77,6 +78,32 @@ func (r *inkReader) traceFormat(t xml.StartElement) (*inkFormat, error) {
 		return nil, malformed("X and Y are not in every point")
 	}
 	return f, nil
+}
+
+// resolution takes note of the scale of a channel's values: 1000 1/in are
+// thousandths of an inch. It is known of lengths and times only.
+func (f *inkFormat) resolution(t xml.StartElement) error {
+	if f == nil || inkAttr(t, "name") != "resolution" {
+		return nil
+	}
+	v, err := inkAttrNumber(t, "value", 0)
+	k, ok := f.has[inkAttr(t, "channel")]
+	unit, inverse := strings.CutPrefix(inkAttr(t, "units"), "1/")
+	factor := inkFactors[unit]
+	if err != nil || !ok || unit == "" || unit == "dev" || v <= 0 || factor == 0 {
+		return err
+	}
+	if !within(v, 1e-9, 1e9) {
+		return malformed("a resolution is out of range")
+	}
+	switch c := &f.channels[k]; c.name {
+	case "X", "Y", "T":
+		if inverse {
+			v = 1 / v
+		}
+		c.factor = math.Copysign(factor*v, c.factor)
+	}
+	return nil
 }
 
 func (f *inkFormat) channel(t xml.StartElement, intermittent bool) (err error) {

@@ -97,8 +97,7 @@ func inkNumber(b []byte, v float64) []byte {
 // sources or alone; values explicit, as first and second differences, repeated and
 // not reported; traces with the pen down or up. A document type is refused, as are
 // references that lead nowhere. Brushes, canvases, mappings, annotations, views and
-// elements of others are passed over; mappings and resolutions do not change the
-// values. Hexadecimal values are not read.
+// elements of others are passed over; mappings do not change the values.
 //
 // Time comes from the channel T, which counts from the trace's timeOffset unless
 // it is said (respectTo) to what else; without T from timeOffset with the trace's
@@ -238,6 +237,12 @@ func (r *inkReader) element(t xml.StartElement, at *inkPlace) error {
 		}
 		if v > 0 {
 			at.last.rate = v
+		}
+	case "channelProperties":
+		return r.children("channelProperties", at)
+	case "channelProperty":
+		if err := at.last.resolution(t); err != nil {
+			return err
 		}
 	case "traceGroup":
 		inner := *at

@@ -45,6 +45,14 @@ func TestReadInkML(t *testing.T) {
 		"azimuth": {inkOf(`<channel name="X"/><channel name="Y"/><channel name="T"/><channel name="OA"/><channel name="OE"/><channel name="F" units="%"/>`,
 			`<trace type="indeterminate">0 0 0 90 45 50, 0 0 1 0 90 0</trace>`),
 			[]Point{{TiltY: 45, Pressure: .5, Down: true}, {T: 1000}}},
+		"numbers": {inkOf(inkXYT, `<trace>1e1-2.5E-1 0,- 1#a 3</trace>`),
+			[]Point{{X: 1000, Y: -25, Down: true}, {T: 3000, X: -100, Y: 1000, Down: true}}},
+		"resolution": {inkHead + `<context><inkSource><traceFormat><channel name="X" type="integer" units="cm"/><channel name="Y" type="integer" units="cm" orientation="-ve"/>
+			<channel name="T" units="dev"/></traceFormat><channelProperties><channelProperty channel="X" name="resolution" value="400" units="1/cm"/>
+			<channelProperty channel="Y" name="resolution" value="0.005" units="cm"/><channelProperty channel="T" name="resolution" value="10000" units="1/s"/>
+			<channelProperty channel="T" name="latency" value="5" units="s"/><channelProperty channel="F" name="resolution" value="0" units="1/dev"/></channelProperties></inkSource></context>
+			<trace>400 200 0, 800 200 50</trace></ink>`,
+			[]Point{{X: 1000, Y: -1000, Down: true}, {T: 5000, X: 2000, Y: -1000, Down: true}}},
 		"contexts": {`<?xml version="1.0" encoding="UTF-8"?><!-- ink --><i:ink xmlns:i="http://www.w3.org/2003/InkML" xmlns="urn:x"><other><a/></other><i:definitions>
 			<i:brush xml:id="b"/><i:context xml:id="a"><i:inkSource xml:id="s"><i:traceFormat xml:id="f"><i:channel name="Y"/><i:channel name="X"/></i:traceFormat>
 			<i:sampleRate uniform="true" value="200"/></i:inkSource></i:context><i:context xml:id="c" inkSourceRef="#s" brushRef="#b"/>
@@ -98,8 +106,10 @@ func TestReadInkMLRefuses(t *testing.T) {
 		"comma at end":     {trace("1 2 3,"), Malformed},
 		"word":             {trace("1 2 x"), Malformed},
 		"NaN":              {trace("1 2 NaN"), Malformed},
-		"exponent":         {trace("1 2 1e5"), Malformed},
-		"hexadecimal":      {trace("1 2 #ff"), Malformed},
+		"exponent":         {trace("1 2 1e"), Malformed},
+		"large exponent":   {trace("1 2 1e999"), Malformed},
+		"hexadecimal":      {trace("1 2 #"), Malformed},
+		"minus":            {trace("1 2 - "), Malformed},
 		"long number":      {trace("1 2 " + strings.Repeat("1", 100)), Malformed},
 		"far":              {trace("1 200000000 1"), Malformed},
 		"runs away":        {trace(`0 0 0, '9 '9 '900000000000000, "9 "9 "900000000000000`), Malformed},
@@ -122,6 +132,7 @@ func TestReadInkMLRefuses(t *testing.T) {
 		"without Y":        {inkOf(`<channel name="X"/>`, "<trace>1</trace>"), Malformed},
 		"sometimes Y":      {inkOf(`<channel name="X"/><intermittentChannels><channel name="Y"/></intermittentChannels>`, "<trace>1 2</trace>"), Malformed},
 		"minimum":          {inkOf(`<channel name="X" min="low"/><channel name="Y"/>`, "<trace>1 2</trace>"), Malformed},
+		"resolution":       {inkHead + `<context><inkSource><traceFormat><channel name="X"/><channel name="Y"/><channel name="T"/></traceFormat><channelProperties><channelProperty channel="T" name="resolution" value="1e-320" units="1/s"/></channelProperties></inkSource></context><trace>1 2 0</trace></ink>`, Malformed},
 		"type of trace":    {inkOf(inkXYT, `<trace type="erased">1 2 3</trace>`), Malformed},
 		"offset":           {inkOf(inkXYT, `<trace timeOffset="Inf">1 2 3</trace>`), Malformed},
 		"nowhere":          {inkOf(inkXYT, `<trace contextRef="#gone">1 2 3</trace>`), Malformed},
@@ -195,6 +206,7 @@ func FuzzReadInkML(f *testing.F) {
 	f.Add([]byte(inkOf(inkXYT, `<trace type="penUp" timeOffset="10">1 1 0, '1 '1 '4, "1 "1 "1, * ? *</trace><trace>! 5 6 7</trace>`)))
 	f.Add([]byte(inkOf(`<channel name="X" units="in"/><channel name="Y" orientation="-ve"/><intermittentChannels><channel name="S" type="boolean" default="T"/></intermittentChannels>`,
 		`<trace timeOffset="1" duration="5">1 2 T,3 4</trace>`)))
+	f.Add([]byte(inkHead + `<context><inkSource><traceFormat><channel name="X" units="cm"/><channel name="Y"/><channel name="T"/></traceFormat><channelProperties><channelProperty channel="X" name="resolution" value="400" units="1/cm"/></channelProperties></inkSource></context><trace>1e1-2.5E-1 0,- 1#a 3</trace></ink>`))
 	f.Add([]byte(inkHead + `<definitions><context xml:id="c"><inkSource xml:id="s"><traceFormat/><sampleRate value="100"/></inkSource></context></definitions><traceGroup contextRef="#c"><trace timeOffset="0">1 2,3 4</trace></traceGroup></ink>`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := ReadInkML(bytes.NewReader(b))

@@ -209,15 +209,38 @@ func (v *inkValue) read(text string, boolean bool) (int, error) {
 	case c == 'F' && boolean:
 		return 1, v.next(0)
 	}
-	n := 0 // a sign begins the next value
-	for n < len(text) && n < 40 && (text[n] >= '0' && text[n] <= '9' || text[n] == '.' || n == 0 && text[n] == '-') {
+	at, sign := 0, 1.
+	if text[0] == '-' {
+		for at, sign = 1, -1; at < len(text) && inkSpace(text[at]); at++ {
+		}
+	}
+	n, num, err := inkNumeral(text[at:])
+	if err != nil {
+		return 0, malformed("a value is no number")
+	}
+	return at + n, v.next(sign * num)
+}
+
+// inkNumeral reads a number without a sign: decimal, double, or hexadecimal after
+// a #. It ends where no more of it can follow: a sign begins the next value.
+func inkNumeral(text string) (n int, v float64, err error) {
+	const most = 40
+	if strings.HasPrefix(text, "#") {
+		for n = 1; n < min(len(text), most) && strings.IndexByte("0123456789abcdefABCDEF", text[n]) >= 0; n++ {
+		}
+		u, err := strconv.ParseUint(text[1:n], 16, 32)
+		return n, float64(u), err
+	}
+	for n < min(len(text), most) {
+		c := text[n]
+		exponent := n > 0 && (c == 'e' || c == 'E') || n > 1 && (c == '-' || c == '+') && (text[n-1] == 'e' || text[n-1] == 'E')
+		if (c < '0' || c > '9') && c != '.' && !exponent {
+			break
+		}
 		n++
 	}
-	num, err := strconv.ParseFloat(text[:n], 64)
-	if err != nil {
-		return 0, malformed("a value is no decimal number")
-	}
-	return n, v.next(num)
+	v, err = strconv.ParseFloat(text[:n], 64)
+	return n, v, err
 }
 
 // point is what the values say; the time is NaN if they do not say it.
