@@ -3,6 +3,7 @@ package synthetic
 import (
 	"math"
 	"math/rand/v2"
+	"sort"
 
 	"sigillo/auth/graphometric"
 )
@@ -109,60 +110,56 @@ func (s *Signer) trace(n int) *performance {
 	r := s.stream(23, n, 0)
 	genuine := s.perform(0, n)
 	shake, hesitate := tremor(between(r, .05, .12), r), tremor(1, r)
-	slow := between(r, 2.2, 3.2)
+	took := min(12, (genuine.end-genuine.begin)*between(r, 2.2, 3.2))
 	p := &performance{begin: -.1, tiltX: between(r, 20, 45), tiltY: between(r, 5, 40)}
-	var path []point   // the pen every millisecond of the genuine signature
-	var when []float64 // and when the tracer is there
-	t, total, wobble := 0., genuine.end-genuine.begin, point{}
-	mean := 0.
-	for k := range int(total * 1000) {
-		q := genuine.at(genuine.begin + float64(k)/1000)
-		if k > 0 {
-			mean += math.Hypot(q.x-path[k-1].x, q.y-path[k-1].y) / total
-		}
-		path = append(path, q)
-	}
-	for k, q := range path {
-		if k > 0 { // mostly at one speed, and with stops
-			h := hesitate(.35 * t * slow) // 3 to 4 Hz
-			d := math.Hypot(q.x-path[k-1].x, q.y-path[k-1].y)
-			t += d/(mean*max(.3, 1+.3*(h.x+h.y))) + 2e-4
-		}
-		when = append(when, t)
-	}
+	path := genuine.path()
+	when := even(path, took, hesitate)
+	var off point // the line is not met exactly
 	for k := range path {
-		when[k] *= min(12, total*slow) / t
-		wobble.x = .998*wobble.x + .012*r.NormFloat64()
-		wobble.y = .998*wobble.y + .012*r.NormFloat64()
-		path[k] = point{path[k].x + wobble.x, path[k].y + wobble.y}
+		off = point{.998*off.x + .012*r.NormFloat64(), .998*off.y + .012*r.NormFloat64()}
+		path[k] = point{path[k].x + off.x, path[k].y + off.y}
 	}
-	zero := int(-genuine.begin * 1000)
-	index := func(t float64) int { return max(0, min(len(when)-1, int((t-genuine.begin)*1000))) }
+	at := func(t float64) float64 { return when[max(0, min(len(when)-1, int((t-genuine.begin)*1000)))] }
+	zero := at(0)
 	for _, d := range genuine.down {
-		p.down = append(p.down, span{when[index(d.from)] - when[zero], when[index(d.to)] - when[zero]})
+		p.down = append(p.down, span{at(d.from) - zero, at(d.to) - zero})
 	}
 	p.end = p.down[len(p.down)-1].to + .1
 	p.at = func(t float64) point {
-		k := search(when, t+when[zero])
-		s := shake(t)
-		return point{path[k].x + s.x, path[k].y + s.y}
+		q, s := path[max(0, sort.SearchFloat64s(when, t+zero)-1)], shake(t)
+		return point{q.x + s.x, q.y + s.y}
 	}
 	level := min(.95, s.habit.level*between(r, .9, 1.3))
 	p.force = func(t float64) float64 { return level * (1 + .03*hesitate(t*.2).x) }
 	return p
 }
 
-// search is the index of the last of the rising v that is not above x.
-func search(v []float64, x float64) int {
-	low, high := 0, len(v)
-	for low < high {
-		if m := (low + high) / 2; v[m] <= x {
-			low = m + 1
-		} else {
-			high = m
-		}
+// path is where the pen is every millisecond.
+func (p *performance) path() []point {
+	var out []point
+	for k := range int((p.end - p.begin) * 1000) {
+		out = append(out, p.at(p.begin+float64(k)/1000))
 	}
-	return max(0, low-1)
+	return out
+}
+
+// even is when the pen is at each point of a path that is followed mostly at one
+// speed, in a given time.
+func even(path []point, took float64, hesitate func(t float64) point) []float64 {
+	step := func(k int) float64 { return math.Hypot(path[k].x-path[k-1].x, path[k].y-path[k-1].y) }
+	length := 0.
+	for k := range path[1:] {
+		length += step(k + 1)
+	}
+	when := make([]float64, len(path))
+	for k := range path[1:] {
+		h := hesitate(.35 * when[k]) // 3 to 4 Hz
+		when[k+1] = when[k] + took*step(k+1)/length/max(.3, 1+.3*(h.x+h.y)) + 5e-4
+	}
+	for k, last := 0, when[len(when)-1]; k < len(when); k++ {
+		when[k] *= took / last
+	}
+	return when
 }
 
 // disturb adds noise, as a part of the signature's size, and changes tempo and
