@@ -6,151 +6,121 @@ import "math"
 // longer of the two (Sakoe and Chiba).
 const band = .15
 
-// pair are two readings that were aligned.
-type pair struct{ i, j int32 }
-
-// model is what a trace is aligned with: another trace, or a mean with weights.
-type model struct {
-	n int
-	f []float32 // n rows of channels
-	w []float32 // weights of the squared differences, as f; nil: 1
+// separation is how far apart two traces are.
+type separation struct {
+	whole float64           // over the channels that are written
+	by    [channels]float64 // in each channel alone, along the same alignment
 }
 
-func (tr *trace) model() model { return model{n: tr.n, f: tr.f} }
-
-// distance aligns a trace with a model and says how far apart they are in the
-// channels of a view: the mean over the alignment of the Euclidean distance, a
-// step in one of them alone counting half of a step in both. It is multiplied by
-// how much longer the alignment is than that of two equal traces, 1 to 2: writing
-// that has to be stretched and squeezed to fit is less alike than the distance
-// alone says. Nothing is allocated once the scratch has grown.
-func (sc *Scratch) distance(m model, tr *trace, v view) float64 {
-	if m.n == 0 || tr.n == 0 {
-		return math.Inf(1)
+// apart aligns two traces by dynamic time warping and measures how far apart they
+// are. whole is the mean Euclidean distance over the alignment, by is the mean
+// distance in each channel; a step in one of the traces alone counts half of a
+// step in both. All are multiplied by how much longer the alignment is than that
+// of two equal traces, 1 to 2: writing that has to be stretched and squeezed to fit
+// is less alike than the distance alone says. Nothing is allocated once the scratch
+// has grown.
+func (sc *Scratch) apart(a, b *trace) separation {
+	var s separation
+	if a.n == 0 || b.n == 0 {
+		s.whole = math.Inf(1)
+		for c := range s.by {
+			s.by[c] = math.Inf(1)
+		}
+		return s
 	}
-	cost, length := sc.align(m, tr, v, false)
-	both := float64(m.n + tr.n)
-	return float64(cost) / both * (2 * float64(length) / both)
+	wide := max(3, int(math.Ceil(band*float64(max(a.n, b.n)))))
+	cost := sc.align(a, b, wide)
+	length := sc.back(a, b, wide, &s)
+	both := float64(a.n + b.n)
+	warped := 2 * float64(length) / both
+	s.whole = float64(cost) / both * warped
+	for c := range s.by {
+		s.by[c] *= warped / both
+	}
+	return s
 }
 
-// align is the dynamic programme. With keep the way is left in sc.path, from the
-// end to the start.
-func (sc *Scratch) align(a model, b *trace, v view, keep bool) (cost float32, length int32) {
-	n, m := a.n, b.n
-	wide := max(3, int(math.Ceil(band*float64(max(n, m)))))
+// align is the dynamic programme. It leaves in sc.way, for each pair of readings
+// within the band, by which step it was reached.
+func (sc *Scratch) align(a, b *trace, wide int) float32 {
+	n, m, row := a.n, b.n, 2*wide+1
 	far := float32(math.Inf(1))
-	sc.prev, sc.cur, sc.cost = grown(sc.prev, m+1), grown(sc.cur, m+1), grown(sc.cost, m+1)
-	sc.lprev, sc.lcur = grown(sc.lprev, m+1), grown(sc.lcur, m+1)
-	row := 2*wide + 1
-	if keep {
-		sc.way = grown(sc.way, (n+1)*row)
-	}
-	prev, cur, lprev, lcur := sc.prev, sc.cur, sc.lprev, sc.lcur
+	sc.prev, sc.cur, sc.cost = grown(sc.prev, m+1), grown(sc.cur, m+1), grown(sc.cost, row)
+	sc.way = grown(sc.way, (n+1)*row)
+	prev, cur := sc.prev, sc.cur
 	for j := range prev {
 		prev[j], cur[j] = far, far
 	}
-	prev[0], lprev[0] = 0, 0
+	prev[0] = 0
 	for i := 1; i <= n; i++ {
 		mid := i * m / n
 		low, high := max(1, mid-wide), min(m, mid+wide)
-		sc.costs(a, i-1, b, low-1, high, v)
-		// What is left of the band is out of reach; to the right of it lies what
-		// is left from two rows before.
-		cur[low-1] = far
 		costs := sc.cost[:high-low+1]
-		p, lp := prev[low-1:high+1], lprev[low-1:high+1]
-		c, lc := cur[low-1:high+1], lcur[low-1:high+1]
+		differences(costs, a.row(i-1), b.f[(low-1)*channels:high*channels])
+		// To the left of the band is out of reach; right of it lies what is left
+		// from two rows before.
+		cur[low-1] = far
+		p, c, way := prev[low-1:high+1], cur[low-1:high+1], sc.way[i*row+low-mid+wide:][:len(costs)]
+		left, corner := far, p[0]
 		for k, s := range costs {
-			best, l, way := p[k]+2*s, lp[k], uint8(0)
-			if d := p[k+1] + s; d < best {
-				best, l, way = d, lp[k+1], 1
+			above := p[k+1]
+			best, step := corner+2*s, uint8(0)
+			if d := above + s; d < best {
+				best, step = d, 1
 			}
-			if d := c[k] + s; d < best {
-				best, l, way = d, lc[k], 2
+			if d := left + s; d < best {
+				best, step = d, 2
 			}
-			c[k+1], lc[k+1] = best, l+1
-			if keep {
-				sc.way[i*row+low+k-mid+wide] = way
-			}
+			c[k+1], way[k] = best, step
+			left, corner = best, above
 		}
 		for j := high + 1; j <= min(m, (i+1)*m/n+wide); j++ {
 			cur[j] = far
 		}
-		prev, cur, lprev, lcur = cur, prev, lcur, lprev
+		prev, cur = cur, prev
 	}
-	if keep {
-		sc.back(n, m, wide)
-	}
-	return prev[m], lprev[m]
+	return prev[m]
 }
 
-// back walks from the end of an alignment to its start.
-func (sc *Scratch) back(n, m, wide int) {
-	sc.path = sc.path[:0]
-	for i, j := n, m; i > 0 && j > 0; {
-		sc.path = append(sc.path, pair{int32(i - 1), int32(j - 1)})
-		switch sc.way[i*(2*wide+1)+j-i*m/n+wide] {
-		case 0:
-			i, j = i-1, j-1
-		case 1:
+// differences are the distances of one reading to some others over the channels
+// that are written. This is where most of the time goes.
+func differences(out, x, ys []float32) {
+	a := (*[written]float32)(x)
+	for j := range out {
+		b := (*[written]float32)(ys[j*channels:])
+		d0, d1, d2, d3, d4, d5, d6 := a[0]-b[0], a[1]-b[1], a[2]-b[2], a[3]-b[3], a[4]-b[4], a[5]-b[5], a[6]-b[6]
+		d7, d8, d9, d10, d11, d12 := a[7]-b[7], a[8]-b[8], a[9]-b[9], a[10]-b[10], a[11]-b[11], a[12]-b[12]
+		even := d0*d0 + d2*d2 + d4*d4 + d6*d6 + d8*d8 + d10*d10 + d12*d12 // two sums, for the processor does two at a time
+		odd := d1*d1 + d3*d3 + d5*d5 + d7*d7 + d9*d9 + d11*d11
+		out[j] = float32(math.Sqrt(float64(even + odd)))
+	}
+}
+
+// back walks the alignment from its end to its start and adds up what the channels
+// differ. It returns its length.
+func (sc *Scratch) back(a, b *trace, wide int, s *separation) (length int) {
+	n, m, row := a.n, b.n, 2*wide+1
+	var sums [channels]float32
+	for i, j := n, m; i > 0 && j > 0; length++ {
+		x, y := (*[channels]float32)(a.row(i-1)), (*[channels]float32)(b.row(j-1))
+		weight := float32(1)
+		step := sc.way[i*row+j-i*m/n+wide]
+		if step == 0 {
+			weight = 2
+		}
+		for c := range sums {
+			d := x[c] - y[c]
+			sums[c] += weight * max(d, -d)
+		}
+		if step != 2 {
 			i--
-		default:
+		}
+		if step != 1 {
 			j--
 		}
 	}
-}
-
-// costs fills sc.cost with the distances of the reading i of the model to those
-// from low to high of the trace. There is a loop for each view, of a constant
-// length, because this is where the time goes.
-func (sc *Scratch) costs(a model, i int, b *trace, low, high int, v view) {
-	out := sc.cost[:high-low]
-	x := a.f[i*channels : (i+1)*channels]
-	ys := b.f[low*channels : high*channels]
-	switch {
-	case a.w != nil:
-		w := a.w[i*channels+v.from : i*channels+v.to]
-		weighted(out, x[v.from:v.to], w, ys[v.from:])
-	case v == movement:
-		x := (*[5]float32)(x[chDX:])
-		for j := range out {
-			y := (*[5]float32)(ys[j*channels+chDX:])
-			d0, d1, d2, d3, d4 := x[0]-y[0], x[1]-y[1], x[2]-y[2], x[3]-y[3], x[4]-y[4]
-			out[j] = sqrt(d0*d0 + d1*d1 + d2*d2 + d3*d3 + d4*d4)
-		}
-	case v == form:
-		x := (*[6]float32)(x[chX:])
-		for j := range out {
-			y := (*[6]float32)(ys[j*channels+chX:])
-			d0, d1, d2, d3, d4, d5 := x[0]-y[0], x[1]-y[1], x[2]-y[2], x[3]-y[3], x[4]-y[4], x[5]-y[5]
-			out[j] = sqrt(d0*d0 + d1*d1 + d2*d2 + d3*d3 + d4*d4 + d5*d5)
-		}
-	default:
-		x := x[v.from:v.to]
-		for j := range out {
-			sum := float32(0)
-			y := ys[j*channels+v.from:][:len(x)]
-			for k, c := range x {
-				d := c - y[k]
-				sum += d * d
-			}
-			out[j] = sqrt(sum)
-		}
+	for c, v := range sums {
+		s.by[c] = float64(v)
 	}
+	return length
 }
-
-// weighted is the same with weights.
-func weighted(out, x, w, ys []float32) {
-	w = w[:len(x)]
-	for j := range out {
-		y := ys[j*channels:][:len(x)]
-		sum := float32(0)
-		for k, c := range x {
-			d := c - y[k]
-			sum += d * d * w[k]
-		}
-		out[j] = sqrt(sum)
-	}
-}
-
-func sqrt(v float32) float32 { return float32(math.Sqrt(float64(v))) }

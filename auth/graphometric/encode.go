@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The binary form of a profile: a head, the samples, and those parts of the
-// reference that take time to make. Numbers are big endian. What is kept of a
+// The binary form of a profile: a head, the samples, and the distances between
+// them, which take time to make. Numbers are big endian. What is kept of a
 // reading is rounded as here when a sample is taken, so that a profile that was
 // written and read again gives the same scores.
 const (
@@ -16,7 +16,6 @@ const (
 	maxProfile     = 4 << 20 // bytes
 	maxClass       = 32      // bytes
 	pointSize      = 8 + 4 + 4 + 2 + 2 + 2 + 1
-	maxReference   = 2*MaxPoints + 1000 // readings of a mean signature
 )
 
 // kept is a copy with the precision that is kept.
@@ -62,17 +61,15 @@ func (p *Profile) MarshalBinary() ([]byte, error) {
 	for _, s := range p.past {
 		w.sample(s)
 	}
-	w.f64(p.reference.pairs[0])
-	w.f64(p.reference.pairs[1])
-	w.f64(p.reference.placed)
-	w.model(&p.reference.mean, writing)
-	w.model(&p.reference.hold, hold)
+	for _, d := range p.reference.pairs {
+		w.f64(d)
+	}
 	return w.b, nil
 }
 
 // size is about what the binary form takes.
 func (p *Profile) size() int {
-	n := 1024 + 8*globals + p.reference.mean.n*writing.size()*8 + p.reference.hold.n*hold.size()*8
+	n := 1024
 	for _, s := range append(p.current(), p.past...) {
 		n += 100 + len(s.Points)*pointSize
 	}
@@ -110,16 +107,6 @@ func (w *writer) sample(s *Sample) {
 		w.u16(uint16(hundredth(p.TiltX)))
 		w.u16(uint16(hundredth(p.TiltY)))
 		w.flag(p.Down)
-	}
-}
-
-func (w *writer) model(m *model, v view) {
-	w.u16(uint16(m.n))
-	for i := range m.n {
-		for c := i*channels + v.from; c < i*channels+v.to; c++ {
-			w.f32(m.f[c])
-			w.f32(m.w[c])
-		}
 	}
 }
 
@@ -203,11 +190,10 @@ func (r *reader) profile(p *Profile) bool {
 	defer sc.Wipe()
 	p.reference = sc.traced(p.current(), &p.spread)
 	p.tracePast(&sc)
-	p.reference.pairs = [2]float64{r.f64(0, 100), r.f64(0, 100)}
-	p.reference.placed = r.f64(0, 100)
-	p.reference.mean = r.model(writing)
-	p.reference.hold = r.model(hold)
-	r.need(p.reference.mean.n > 0 && (p.reference.hold.n > 0) == p.reference.tilted() && len(r.b) == 0)
+	for i := range p.reference.pairs {
+		p.reference.pairs[i] = r.f64(0, 100)
+	}
+	r.need(len(r.b) == 0)
 	return !r.bad
 }
 
@@ -226,20 +212,4 @@ func (r *reader) sample(class string) *Sample {
 	}
 	r.need(s.Check() == nil)
 	return s
-}
-
-func (r *reader) model(v view) (m model) {
-	m.n = int(r.u16())
-	if r.bad || m.n > maxReference || len(r.b) < m.n*v.size()*8 {
-		r.bad = true
-		return model{}
-	}
-	m.f, m.w = make([]float32, m.n*channels), make([]float32, m.n*channels)
-	for i := range m.n {
-		for c := i*channels + v.from; c < i*channels+v.to; c++ {
-			m.f[c], m.w[c] = r.f32(), r.f32()
-			r.need(within(float64(m.f[c]), -1e3, 1e3) && within(float64(m.w[c]), 0, 1/leastVar))
-		}
-	}
-	return m
 }

@@ -8,8 +8,8 @@ const (
 	pauseAt    = 3   // the pen is laid down after this sample: those of one go are too alike
 	stray      = 1.4 // a sample whose distance to the others is so many times that among them differs
 	strayFew   = 1.7 // while there are two
-	strangers  = 3.2 // two signatures that are so far apart in movement and form are not the same
-	usualPlace = .6  // the distance in place between two signatures of one person, of most people
+	strangers  = 3.1 // two signatures that are so far apart in movement and form are not the same
+	usualPlace = .33 // the distance in place between two signatures of one person, of most people
 )
 
 // Advice is what an enrolment says to a sample.
@@ -74,9 +74,9 @@ func (e *Enrolment) refused(s *Sample) Reason {
 	sc.trace(&sc.seen, k)
 	mean, nearest := 0., math.Inf(1)
 	for i := range e.traces {
-		d := sum(sc.apart(&e.traces[i], &sc.seen))
-		mean += d / float64(len(e.traces))
-		nearest = min(nearest, sc.distance(e.traces[i].model(), &sc.seen, place))
+		d := sc.apart(&e.traces[i], &sc.seen)
+		mean += d.whole / float64(len(e.traces))
+		nearest = min(nearest, d.by[chX]+d.by[chY])
 	}
 	among := e.among(-1)
 	switch n := len(e.samples); {
@@ -88,15 +88,13 @@ func (e *Enrolment) refused(s *Sample) Reason {
 	return ""
 }
 
-func sum(d [2]float64) float64 { return d[0] + d[1] }
-
 // among is the mean distance between two of the samples, one of them left out.
 func (e *Enrolment) among(without int) float64 {
 	total, n := 0., 0.
 	for i := range e.traces {
 		for j := range i {
 			if i != without && j != without {
-				total += sum(e.scratch.apart(&e.traces[i], &e.traces[j]))
+				total += e.scratch.apart(&e.traces[i], &e.traces[j]).whole
 				n++
 			}
 		}
@@ -114,10 +112,10 @@ func (e *Enrolment) odd() int {
 		mean := 0.
 		for j := range e.traces {
 			if i != j {
-				mean += sum(e.scratch.apart(&e.traces[i], &e.traces[j])) / float64(len(e.traces)-1)
+				mean += e.scratch.apart(&e.traces[i], &e.traces[j]).whole / float64(len(e.traces)-1)
 			}
 		}
-		if r := mean / max(e.among(i), leastPair); r > worst {
+		if r := mean / max(e.among(i), 1e-3); r > worst {
 			worst, at = r, i+1
 		}
 	}

@@ -8,8 +8,8 @@ const (
 	tilts      = 4
 	directions = 8
 	globals    = 26 + directions + tilts
-	// minimaFigure is the figure that counts the minima of speed, in logarithms.
-	minimaFigure = 13
+	// Two of them, in logarithms: how long it took, and the minima of speed.
+	timeFigure, minimaFigure = 0, 13
 )
 
 // globals computes the figures from the columns. Times and lengths are in
@@ -35,7 +35,6 @@ func (sc *Scratch) globals(g *[globals]float64) {
 	k := 0
 	put := func(values ...float64) { k += copy(g[k:], values) }
 	put(ln(whole), ln(float64(n)*.01), ln(air+.05), ln(strokes), ln(path), ln(meanV), ln(devV), ln(maxV), ln(a), ln(rmsA), ln(rmsJ))
-	// minimaFigure is the third of these.
 	put(ln(turns(sc.col(colDX))+1), ln(turns(sc.col(colDY))+1), ln(minima+1), ln((minima+1)/whole))
 	put((sc.readings[atV].t-sc.readings[0].t)/whole, (sc.readings[atP].t-sc.readings[0].t)/whole)
 	put(ln(ratio), skew, x[0], y[0], x[n-1], y[n-1])

@@ -45,7 +45,7 @@ type Verdict struct {
 // the sample once sc has its size, and starts no goroutine. sc may be nil. The
 // sample is not changed; what is left of it in sc is for the caller to wipe.
 func (p *Profile) Match(s *Sample, pol Policy, sc *Scratch) Verdict {
-	v := Verdict{Decision: Repeat, Score: math.Inf(1), Nearest: math.Inf(1), Threshold: pol.threshold(p.Samples())}
+	v := Verdict{Decision: Repeat, Score: math.Inf(1), Nearest: math.Inf(1), Threshold: pol.threshold(len(p.anchors), len(p.recent))}
 	if p.reference == nil {
 		v.Decision = Refuse // it was wiped
 		return v
@@ -97,7 +97,8 @@ func (v *Verdict) decide(pol *Policy) {
 func (p *Profile) nearestPast(sc *Scratch) float64 {
 	nearest := math.Inf(1)
 	for i := range p.pastTrace {
-		nearest = min(nearest, sc.near(p.reference, &p.pastTrace[i], &sc.seen))
+		s := sc.apart(&p.pastTrace[i], &sc.seen)
+		nearest = min(nearest, p.reference.near(&s))
 	}
 	return nearest
 }

@@ -12,9 +12,11 @@ type Policy struct {
 	// Threshold: a score up to this is a match, against a profile of five samples.
 	// Scores are in logarithms: 0.1 is ten percent.
 	Threshold float64
-	// PerDoubling is taken from the threshold for each doubling of the samples, as
-	// the nearest of more samples is nearer, also to a forgery.
-	PerDoubling float64
+	// PerDoubling is taken from the threshold for each doubling of the samples of
+	// the enrolment, as the nearest of more samples is nearer, also to a forgery;
+	// PerRecent for each that came in later. These are of other days, further from
+	// one another, so that all scores become smaller.
+	PerDoubling, PerRecent float64
 	// FarOff: a score that is above the threshold by more than this is of another
 	// person, and not of one who did not sign as usual.
 	FarOff float64
@@ -27,7 +29,7 @@ type Policy struct {
 
 // Standard is the policy that is shipped.
 func Standard() Policy {
-	return Policy{Name: "standard", Threshold: .6, PerDoubling: .05, FarOff: .5, UpdateMargin: .15, Spread: shipped}
+	return Policy{Name: "standard", Threshold: -.05, PerDoubling: .04, PerRecent: .02, FarOff: .3, UpdateMargin: .1, Spread: shipped}
 }
 
 // High is for more that is at stake: more forgeries are told, and more holders are
@@ -46,6 +48,6 @@ func Highest() Policy {
 }
 
 // threshold is that for a profile of so many samples.
-func (p *Policy) threshold(samples int) float64 {
-	return p.Threshold - p.PerDoubling*math.Log2(float64(max(1, samples))/5)
+func (p *Policy) threshold(enrolled, recent int) float64 {
+	return p.Threshold - p.PerDoubling*math.Log2(float64(max(1, enrolled))/5) - p.PerRecent*float64(recent)
 }

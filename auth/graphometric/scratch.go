@@ -10,9 +10,7 @@ type Scratch struct {
 	seen     trace // the sample that is looked at
 	// The rows of the dynamic programme, and the way back through it.
 	prev, cur, cost []float32
-	lprev, lcur     []int32
 	way             []uint8
-	path            []pair
 }
 
 // NewScratch makes one; the zero value will do as well.
@@ -30,10 +28,7 @@ func (sc *Scratch) Wipe() {
 	clear(sc.prev[:cap(sc.prev)])
 	clear(sc.cur[:cap(sc.cur)])
 	clear(sc.cost[:cap(sc.cost)])
-	clear(sc.lprev[:cap(sc.lprev)])
-	clear(sc.lcur[:cap(sc.lcur)])
 	clear(sc.way[:cap(sc.way)])
-	clear(sc.path[:cap(sc.path)])
 }
 
 // grown is s with length n; what is in it is of no meaning. A smaller one that it

@@ -2,28 +2,28 @@ package graphometric
 
 import "math"
 
-// A trace has, for each reading, these channels. They are in the order of the
-// views: what is compared together lies together.
+// A trace has, for each reading, these channels.
 const (
-	chDX, chDY, chDDX, chDDY, chV        = 0, 1, 2, 3, 4     // movement: velocity, acceleration, speed
-	chX, chY, chP, chCos, chSin, chLogV  = 5, 6, 7, 8, 9, 10 // form: place, pressure, direction, absolute speed
-	chDP                                 = 11                // change of the pressure
-	chTiltX, chTiltY, chDTiltX, chDTiltY = 12, 13, 14, 15    // hold
-	channels                             = 16
+	chDX = iota // velocity
+	chDY
+	chDDX // acceleration
+	chDDY
+	chV // speed, normalised
+	chX // place
+	chY
+	chP   // pressure
+	chCos // direction
+	chSin
+	chLogV  // speed, in logarithms, with its level
+	chBend  // curvature, in logarithms
+	chDP    // change of the pressure
+	written // up to here the channels decide what is aligned with what
+	chTiltX = iota - 1
+	chTiltY
+	chDTiltX
+	chDTiltY
+	channels
 )
-
-// view is a range of channels that are compared together.
-type view struct{ from, to int }
-
-var (
-	movement = view{chDX, chV + 1}
-	form     = view{chX, chLogV + 1}
-	writing  = view{chDX, chDP + 1} // both, and the change of the pressure
-	hold     = view{chTiltX, chDTiltY + 1}
-	place    = view{chX, chP + 1} // where the pen was and how it pressed: what noise in a copy changes least
-)
-
-func (v view) size() int { return v.to - v.from }
 
 // outlier is where normalised channels are clipped: one bad reading must not
 // decide about a signature.
@@ -97,9 +97,15 @@ func (sc *Scratch) trace(tr *trace, s *Sample) {
 		// would pass. The two constants put it where the other channels are.
 		row[chCos], row[chSin], row[chLogV] = float32(c), float32(s), float32(math.Log(v[i]+.005)+3)
 	}
+	bend, ddx, ddy := sc.col(colTmp), sc.col(colDDX), sc.col(colDDY)
+	for i := range bend {
+		turn := math.Abs(dx[i]*ddy[i] - dy[i]*ddx[i])
+		bend[i] = math.Log((turn+1e-5)/(v[i]*v[i]*v[i]+1e-4)) / 2
+	}
+	tr.normalised(chBend, bend)
 	sc.globals(&tr.g)
 	for ch, col := range [...]int{chDX: colDX, chDY: colDY, chDDX: colDDX, chDDY: colDDY, chV: colV, chX: colX, chY: colY,
-		chP: colP, chCos: -1, chSin: -1, chLogV: -1, chDP: colDP} {
+		chP: colP, chCos: -1, chSin: -1, chLogV: -1, chBend: -1, chDP: colDP} {
 		if col >= 0 {
 			tr.normalised(ch, sc.col(col))
 		}

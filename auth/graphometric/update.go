@@ -79,13 +79,13 @@ func (p *Profile) away() float64 {
 		for j := range tr {
 			switch {
 			case j < i:
-				own += sum(sc.apart(&tr[i], &tr[j]))
+				own += sc.apart(&tr[i], &tr[j]).whole
 				owns++
 			case j >= a:
-				other += sum(sc.apart(&tr[i], &tr[j]))
+				other += sc.apart(&tr[i], &tr[j]).whole
 				others++
 			}
 		}
 	}
-	return other / others / max(own/owns, leastPair)
+	return other / others / max(own/owns, 1e-3)
 }
