@@ -4,12 +4,12 @@ import "math"
 
 // What an enrolment demands.
 const (
-	tries      = 10  // after these it has failed
-	pauseAt    = 3   // the pen is laid down after this sample: those of one go are too alike
-	stray      = 1.4 // a sample whose distance to the others is so many times that among them differs
-	strayFew   = 1.7 // while there are two
-	strangers  = 3.1 // two signatures that are so far apart in movement and form are not the same
-	usualPlace = .33 // the distance in place between two signatures of one person, of most people
+	tries     = 10  // after these it has failed
+	pauseAt   = 3   // the pen is laid down after this sample: those of one go are too alike
+	stray     = 1.4 // a sample whose distance to the others is so many times that among them differs
+	strayFew  = 1.7 // while there are two
+	strangers = 3.1 // two signatures that are so far apart in movement and form are not the same
+	tooNear   = .1  // no two signatures of a hand are so near in place: most people have .33, and the nearest pair seen was .13
 )
 
 // Advice is what an enrolment says to a sample.
@@ -80,10 +80,10 @@ func (e *Enrolment) refused(s *Sample) Reason {
 	}
 	among := e.among(-1)
 	switch n := len(e.samples); {
+	case nearest < tooNear: // first, because noise in a copy makes it differ too
+		return Copy
 	case mean > strangers, n == 2 && mean > strayFew*among, n > 2 && mean > stray*among:
 		return Differs
-	case nearest < copied*usualPlace:
-		return Copy
 	}
 	return ""
 }

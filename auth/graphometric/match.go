@@ -109,3 +109,14 @@ func reasonOf(err error) Reason {
 	}
 	return BadReadings
 }
+
+// Score is the bare comparison, without a look at whether the sample can be used
+// and is of the right device: for measuring how good the comparison is. +Inf means
+// that there was nothing to compare.
+func (p *Profile) Score(s *Sample, sc *Scratch) float64 {
+	if p.reference == nil {
+		return math.Inf(1)
+	}
+	sc.trace(&sc.seen, s)
+	return sc.compare(p.reference, &sc.seen).score
+}

@@ -1,6 +1,7 @@
 package graphometric_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -78,5 +79,96 @@ func TestAttacks(t *testing.T) {
 		if v, ok := got[kind]; !ok || v < c.least || v > c.most {
 			t.Errorf("%s: %.3f match, want %.2f to %.2f", kind, v, c.least, c.most)
 		}
+	}
+}
+
+// TestMatchRefuses: what is not compared at all.
+func TestMatchRefuses(t *testing.T) {
+	t.Parallel()
+	s, p, _ := enrolled(t, 1)
+	other := s.Sign(0, 30)
+	other.Device.Class = "wacom-stu"
+	mouse := s.Sign(0, 30)
+	for i := range mouse.Points {
+		mouse.Points[i].Pressure = .5
+	}
+	flood := s.Sign(0, 30)
+	for len(flood.Points) < 10_000 {
+		flood.Points = append(flood.Points, flood.Points[len(flood.Points)-1])
+	}
+	for name, c := range map[string]struct {
+		sample *graphometric.Sample
+		want   graphometric.Reason
+	}{
+		"nothing": {&graphometric.Sample{Device: other.Device}, graphometric.OtherDevice}, "other device": {other, graphometric.OtherDevice},
+		"mouse": {mouse, graphometric.ConstantPressure}, "flood": {flood, graphometric.TooManyPoints},
+	} {
+		v := p.Match(c.sample, graphometric.Standard(), nil)
+		if v.Decision != graphometric.Repeat || !slices.Equal(v.Reasons, []graphometric.Reason{c.want}) || !math.IsInf(v.Score, 1) {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+}
+
+// TestLongFlood: as many readings as are allowed, against a signature of two
+// seconds, are refused without a comparison.
+func TestLongFlood(t *testing.T) {
+	t.Parallel()
+	_, p, _ := enrolled(t, 1)
+	s := &graphometric.Sample{Device: graphometric.Device{Class: p.Class()}}
+	for i := range graphometric.MaxPoints {
+		s.Points = append(s.Points, graphometric.Point{T: int64(i) * 6600, X: float64(i % 100), Y: float64(i % 37), Pressure: float64(i%10) / 10, Down: true})
+	}
+	if err := s.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if v := p.Match(s, graphometric.Standard(), nil); v.Decision != graphometric.Refuse || !math.IsInf(v.Score, 1) {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestMatchAllocatesNothing(t *testing.T) {
+	s, p, _ := enrolled(t, 1)
+	sample, pol, sc := s.Sign(1, 0), graphometric.Standard(), graphometric.NewScratch()
+	p.Match(sample, pol, sc)
+	if n := testing.AllocsPerRun(10, func() { p.Match(sample, pol, sc) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestPolicies: the stricter, the nearer; and the more samples, the nearer.
+func TestPolicies(t *testing.T) {
+	t.Parallel()
+	a, b, c := graphometric.Standard(), graphometric.High(), graphometric.Highest()
+	if !(a.Threshold > b.Threshold && b.Threshold > c.Threshold) {
+		t.Errorf("%v %v %v", a.Threshold, b.Threshold, c.Threshold)
+	}
+	if !(a.ThresholdFor(4) > a.ThresholdFor(5) && a.ThresholdFor(5) > a.ThresholdFor(6)) {
+		t.Error("more samples want a lower threshold")
+	}
+}
+
+func BenchmarkMatch(b *testing.B) {
+	s, p, _ := enrolled(b, 1)
+	sample, pol, sc := s.Sign(1, 0), graphometric.Standard(), graphometric.NewScratch()
+	p.Match(sample, pol, sc)
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Match(sample, pol, sc)
+	}
+}
+
+func BenchmarkOpen(b *testing.B) {
+	_, p, _ := enrolled(b, 1)
+	data, err := p.MarshalBinary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		q, err := graphometric.ParseProfile(data)
+		if err != nil {
+			b.Fatal(err)
+		}
+		q.Wipe()
 	}
 }

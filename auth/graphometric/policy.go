@@ -51,3 +51,6 @@ func Highest() Policy {
 func (p *Policy) threshold(enrolled, recent int) float64 {
 	return p.Threshold - p.PerDoubling*math.Log2(float64(max(1, enrolled))/5) - p.PerRecent*float64(recent)
 }
+
+// ThresholdFor is the threshold for a profile of so many samples of one enrolment.
+func (p Policy) ThresholdFor(samples int) float64 { return p.threshold(samples, 0) }

@@ -84,3 +84,22 @@ func (p *Profile) tracePast(sc *Scratch) {
 		sc.trace(&p.pastTrace[i], s)
 	}
 }
+
+// NewProfile makes a profile of samples as they are, without the questions that an
+// [Enrolment] asks: for measuring how good the comparison is. It needs two or more.
+func NewProfile(samples []*Sample, pol Policy) (*Profile, error) {
+	if len(samples) < 2 {
+		return nil, &Error{Kind: NotReady, Msg: "a profile needs two samples or more"}
+	}
+	p := &Profile{class: samples[0].Device.Class, spread: pol.Spread}
+	for _, s := range samples {
+		if len(s.Points) > MaxPoints {
+			return nil, tooLarge("a sample has %d readings; %d are allowed", len(s.Points), MaxPoints)
+		}
+		p.anchors = append(p.anchors, s.kept())
+	}
+	var sc Scratch
+	defer sc.Wipe()
+	p.reference = sc.refer(p.anchors, &p.spread)
+	return p, nil
+}

@@ -66,6 +66,7 @@ func init() { // in a function, because help itself lists the commands
 		{name: "sign", args: "prepare|assemble …", help: "sign with a key that is elsewhere", run: runSign},
 		{name: "stamp", args: "[--tsd|--tst|--ers] --url URL FILE…", help: "get, renew, check, split and join time-stamps", run: runStamp},
 		{name: "tsa", args: "status|start|lift|find|export …", help: "look after the time-stamping authority", run: runTSA},
+		{name: "graphometric", args: "eval|convert …", help: "measure the comparison of signatures on a set; convert their files", run: runGraphometric},
 		{name: "journal", args: "verify [--dir DIR] [--json]", help: "check the tamper-evident journals", run: runJournal},
 		{name: "otp", args: "OTPAUTH-URI|FILE", help: "show the current one-time password, for trying things out", run: runOTP},
 		{name: "demo", args: "", help: "the whole main job on a throw-away appliance, checked by other programs", run: runDemo},
