@@ -61,6 +61,14 @@ func operation(request any) (string, error) {
 		return opConfirmDevice, nil
 	case NewDelegation:
 		return opDelegate, nil
+	case NewTablet:
+		return opRegisterTablet, nil
+	case NewCapture:
+		return opOpenCapture, nil
+	case FinishEnrolment:
+		return opFinishEnrolment, nil
+	case RollBack:
+		return opRollBackProfile, nil
 	}
 	return "", fail(BadRequest, fmt.Sprintf("a %T wants no factors", request))
 }

@@ -23,6 +23,9 @@ func credentialMessage(c *Credential) message {
 	if c.Automatic { // a part more: records of before there was the automatic procedure stay good
 		m = m.text("automatic")
 	}
+	if c.Graphometric { // the same
+		m = m.text("graphometric")
+	}
 	return m
 }
 

@@ -48,9 +48,12 @@ type Credential struct {
 	MaxDigests int         `json:"maxDigests"` // most digests in one SAD
 	// Automatic: for the automatic procedure. Only such a credential can be delegated,
 	// and the policy of its certificate says so.
-	Automatic bool   `json:"automatic,omitempty"`
-	Wrapped   []byte `json:"wrapped"`
-	MAC       []byte `json:"mac"`
+	Automatic bool `json:"automatic,omitempty"`
+	// Graphometric: released by a match of the holder's handwritten signature and the
+	// presence of an operator, instead of password and second factor.
+	Graphometric bool   `json:"graphometric,omitempty"`
+	Wrapped      []byte `json:"wrapped"`
+	MAC          []byte `json:"mac"`
 }
 
 // Enrolment asks for the factors of a new holder. The password must pass
@@ -79,6 +82,9 @@ type Evidence struct {
 	Browser string `json:"browser,omitempty"`
 	// Client names the face or application that asks, and from where: for the journal.
 	Client string `json:"client,omitempty"`
+	// Capture is the holder's handwritten signature, instead of all the above but Client:
+	// for an [Authorisation] with a graphometric credential, and nothing else.
+	Capture *Captured `json:"capture,omitempty"`
 }
 
 // NewCredential asks for a key of a holder. MaxDigests is 1 to [MaxDigests].

@@ -95,6 +95,18 @@ const (
 	SpentSAD Kind = "SpentSAD"
 	// ExpiredSAD: the SAD is too old; authorise again.
 	ExpiredSAD Kind = "ExpiredSAD"
+	// Mismatch: the handwritten signature is not near enough; sign again, Left says how
+	// often that is possible.
+	Mismatch Kind = "Mismatch"
+	// Unrecognised: the handwritten signature was refused, and no other one is looked at in
+	// this capture: go another way.
+	Unrecognised Kind = "Unrecognised"
+	// BadSample: what the tablet sent is not a signature that could be compared; Msg says
+	// why. It is no attempt: arm and sign again.
+	BadSample Kind = "BadSample"
+	// StaleCapture: the capture was not armed for this, or armed anew, or it came too late:
+	// arm and sign again.
+	StaleCapture Kind = "StaleCapture"
 	// Tampered: a record is not as the vault left it. Nothing is done with it.
 	Tampered Kind = "Tampered"
 	// NotAllowed: the request is understood and refused.
@@ -122,6 +134,7 @@ var kinds = map[Kind]bool{
 	WrongPassword: true, WrongOTP: true, ReusedOTP: true, WantsPasskey: true, WeakPassword: true, Locked: true, BadSAD: true, SpentSAD: true,
 	ExpiredSAD: true, Tampered: true, NotAllowed: true, TokenGone: true, Busy: true, Full: true,
 	Lost: true, Unavailable: true, BadRequest: true, Failed: true, Undelivered: true,
+	Mismatch: true, Unrecognised: true, BadSample: true, StaleCapture: true,
 }
 
 // Error is the error of this package. Msg tells the user what to do and holds
@@ -131,6 +144,7 @@ type Error struct {
 	Msg        string
 	Err        error
 	RetryAfter time.Duration // with Locked and Busy: how long to wait
+	Left       int           // with Mismatch: attempts
 }
 
 func (e *Error) Error() string {

@@ -54,6 +54,20 @@ const (
 	opTSAWitness         = "tsa-witness"
 	opStampStream        = "stamp-stream" // see orders.go
 
+	opRegisterTablet     = "counter-register-tablet"
+	opRevokeTablet       = "counter-revoke-tablet"
+	opTablets            = "counter-tablets"
+	opOpenCapture        = "counter-open-capture"
+	opArmCapture         = "counter-arm-capture"
+	opEnrolCapture       = "counter-enrol-capture"
+	opRemoveCapture      = "counter-remove-capture"
+	opFinishEnrolment    = "counter-finish-enrolment"
+	opCloseCapture       = "counter-close-capture"
+	opProfiles           = "counter-profiles"
+	opRollBackProfile    = "counter-roll-back-profile"
+	opDestroyProfile     = "counter-destroy-profile"
+	opGraphometricReport = "counter-report"
+
 	opMeans          = "factors-means"
 	opAdoptFactors   = "factors-adopt"
 	opAddDevice      = "factors-add-device"
@@ -86,6 +100,7 @@ type wireError struct {
 	Kind  Kind   `json:"kind"`
 	Msg   string `json:"msg"`
 	Retry int64  `json:"retryAfterMs,omitempty"`
+	Left  int    `json:"left,omitempty"`
 }
 
 type keyRequest struct {
@@ -227,7 +242,7 @@ func toWire(err error) *wireError {
 	if !ok {
 		return &wireError{Kind: Failed, Msg: "the vault failed; see its log"}
 	}
-	return &wireError{Kind: e.Kind, Msg: e.Msg, Retry: e.RetryAfter.Milliseconds()}
+	return &wireError{Kind: e.Kind, Msg: e.Msg, Retry: e.RetryAfter.Milliseconds(), Left: e.Left}
 }
 
 func fromWire(w *wireError) error {
@@ -238,5 +253,5 @@ func fromWire(w *wireError) error {
 	if !kinds[k] {
 		k = Failed
 	}
-	return &Error{Kind: k, Msg: w.Msg, RetryAfter: time.Duration(w.Retry) * time.Millisecond}
+	return &Error{Kind: k, Msg: w.Msg, RetryAfter: time.Duration(w.Retry) * time.Millisecond, Left: w.Left}
 }
