@@ -177,6 +177,18 @@ func asking(q *challengeRequest) (*asked, error) {
 		return askedOf(q, func(b *DeviceConfirmation) asked {
 			return asked{factors: b.Factors, browser: b.Browser, content: b.content(), device: b.Device}
 		})
+	case opRegisterTablet:
+		return askedOf(q, func(b *NewTablet) asked { return asked{factors: b.Factors, browser: b.Browser, content: b.content()} })
+	case opRollBackProfile:
+		return askedOf(q, func(b *RollBack) asked { return asked{factors: b.Factors, browser: b.Browser, content: b.content()} })
+	case opOpenCapture:
+		return askedOf(q, func(b *NewCapture) asked {
+			return asked{factors: b.Operator, browser: b.Presence.Browser, content: b.content(), count: len(b.Digests)}
+		})
+	case opFinishEnrolment:
+		return askedOf(q, func(b *FinishEnrolment) asked {
+			return asked{factors: b.Second, browser: b.SecondPresence.Browser, content: b.content()}
+		})
 	}
 	return nil, fail(BadRequest, "this operation wants no factors")
 }

@@ -21,6 +21,9 @@ import (
 //     Nothing of it is durable; a SAD that is lost is authorised again.
 func (v *server) authorise(ctx context.Context, a *Authorisation) (*SAD, error) {
 	c := &a.Credential
+	if a.Capture != nil || c.Graphometric {
+		return v.authoriseCaptured(ctx, a)
+	}
 	err := firstError(checkName("the client", a.Client, maxName), checkName("the request", a.Request, maxName)) // 1
 	if err != nil {
 		return nil, err

@@ -14,9 +14,9 @@ const (
 	ArmedLife = 2 * time.Minute
 	// MaxAttempts is how many signatures of one capture are compared with a profile.
 	MaxAttempts = 3
-	// maxCaptured bounds the encrypted signature: [graphometric.MaxPoints] points take a
-	// third of it.
-	maxCaptured = 384 << 10
+	// maxCaptured bounds the encrypted signature: as many points as a signature may have take
+	// 240 kB when every number has all its digits.
+	maxCaptured = 320 << 10
 )
 
 // What a capture is for.

@@ -260,5 +260,5 @@ func (v *server) destroyRow(tx *store.Tx, s store.CredentialState, by, reason st
 	if err != nil {
 		return err
 	}
-	return v.endDelegations(tx, s.ID, by, reason)
+	return firstError(v.endDelegations(tx, s.ID, by, reason), v.endProfile(tx, s.ID, by, reason))
 }

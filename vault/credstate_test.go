@@ -188,6 +188,7 @@ func TestStateBefore(t *testing.T) {
 	h := r.newHolder("h", "p256")
 	asBefore(h)
 	execRaw(t, r.cfg.StateDB, `DROP TABLE spent; DROP TABLE credential_states; DROP TABLE delegations; DROP TABLE holder_states;
+		DROP TABLE counter_rows; DROP TABLE templates; DROP TABLE fingerprints; DROP TABLE counts;
 		DELETE FROM vault_version WHERE version_id >= 3;
 		CREATE TABLE spent (jti TEXT NOT NULL PRIMARY KEY, request TEXT NOT NULL, holder TEXT NOT NULL, credential TEXT NOT NULL, binding BLOB NOT NULL,
 			state TEXT NOT NULL, signatures BLOB, created BIGINT NOT NULL, expires BIGINT NOT NULL);

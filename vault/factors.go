@@ -17,6 +17,8 @@ const (
 	keyMaster = "holder-master" // derives the KEKs of holders' keys
 	keyMAC    = "vault-mac"     // MACs of records; the keys of this process
 	keySeal   = "vault-seal"    // seals OTP secrets
+	// keyTemplates wraps the keys of profiles of handwritten signatures, and nothing else.
+	keyTemplates = "vault-templates"
 )
 
 const (
@@ -159,7 +161,9 @@ type use struct {
 	// strong: who has a passkey must use it, or a recovery code, because an OTP does not
 	// say what it was typed for. For changes of the factors, and for delegations.
 	strong bool
-	pair   *pair // the second code of a resynchronisation
+	// presence: the second factor alone, see presence.go.
+	presence bool
+	pair     *pair // the second code of a resynchronisation
 	// then is done in the transaction that uses the factors up.
 	then func(tx *store.Tx, s *holderState) error
 }
@@ -186,6 +190,9 @@ func (r *recognised) wipe() { clear(r.stretched[:]) }
 // it returns. Whatever it refuses of a holder is journalled, what can be repeated
 // without end by the period.
 func (v *server) checkFactors(ctx context.Context, f *Factors, e *Evidence, u use) (recognised, error) {
+	if e.Capture != nil {
+		return recognised{}, errNoEvidence
+	}
 	if f.Version == 0 && f.Holder == "" {
 		return recognised{}, v.decoy(ctx, e)
 	}
@@ -197,12 +204,15 @@ func (v *server) checkFactors(ctx context.Context, f *Factors, e *Evidence, u us
 	return who, nil
 }
 
+var errNoEvidence = fail(BadRequest, "a handwritten signature is good for a signature with a graphometric credential, and for nothing else")
+
 // weigh is checkFactors for a holder who exists.
 //
 //  1. The record is the vault's own (MAC by the token).
 //  2. Password and second factor are both evaluated, whatever the first gave and
 //     whether or not the holder is locked out: the time tells neither which was wrong
-//     nor, beside an invented name, that the holder exists.
+//     nor, beside an invented name, that the holder exists. (Of a presence there is no
+//     password.)
 //  3. In one transaction, on the state as it is now: the record is the one that counts
 //     (MAC in the holder's row), its lane is not locked, the verdict. Good: the second
 //     factor is used up and the event journalled, and what u wants to have done then
@@ -214,16 +224,11 @@ func (v *server) weigh(ctx context.Context, f *Factors, e *Evidence, u use) (who
 	if err := firstError(v.ownFactors(ctx, f), v.adoptShown(ctx, f)); err != nil { // 1
 		return who, err
 	}
-	password := e.Password
-	if len(password) > maxPassword {
-		password = nil // counted as wrong
-	}
-	if who.stretched, err = v.stretch(ctx, f, password); err != nil { // 2
-		return who, err
-	}
-	mac, err := v.verifier(ctx, f, &who.stretched)
-	if err != nil {
-		return who, err
+	password := u.presence
+	if !u.presence { // 2
+		if password, err = v.weighPassword(ctx, f, e, &who); err != nil {
+			return who, err
+		}
 	}
 	p, err := v.prepare(ctx, f, e, u)
 	if err != nil {
@@ -237,7 +242,7 @@ func (v *server) weigh(ctx context.Context, f *Factors, e *Evidence, u use) (who
 			return err
 		}
 		p.known = v.knownBrowser(s, e.Browser)
-		ruling = judge(s, f, u, hmac.Equal(mac, f.Verifier), p, v.now())
+		ruling = judge(s, f, u, password, p, v.now())
 		ruling.lane = &s.Strangers
 		if ruling.unguessed || p.known {
 			ruling.lane = &s.Known
@@ -252,6 +257,19 @@ func (v *server) weigh(ctx context.Context, f *Factors, e *Evidence, u use) (who
 	}
 	who.serial, who.methods, who.browsers, who.at = ruling.serial, ruling.methods, ruling.browsers, time.UnixMilli(ruling.at)
 	return who, because(err, "the vault's state cannot be written") // 4
+}
+
+// weighPassword stretches the password into who, and says whether it is right.
+func (v *server) weighPassword(ctx context.Context, f *Factors, e *Evidence, who *recognised) (right bool, err error) {
+	password := e.Password
+	if len(password) > maxPassword {
+		password = nil // counted as wrong
+	}
+	if who.stretched, err = v.stretch(ctx, f, password); err != nil {
+		return false, err
+	}
+	mac, err := v.verifier(ctx, f, &who.stretched)
+	return err == nil && hmac.Equal(mac, f.Verifier), err
 }
 
 // noteRefusal journals a refusal that came before a verdict, and gives the error

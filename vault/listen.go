@@ -278,6 +278,9 @@ func (v *server) handle(ctx context.Context, q request) (out any, err error) {
 	if strings.HasPrefix(q.Op, "factors-") {
 		return v.handleFactors(ctx, q)
 	}
+	if strings.HasPrefix(q.Op, "counter-") {
+		return v.handleCounter(ctx, q)
+	}
 	if strings.HasPrefix(q.Op, "tsa-") {
 		return v.handleTSA(ctx, q)
 	}

@@ -222,6 +222,9 @@ type Config struct {
 	// there are no passkeys.
 	RPID    string
 	Origins []string
+	// Signatures names what is demanded of handwritten signatures: "standard" (or empty),
+	// "high" or "highest", see [graphometric.Policy].
+	Signatures string
 	// Breached is the path of a list of passwords nobody may choose, in the form of
 	// Have I Been Pwned: sorted lines of SHA-1 in hexadecimal, a colon and a number.
 	// Empty: there is none but the short one of package auth.

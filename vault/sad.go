@@ -33,6 +33,7 @@ type claims struct {
 	Confirmed  []byte   `json:"conf,omitempty"`
 	AMR        []string `json:"amr"` // RFC 8176: how the holder was authenticated
 	Delegation string   `json:"dlg,omitempty"`
+	Capture    string   `json:"cap,omitempty"` // of the handwritten signature that matched
 	Client     string   `json:"client"`
 	Nonce      []byte   `json:"nonce"`     // 16 random bytes: no two tokens are alike
 	Authorised int64    `json:"auth_time"` // when the holder was authenticated, or the delegation used; Issued is later in extensions
@@ -158,7 +159,8 @@ func parseClaims(b []byte) (*claims, error) {
 // consistent says whether the claims fit each other.
 func (c *claims) consistent() bool {
 	named := c.ID != "" && c.Subject != "" && c.Credential != "" && c.Epoch > 0
-	amr := len(c.AMR) > 0 && len(c.AMR) <= maxAMR && slices.Contains(c.AMR, amrDelegated) == (c.Delegation != "")
+	amr := len(c.AMR) > 0 && len(c.AMR) <= maxAMR && slices.Contains(c.AMR, amrDelegated) == (c.Delegation != "") &&
+		slices.Contains(c.AMR, amrGraphometric) == (c.Capture != "")
 	times := c.Authorised >= 0 && c.Issued >= c.Authorised && c.Expires > c.Issued &&
 		c.Expires-c.Issued <= int64(SADLife/time.Second) && c.Expires-c.Authorised <= int64(SADChain/time.Second)
 	return named && amr && times && c.Count == len(c.Digests) && slices.IsSortedFunc(c.Digests, bytes.Compare) &&

@@ -52,7 +52,7 @@ func (v *server) prepare(ctx context.Context, f *Factors, e *Evidence, u use) (*
 	}
 	if len(e.Passkey) > 0 {
 		p.code, p.passkey = "", v.readPasskey(f, e.Passkey, u)
-	} else if code, ok := auth.ParseRecoveryCode(p.code); ok {
+	} else if code, ok := auth.ParseRecoveryCode(p.code); ok && !u.presence {
 		p.code = code
 		if p.recovery, err = v.recoveryMAC(ctx, f.Holder, code); err != nil {
 			p.wipe()

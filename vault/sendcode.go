@@ -398,10 +398,14 @@ var purposesEN = map[string]string{
 	opAuthenticate: "sign in", opAuthorise: "sign 1 document", opCreateCredential: "make a new signing key",
 	opDelegate: "let signatures be made in your name without you", opAddDevice: "add a device", opRemoveDevice: "remove a device",
 	opRecoveryCodes: "make recovery codes", opChangePassword: "change your password", opConfirmDevice: "confirm this phone",
+	opOpenCapture: "confirm that you are there with the customer who signs", opFinishEnrolment: "confirm, as the second person, that a signature is enrolled",
+	opRegisterTablet: "register a signature tablet", opRollBackProfile: "put back a signature's profile",
 }
 
 var purposesIT = map[string]string{
 	opAuthenticate: "accedere", opAuthorise: "firmare 1 documento", opCreateCredential: "creare una nuova chiave di firma",
 	opDelegate: "far apporre firme a tuo nome senza di te", opAddDevice: "aggiungere un dispositivo", opRemoveDevice: "rimuovere un dispositivo",
 	opRecoveryCodes: "creare i codici di recupero", opChangePassword: "cambiare la password", opConfirmDevice: "confermare questo telefono",
+	opOpenCapture: "confermare che sei presente con il cliente che firma", opFinishEnrolment: "confermare, come seconda persona, la registrazione di una firma",
+	opRegisterTablet: "registrare una tavoletta di firma", opRollBackProfile: "ripristinare il profilo di una firma",
 }

@@ -18,6 +18,7 @@ import (
 
 	"sigillo/audit"
 	"sigillo/auth"
+	"sigillo/auth/graphometric"
 	"sigillo/hsm"
 	"sigillo/store"
 )
@@ -64,16 +65,22 @@ type server struct {
 	lockouts    notes      // of holders who are locked out
 	tampered    notes      // of records that were changed
 	stale       notes      // of records of credentials that are not current
+	forged      notes      // of captures that a tablet did not sign
 	uses        uses       // of infrastructure keys
+	sessions    sessions   // of captures
 	known       known      // records of credentials
 	verifiers   verifiers
 	hung        atomic.Bool // the token does not come back from a call
 	erased      atomic.Bool // something that the log of the state may still have
 	memoryLock  bool
-	measures    []Measure      // how the process is confined; set before it serves
-	tsa         *service       // nil: no time-stamps
-	breached    *auth.Breached // nil: no list
-	outgoing    *deliveries    // of codes
+	measures    []Measure                  // how the process is confined; set before it serves
+	tsa         *service                   // nil: no time-stamps
+	breached    *auth.Breached             // nil: no list
+	printKey    [32]byte                   // for fingerprints of handwritten signatures
+	templates   error                      // why there are no profiles; nil: there are
+	comparing   chan *graphometric.Scratch // one taken for each handwritten signature that is looked at; nil: not made yet
+	policy      graphometric.Policy
+	outgoing    *deliveries // of codes
 	activations hourly
 	refused     burst // for want of room
 
@@ -155,9 +162,12 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	}
 	v := &server{cfg: cfg, now: cfg.Now, since: cfg.Now(), fault: fault,
 		log:        slog.Default().With("room", "vault", "node", cfg.Node),
-		stretching: make(chan struct{}, processors()), queues: newQueues(), outgoing: newDeliveries(), conns: make(map[*net.UnixConn]bool)}
+		stretching: make(chan struct{}, processors()), comparing: make(chan *graphometric.Scratch, processors()), queues: newQueues(), outgoing: newDeliveries(), conns: make(map[*net.UnixConn]bool)}
+	for range cap(v.comparing) {
+		v.comparing <- nil
+	}
 	v.refused = burst{log: v.log, length: burstLength}
-	v.tampered.most, v.stale.most, v.uses.since = maxTampered, maxTampered, v.since
+	v.tampered.most, v.stale.most, v.forged.most, v.uses.since = maxTampered, maxTampered, maxTampered, v.since
 	v.harden() // 1
 	release, err := lock(cfg.StateDB + ".lock")
 	if err != nil { // 2
@@ -187,7 +197,10 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	if v.db, err = store.Open(ctx, cfg.StateDB, "vault"); err != nil {
 		return nil, nil, because(err, "the vault's state cannot be opened")
 	}
-	if err = v.begin(ctx); err != nil { // 5
+	if err = v.openTemplates(ctx); err != nil { // 5
+		return nil, nil, err
+	}
+	if err = v.begin(ctx); err != nil {
 		return nil, nil, because(err, "the vault's journal cannot be written")
 	}
 	if err = v.openService(ctx); err != nil {
@@ -242,12 +255,13 @@ func (v *server) deriveKeys(ctx context.Context) error {
 	sadKey, err1 := v.deriveKey(ctx, "sad jws")
 	sealKey, err2 := v.deriveKey(ctx, "sad seal")
 	rowKey, err3 := v.deriveKey(ctx, "rows")
+	printKey, err4 := v.deriveKey(ctx, "fingerprints")
 	defer clear(sadKey[:])
 	defer clear(sealKey[:])
-	if err := firstError(err1, err2, err3); err != nil {
+	if err := firstError(err1, err2, err3, err4); err != nil {
 		return err
 	}
-	v.rowKey = rowKey
+	v.rowKey, v.printKey = rowKey, printKey
 	var err error
 	v.mint, err = newMint(v.cfg.Node, &sadKey, &sealKey)
 	return err
@@ -352,6 +366,7 @@ func (v *server) close() error {
 		errs = append(errs, v.tok.Close())
 	}
 	clear(v.rowKey[:])
+	clear(v.printKey[:])
 	if v.mint != nil {
 		clear(v.mint.mac[:])
 	}

@@ -12,7 +12,7 @@ import (
 // settle looks after the intents that have no result: at the start each one is
 // journalled, and again when its SAD has expired, when it is closed without
 // signatures. It also forgets results nobody can ask for any more, and erases the
-// secrets of delegations that are over.
+// secrets of delegations, and closes the captures, that are over.
 func (v *server) settle(ctx context.Context, start bool) error {
 	return v.db.Write(ctx, func(tx *store.Tx) error {
 		open, err := tx.SpentIntents()
@@ -25,7 +25,7 @@ func (v *server) settle(ctx context.Context, start bool) error {
 				return err
 			}
 		}
-		if err := v.eraseDue(tx, now); err != nil {
+		if err := firstError(v.eraseDue(tx, now), v.settleCaptures(tx, now)); err != nil {
 			return err
 		}
 		_, err = tx.DeleteExpiredSpent(now)

@@ -138,6 +138,9 @@ func (v *server) signatureEvent(name string, a *Activation, sad *claims, use int
 	if sad.Delegation != "" {
 		ev.Detail["delegation"] = sad.Delegation
 	}
+	if sad.Capture != "" {
+		ev.Detail["capture"] = sad.Capture
+	}
 	if sad.Documents {
 		ev.Detail["documents"] = "true"
 	}

@@ -145,6 +145,7 @@ type Error struct {
 	Err        error
 	RetryAfter time.Duration // with Locked and Busy: how long to wait
 	Left       int           // with Mismatch: attempts
+	Reason     string        // with BadSample: a graphometric.Reason, for faces
 }
 
 func (e *Error) Error() string {

@@ -28,7 +28,7 @@ type verdict struct {
 func judge(s *holderState, f *Factors, u use, password bool, p *presented, now time.Time) verdict {
 	m := p.match(s, f, u, now)
 	right := len(m.hits) > 0
-	r := verdict{serial: s.Serial + 1, methods: m.methods(), at: millis(now), browsers: s.Browsers, unguessed: right && p.strong(), found: m}
+	r := verdict{serial: s.Serial + 1, methods: m.methods(u.presence), at: millis(now), browsers: s.Browsers, unguessed: right && p.strong(), found: m}
 	same := s.Serial > 0 && s.Request == u.binding() && hmac.Equal(s.Proof, p.proof)
 	r.repeated = !right && same && now.Sub(time.UnixMilli(s.At)) < retryFor
 	switch {
@@ -57,9 +57,13 @@ func (s *holderState) hasPasskey(f *Factors) bool {
 	return slices.ContainsFunc(f.devices(), func(d Device) bool { return d.Kind == Passkey && s.counts(d.ID) })
 }
 
-// methods are how the holder was recognised, besides the password.
-func (m *found) methods() []string {
-	list := []string{amrPassword}
+// methods are how the holder was recognised: with the password, but for a presence, and
+// what was found.
+func (m *found) methods(presence bool) []string {
+	var list []string
+	if !presence {
+		list = append(list, amrPassword)
+	}
 	for _, h := range m.hits {
 		if !slices.Contains(list, h.method) {
 			list = append(list, h.method)

@@ -101,6 +101,8 @@ type wireError struct {
 	Msg   string `json:"msg"`
 	Retry int64  `json:"retryAfterMs,omitempty"`
 	Left  int    `json:"left,omitempty"`
+
+	Reason string `json:"reason,omitempty"`
 }
 
 type keyRequest struct {
@@ -242,7 +244,7 @@ func toWire(err error) *wireError {
 	if !ok {
 		return &wireError{Kind: Failed, Msg: "the vault failed; see its log"}
 	}
-	return &wireError{Kind: e.Kind, Msg: e.Msg, Retry: e.RetryAfter.Milliseconds(), Left: e.Left}
+	return &wireError{Kind: e.Kind, Msg: e.Msg, Retry: e.RetryAfter.Milliseconds(), Left: e.Left, Reason: e.Reason}
 }
 
 func fromWire(w *wireError) error {
@@ -253,5 +255,5 @@ func fromWire(w *wireError) error {
 	if !kinds[k] {
 		k = Failed
 	}
-	return &Error{Kind: k, Msg: w.Msg, RetryAfter: time.Duration(w.Retry) * time.Millisecond, Left: w.Left}
+	return &Error{Kind: k, Msg: w.Msg, RetryAfter: time.Duration(w.Retry) * time.Millisecond, Left: w.Left, Reason: w.Reason}
 }
