@@ -105,10 +105,10 @@ func (v *server) enroling(ctx context.Context, id string) (c *capture, t *tablet
 		return nil, nil, nil, nil, errBusyCapture
 	}
 	if err = v.db.Read(ctx, read); err != nil { // as it is now
-		x.busy.Unlock()
+		v.sessions.leave(x)
 		return nil, nil, nil, nil, because(err, "the vault's state cannot be read")
 	}
-	return c, t, x, x.busy.Unlock, nil
+	return c, t, x, func() { v.sessions.leave(x) }, nil
 }
 
 // enrolCapture looks at a signature that is to be enrolled.

@@ -140,7 +140,7 @@ func (v *server) authoriseCaptured(ctx context.Context, a *Authorisation) (*SAD,
 	if !x.busy.TryLock() {
 		return nil, errBusyCapture
 	}
-	defer x.busy.Unlock()
+	defer v.sessions.leave(x)
 	if err := v.db.Read(ctx, read); err != nil { // as it is now
 		return nil, because(err, "the vault's state cannot be read")
 	}

@@ -210,10 +210,10 @@ type sessions struct {
 const maxSessions = 64
 
 type session struct {
-	busy sync.Mutex // held while a signature is looked at
-
-	armed   *armed // guarded by sessions.mu
 	expires time.Time
+	busy    sync.Mutex // held while a signature is looked at
+	over    bool       // guarded by sessions.mu; kept so that who comes late finds the same lock
+	armed   *armed     // guarded by sessions.mu
 
 	steps []enrolled // guarded by busy
 	seal  cipher.AEAD
@@ -241,12 +241,15 @@ func (s *sessions) of(c *capture, now time.Time) (*session, error) {
 	if x := s.all[c.ID]; x != nil {
 		return x, nil
 	}
+	open := 0
 	for id, x := range s.all {
 		if !now.Before(x.expires) {
 			delete(s.all, id)
+		} else if !x.over {
+			open++
 		}
 	}
-	if len(s.all) >= maxSessions {
+	if open >= maxSessions {
 		return nil, &Error{Kind: Busy, Msg: "too many people sign on tablets at the same time; try again", RetryAfter: longestRetry}
 	}
 	if s.all == nil {
@@ -261,7 +264,7 @@ func (s *sessions) of(c *capture, now time.Time) (*session, error) {
 func (s *sessions) arm(x *session, a *armed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x.armed = a
+	x.armed, x.over = a, false
 }
 
 // take returns what a capture was armed with, if it was with this nonce. It is good once:
@@ -281,12 +284,26 @@ func (s *sessions) take(id string, nonce []byte, now time.Time) (*armed, error) 
 	return a, nil
 }
 
-// drop forgets a session. What was encrypted in it is as good as wiped.
+// drop forgets what is in a session, at once or when whoever looks at a signature is done.
 func (s *sessions) drop(id string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if x := s.all[id]; x != nil {
-		x.armed = nil
-		delete(s.all, id)
+	x := s.all[id]
+	if x != nil {
+		x.armed, x.over = nil, true
 	}
+	s.mu.Unlock()
+	if x != nil && x.busy.TryLock() {
+		s.leave(x)
+	}
+}
+
+// leave gives the lock of a session back.
+func (s *sessions) leave(x *session) {
+	s.mu.Lock()
+	over := x.over
+	s.mu.Unlock()
+	if over { // the key goes with what is encrypted under it
+		x.steps, x.seal = nil, nil
+	}
+	x.busy.Unlock()
 }

@@ -9,12 +9,14 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
 	"sigillo/auth/graphometric"
 	"sigillo/auth/graphometric/synthetic"
+	"sigillo/store"
 )
 
 // counterRig is a counter with a tablet, an operator, a second member of the staff and a
@@ -104,7 +106,7 @@ func (c *counterRig) open(request string, digests [][]byte) string {
 // signature is the next signature of the customer, of a later session than those enrolled.
 func (c *counterRig) signature() *graphometric.Sample {
 	c.next++
-	return c.hand.Sign(2, c.next)
+	return c.hand.Sign(1+c.next/3, c.next)
 }
 
 // write has somebody write a signature on the tablet of a capture.
@@ -114,7 +116,9 @@ func (c *counterRig) write(capture string, s *graphometric.Sample) Captured {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return c.tablet.send(c.t, capture, a, graphometric.AppendCapture(nil, s))
+	sent := c.tablet.send(c.t, capture, a, graphometric.AppendCapture(nil, s))
+	c.clock.move(s.Duration())
+	return sent
 }
 
 // send is what a tablet makes of what was written on it.
@@ -166,7 +170,7 @@ func (c *counterRig) fill(capture string, n int) (step EnrolStep) {
 	c.t.Helper()
 	for i := 0; step.Count < n; i++ {
 		var err error
-		if step, err = c.c.EnrolCapture(c.t.Context(), c.write(capture, c.hand.Sign(1, i))); err != nil || step.Failed {
+		if step, err = c.c.EnrolCapture(c.t.Context(), c.write(capture, c.hand.Sign(0, i))); err != nil || step.Failed {
 			c.t.Fatalf("signature %d: %+v, %v", i, step, err)
 		}
 	}
@@ -257,4 +261,45 @@ func (*mint) peek(token string) (*claims, error) {
 		return nil, err
 	}
 	return parseClaims(b)
+}
+
+// record reads the row of something at the counter, as an attacker with the file would.
+func (c *counterRig) record(kind, id string, into any) error {
+	return c.db().Read(c.t.Context(), func(tx *store.Tx) error {
+		r, err := tx.CounterRow(kind, id)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(r.Record, into)
+	})
+}
+
+// context is what a capture is bound to.
+func (c *counterRig) context(id string) []byte {
+	c.t.Helper()
+	var k capture
+	if err := c.record(store.CounterCapture, id, &k); err != nil {
+		c.t.Fatal(err)
+	}
+	return k.Context
+}
+
+// failures are the mismatches of the day.
+func (c *counterRig) failures() int {
+	c.t.Helper()
+	var p profile
+	if err := c.record(store.CounterProfile, c.cred.ID, &p); err != nil {
+		c.t.Fatal(err)
+	}
+	return p.Failures
+}
+
+// newRogue is a tablet that nobody has registered.
+func newRogue(t testing.TB, c *counterRig) *pad {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &pad{id: "rogue", key: k, now: c.clock}
 }

@@ -65,6 +65,10 @@ func (v *server) changePassword(ctx context.Context, id string, p *PasswordChang
 	var pairs []rewrapped
 	for i := range p.Credentials {
 		old := &p.Credentials[i]
+		if old.Graphometric { // does not hang from the password
+			a.Credentials = append(a.Credentials, *old)
+			continue
+		}
 		c, err := v.rewrap(ctx, old, &who.stretched, &stretched)
 		if err != nil {
 			return nil, err
@@ -118,6 +122,9 @@ func (p *PasswordChange) complete(tx *store.Tx) error {
 	}
 	for _, r := range rows {
 		if r.State == store.CredentialActive && !slices.ContainsFunc(p.Credentials, func(c Credential) bool { return c.ID == r.ID }) {
+			if _, err := tx.CounterRow(store.CounterProfile, r.ID); err == nil { // graphometric: does not hang from the password
+				continue
+			}
 			return failf(NotAllowed, "the credential %s is missing: its key would be lost; give all, or destroy it first", r.ID)
 		}
 	}
