@@ -166,9 +166,15 @@ func (c *counterRig) enrolCustomer() {
 }
 
 // fill writes signatures until n are accepted.
-func (c *counterRig) fill(capture string, n int) (step EnrolStep) {
+func (c *counterRig) fill(capture string, n int) EnrolStep {
 	c.t.Helper()
-	for i := 0; step.Count < n; i++ {
+	return c.fillFrom(capture, 0, n)
+}
+
+// fillFrom is fill with the signatures from a number on.
+func (c *counterRig) fillFrom(capture string, i, n int) (step EnrolStep) {
+	c.t.Helper()
+	for ; step.Count < n; i++ {
 		var err error
 		if step, err = c.c.EnrolCapture(c.t.Context(), c.write(capture, c.hand.Sign(0, i))); err != nil || step.Failed {
 			c.t.Fatalf("signature %d: %+v, %v", i, step, err)
