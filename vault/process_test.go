@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,6 +35,8 @@ type child struct {
 	Files   []string      // that it may reach
 	Network bool          // that is open to it
 	Chronyd string        // that its clock may ask
+	Scan    bool          // it looks through its memory when it is asked to
+	log     *logged       // where its log goes; nil: to the test's
 	Hang    time.Duration // the limit for a call that does not come back
 }
 
@@ -73,6 +77,13 @@ func childMain(s string) error {
 			panic(err)
 		}
 		return t
+	}
+	if c.Scan {
+		s, err := newScanner(filepath.Dir(c.Clock))
+		if err != nil {
+			return err
+		}
+		defer runtime.KeepAlive(s)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -120,6 +131,9 @@ func startProcessRig(t *testing.T, c child, now *handClock) (r *rig, starts func
 			cmd.Env = append(os.Environ(), childEnv+"="+string(env))
 			cmd.Env = append(cmd.Env, c.Env...)
 			cmd.Stderr = testLog{t}
+			if c.log != nil {
+				cmd.Stderr = io.MultiWriter(cmd.Stderr, c.log)
+			}
 			if err := cmd.Run(); err != nil && ctx.Err() == nil && err.Error() != "signal: killed" && c.Hang == 0 {
 				t.Errorf("the vault ended with %v", err)
 				break
