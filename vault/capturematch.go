@@ -118,12 +118,14 @@ func (a *Authorisation) binding() string {
 //     tablet is known still. A signature that was looked at before gets the answer it got.
 //  3. The signature is opened: signed by the tablet, for this capture, for the nonce it was
 //     armed with last, within two minutes. The nonce is spent.
-//  4. It is compared with the profile.
-//  5. Durable, in one transaction, before anybody knows: the attempt is counted, in the
-//     capture and in the day of the profile; the signature's fingerprint is noted, so that
-//     it is good once; of a match, the next version of the profile and that the capture is
-//     used up; the journal.
-//  6. The answer: a match gives the SAD, bound to holder, credential, key and digests.
+//  4. Durable: the attempt is counted as a mismatch, in the capture and in the day of the
+//     profile, so that who kills the vault in time has not tried for nothing.
+//  5. It is compared with the profile.
+//  6. Durable, in one transaction, before anybody knows: what came of it; the signature's
+//     fingerprint, so that it is good once; of a match, that it was none of the day's
+//     mismatches, the next version of the profile, and that the capture is used up; the
+//     journal.
+//  7. The answer: a match gives the SAD, bound to holder, credential, key and digests.
 func (v *server) authoriseCaptured(ctx context.Context, a *Authorisation) (*SAD, error) {
 	if err := v.admitCaptured(ctx, a); err != nil { // 1
 		return nil, err
@@ -150,23 +152,48 @@ func (v *server) authoriseCaptured(ctx context.Context, a *Authorisation) (*SAD,
 	if err := firstError(l.capture.is(ToSign, v.now()), l.profile.locked(v.now())); err != nil {
 		return nil, err
 	}
+	if l.capture.Attempts >= MaxAttempts { // the last one died with the vault
+		return nil, errUnrecognised
+	}
 	s, err := v.receive(ctx, l.capture, l.tablet, a.Capture) // 3
 	if err != nil {
 		return nil, err
 	}
 	defer s.release()
-	print := v.fingerprintOf(s.sample)
-	r, err := v.compare(ctx, l.profile, &l.template, &a.Credential, s.sample) // 4
+	before := l.profile.mismatches
+	if err := v.change(ctx, a, &l, v.tried); err != nil { // 4
+		return nil, err
+	}
+	v.fault("tried")
+	r, err := v.compare(ctx, l.profile, &l.template, &a.Credential, s.sample) // 5
 	defer clear(r.d[:])
 	if err != nil {
 		return nil, err
 	}
-	if r.decision == graphometric.Repeat && len(r.reasons) > 0 {
-		v.count(ctx, countUnusable)
+	v.fault("compared")
+	print := v.fingerprintOf(s.sample)
+	err = v.change(ctx, a, &l, func(tx *store.Tx, a *Authorisation, l *looked) error { return v.ruled(tx, a, l, &r, print, before) }) // 6
+	if err != nil {
+		return nil, err
+	}
+	v.fault("matched")
+	if r.unusable() {
 		return nil, badSample(&graphometric.Error{Reason: r.reasons[0], Msg: "the signature cannot be compared; sign again"})
 	}
-	v.fault("compared")
-	err = v.db.Write(ctx, func(tx *store.Tx) error { // 5
+	if err := l.capture.answer(); err != nil { // 7
+		return nil, err
+	}
+	return v.mintCaptured(a, l.capture, &r.d)
+}
+
+// unusable says whether the signature could not be compared at all: that is no attempt.
+func (r *comparison) unusable() bool {
+	return r.decision == graphometric.Repeat && len(r.reasons) > 0
+}
+
+// change does something on the state as it is now, if that is what was looked at.
+func (v *server) change(ctx context.Context, a *Authorisation, l *looked, do func(*store.Tx, *Authorisation, *looked) error) error {
+	err := v.db.Write(ctx, func(tx *store.Tx) error {
 		now, err := v.look(tx, a)
 		switch {
 		case err != nil:
@@ -174,20 +201,10 @@ func (v *server) authoriseCaptured(ctx context.Context, a *Authorisation) (*SAD,
 		case now.capture.version != l.capture.version || now.profile.version != l.profile.version:
 			return errBusyCapture
 		}
-		l = now
-		if err := v.current(tx, &a.Credential); err != nil {
-			return err
-		}
-		return v.ruled(tx, a, &l, &r, print)
+		*l = now
+		return firstError(v.current(tx, &a.Credential), do(tx, a, l))
 	})
-	if err != nil {
-		return nil, because(err, "the vault's state cannot be written")
-	}
-	v.fault("matched")
-	if err := l.capture.answer(); err != nil { // 6
-		return nil, err
-	}
-	return v.mintCaptured(a, l.capture, &r.d)
+	return because(err, "the vault's state cannot be written")
 }
 
 // admitCaptured is step 1 of authoriseCaptured.
@@ -214,49 +231,65 @@ func (v *server) admitCaptured(ctx context.Context, a *Authorisation) error {
 	return v.releasable(ctx, opAuthorise, &a.Credential, len(a.Digests))
 }
 
-// ruled writes down what came of a comparison.
-func (v *server) ruled(tx *store.Tx, a *Authorisation, l *looked, r *comparison, print []byte) error {
+// tried is step 4 of authoriseCaptured.
+func (v *server) tried(tx *store.Tx, a *Authorisation, l *looked) error {
+	c, p, now := l.capture, l.profile, v.now()
+	c.Attempts++
+	c.Last, c.LastAt, c.Outcome = a.Capture.digest(), millis(now), StaleCapture
+	p.fail(1, now)
+	return firstError(
+		v.keepProfile(tx, p, audit.Event{Actor: "vault", Event: profileTried, Detail: map[string]string{"capture": c.ID}}),
+		v.keepCapture(tx, c, audit.Event{Actor: c.Operator, Event: captureTried, Detail: map[string]string{
+			"try": strconv.Itoa(c.Attempts), "client": a.Client}}))
+}
+
+// ruled is step 6 of authoriseCaptured.
+func (v *server) ruled(tx *store.Tx, a *Authorisation, l *looked, r *comparison, print []byte, before mismatches) error {
 	c, p, now := l.capture, l.profile, v.now()
 	seen, err := tx.HasFingerprint(print)
+	if err == nil && !seen {
+		err = tx.PutFingerprint(print, now)
+	}
 	if err != nil {
 		return err
 	}
 	replayed := seen || r.replay == graphometric.Copied
 	if replayed {
-		r.decision = graphometric.Refuse
+		r.decision, r.reasons = graphometric.Refuse, nil
 	}
-	if !seen {
-		if err := tx.PutFingerprint(print, now); err != nil {
-			return err
-		}
-	}
-	c.Attempts++
-	c.Last, c.LastAt, c.Outcome = a.Capture.digest(), millis(now), Unrecognised
 	try := strconv.Itoa(c.Attempts)
 	detail := map[string]string{"try": try, "outcome": string(r.decision), "client": a.Client}
+	counts := []string{countAttempt + try + "." + string(r.decision)}
 	switch {
 	case replayed:
-		detail["replay"] = "seen before"
+		detail["replay"], counts = "seen before", append(counts, countReplays)
 	case r.replay != graphometric.NoReplay:
 		detail["replay"] = string(r.replay)
 	}
-	if replayed {
-		if err := tx.Count(countReplays, 1); err != nil {
-			return err
-		}
-	}
-	if err := tx.Count(countAttempt+try+"."+string(r.decision), 1); err != nil {
-		return err
-	}
-	if r.decision == graphometric.Match {
+	switch {
+	case r.unusable():
+		detail["outcome"], counts = "unusable", []string{countUnusable}
+		c.Attempts--
+		p.mismatches = before
+		err = v.keepProfile(tx, p, audit.Event{Actor: "vault", Event: profileMismatched, Detail: map[string]string{"capture": c.ID, "unusable": r.reason()}})
+	case r.decision == graphometric.Match:
+		p.mismatches = before
 		err = v.ruledMatch(tx, a, l, r)
-	} else {
-		err = v.ruledMismatch(tx, c, p, r, replayed)
+	default:
+		err = v.ruledMismatch(tx, c, p, r, replayed, detail)
 	}
-	if err != nil {
-		return err
+	for _, name := range counts {
+		err = firstError(err, tx.Count(name, 1))
 	}
-	return v.keepCapture(tx, c, audit.Event{Actor: c.Operator, Event: captureCompared, Detail: detail})
+	return firstError(err, v.keepCapture(tx, c, audit.Event{Actor: c.Operator, Event: captureCompared, Detail: detail}))
+}
+
+// reason is why a signature could not be compared.
+func (r *comparison) reason() string {
+	if len(r.reasons) == 0 {
+		return ""
+	}
+	return string(r.reasons[0])
 }
 
 // ruledMatch is what a match changes.
@@ -264,14 +297,16 @@ func (v *server) ruledMatch(tx *store.Tx, a *Authorisation, l *looked, r *compar
 	c, p, now := l.capture, l.profile, v.now()
 	c.Outcome, c.Granted = "", a.binding()
 	c.over(endMatched, now)
-	if r.next != nil {
-		if err := tx.Count(countUpdates, 1); err != nil {
-			return err
-		}
-		ev := audit.Event{Actor: "vault", Event: profileUpdated, Detail: map[string]string{"capture": c.ID}}
-		if err := v.putTemplate(tx, p, *r.next, ev); err != nil {
-			return err
-		}
+	ev := audit.Event{Actor: "vault", Event: profileRecognised, Detail: map[string]string{"capture": c.ID}}
+	var err error
+	if r.next == nil {
+		err = v.keepProfile(tx, p, ev)
+	} else {
+		ev.Event = profileUpdated
+		err = firstError(tx.Count(countUpdates, 1), v.putTemplate(tx, p, *r.next, ev))
+	}
+	if err != nil {
+		return err
 	}
 	if r.drift {
 		if err := tx.Count(countDrift, 1); err != nil {
@@ -283,7 +318,7 @@ func (v *server) ruledMatch(tx *store.Tx, a *Authorisation, l *looked, r *compar
 			return err
 		}
 	}
-	ev := audit.Event{Actor: c.Holder, Event: "signature.authorised", Subject: a.Request, Detail: map[string]string{
+	ev = audit.Event{Actor: c.Holder, Event: "signature.authorised", Subject: a.Request, Detail: map[string]string{
 		"credential": c.Credential, "client": a.Client, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)), "capture": c.ID,
 		"operator": c.Operator, "tablet": c.Tablet, "methods": strings.Join(capturedMethods, " ")}}
 	noteConfirmed(ev.Detail, a.Confirmed)
@@ -292,27 +327,25 @@ func (v *server) ruledMatch(tx *store.Tx, a *Authorisation, l *looked, r *compar
 
 // ruledMismatch is what anything else changes. A copy counts like all attempts of a
 // transaction: no hand writes one.
-func (v *server) ruledMismatch(tx *store.Tx, c *capture, p *profile, r *comparison, replayed bool) error {
-	now, n := v.now(), 1
+func (v *server) ruledMismatch(tx *store.Tx, c *capture, p *profile, r *comparison, replayed bool, detail map[string]string) error {
+	now := v.now()
 	if replayed {
-		n = MaxAttempts
+		p.fail(MaxAttempts-1, now)
 	}
-	locked := p.fail(n, now)
+	locked := p.locked(now) != nil
 	if locked {
+		detail["locked until"] = time.UnixMilli(p.Until).UTC().Format(time.RFC3339)
 		if err := tx.Count(countLocks, 1); err != nil {
 			return err
 		}
 	}
-	if r.decision == graphometric.Repeat && c.Attempts < MaxAttempts && !locked {
+	if c.Outcome = Unrecognised; r.decision == graphometric.Repeat && c.Attempts < MaxAttempts && !locked {
 		c.Outcome = Mismatch
 	} else {
 		c.over(endUnrecognised, now)
 	}
-	detail := map[string]string{"capture": c.ID, "today": strconv.Itoa(p.Failures)}
-	if locked {
-		detail["locked until"] = time.UnixMilli(p.Until).UTC().Format(time.RFC3339)
-	}
-	return v.keepProfile(tx, p, audit.Event{Actor: "vault", Event: profileMismatched, Detail: detail})
+	return v.keepProfile(tx, p, audit.Event{Actor: "vault", Event: profileMismatched, Detail: map[string]string{
+		"capture": c.ID, "today": strconv.Itoa(p.Failures)}})
 }
 
 // answer is what the last signature of a capture is answered with.
@@ -322,9 +355,13 @@ func (c *capture) answer() error {
 		return nil
 	case Mismatch:
 		return &Error{Kind: Mismatch, Msg: "the signature is not near enough to those that were enrolled; sign again, as you usually do", Left: MaxAttempts - c.Attempts}
+	case StaleCapture:
+		return errStale
 	}
-	return fail(Unrecognised, "the signature was not recognised; go another way: a code, or paper")
+	return errUnrecognised
 }
+
+var errUnrecognised = fail(Unrecognised, "the signature was not recognised; go another way: a code, or paper")
 
 // answerAgain answers the repetition of a request.
 func (v *server) answerAgain(ctx context.Context, a *Authorisation, l *looked) (*SAD, error) {
@@ -348,7 +385,7 @@ func (v *server) answerAgain(ctx context.Context, a *Authorisation, l *looked) (
 
 var capturedMethods = []string{amrGraphometric, amrOperator}
 
-// mintCaptured is step 6 of authoriseCaptured.
+// mintCaptured is step 7 of authoriseCaptured.
 func (v *server) mintCaptured(a *Authorisation, of *capture, d *[32]byte) (*SAD, error) {
 	c, now := &a.Credential, v.now()
 	s, err := v.mint.issue(claims{

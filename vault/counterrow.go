@@ -22,12 +22,15 @@ const (
 	captureOpened   = "capture.opened"
 	captureSampled  = "capture.sampled"  // a signature for an enrolment was looked at
 	captureRemoved  = "capture.removed"  // one was taken out again
-	captureCompared = "capture.compared" // a signature was compared with the profile
+	captureTried    = "capture.tried"    // a signature is going to be compared with the profile
+	captureCompared = "capture.compared" // it was
 	captureEnrolled = "capture.enrolled"
 	captureClosed   = "capture.closed"
 
 	profileEnrolled   = "profile.enrolled"
 	profileUpdated    = "profile.updated"
+	profileTried      = "profile.tried"
+	profileRecognised = "profile.recognised"
 	profileMismatched = "profile.mismatched"
 	profileRolledBack = "profile.rolled-back"
 	profileDestroyed  = "profile.destroyed"
@@ -35,8 +38,8 @@ const (
 
 var counterEvents = map[string][]string{
 	store.CounterTablet:  {tabletRegistered, tabletRevoked},
-	store.CounterCapture: {captureOpened, captureSampled, captureRemoved, captureCompared, captureEnrolled, captureClosed},
-	store.CounterProfile: {profileEnrolled, profileUpdated, profileMismatched, profileRolledBack, profileDestroyed},
+	store.CounterCapture: {captureOpened, captureSampled, captureRemoved, captureTried, captureCompared, captureEnrolled, captureClosed},
+	store.CounterProfile: {profileEnrolled, profileUpdated, profileTried, profileRecognised, profileMismatched, profileRolledBack, profileDestroyed},
 }
 
 // errNoCounterRow says that there is, and was, no such row.

@@ -55,14 +55,17 @@ type profile struct {
 	Enrolled   int64  `json:"enrolled"` // ms
 	Destroyed  int64  `json:"destroyed,omitempty"`
 
-	// Mismatches of one day, UTC, and until when no signature is looked at because of them.
-	// They are counted apart from wrong passwords and codes: neither do strangers lock a
-	// customer out at the counter, nor does a forger there lock the holder's other keys.
+	mismatches
+	version int64 // of the row
+}
+
+// mismatches are those of one day, UTC, and until when no signature is looked at because of
+// them. They are counted apart from wrong passwords and codes: neither do strangers lock a
+// customer out at the counter, nor does a forger there lock the holder's other keys.
+type mismatches struct {
 	Day      int64 `json:"day,omitempty"`
 	Failures int   `json:"failures,omitempty"`
 	Until    int64 `json:"until,omitempty"` // ms
-
-	version int64 // of the row
 }
 
 var (
@@ -86,25 +89,24 @@ func lockAfter(failures int) time.Duration {
 }
 
 // locked says whether signatures are looked at.
-func (p *profile) locked(now time.Time) error {
+func (p *mismatches) locked(now time.Time) error {
 	if wait := time.UnixMilli(p.Until).Sub(now); p.Until > 0 && wait > 0 {
 		return &Error{Kind: Locked, Msg: errLocked, RetryAfter: wait}
 	}
 	return nil
 }
 
-// fail counts n mismatches, and says whether the profile is locked by them.
-func (p *profile) fail(n int, now time.Time) (locked bool) {
+// fail counts n mismatches.
+func (p *mismatches) fail(n int, now time.Time) {
 	if day := now.Unix() / 86400; day != p.Day {
 		p.Day, p.Failures = day, 0
 	}
 	for range n {
 		p.Failures++
 		if wait := lockAfter(p.Failures); wait > 0 {
-			p.Until, locked = max(p.Until, millis(now.Add(wait))), true
+			p.Until = max(p.Until, millis(now.Add(wait)))
 		}
 	}
-	return locked
 }
 
 // profile reads the head of a profile that may be used.
