@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"math"
 	"reflect"
 	"testing"
@@ -73,6 +74,95 @@ func TestRoundTripsAppliance(t *testing.T) {
 		(*Tx).AppendJournal, func(tx *Tx) (JournalEntry, error) { return tx.JournalHead() })
 }
 
+func TestCounterRows(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Vault)
+	one := CounterRow{CounterCapture, "a", "over", "h", "tablet", t0, 1, []byte("{}"), []byte("mac")}
+	two := one
+	two.ID, two.State, two.Due = "b", "open", t0.Add(time.Hour)
+	three := CounterRow{Kind: CounterTablet, ID: "a", State: "in-use", Version: 1, Record: []byte("{}"), MAC: []byte("mac")}
+	write(t, db, func(tx *Tx) error {
+		for _, r := range []CounterRow{one, two, three} {
+			if err := tx.PutCounterRow(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	ids := func(rows []CounterRow, err error) (s string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rows {
+			s += r.ID
+		}
+		return s
+	}
+	read(t, db, func(tx *Tx) error {
+		for what, got := range map[string][2]string{
+			"all":        {ids(tx.CounterRows(CounterCapture, "open")), "ba"},
+			"of holder":  {ids(tx.CounterRowsOf(CounterCapture, "open", "h")), "b"},
+			"of nobody":  {ids(tx.CounterRowsOf(CounterCapture, "open", "x")), ""},
+			"at tablet":  {ids(tx.CounterRowsAbout(CounterCapture, "over", "tablet")), "a"},
+			"due":        {ids(tx.DueCounterRows(t0)), "a"},
+			"due later":  {ids(tx.DueCounterRows(t0.Add(time.Hour))), "ab"},
+			"due before": {ids(tx.DueCounterRows(t0.Add(-time.Hour))), ""},
+		} {
+			if got[0] != got[1] {
+				t.Errorf("%s: %q, want %q", what, got[0], got[1])
+			}
+		}
+		n, err := tx.CountCounterRows(CounterCapture, "open")
+		if n != 1 {
+			t.Errorf("%d rows", n)
+		}
+		return err
+	})
+	next := two
+	next.Version, next.State = 2, "over"
+	write(t, db, func(tx *Tx) error { return tx.SetCounterRow(next) })
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.SetCounterRow(next) }), Conflict)
+	write(t, db, func(tx *Tx) error { return tx.DeleteCounterRow(CounterCapture, "b") })
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.SetCounterRow(next) }), Conflict)
+}
+
+func TestTemplatesAndCounts(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Vault)
+	write(t, db, func(tx *Tx) error {
+		for v := range int64(5) {
+			if err := tx.PutTemplate(Template{Credential: "c", Version: v + 1, Created: t0, Wrapped: []byte("k"), Sealed: []byte("s")}); err != nil {
+				return err
+			}
+		}
+		if n, err := tx.DeleteTemplates("c", 2, 3); err != nil || n != 2 {
+			t.Errorf("%d, %v", n, err)
+		}
+		if err := tx.PutFingerprint([]byte("f"), t0); err != nil {
+			return err
+		}
+		return errors.Join(tx.Count("a", 1), tx.Count("a", 2), tx.Count("b", 1))
+	})
+	read(t, db, func(tx *Tx) error {
+		ts, err := tx.Templates("c")
+		if err != nil || len(ts) != 3 || ts[0].Version != 5 || ts[2].Version != 1 || len(ts[0].Sealed) > 0 || len(ts[0].Wrapped) > 0 {
+			t.Errorf("%+v, %v", ts, err)
+		}
+		for print, want := range map[string]bool{"f": true, "g": false} {
+			if has, err := tx.HasFingerprint([]byte(print)); err != nil || has != want {
+				t.Errorf("%s: %v, %v", print, has, err)
+			}
+		}
+		n, err := tx.Counts()
+		if n["a"] != 3 || n["b"] != 1 || len(n) != 2 {
+			t.Errorf("%v", n)
+		}
+		return err
+	})
+	wantKind(t, db.Write(t.Context(), func(tx *Tx) error { return tx.PutFingerprint([]byte("f"), t0) }), Conflict)
+}
+
 func TestRoundTripsVault(t *testing.T) {
 	t.Parallel()
 	db := openTest(t, Vault)
@@ -84,6 +174,10 @@ func TestRoundTripsVault(t *testing.T) {
 		(*Tx).PutCredentialState, func(tx *Tx) (CredentialState, error) { return tx.CredentialState("c") })
 	roundTrip(t, db, Delegation{"d", "h", "c", "active", t0, t0.Add(time.Hour), 1, []byte("{}"), []byte("mac")},
 		(*Tx).PutDelegation, func(tx *Tx) (Delegation, error) { return tx.Delegation("d") })
+	roundTrip(t, db, CounterRow{CounterCapture, "k", "open", "h", "tablet", t0, 1, []byte("{}"), []byte("mac")},
+		(*Tx).PutCounterRow, func(tx *Tx) (CounterRow, error) { return tx.CounterRow(CounterCapture, "k") })
+	roundTrip(t, db, Template{"c", 1, t0, "pointer", "a-1", "enrolled", []byte("key"), []byte("sealed"), []byte("mac")},
+		(*Tx).PutTemplate, func(tx *Tx) (Template, error) { return tx.Template("c", 1) })
 	roundTrip(t, db, JournalEntry{1, t0, "a", "e", "s", []byte("{}"), make([]byte, 32), []byte("hash")},
 		(*Tx).AppendJournal, func(tx *Tx) (JournalEntry, error) { return tx.JournalHead() })
 }

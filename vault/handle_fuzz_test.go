@@ -23,6 +23,8 @@ import (
 	"testing"
 	"time"
 
+	"sigillo/auth/graphometric"
+	"sigillo/auth/graphometric/synthetic"
 	"sigillo/hsm"
 )
 
@@ -193,6 +195,7 @@ func newFuzzed(f testing.TB) *fuzzed {
 	evidence := func() Evidence { return Evidence{Password: []byte(goodPassword), OTP: h.otp(), Client: "fuzz"} }
 	var made credentialAnswer
 	z.must(f, opCreateCredential, NewCredential{Factors: h.factors, Evidence: evidence(), ID: "c", Type: hsm.P256, MaxDigests: 10}, &made)
+	counter := z.counter(f, h)
 	ds := digests(3)
 	for _, d := range ds {
 		z.allow[string(d)] = true
@@ -208,8 +211,69 @@ func newFuzzed(f testing.TB) *fuzzed {
 		return string(b)
 	}
 	z.values = strings.NewReplacer("$F", text(h.factors), "$C", text(made.Credential), "$S", text(sad.Token), "$P", text([]byte(goodPassword)),
-		"$O", text(last.OTP), "$0", text(ds[0]), "$1", text(ds[1]), "$2", text(ds[2]))
+		"$O", text(last.OTP), "$G", text(counter.cred), "$K", text(counter.capture), "$W", counter.written, "$0", text(ds[0]), "$1", text(ds[1]), "$2", text(ds[2]))
 	return z
+}
+
+// atCounter is what a service that was taken over has of a counter: the credential of a
+// customer who signs with a pen, a capture that is open, and a signature that was compared.
+type atCounter struct {
+	cred    Credential
+	capture string
+	written string // JSON
+}
+
+// counter enrols a customer at the counter, and has a forger try in the customer's place.
+func (z *fuzzed) counter(f testing.TB, operator *holder) (a atCounter) {
+	f.Helper()
+	second := &holder{r: operator.r}
+	var enrolled enrolAnswer
+	z.must(f, opEnrol, Enrolment{Holder: "second", Username: "eve", Password: []byte(goodPassword)}, &enrolled)
+	second.factors, second.secret = enrolled.Factors, secretOf(f, enrolled.URI)
+	var signedIn Recognition
+	z.must(f, opAuthenticate, Authentication{Factors: second.factors, Evidence: Evidence{Password: []byte(goodPassword), OTP: second.otp(), Client: "fuzz"}}, &signedIn)
+	c := &counterRig{rig: operator.r, operator: operator, second: second, customer: "customer", hand: synthetic.New(7)}
+	c.tablet = newRogue(f, c)
+	c.tablet.id = "tablet-1"
+	var none any
+	z.must(f, opRegisterTablet, c.newTablet(c.tablet), &none)
+	open := func(n NewCapture) string {
+		var o Capture
+		z.must(f, opOpenCapture, n, &o)
+		return o.ID
+	}
+	write := func(capture string, n int) Captured {
+		var armed Armed
+		z.must(f, opArmCapture, captureRequest{ID: capture}, &armed)
+		s := c.hand.Sign(0, n)
+		sent := c.tablet.send(f, capture, armed, graphometric.AppendCapture(nil, s))
+		c.clock.move(s.Duration())
+		return sent
+	}
+	enrol := open(c.opening("enrol", nil))
+	for n, step := 0, (EnrolStep{}); step.Count < 4; n++ {
+		z.must(f, opEnrolCapture, write(enrol, n), &step)
+	}
+	var made credentialAnswer
+	z.must(f, opFinishEnrolment, c.finishing(enrol, "grapho-customer"), &made)
+	a.cred, c.cred = made.Credential, made.Credential
+	ds := digests(1)
+	sent := write(open(c.opening("spent", ds)), 0) // a copy
+	b, err := json.Marshal(sent)
+	if err != nil {
+		f.Fatal(err)
+	}
+	auth := c.capturedFor("spent", ds, sent)
+	body, err := json.Marshal(auth)
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, err = z.v.inTurn(f.Context(), request{ID: "copy", Op: opAuthorise, Body: body})
+	want(f, err, Unrecognised)
+	a.written = string(b)
+	c.clock.move(24 * time.Hour)
+	a.capture = open(c.opening("open", ds))
+	return a
 }
 
 func (z *fuzzed) must(f testing.TB, op string, body, out any) {
@@ -258,6 +322,15 @@ var requests = [][2]string{
 	{opSendCode, `{"op":"authenticate","request":{"factors":$F},"code":{}}`},
 	{opSendActivation, `{"activation":"a","subject":"nobody","to":"+39333123456","by":"a"}`},
 	{opSendCode, `{"op":"authorise","request":{"factors":$F,"credential":$C,"application":"app"},"code":{}}`},
+	{opRegisterTablet, `{"factors":$F,"password":$P,"otp":$O,"client":"x","id":"t2","name":"a","centre":"b","class":"pointer","publicKey":$0,"request":"r"}`},
+	{opRevokeTablet, `{"id":"t2","by":"a","reason":"b"}`}, {opTablets, `{}`}, {opGraphometricReport, `{}`}, {opProfiles, `{"holder":"customer"}`},
+	{opOpenCapture, `{"purpose":"sign","operator":$F,"presence":{"otp":$O},"holder":"customer","tablet":"tablet-1","credential":$G,"hash":"SHA-256","digests":[$0],"client":"x","request":"r"}`},
+	{opArmCapture, `{"id":$K}`}, {opEnrolCapture, `$W`}, {opRemoveCapture, `{"id":$K,"index":1}`},
+	{opFinishEnrolment, `{"capture":$K,"second":$F,"secondPresence":{"otp":$O},"consent":$0,"id":"n","type":"p256","maxDigests":3,"client":"x","request":"r"}`},
+	{opAuthorise, `{"credential":$G,"capture":$W,"hash":"SHA-256","digests":[$0],"client":"x","request":"r"}`},
+	{opRollBackProfile, `{"factors":$F,"password":$P,"otp":$O,"client":"x","credential":"grapho-customer","version":1,"reason":"a","request":"r"}`},
+	{opCloseCapture, `{"id":"x","reason":"b"}`}, {opDestroyProfile, `{"credential":"x","by":"a","reason":"b"}`},
+	{opChallenge, `{"op":"counter-open-capture","request":{"purpose":"sign","operator":$F,"credential":$G,"digests":[$0]}}`},
 	{opWitnessJournal, `{"seq":1,"hash":$0}`}, {opTSAStatus, `{}`}, {opTSAMake, `{"series":"main"}`}, {"nothing", `{}`},
 }
 

@@ -99,11 +99,15 @@ func FuzzFrame(f *testing.F) {
 		}
 		read := func(body any) { _ = json.Unmarshal(q.Body, body) }
 		var a Authorisation
-		for _, body := range []any{&a, &keyRequest{}, &digestRequest{}, &Enrolment{}, &NewCredential{}, &Authentication{}, &Activation{}} {
+		for _, body := range []any{&a, &keyRequest{}, &digestRequest{}, &Enrolment{}, &NewCredential{}, &Authentication{}, &Activation{},
+			&NewCapture{}, &FinishEnrolment{}, &NewTablet{}, &RollBack{}} {
 			read(body)
 		}
 		if _, err := checkDigests(a.Hash, a.Digests, MaxDigests); err == nil && len(a.Digests) > MaxDigests {
 			t.Fatal("too many digests pass")
+		}
+		if s := a.Capture; s != nil && s.check() == nil {
+			_, _ = s.digest(), s.verify(s.Sealed, s.Nonce)
 		}
 		_ = factorsMessage(&a.Factors)
 		_ = credentialMessage(&a.Credential)
