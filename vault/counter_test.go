@@ -41,7 +41,7 @@ type pad struct {
 // newCounter enrols the staff and registers a tablet.
 func newCounter(t testing.TB, r *rig) *counterRig {
 	t.Helper()
-	c := &counterRig{rig: r, operator: r.enrol("operator"), second: r.enrol("second"), customer: "customer", hand: synthetic.New(7)}
+	c := &counterRig{rig: r, operator: r.enrol("operator"), second: r.enrol("second"), customer: "customer", hand: newHand()}
 	c.use(c.operator)
 	c.use(c.second)
 	c.tablet = c.newPad("tablet-1")
@@ -306,3 +306,6 @@ func newRogue(t testing.TB, c *counterRig) *pad {
 	}
 	return &pad{id: "rogue", key: k, now: c.clock}
 }
+
+// newHand is the hand of the customer.
+func newHand() *synthetic.Signer { return synthetic.New(7) }

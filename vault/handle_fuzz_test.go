@@ -24,7 +24,6 @@ import (
 	"time"
 
 	"sigillo/auth/graphometric"
-	"sigillo/auth/graphometric/synthetic"
 	"sigillo/hsm"
 )
 
@@ -232,7 +231,7 @@ func (z *fuzzed) counter(f testing.TB, operator *holder) (a atCounter) {
 	second.factors, second.secret = enrolled.Factors, secretOf(f, enrolled.URI)
 	var signedIn Recognition
 	z.must(f, opAuthenticate, Authentication{Factors: second.factors, Evidence: Evidence{Password: []byte(goodPassword), OTP: second.otp(), Client: "fuzz"}}, &signedIn)
-	c := &counterRig{rig: operator.r, operator: operator, second: second, customer: "customer", hand: synthetic.New(7)}
+	c := &counterRig{rig: operator.r, operator: operator, second: second, customer: "customer", hand: newHand()}
 	c.tablet = newRogue(f, c)
 	c.tablet.id = "tablet-1"
 	var none any

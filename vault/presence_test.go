@@ -289,3 +289,49 @@ func TestEnrolmentFails(t *testing.T) {
 	_, err = r.c.ArmCapture(t.Context(), capture)
 	want(t, err, NotAllowed)
 }
+
+// TestPresenceByPasskey: the answer of an operator's passkey opens the capture it was asked
+// for, and no other; who has a passkey is not there with a code.
+func TestPresenceByPasskey(t *testing.T) {
+	t.Parallel()
+	r := newPasskeyRig(t)
+	c := newCounter(t, r)
+	c.enrolCustomer()
+	other := c.newPad("tablet-2")
+	key, _ := c.operator.addPasskey(-7)
+	ds := digests(1)
+	ask := func(request string) NewCapture {
+		n := c.opening(request, ds)
+		n.Presence.OTP = ""
+		return n
+	}
+	n := ask("tx")
+	n.Presence.Passkey = key.Get(r.challenge(n))
+	for name, change := range map[string]func(n *NewCapture){
+		"other digests":    func(n *NewCapture) { n.Digests = digests(1) },
+		"another customer": func(n *NewCapture) { n.Holder, n.Purpose = "somebody", ToEnrol; n.noCredential() },
+		"another tablet":   func(n *NewCapture) { n.Tablet = other.id },
+		"to enrol":         func(n *NewCapture) { n.Purpose = ToEnrol; n.noCredential() },
+	} {
+		changed := n
+		change(&changed)
+		if _, err := r.c.OpenCapture(t.Context(), changed); KindOf(err) != WrongOTP {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := r.c.OpenCapture(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	again := n
+	again.Request = "again"
+	_, err := r.c.OpenCapture(t.Context(), again)
+	want(t, err, ReusedOTP)
+	_, err = r.c.OpenCapture(t.Context(), c.opening("code", ds))
+	want(t, err, WantsPasskey)
+	// A sign-in's answer is for the sign-in.
+	a := Authentication{Factors: c.operator.factors, Evidence: Evidence{Client: "test"}}
+	stolen := ask("stolen")
+	stolen.Presence.Passkey = key.Get(r.challenge(a))
+	_, err = r.c.OpenCapture(t.Context(), stolen)
+	want(t, err, WrongOTP)
+}

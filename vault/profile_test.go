@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -308,4 +309,53 @@ func TestEscrow(t *testing.T) {
 	if slices.Contains([]string{keyMaster, keyMAC, keySeal}, keyTemplates) {
 		t.Error("a key with two uses")
 	}
+}
+
+// lossyToken is a token that may have lost the key of the templates.
+type lossyToken struct {
+	*softToken
+	has, made bool
+}
+
+func (l *lossyToken) Has(label string) (bool, error) { return label != keyTemplates || l.has, nil }
+
+func (l *lossyToken) GenerateSealKey(context.Context, string) error {
+	l.has, l.made = true, true
+	return nil
+}
+
+// TestTemplateKeyLost: the key of the templates is made once, at the first start of a vault
+// that knows it; one that is lost is not made again, and nothing else stops working.
+func TestTemplateKeyLost(t *testing.T) {
+	t.Parallel()
+	tok := &lossyToken{softToken: &softToken{keys: map[string][32]byte{}}}
+	dir := t.TempDir()
+	cfg := Config{Socket: filepath.Join(dir, "sock"), StateDB: filepath.Join(dir, "vault.db"), Node: "node-1", Provision: true,
+		Argon: fastArgon, Now: newClock().now, token: tok}
+	run := func(do func(v *server)) {
+		t.Helper()
+		v, unlock, err := start(t.Context(), cfg, func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unlock()
+		defer v.close()
+		do(v)
+	}
+	run(func(v *server) {
+		if !tok.made || v.templates != nil {
+			t.Errorf("made: %v, %v", tok.made, v.templates)
+		}
+	})
+	tok.has, tok.made, cfg.Provision = false, false, false
+	run(func(v *server) {
+		if tok.made {
+			t.Error("a lost key was made again")
+		}
+		_, err := v.openCapture(t.Context(), &NewCapture{})
+		want(t, err, NotAllowed)
+		if _, err := v.enrol(t.Context(), "id", &Enrolment{Holder: "h", Username: "ada", Password: []byte(goodPassword)}); err != nil {
+			t.Error(err)
+		}
+	})
 }
