@@ -63,10 +63,10 @@ func (v *server) compare(ctx context.Context, p *profile, t *store.Template, c *
 	defer clear(secret[:])
 	r.d = kekSecret(&secret, c)
 	next, updated, drift := of.Update(s, verdict, v.now())
-	r.drift = drift
 	if !updated {
 		return r, nil
 	}
+	r.drift = drift
 	defer next.Wipe()
 	if n, err := v.sealTemplate(ctx, p, p.Version+1, next.Algorithm(), "updated", &secret, next); err == nil {
 		r.next = &n
@@ -177,16 +177,14 @@ func (v *server) authoriseCaptured(ctx context.Context, a *Authorisation) (*SAD,
 		return nil, err
 	}
 	v.fault("matched")
-	if r.unusable() {
-		return nil, badSample(&graphometric.Error{Reason: r.reasons[0], Msg: "the signature cannot be compared; sign again"})
-	}
 	if err := l.capture.answer(); err != nil { // 7
 		return nil, err
 	}
 	return v.mintCaptured(a, l.capture, &r.d)
 }
 
-// unusable says whether the signature could not be compared at all: that is no attempt.
+// unusable says whether the signature could not be compared at all: that is one of the
+// capture's attempts, and none of the day's.
 func (r *comparison) unusable() bool {
 	return r.decision == graphometric.Repeat && len(r.reasons) > 0
 }
@@ -269,8 +267,9 @@ func (v *server) ruled(tx *store.Tx, a *Authorisation, l *looked, r *comparison,
 	switch {
 	case r.unusable():
 		detail["outcome"], counts = "unusable", []string{countUnusable}
-		c.Attempts--
-		p.mismatches = before
+		if p.mismatches, c.Outcome = before, BadSample; c.Attempts >= MaxAttempts {
+			c.over(endUnrecognised, now)
+		}
 		err = v.keepProfile(tx, p, audit.Event{Actor: "vault", Event: profileMismatched, Detail: map[string]string{"capture": c.ID, "unusable": r.reason()}})
 	case r.decision == graphometric.Match:
 		p.mismatches = before
@@ -357,6 +356,8 @@ func (c *capture) answer() error {
 		return &Error{Kind: Mismatch, Msg: "the signature is not near enough to those that were enrolled; sign again, as you usually do", Left: MaxAttempts - c.Attempts}
 	case StaleCapture:
 		return errStale
+	case BadSample:
+		return badSample(nil)
 	}
 	return errUnrecognised
 }
