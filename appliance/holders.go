@@ -153,16 +153,19 @@ func (a *Appliance) putCredential(tx *store.Tx, c store.Credential) error {
 }
 
 // issue makes the certificate of a holder's key and gives its serial number. The profile
-// is that of the key as the vault has made it: a key that can be delegated has the
-// certificate that says so, and no other has.
+// is that of the key as the vault has made it: a key that can be delegated, or is released
+// by a handwritten signature, has the certificate that says so, and no other has.
 func (a *Appliance) issue(ctx context.Context, h store.Holder, c store.Credential, csr []byte, actor string) (string, error) {
 	var record vault.Credential
 	if err := json.Unmarshal(c.Record, &record); err != nil {
 		return "", fmt.Errorf("appliance: %w", err)
 	}
 	profile := pki.ProfileSignature
-	if record.Automatic {
+	switch {
+	case record.Automatic:
 		profile = pki.ProfileAutomatic
+	case record.Graphometric:
+		profile = pki.ProfileCounter
 	}
 	cert, err := a.PKI.Issue(ctx, pki.Request{Profile: profile, CSR: csr, Holder: h, Credential: c.ID, Actor: actor})
 	if err != nil {

@@ -22,17 +22,22 @@ import (
 type NewMember struct {
 	Username, GivenName, Surname, FiscalCode, Email string
 	Role                                            staff.Role
+	Centre                                          string // where the member works; needed by nobody but at counters
 }
 
 // parameters are the proposal's; memberOf reads them back.
 func (n NewMember) parameters() map[string]string {
-	return map[string]string{"username": n.Username, "given-name": n.GivenName, "surname": n.Surname,
+	p := map[string]string{"username": n.Username, "given-name": n.GivenName, "surname": n.Surname,
 		"fiscal-code": n.FiscalCode, "email": n.Email, "role": string(n.Role)}
+	if n.Centre != "" {
+		p["centre"] = n.Centre
+	}
+	return p
 }
 
 func memberOf(p map[string]string) NewMember {
 	return NewMember{Username: p["username"], GivenName: p["given-name"], Surname: p["surname"],
-		FiscalCode: p["fiscal-code"], Email: p["email"], Role: staff.Role(p["role"])}
+		FiscalCode: p["fiscal-code"], Email: p["email"], Role: staff.Role(p["role"]), Centre: p["centre"]}
 }
 
 func (n NewMember) check() error {
@@ -41,6 +46,11 @@ func (n NewMember) check() error {
 	}
 	if err := pki.CheckFiscalCode(n.FiscalCode); err != nil {
 		return &staff.Error{Kind: staff.Invalid, Msg: "the fiscal code is wrong", Err: err}
+	}
+	if n.Centre != "" {
+		if err := staff.CheckCentre(n.Centre); err != nil {
+			return err
+		}
 	}
 	for what, s := range map[string]string{"username": n.Username, "given name": n.GivenName, "surname": n.Surname} {
 		if strings.TrimSpace(s) == "" || strings.TrimSpace(s) != s || len(s) > 100 {
@@ -53,12 +63,12 @@ func (n NewMember) check() error {
 func (n NewMember) row(id string, a *Appliance) store.Staff {
 	now := a.opt.Now()
 	return store.Staff{ID: id, Username: n.Username, GivenName: n.GivenName, Surname: n.Surname, FiscalCode: n.FiscalCode,
-		Email: n.Email, Role: string(n.Role), State: store.StaffAppointed, Created: now, Changed: now}
+		Email: n.Email, Role: string(n.Role), Centre: n.Centre, State: store.StaffAppointed, Created: now, Changed: now}
 }
 
 func asMember(s store.Staff) staff.Member {
 	return staff.Member{ID: s.ID, Username: s.Username, GivenName: s.GivenName, Surname: s.Surname, FiscalCode: s.FiscalCode,
-		Email: s.Email, Role: staff.Role(s.Role)}
+		Email: s.Email, Role: staff.Role(s.Role), Centre: s.Centre}
 }
 
 // Staff lists who works here, in the order of their appointment; those who are gone too
@@ -127,6 +137,9 @@ func (a *Appliance) appoint(tx *store.Tx, row store.Staff, act store.Activation,
 		return err
 	}
 	detail := map[string]string{"role": row.Role, "username": row.Username, "name": row.GivenName + " " + row.Surname, "fiscal-code": row.FiscalCode}
+	if row.Centre != "" {
+		detail["centre"] = row.Centre
+	}
 	for k, v := range more {
 		detail[k] = v
 	}

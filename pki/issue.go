@@ -18,7 +18,7 @@ const maxCSR = 8 << 10
 
 // Request asks for a holder's certificate.
 type Request struct {
-	Profile    string       // ProfileSignature, or ProfileAutomatic for a key of the automatic procedure
+	Profile    string       // ProfileSignature; ProfileAutomatic for a key of the automatic procedure, ProfileCounter for one of a counter
 	CSR        []byte       // PKCS #10, DER; proves possession of the key, nothing else is taken from it
 	Holder     store.Holder // whose identity was verified by the registration
 	Credential string       // ID of the credential that has the key, a row of the store
@@ -51,7 +51,7 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*x509.Certificate, er
 func (a *Authority) check(r Request) (crypto.PublicKey, error) {
 	switch {
 	case !HolderProfile(r.Profile):
-		return nil, errorf(BadRequest, "there is no profile %.40q; use %q or %q", r.Profile, ProfileSignature, ProfileAutomatic)
+		return nil, errorf(BadRequest, "there is no profile %.40q; use %q, %q or %q", r.Profile, ProfileSignature, ProfileAutomatic, ProfileCounter)
 	case r.Actor == "":
 		return nil, errorf(BadRequest, "the request does not say who orders the certificate")
 	case r.Holder.ID == "" || r.Credential == "":

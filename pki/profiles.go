@@ -24,11 +24,12 @@ const (
 	ProfileResponder = "ocsp-responder"
 	ProfileSignature = "qualified-signature" // natural person, remote signature
 	ProfileAutomatic = "automatic-procedure" // the same, signing unattended (CAD art. 35 c. 3)
+	ProfileCounter   = "counter-signature"   // natural person, remote signature at a counter
 )
 
 // HolderProfile says whether certificates of a profile belong to holders.
 func HolderProfile(profile string) bool {
-	return profile == ProfileSignature || profile == ProfileAutomatic
+	return profile == ProfileSignature || profile == ProfileAutomatic || profile == ProfileCounter
 }
 
 // automaticNotice is what the certificates of the automatic procedure say, in AgID's
@@ -37,6 +38,11 @@ func HolderProfile(profile string) bool {
 // own, that the vault uses for nothing else.
 const automaticNotice = "Il presente certificato è valido solo per firme apposte con procedura automatica. " +
 	"The certificate may only be used for unattended/automatic digital signature."
+
+// counterNotice says how the key of a certificate is released: who relies on a signature
+// can know that an operator was there, and that no password or code was asked for.
+const counterNotice = "Firma attivata con firma grafometrica in presenza di un operatore. " +
+	"Signature activated by a handwritten signature, in the presence of an operator."
 
 // maxNotice is the longest explicitText (RFC 5280 §4.2.1.4: SIZE (1..200)).
 const maxNotice = 200
@@ -141,6 +147,9 @@ func signaturePolicies(c Config, profile string, l Limits) []policy {
 	own := policy{oid: c.policyOID(".1.1"), cps: c.CPS}
 	if profile == ProfileAutomatic {
 		own = policy{oid: c.policyOID(".1.3"), cps: c.CPS, notices: []string{automaticNotice}}
+	}
+	if profile == ProfileCounter {
+		own = policy{oid: c.policyOID(".1.4"), cps: c.CPS, notices: []string{counterNotice}}
 	}
 	if notice := l.Use.Text(); notice != "" {
 		own.notices = append(own.notices, notice)

@@ -46,7 +46,13 @@ func TestLintFindsNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			list := map[string]*x509.Certificate{ProfileSignature: cert, ProfileAutomatic: automatic}
+			r = h.enrol(t, "3", tt.key)
+			r.Limits, r.Profile = tt.limits, ProfileCounter
+			counter, err := h.Issue(t.Context(), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list := map[string]*x509.Certificate{ProfileSignature: cert, ProfileAutomatic: automatic, ProfileCounter: counter}
 			for _, s := range ceremonyPlan(h.cfg) {
 				if s.profile != "" {
 					list[s.label] = h.CA(s.label)

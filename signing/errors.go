@@ -55,6 +55,10 @@ var vaultKinds = map[vault.Kind]Kind{
 	vault.WeakPassword:  WeakPassword,
 	vault.SpentSAD:      WrongState,
 	vault.ExpiredSAD:    WrongState,
+	vault.Mismatch:      NotRecognised,
+	vault.Unrecognised:  NotRecognised,
+	vault.BadSample:     BadCapture,
+	vault.StaleCapture:  BadCapture,
 }
 
 // FromVault gives a vault error its meaning for the user; nil stays nil.

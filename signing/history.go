@@ -136,7 +136,7 @@ func (s *Service) presentCredential(ctx context.Context, holder string, r store.
 			c.Status = "none"
 		}
 	}
-	c.MaxItems, c.Automatic = u.record.MaxDigests, u.record.Automatic
+	c.MaxItems, c.Automatic, c.Counter = u.record.MaxDigests, u.record.Automatic, u.record.Graphometric
 	if u.certificate != nil {
 		c.Subject, c.NotAfter = u.subject, u.certificate.NotAfter
 	}

@@ -25,9 +25,9 @@ import (
 // then authorise exactly these digests.
 //
 // Kinds: NotFound, BadRequest, Refused, Unconfirmed, WrongForm, Unsignable,
-// Changed, CertSuspended, CertRevoked, CertExpired, CertMissing, AutomaticOnly.
+// Changed, CertSuspended, CertRevoked, CertExpired, CertMissing, AutomaticOnly, CounterOnly.
 func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transaction, error) {
-	cred, err := s.usable(ctx, holder, r.Credential)
+	cred, err := s.usable(ctx, holder, r.Credential, r.Counter)
 	if err != nil {
 		return Transaction{}, err
 	}
@@ -156,11 +156,17 @@ type credential struct {
 
 // usable loads a holder's credential and refuses one that holders do not sign with
 // themselves now: its certificate is not valid (SIG-5), or is for signatures without the
-// holder only (SIG-7).
-func (s *Service) usable(ctx context.Context, holder, id string) (credential, error) {
+// holder only (SIG-7). At a counter those are used that are for counters, elsewhere the others.
+func (s *Service) usable(ctx context.Context, holder, id string, counter bool) (credential, error) {
 	c, err := s.valid(ctx, holder, id)
-	if err == nil && c.record.Automatic {
+	switch {
+	case err != nil:
+	case c.record.Automatic:
 		err = fail(AutomaticOnly, "the certificate is for the automatic procedure only", nil)
+	case c.record.Graphometric && !counter:
+		err = fail(CounterOnly, "the key is used at a counter only, by its holder's handwritten signature", nil)
+	case !c.record.Graphometric && counter:
+		err = fail(BadRequest, "the key is not one that is used at a counter", nil)
 	}
 	return c, err
 }

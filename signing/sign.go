@@ -31,7 +31,7 @@ import (
 // NotVerified, Busy, DiskFull.
 func (s *Service) Sign(ctx context.Context, holder, id string, e Evidence) (Transaction, error) {
 	defer clear(e.Password)
-	return s.sign(ctx, holder, id, e.Client, func(ctx context.Context, t store.Transaction, items []store.Item, cred credential) (use, error) {
+	return s.sign(ctx, holder, id, e.Client, e.Capture != nil, func(ctx context.Context, t store.Transaction, items []store.Item, cred credential) (use, error) {
 		sad, err := s.authorise(ctx, t, items, cred, e) // 3
 		return func(ctx context.Context, digests [][]byte, scheme string) ([][]byte, error) {
 			return s.cfg.Vault.Sign(ctx, vault.Activation{SAD: sad.Token, Credential: cred.record, Hash: t.Hash, // 5
@@ -48,13 +48,13 @@ type use func(ctx context.Context, digests [][]byte, scheme string) ([][]byte, e
 // takes sign, which has the vault sign the prepared digests under that authorisation;
 // client names who asks.
 func (s *Service) SignAuthorised(ctx context.Context, holder, id, client string, sign func(ctx context.Context, digests [][]byte, scheme string) ([][]byte, error)) (Transaction, error) {
-	return s.sign(ctx, holder, id, client, func(context.Context, store.Transaction, []store.Item, credential) (use, error) {
+	return s.sign(ctx, holder, id, client, false, func(context.Context, store.Transaction, []store.Item, credential) (use, error) {
 		return sign, nil
 	})
 }
 
 // sign is the walk of Sign; permit is its step 3.
-func (s *Service) sign(ctx context.Context, holder, id, client string, permit func(context.Context, store.Transaction, []store.Item, credential) (use, error)) (Transaction, error) {
+func (s *Service) sign(ctx context.Context, holder, id, client string, counter bool, permit func(context.Context, store.Transaction, []store.Item, credential) (use, error)) (Transaction, error) {
 	t, items, err := s.load(ctx, holder, id)
 	if err != nil {
 		return Transaction{}, err
@@ -68,7 +68,7 @@ func (s *Service) sign(ctx context.Context, holder, id, client string, permit fu
 	default:
 		return Transaction{}, fail(WrongState, "the transaction is "+t.State, nil)
 	}
-	cred, err := s.usable(ctx, holder, t.Credential) // 2
+	cred, err := s.usable(ctx, holder, t.Credential, counter) // 2
 	if err == nil && cred.row.Certificate != t.Certificate {
 		err = fail(WrongState, "the certificate was replaced since; prepare the signature again", nil)
 	}
@@ -158,8 +158,10 @@ func (s *Service) authorisation(ctx context.Context, t store.Transaction, items 
 		return vault.Authorisation{}, fromStore(err)
 	}
 	var factors vault.Factors
-	if err := json.Unmarshal(owner.Factors, &factors); err != nil {
-		return vault.Authorisation{}, fail(Internal, "the holder's factors cannot be read", err)
+	if !cred.record.Graphometric { // which hangs from no factors; its holder may have none
+		if err := json.Unmarshal(owner.Factors, &factors); err != nil {
+			return vault.Authorisation{}, fail(Internal, "the holder's factors cannot be read", err)
+		}
 	}
 	confirmed, err := s.confirmed(ctx, t.Holder, items)
 	if err != nil {
@@ -173,6 +175,16 @@ func (s *Service) authorisation(ctx context.Context, t store.Transaction, items 
 // transaction, without factors: a passkey's challenge, or a code that is sent, is
 // bound to it. Kinds as of Sign.
 func (s *Service) Authorisation(ctx context.Context, holder, id string) (vault.Authorisation, error) {
+	return s.toAuthorise(ctx, holder, id, false)
+}
+
+// CounterAuthorisation is [Service.Authorisation] of a transaction that was prepared for a
+// counter: what the operator's presence there is bound to.
+func (s *Service) CounterAuthorisation(ctx context.Context, holder, id string) (vault.Authorisation, error) {
+	return s.toAuthorise(ctx, holder, id, true)
+}
+
+func (s *Service) toAuthorise(ctx context.Context, holder, id string, counter bool) (vault.Authorisation, error) {
 	t, items, err := s.load(ctx, holder, id)
 	if err != nil {
 		return vault.Authorisation{}, err
@@ -180,7 +192,7 @@ func (s *Service) Authorisation(ctx context.Context, holder, id string) (vault.A
 	if State(t.State) != Prepared {
 		return vault.Authorisation{}, fail(WrongState, "the transaction is "+t.State, nil)
 	}
-	cred, err := s.usable(ctx, holder, t.Credential)
+	cred, err := s.usable(ctx, holder, t.Credential, counter)
 	if err != nil {
 		return vault.Authorisation{}, err
 	}

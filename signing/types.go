@@ -94,6 +94,9 @@ type Request struct {
 	// Confirmed says that the holder has read and accepts the findings whose
 	// severity is "confirm". It is journalled and never implied.
 	Confirmed bool `json:"confirmed,omitempty" doc:"The holder accepts the findings that need confirmation"`
+	// Counter says that the holder signs at a counter, where the key of the credential
+	// must be one for that.
+	Counter bool `json:"-"`
 }
 
 // State of a transaction.
@@ -144,6 +147,8 @@ type Credential struct {
 	MaxItems int       `json:"max_items" doc:"How many documents one authorisation may sign"`
 	// Automatic: for the automatic procedure; nothing is signed with it here.
 	Automatic bool `json:"automatic,omitempty" doc:"For the automatic procedure: it is delegated to applications, and signs nothing here"`
+	// Counter: released by the holder's handwritten signature at a counter, and nowhere else.
+	Counter bool `json:"counter,omitempty" doc:"Used at a counter only, where its holder signs on a tablet"`
 }
 
 // Evidence is what a holder presents to be recognised; the vault judges it.
@@ -171,6 +176,9 @@ const (
 	CertExpired     Kind = "cert-expired"     // SIG-5
 	CertMissing     Kind = "cert-missing"     // the credential has no certificate
 	AutomaticOnly   Kind = "automatic-only"   // the certificate is for the automatic procedure and nothing else (SIG-7)
+	CounterOnly     Kind = "counter-only"     // the key is used at a counter, by its holder's handwritten signature
+	NotRecognised   Kind = "not-recognised"   // the handwritten signature was not recognised
+	BadCapture      Kind = "bad-capture"      // the handwritten signature came too late, or cannot be compared: sign again
 	WrongFactors    Kind = "wrong-factors"    // password or OTP wrong: never told which
 	ReusedOTP       Kind = "reused-otp"       // the OTP was used before
 	Locked          Kind = "locked"           // too many wrong factors; RetryAfter says how long

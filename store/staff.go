@@ -12,6 +12,7 @@ type Staff struct {
 	FiscalCode string
 	Email      string
 	Role       string // as staff.Role
+	Centre     string // where the member works; "" for nowhere in particular
 	State      StaffState
 	Factors    []byte // the vault's record of the factors, nil before they are chosen
 	Created    time.Time
@@ -28,18 +29,18 @@ const (
 	StaffRemoved   StaffState = "removed"
 )
 
-const staffColumns = `id, username, given_name, surname, fiscal_code, email, role, state, factors, created, changed`
+const staffColumns = `id, username, given_name, surname, fiscal_code, email, role, centre, state, factors, created, changed`
 
 func staffRow(s *Staff) []any {
-	return []any{&s.ID, &s.Username, &s.GivenName, &s.Surname, &s.FiscalCode, &s.Email, &s.Role, &s.State, &s.Factors,
+	return []any{&s.ID, &s.Username, &s.GivenName, &s.Surname, &s.FiscalCode, &s.Email, &s.Role, &s.Centre, &s.State, &s.Factors,
 		at(&s.Created), at(&s.Changed)}
 }
 
 // PutStaff stores a new appointment; Conflict if the person has a role already, or the
 // ID or username is taken.
 func (tx *Tx) PutStaff(s Staff) error {
-	return tx.put("put staff", `INSERT INTO staff (`+staffColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		s.ID, s.Username, s.GivenName, s.Surname, s.FiscalCode, s.Email, s.Role, string(s.State), s.Factors, ms(s.Created), ms(s.Changed))
+	return tx.put("put staff", `INSERT INTO staff (`+staffColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		s.ID, s.Username, s.GivenName, s.Surname, s.FiscalCode, s.Email, s.Role, s.Centre, string(s.State), s.Factors, ms(s.Created), ms(s.Changed))
 }
 
 // Staff returns a member by ID, removed or not.

@@ -262,7 +262,7 @@ func (s *Server) orderFor(c *fiber.Ctx, ids []string) (orderData, error) {
 		return o, err
 	}
 	for _, cr := range creds {
-		if cr.Status == "valid" && !cr.Automatic {
+		if cr.Status == "valid" && !cr.Automatic && !cr.Counter {
 			o.Credentials = append(o.Credentials, cr)
 		}
 	}

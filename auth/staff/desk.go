@@ -82,18 +82,26 @@ var documents = map[string]bool{"identity-card": true, "passport": true, "drivin
 
 // Check says what is missing or wrong.
 func (n NewRecovery) Check(now time.Time) error {
-	invalid := func(msg string) error { return &Error{Kind: Invalid, Msg: msg} }
+	if err := CheckDocument(n.Document, n.Number, n.Issuer, n.Expires, now); err != nil {
+		return err
+	}
+	if strings.TrimSpace(n.Reason) == "" || len(n.Reason) > 200 {
+		return fail(Invalid, "say why, in at most 200 bytes")
+	}
+	return nil
+}
+
+// CheckDocument says what is missing or wrong about an identity document.
+func CheckDocument(kind, number, issuer string, expires, now time.Time) error {
 	switch {
-	case !documents[n.Document]:
-		return invalid("the document must be identity-card, passport, driving-licence, residence-permit or other-art-35")
-	case strings.TrimSpace(n.Number) == "" || len(n.Number) > 40:
-		return invalid("the number of the document must have 1 to 40 bytes")
-	case strings.TrimSpace(n.Issuer) == "" || len(n.Issuer) > 100:
-		return invalid("the issuer of the document must have 1 to 100 bytes")
-	case !n.Expires.After(now):
-		return invalid("the document has expired; it identifies nobody")
-	case strings.TrimSpace(n.Reason) == "" || len(n.Reason) > 200:
-		return invalid("say why, in at most 200 bytes")
+	case !documents[kind]:
+		return fail(Invalid, "the document must be identity-card, passport, driving-licence, residence-permit or other-art-35")
+	case strings.TrimSpace(number) == "" || len(number) > 40:
+		return fail(Invalid, "the number of the document must have 1 to 40 bytes")
+	case strings.TrimSpace(issuer) == "" || len(issuer) > 100:
+		return fail(Invalid, "the issuer of the document must have 1 to 100 bytes")
+	case !expires.After(now):
+		return fail(Invalid, "the document has expired; it identifies nobody")
 	}
 	return nil
 }

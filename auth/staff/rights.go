@@ -23,6 +23,15 @@ const (
 	StampAccounts Act = "stamp-accounts" // customers of the time-stamping service
 	OAuthClients  Act = "oauth-clients"  // applications that may ask holders for signatures
 
+	// At the counters where customers sign on a tablet.
+	Counter          Act = "counter"           // sessions with customers: dossiers
+	EnrolCustomer    Act = "enrol-customer"    // take the signatures that others are compared with
+	ApproveEnrolment Act = "approve-enrolment" // of another member: the second person
+	WithdrawConsent  Act = "withdraw-consent"  // at the customer's wish: profile and key are destroyed
+	CounterTablets   Act = "counter-tablets"   // register, confirm and revoke tablets
+	RollBackProfile  Act = "roll-back-profile" // to what a profile was before
+	CounterReport    Act = "counter-report"    // counts of matches, repeats and refusals
+
 	// The critical ones, which need a second person.
 	RecoverHolder       Act = "recover-holder"       // new factors and keys for a holder who has lost them
 	AppointStaff        Act = "appoint-staff"        // give a person a role
@@ -45,6 +54,9 @@ type Rule struct {
 
 // Rules is the whole table of rights.
 //
+// At a counter those who register act, each at the own centre; the one who approves an
+// enrolment is another person than the one who takes it, of whichever role.
+//
 // Appointments can be made by any two of three roles, so that the house is not stuck
 // when one of the responsible persons is gone. An auditor approves one thing only:
 // that journals which are kept elsewhere leave this machine.
@@ -61,6 +73,14 @@ var Rules = []Rule{
 	{Act: StampUnits, By: []Role{Certification}},
 	{Act: StampAccounts, By: []Role{Certification, Logistic}},
 	{Act: OAuthClients, By: []Role{Technical}},
+
+	{Act: Counter, By: []Role{RegistrationOperator, RegistrationOfficer}},
+	{Act: EnrolCustomer, By: []Role{RegistrationOperator, RegistrationOfficer}},
+	{Act: ApproveEnrolment, By: []Role{RegistrationOperator, RegistrationOfficer, Certification}},
+	{Act: WithdrawConsent, By: []Role{RegistrationOperator, RegistrationOfficer, Certification}},
+	{Act: CounterTablets, By: []Role{Technical}},
+	{Act: RollBackProfile, By: []Role{Certification}},
+	{Act: CounterReport, By: []Role{Audit, Certification}},
 
 	{Act: RecoverHolder, By: []Role{RegistrationOperator, RegistrationOfficer, Certification}, Approve: []Role{Certification, Security}},
 	{Act: AppointStaff, By: []Role{Security, Certification}, Approve: []Role{Security, Certification, Technical}},

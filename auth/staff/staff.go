@@ -21,6 +21,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Role is what a member of the staff is appointed to.
@@ -67,6 +69,9 @@ type Member struct {
 	FiscalCode string // who it is: a person has one role
 	Email      string
 	Role       Role
+	// Centre is where the member works, such as a branch: counters, their tablets and what
+	// is done at them are seen from there only. Empty for who works at none.
+	Centre string
 }
 
 // Name is the member's name for people.
@@ -77,6 +82,34 @@ func (m Member) Name() string { return m.GivenName + " " + m.Surname }
 func (m Member) May(a Act) error {
 	if !May(m.Role, a) {
 		return fail(NotPermitted, "the role %s may not do this (%s)", m.Role, a)
+	}
+	return nil
+}
+
+// MaxCentre is how long the name of a centre is at most, in bytes.
+const MaxCentre = 64
+
+// CheckCentre says what is wrong with the name of a centre.
+func CheckCentre(s string) error {
+	switch {
+	case strings.TrimSpace(s) == "" || strings.TrimSpace(s) != s || len(s) > MaxCentre || !utf8.ValidString(s):
+		return fail(Invalid, "the name of a centre has 1 to %d bytes and no spaces around it", MaxCentre)
+	case strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fail(Invalid, "the name of a centre has letters, digits and signs that can be seen")
+	}
+	return nil
+}
+
+// At says whether the member may do an act at a centre: only who works there may.
+func (m Member) At(centre string, a Act) error {
+	if err := m.May(a); err != nil {
+		return err
+	}
+	switch {
+	case m.Centre == "":
+		return fail(NotPermitted, "you work at no centre; be appointed with one")
+	case m.Centre != centre:
+		return fail(NotPermitted, "this belongs to another centre")
 	}
 	return nil
 }

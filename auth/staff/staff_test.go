@@ -3,6 +3,7 @@ package staff
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -13,12 +14,12 @@ func TestRights(t *testing.T) {
 	t.Parallel()
 	all := map[Role]string{
 		Security:             "see-holders suspend-by-code suspend revoke-delegation read-journal see-staff appoint-staff remove-staff",
-		Certification:        "see-holders register-holder suspend-by-code suspend reactivate revoke revoke-delegation read-journal see-staff stamp-units stamp-accounts recover-holder appoint-staff remove-staff revoke-house",
-		Technical:            "suspend-by-code see-staff oauth-clients change-configuration delete-journal restore-backup",
+		Certification:        "see-holders register-holder suspend-by-code suspend reactivate revoke revoke-delegation read-journal see-staff stamp-units stamp-accounts approve-enrolment withdraw-consent roll-back-profile counter-report recover-holder appoint-staff remove-staff revoke-house",
+		Technical:            "suspend-by-code see-staff oauth-clients counter-tablets change-configuration delete-journal restore-backup",
 		Logistic:             "stamp-accounts",
-		Audit:                "see-holders read-journal see-staff",
-		RegistrationOperator: "see-holders register-holder suspend-by-code suspend reactivate revoke-delegation see-staff recover-holder",
-		RegistrationOfficer:  "see-holders register-holder suspend-by-code suspend reactivate revoke-delegation see-staff recover-holder",
+		Audit:                "see-holders read-journal see-staff counter-report",
+		RegistrationOperator: "see-holders register-holder suspend-by-code suspend reactivate revoke-delegation see-staff counter enrol-customer approve-enrolment withdraw-consent recover-holder",
+		RegistrationOfficer:  "see-holders register-holder suspend-by-code suspend reactivate revoke-delegation see-staff counter enrol-customer approve-enrolment withdraw-consent recover-holder",
 	}
 	for _, r := range append([]Role{"", "root", "Security"}, Roles...) {
 		got := ""
@@ -57,7 +58,7 @@ func TestTableIsWhole(t *testing.T) {
 				t.Errorf("nobody can approve %s of %s", r.Act, role)
 			}
 		}
-		if slices.Contains(r.By, Audit) && !slices.Contains([]Act{SeeHolders, ReadJournal, SeeStaff}, r.Act) {
+		if slices.Contains(r.By, Audit) && !slices.Contains([]Act{SeeHolders, ReadJournal, SeeStaff, CounterReport}, r.Act) {
 			t.Errorf("an auditor may change something: %s", r.Act)
 		}
 	}
@@ -189,6 +190,32 @@ func TestPropose(t *testing.T) {
 		"auditor alone": {aldo, DeleteJournal, nil, NotPermitted},
 	} {
 		if _, err := Propose("p", c.by, c.act, "s", c.params, noon); KindOf(err) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestCentre(t *testing.T) {
+	t.Parallel()
+	for s, good := range map[string]bool{"Milano 12": true, "Filiale di Forlì": true, "": false, " x": false, "a\x00": false,
+		strings.Repeat("x", MaxCentre+1): false, "\xff": false} {
+		if err := CheckCentre(s); (err == nil) != good {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+	here := Member{ID: "o", Role: RegistrationOperator, Centre: "here"}
+	for name, c := range map[string]struct {
+		m      Member
+		centre string
+		act    Act
+		want   Kind
+	}{
+		"own":      {here, "here", Counter, ""},
+		"other":    {here, "there", Counter, NotPermitted},
+		"no right": {here, "here", CounterTablets, NotPermitted},
+		"nowhere":  {Member{Role: RegistrationOperator}, "", Counter, NotPermitted},
+	} {
+		if err := c.m.At(c.centre, c.act); KindOf(err) != c.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

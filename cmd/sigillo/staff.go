@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -91,9 +92,9 @@ func staffList(ctx context.Context, e env, args []string) int {
 			return nil
 		}
 		w := tabwriter.NewWriter(e.text(), 0, 4, 2, ' ', 0)
-		fmt.Fprintln(w, say("UTENTE\tNOME\tRUOLO\tSTATO\tID", "USERNAME\tNAME\tROLE\tSTATE\tID"))
+		fmt.Fprintln(w, say("UTENTE\tNOME\tRUOLO\tSEDE\tSTATO\tID", "USERNAME\tNAME\tROLE\tCENTRE\tSTATE\tID"))
 		for _, s := range list {
-			fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\t%s\n", s.Username, s.GivenName, s.Surname, s.Role, s.State, s.ID)
+			fmt.Fprintf(w, "%s\t%s %s\t%s\t%s\t%s\t%s\n", s.Username, s.GivenName, s.Surname, s.Role, cmp.Or(s.Centre, "-"), s.State, s.ID)
 		}
 		return w.Flush()
 	})
@@ -130,6 +131,7 @@ func staffAppoint(ctx context.Context, e env, args []string) int {
 	f.StringVar(&n.Surname, "surname", "", say("cognome", "surname"))
 	f.StringVar(&n.FiscalCode, "fiscal-code", "", "codice fiscale")
 	f.StringVar(&n.Email, "email", "", say("indirizzo di posta", "e-mail address"))
+	f.StringVar(&n.Centre, "centre", "", say("la sede in cui lavora, per chi sta allo sportello", "the centre where the person works, for who sits at a counter"))
 	return f.beside(ctx, e, args, func(a *appliance.Appliance) error {
 		n.Role = staff.Role(*role)
 		if err := complete(f.FlagSet, "role", "username", "given-name", "surname", "fiscal-code"); err != nil {

@@ -54,23 +54,11 @@ func New(cfg Config) *Service {
 
 var notYet = &Error{Kind: Unavailable, Msg: "the counter does not do this yet"}
 
-// Armed is what the tablet needs to seal one signature; Captured is what it then sends.
-type Armed struct {
-	Nonce     []byte    `json:"nonce"`
-	PublicKey []byte    `json:"publicKey"`
-	Context   []byte    `json:"context"`
-	Expires   time.Time `json:"expires"`
-}
-
-// Captured is a sealed signature, as the tablet made it.
-type Captured struct {
-	Capture   string `json:"capture"`
-	Nonce     []byte `json:"nonce"`
-	Ephemeral []byte `json:"ephemeral"`
-	Sealed    []byte `json:"sealed"`
-	Signature []byte `json:"signature"`
-	Started   int64  `json:"started"`
-}
+// Armed is what a tablet needs to seal one signature; Captured is what it then sends.
+type (
+	Armed    = vault.Armed
+	Captured = vault.Captured
+)
 
 // Customers finds customers by username, codice fiscale or certificate, exactly.
 func (s *Service) Customers(ctx context.Context, by member, who string) ([]Customer, error) {

@@ -190,7 +190,8 @@ func (c credential) factors() (f vault.Factors, err error) {
 // present gives it as others see it.
 func (c credential) present() Credential {
 	return Credential{ID: c.row.ID, KeyType: hsm.KeyType(c.row.KeyType), MaxDigests: c.record.MaxDigests,
-		Certificate: c.certificate, Chain: c.chain, Status: c.status, Created: c.row.Created, Automatic: c.record.Automatic}
+		Certificate: c.certificate, Chain: c.chain, Status: c.status, Created: c.row.Created, Automatic: c.record.Automatic,
+		Counter: c.record.Graphometric}
 }
 
 // usable refuses a credential whose certificate is not valid (SIG-5).
@@ -212,6 +213,9 @@ func (c credential) usable() error {
 func (c credential) attended() error {
 	if c.record.Automatic {
 		return fail(signing.AutomaticOnly, "the certificate is for the automatic procedure only", nil)
+	}
+	if c.record.Graphometric {
+		return fail(signing.CounterOnly, "the key is used at a counter only", nil)
 	}
 	return c.usable()
 }

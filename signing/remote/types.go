@@ -110,6 +110,7 @@ type Credential struct {
 	Status      Status
 	Created     time.Time
 	Automatic   bool // for the automatic procedure, and for nothing else
+	Counter     bool // for counters, and for nothing else
 }
 
 // Usable says whether the credential may sign now (SIG-5).

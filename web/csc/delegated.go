@@ -39,7 +39,7 @@ func (k *call) shown(id string) (remote.Credential, error) {
 
 // listed lists the credentials that the caller may use. An application that signs in for
 // itself has to name the user: the username. A user's own list is without those of the
-// automatic procedure: with the factors they sign nothing.
+// automatic procedure and of counters: with the factors they sign nothing.
 func (k *call) listed(userID *string) ([]remote.Credential, error) {
 	if k.itself() && k.v == 2 && k.presented != nil && userID != nil {
 		return k.cfg.Remote.DelegatedTo(k.ctx, *userID, k.presented)
@@ -48,7 +48,7 @@ func (k *call) listed(userID *string) ([]remote.Credential, error) {
 		return nil, err
 	}
 	all, err := k.cfg.Remote.Credentials(k.ctx, k.access.Holder)
-	return slices.DeleteFunc(all, func(c remote.Credential) bool { return c.Automatic }), err
+	return slices.DeleteFunc(all, func(c remote.Credential) bool { return c.Automatic || c.Counter }), err
 }
 
 // delegated authorises digests under a delegation.

@@ -81,6 +81,7 @@ var table = map[signing.Kind]words{
 	signing.CertMissing:     {400, request, "The credential identified by credentialID is disabled", ""},
 	signing.CertExpired:     {400, request, "Signing certificate is expired", "Signing certificate is expired."},
 	signing.AutomaticOnly:   {400, request, "The credential is for the automatic procedure: it is used under a delegation", ""},
+	signing.CounterOnly:     {400, request, "The credential is used at a counter only", ""},
 	signing.WrongFactors:    {400, "invalid_authentication_data", "The authentication data is invalid", "The PIN or the OTP is invalid"},
 	signing.ReusedOTP:       {400, "invalid_otp", "The OTP is invalid", ""},
 	signing.Locked:          {400, request, "Credential locked", "PIN locked"},

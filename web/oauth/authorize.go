@@ -289,6 +289,9 @@ func (s *Server) authorise(ctx context.Context, o *order, username string, e sig
 		if kind, bad := unusable[c.Status]; bad {
 			return "", g, &signing.Error{Kind: kind, Msg: "the certificate cannot sign"}
 		}
+		if c.Counter {
+			return "", g, &signing.Error{Kind: signing.CounterOnly, Msg: "the key is used at a counter only"}
+		}
 		if c.Automatic {
 			return "", g, &signing.Error{Kind: signing.AutomaticOnly, Msg: "the certificate is for the automatic procedure only"}
 		}
@@ -344,7 +347,7 @@ func (s *Server) choose(ctx context.Context, holder string) (string, error) {
 	}
 	var found []string
 	for _, c := range all {
-		if c.Status == "valid" && !c.Automatic {
+		if c.Status == "valid" && !c.Automatic && !c.Counter {
 			found = append(found, c.ID)
 		}
 	}
