@@ -35,6 +35,7 @@ import (
 	"sigillo/signing"
 	"sigillo/signing/cage"
 	"sigillo/signing/clamd"
+	"sigillo/signing/counter"
 	"sigillo/signing/remote"
 	"sigillo/signing/worker"
 	"sigillo/store"
@@ -79,7 +80,8 @@ type Appliance struct {
 	Vault   *vault.Client
 	PKI     *pki.Authority
 	Signing *signing.Service
-	Remote  *remote.Service // signs digests for outside applications
+	Remote  *remote.Service  // signs digests for outside applications
+	Counter *counter.Service // where customers sign on tablets
 
 	// CardAuthorities are those whose cards holders may sign in with.
 	CardAuthorities []*x509.Certificate
@@ -200,6 +202,7 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.Remote = remote.New(remote.Config{DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Now: a.opt.Now, Log: a.log})
+	a.openCounter()
 	if a.opt.Unattended {
 		return nil
 	}
@@ -230,6 +233,9 @@ func (a *Appliance) start(ctx context.Context) error {
 	n, err := a.Signing.Resolve(ctx)
 	if err != nil {
 		return fmt.Errorf("appliance: unfinished signatures: %w", err)
+	}
+	if _, err := a.Counter.Resolve(ctx); err != nil {
+		a.log.Error("sessions at counters could not be ended; the clock tries again", "err", err)
 	}
 	if err := a.resumeProposals(ctx); err != nil {
 		return fmt.Errorf("appliance: approved proposals: %w", err)

@@ -35,6 +35,7 @@ func (a *Appliance) startJobs(ctx context.Context) {
 		{"expired sessions", time.Hour, a.forgetSessions},
 		{"expired tokens", time.Hour, a.forgetTokens},
 		{"approved proposals", time.Minute, a.resumeProposals},
+		{"sessions at counters", 5 * time.Second, a.Counter.Sweep},
 	}
 	for _, j := range jobs {
 		a.jobs.Go(func() { a.run(ctx, j) })

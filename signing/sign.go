@@ -232,6 +232,26 @@ func (s *Service) setBack(ctx context.Context, t *store.Transaction, why Kind) {
 	}
 }
 
+// Abandon gives a prepared transaction up for good: its holder will not sign it. One that
+// is signed, or failed, stays what it is. Kinds: NotFound, Busy, DiskFull.
+func (s *Service) Abandon(ctx context.Context, holder, id, why string) error {
+	t, _, err := s.load(ctx, holder, id)
+	if err != nil || State(t.State) != Prepared {
+		return err
+	}
+	now := s.cfg.Now()
+	err = fromStore(s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.SetTransactionFailed(id, string(Prepared), string(Failed), string(Abandoned), now); err != nil {
+			return err
+		}
+		return audit.Append(tx, now, audit.Event{Actor: holder, Event: "signature.abandoned", Subject: id, Detail: map[string]string{"why": why}})
+	}))
+	if KindOf(err) == WrongState { // somebody signs it right now
+		return nil
+	}
+	return err
+}
+
 func digests(items []store.Item) [][]byte {
 	out := make([][]byte, len(items))
 	for i, it := range items {

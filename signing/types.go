@@ -179,6 +179,7 @@ const (
 	CounterOnly     Kind = "counter-only"     // the key is used at a counter, by its holder's handwritten signature
 	NotRecognised   Kind = "not-recognised"   // the handwritten signature was not recognised
 	BadCapture      Kind = "bad-capture"      // the handwritten signature came too late, or cannot be compared: sign again
+	Abandoned       Kind = "abandoned"        // given up before it was signed
 	WrongFactors    Kind = "wrong-factors"    // password or OTP wrong: never told which
 	ReusedOTP       Kind = "reused-otp"       // the OTP was used before
 	Locked          Kind = "locked"           // too many wrong factors; RetryAfter says how long

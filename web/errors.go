@@ -98,6 +98,7 @@ var statusOf = map[Kind]int{
 	Kind(signing.CounterOnly):     http.StatusConflict,
 	Kind(signing.NotRecognised):   http.StatusForbidden,
 	Kind(signing.BadCapture):      http.StatusConflict,
+	Kind(signing.Abandoned):       http.StatusConflict,
 	Kind(signing.WrongFactors):    http.StatusForbidden,
 	Kind(signing.ReusedOTP):       http.StatusForbidden,
 	Kind(signing.Locked):          http.StatusTooManyRequests,

@@ -3,27 +3,32 @@ package counter
 import (
 	"errors"
 	"time"
+
+	"sigillo/signing"
+	"sigillo/store"
+	"sigillo/vault"
 )
 
 // Kind tells what went wrong, for the edges to map.
 type Kind string
 
-// The kinds of [Error]. Errors of the signing room pass through as they are.
+// The kinds of [Error]. Errors of the rooms signing and auth/staff pass through as they
+// are: what a member has no right to, factors that are wrong, certificates that cannot
+// sign.
 const (
 	NotFound     Kind = "not-found"     // no such session, tablet, customer or document at this centre
-	NotPermitted Kind = "not-permitted" // the role has no right to it, or the member no centre
+	NotPermitted Kind = "not-permitted" // the member may not do this
 	SamePerson   Kind = "same-person"   // it takes a second person
 	Invalid      Kind = "invalid"       // what was filled in makes no sense; Msg says what
 	BadState     Kind = "bad-state"     // the session is past this step, or not there yet
-	TabletBusy   Kind = "tablet-busy"   // the tablet has a session
+	TabletBusy   Kind = "tablet-busy"   // the tablet, or the customer, has a session
 	TabletAway   Kind = "tablet-away"   // the tablet was not heard of lately
 	NoProfile    Kind = "no-profile"    // the customer has to be enrolled first
 	NoConsent    Kind = "no-consent"    // the customer has not consented, or has withdrawn
-	Unread       Kind = "unread"        // not every page was shown yet
-	Stale        Kind = "stale"         // what was captured is too old, or of another session: sign again
+	Stale        Kind = "stale"         // what was captured cannot be used: sign again
 	WrongCode    Kind = "wrong-code"    // no registration code that is good now
 	Unknown      Kind = "unknown"       // no tablet has this token
-	TooMany      Kind = "too-many"      // too many sessions, documents, pages or tablets
+	TooMany      Kind = "too-many"      // too many documents, pages or tablets
 	Unavailable  Kind = "unavailable"   // the vault or the database cannot be reached; nothing was lost
 	Internal     Kind = "internal"      // a fault of ours
 )
@@ -60,3 +65,40 @@ func KindOf(err error) Kind {
 }
 
 func fail(k Kind, msg string, err error) error { return &Error{Kind: k, Msg: msg, Err: err} }
+
+// fromStore gives an error of the database its meaning; nil stays nil, and what is of
+// another room stays what it is.
+func fromStore(err error) error {
+	var e *store.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Kind {
+	case store.NotFound:
+		return fail(NotFound, "there is no such thing here", err)
+	case store.Conflict:
+		return fail(BadState, "it was changed in the meantime; look again", err)
+	case store.Busy, store.Full:
+		return fail(Unavailable, "the database is busy or full; try again", err)
+	}
+	return fail(Internal, "the database failed", err)
+}
+
+// fromVault gives an error of the vault its meaning; nil stays nil.
+func fromVault(err error) error {
+	if err == nil {
+		return nil
+	}
+	msg := "the vault refuses this"
+	var e *vault.Error
+	if errors.As(err, &e) && e.Msg != "" {
+		msg = e.Msg
+	}
+	switch vault.KindOf(err) {
+	case vault.StaleCapture, vault.BadSample:
+		return fail(Stale, msg, err)
+	case vault.NotAllowed, vault.BadRequest:
+		return fail(BadState, msg, err)
+	}
+	return signing.FromVault(err)
+}

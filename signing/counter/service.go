@@ -10,8 +10,8 @@
 //
 // A session is a row of the database, and every step of it is durable, with its journal
 // entry, before the next. What was opened in the vault for it is not: it is in memory, as
-// SADs are. So a session that was under way when the service or the vault stopped has
-// ended, says so, and is done again. What is signed rides on [signing.Service]: the
+// SADs are. So a session that was under way when the service stopped has ended, says so,
+// and is done again; see [Service.Resolve]. What is signed rides on [signing.Service]: the
 // documents of a dossier are one transaction under one authorisation, all or none.
 //
 // Nobody learns here how near a signature was. The answer is: recognised; again; not
@@ -20,25 +20,82 @@ package counter
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
+	"sigillo/audit"
+	"sigillo/auth/staff"
 	"sigillo/signing"
 	"sigillo/store"
 	"sigillo/vault"
 )
 
+// Vault is the vault as this room uses it.
+type Vault interface {
+	RegisterTablet(ctx context.Context, n vault.NewTablet) error
+	RevokeTablet(ctx context.Context, id, by, reason string) error
+	Tablets(ctx context.Context) ([]vault.Tablet, error)
+	OpenCapture(ctx context.Context, n vault.NewCapture) (vault.Capture, error)
+	ArmCapture(ctx context.Context, id string) (vault.Armed, error)
+	EnrolCapture(ctx context.Context, c vault.Captured) (vault.EnrolStep, error)
+	RemoveCapture(ctx context.Context, capture string, index int) (vault.EnrolStep, error)
+	FinishEnrolment(ctx context.Context, f vault.FinishEnrolment) (vault.Credential, []byte, error)
+	CloseCapture(ctx context.Context, id, reason string) error
+	DestroyProfile(ctx context.Context, credential, by, reason string) error
+	Profiles(ctx context.Context, holder string) ([]vault.ProfileVersion, error)
+	RollBackProfile(ctx context.Context, r vault.RollBack) error
+	GraphometricReport(ctx context.Context) (vault.GraphometricReport, error)
+	Challenge(ctx context.Context, request any) (vault.Challenge, error)
+}
+
+// Signer is the room that signs documents.
+type Signer interface {
+	Upload(ctx context.Context, holder, name string, r io.Reader) (signing.Document, error)
+	Document(ctx context.Context, holder, id string) (signing.Document, error)
+	Page(ctx context.Context, holder, id string, n int) ([]byte, error)
+	Credentials(ctx context.Context, holder string) ([]signing.Credential, error)
+	Prepare(ctx context.Context, holder string, r signing.Request) (signing.Transaction, error)
+	CounterAuthorisation(ctx context.Context, holder, id string) (vault.Authorisation, error)
+	Sign(ctx context.Context, holder, id string, e signing.Evidence) (signing.Transaction, error)
+	Abandon(ctx context.Context, holder, id, why string) error
+	Transaction(ctx context.Context, holder, id string) (signing.Transaction, error)
+	Output(ctx context.Context, holder, id string, seq int) (*signing.Output, error)
+}
+
+// House is what the rest of the appliance does for a counter.
+type House interface {
+	// FindHolders looks holders up, exactly, and journals it.
+	FindHolders(ctx context.Context, by staff.Member, who string) ([]staff.Found, error)
+	// Certify issues the certificate of a credential and gives its serial number.
+	Certify(ctx context.Context, h store.Holder, c store.Credential, csr []byte, actor string) (serial string, err error)
+	// NewEmergencyCode makes the code that suspends a certificate.
+	NewEmergencyCode(ctx context.Context, serial, actor string) (string, error)
+	// RevokeCredential revokes the certificate of a credential whose key is destroyed, for a
+	// reason of RFC 5280 §5.3.1, and erases what is left of the key. It may be done again.
+	RevokeCredential(ctx context.Context, c store.Credential, reason int, actor string) error
+}
+
 // Config is all that a Service needs.
 type Config struct {
-	DB  *store.DB
-	Now func() time.Time
-	Log *slog.Logger
+	DB      *store.DB
+	Vault   Vault
+	Signing Signer
+	House   House
+	Texts   []Text // what customers consent to, one for each language; nil: [Texts]
+	Now     func() time.Time
+	Log     *slog.Logger
 }
 
 // Service is the counters of the house. It is safe for concurrent use.
 type Service struct {
-	cfg Config
+	cfg   Config
+	hub   hub
+	locks locks
 }
 
 // New returns the service. Call [Service.Resolve] once before serving.
@@ -49,10 +106,11 @@ func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Service{cfg: cfg}
+	if cfg.Texts == nil {
+		cfg.Texts = Texts()
+	}
+	return &Service{cfg: cfg, hub: newHub(cfg.Now()), locks: newLocks()}
 }
-
-var notYet = &Error{Kind: Unavailable, Msg: "the counter does not do this yet"}
 
 // Armed is what a tablet needs to seal one signature; Captured is what it then sends.
 type (
@@ -60,160 +118,68 @@ type (
 	Captured = vault.Captured
 )
 
-// Customers finds customers by username, codice fiscale or certificate, exactly.
-func (s *Service) Customers(ctx context.Context, by member, who string) ([]Customer, error) {
-	return nil, notYet
+// newID makes an unguessable identifier: 130 bits, lower-case base32.
+func newID() string {
+	var b [17]byte
+	rand.Read(b[:])
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))[:26]
 }
 
-// RegisterCustomer registers somebody who is no holder yet.
-func (s *Service) RegisterCustomer(ctx context.Context, by member, n NewCustomer) (Customer, error) {
-	return Customer{}, notYet
+// journal writes one entry in a transaction of its own.
+func (s *Service) journal(ctx context.Context, ev audit.Event) error {
+	return fromStore(s.cfg.DB.Write(ctx, func(tx *store.Tx) error { return audit.Append(tx, s.cfg.Now(), ev) }))
 }
 
-// Upload takes a document for a customer, to be signed at the member's centre.
-func (s *Service) Upload(ctx context.Context, by member, holder, name string, r io.Reader) (signing.Document, error) {
-	return signing.Document{}, notYet
+// note journals what must not hide the error being reported.
+func (s *Service) note(ctx context.Context, ev audit.Event) {
+	if err := s.journal(context.WithoutCancel(ctx), ev); err != nil {
+		s.cfg.Log.Error("journal entry lost", "event", ev.Event, "err", err)
+	}
 }
 
-// OpenEnrolment puts a session together; [Service.Begin] starts it.
-func (s *Service) OpenEnrolment(ctx context.Context, by member, n NewEnrolment) (Session, error) {
-	return Session{}, notYet
+// factors are those of a member of the staff, as the vault has made them.
+func (s *Service) factors(ctx context.Context, id string) (f vault.Factors, m member, err error) {
+	var row store.Staff
+	err = s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		row, err = tx.Staff(id)
+		return err
+	})
+	if err != nil {
+		return f, m, fromStore(err)
+	}
+	return readFactors(row)
 }
 
-// OpenDossier puts a session together and fixes what will be signed; [Service.Begin] starts it.
-func (s *Service) OpenDossier(ctx context.Context, by member, n NewDossier) (Session, error) {
-	return Session{}, notYet
+// memberCalled is a member in office by username.
+func (s *Service) memberCalled(ctx context.Context, username string) (f vault.Factors, m member, err error) {
+	var row store.Staff
+	err = s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		row, err = tx.StaffByUsername(username)
+		return err
+	})
+	if store.KindOf(err) == store.NotFound {
+		return f, m, fail(Invalid, "nobody in office has this username", err)
+	}
+	if err != nil {
+		return f, m, fromStore(err)
+	}
+	return readFactors(row)
 }
 
-// Challenge makes a challenge for the passkey of the operator, for Begin, or of the
-// second person, for FinishEnrolment. second is a username, "" for the operator.
-func (s *Service) Challenge(ctx context.Context, by member, id, second string) (vault.Challenge, error) {
-	return vault.Challenge{}, notYet
+func readFactors(row store.Staff) (f vault.Factors, m member, err error) {
+	if row.State != store.StaffActive {
+		return f, m, fail(NotPermitted, "this member is not in office", nil)
+	}
+	if err := json.Unmarshal(row.Factors, &f); err != nil {
+		return f, m, fail(Internal, "the member's factors cannot be read", err)
+	}
+	return f, staff.Member{ID: row.ID, Username: row.Username, GivenName: row.GivenName, Surname: row.Surname,
+		FiscalCode: row.FiscalCode, Email: row.Email, Role: staff.Role(row.Role), Centre: row.Centre}, nil
 }
 
-// Begin starts a session: the operator shows to be there, by a fresh OTP or passkey.
-func (s *Service) Begin(ctx context.Context, by member, id string, presence vault.Evidence) (Session, error) {
-	return Session{}, notYet
-}
-
-// Session is one of the member's centre.
-func (s *Service) Session(ctx context.Context, by member, id string) (Session, error) {
-	return Session{}, notYet
-}
-
-// Watch is Session, and waits for a version after seen, for at most [WaitLimit].
-func (s *Service) Watch(ctx context.Context, by member, id string, seen int64) (Session, error) {
-	return Session{}, notYet
-}
-
-// Sessions are those of the member's centre: the open ones, then the newest others.
-func (s *Service) Sessions(ctx context.Context, by member) ([]Session, error) {
-	return nil, notYet
-}
-
-// Page is a page of a session's document, from 1, as PNG; the operator sees what the
-// customer sees.
-func (s *Service) Page(ctx context.Context, by member, id, document string, page int) ([]byte, error) {
-	return nil, notYet
-}
-
-// Output is a signed document of a session that is done.
-func (s *Service) Output(ctx context.Context, by member, id string, seq int) (*signing.Output, error) {
-	return nil, notYet
-}
-
-// RemoveSample takes one of the signatures of an enrolment away, the first is 0.
-func (s *Service) RemoveSample(ctx context.Context, by member, id string, index int) (Session, error) {
-	return Session{}, notYet
-}
-
-// FinishEnrolment makes key and certificate. second is the username of another member,
-// who shows to be there; "" when by is the other member.
-func (s *Service) FinishEnrolment(ctx context.Context, by member, id, second string, presence vault.Evidence) (Session, error) {
-	return Session{}, notYet
-}
-
-// Cancel breaks a session off; reason is one of [Reasons].
-func (s *Service) Cancel(ctx context.Context, by member, id, reason string) (Session, error) {
-	return Session{}, notYet
-}
-
-// Withdraw ends a customer's consent: the profile is destroyed, the certificate revoked.
-func (s *Service) Withdraw(ctx context.Context, by member, holder string, presence vault.Evidence) error {
-	return notYet
-}
-
-// TabletState is what the tablet shows; it waits for a version after seen, for at most
-// [WaitLimit].
-func (s *Service) TabletState(ctx context.Context, tablet string, seen int64) (TabletView, error) {
-	return TabletView{}, notYet
-}
-
-// TabletPage is a page of a document, from 1, as PNG.
-func (s *Service) TabletPage(ctx context.Context, tablet, session, document string, page int) ([]byte, error) {
-	return nil, notYet
-}
-
-// Read says that the customer has been shown a page.
-func (s *Service) Read(ctx context.Context, tablet, session, document string, page int) (TabletView, error) {
-	return TabletView{}, notYet
-}
-
-// Accept says that the customer accepts the findings of a document.
-func (s *Service) Accept(ctx context.Context, tablet, session, document string) (TabletView, error) {
-	return TabletView{}, notYet
-}
-
-// Consent says that the customer agrees, or does not, to the text that was shown; sha256
-// is of the text.
-func (s *Service) Consent(ctx context.Context, tablet, session, sha256 string, agrees bool) (TabletView, error) {
-	return TabletView{}, notYet
-}
-
-// Arm is asked for when the customer is about to sign.
-func (s *Service) Arm(ctx context.Context, tablet, session string) (Armed, error) {
-	return Armed{}, notYet
-}
-
-// Submit takes a signature that the customer has confirmed.
-func (s *Service) Submit(ctx context.Context, tablet, session string, c Captured) (TabletView, error) {
-	return TabletView{}, notYet
-}
-
-// Leave says that the customer does not want to go on: [WhyCustomer] or [WhyPen].
-func (s *Service) Leave(ctx context.Context, tablet, session, reason string) (TabletView, error) {
-	return TabletView{}, notYet
-}
-
-// Report takes what a tablet has found out about its pen.
-func (s *Service) Report(ctx context.Context, tablet string, d Device) error { return notYet }
-
-// NewTabletCode makes the code that a tablet is registered with; it is shown once.
-func (s *Service) NewTabletCode(ctx context.Context, by member, n NewTablet) (t Tablet, code string, expires time.Time, err error) {
-	return t, "", expires, notYet
-}
-
-// EnrolTablet gives a tablet its place: publicKey is its key for signatures, SubjectPublicKeyInfo
-// of P-256. The token is what it shows with each request. It is of no use before the
-// tablet is confirmed.
-func (s *Service) EnrolTablet(ctx context.Context, code, class string, publicKey []byte) (t Tablet, token string, err error) {
-	return t, "", notYet
-}
-
-// ConfirmTablet makes a tablet known to the vault; fingerprint is what it shows.
-func (s *Service) ConfirmTablet(ctx context.Context, by member, id, fingerprint string, e vault.Evidence) (Tablet, error) {
-	return Tablet{}, notYet
-}
-
-// RevokeTablet ends a tablet for good.
-func (s *Service) RevokeTablet(ctx context.Context, by member, id, reason string, e vault.Evidence) error {
-	return notYet
-}
-
-// Tablets lists them: those of the member's centre, or all.
-func (s *Service) Tablets(ctx context.Context, by member) ([]Tablet, error) { return nil, notYet }
-
-// TabletOf is the tablet of a token.
-func (s *Service) TabletOf(ctx context.Context, token string) (Tablet, error) {
-	return Tablet{}, notYet
+// present takes what a presence must not have: the operator has signed in with the
+// password before, and a fresh second factor is what is asked for.
+func present(e vault.Evidence) vault.Evidence {
+	clear(e.Password)
+	return vault.Evidence{OTP: e.OTP, Passkey: e.Passkey, Client: e.Client}
 }

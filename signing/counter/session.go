@@ -1,0 +1,386 @@
+package counter
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+
+	"sigillo/audit"
+	"sigillo/auth/staff"
+	"sigillo/signing"
+	"sigillo/store"
+	"sigillo/vault"
+)
+
+// session is a row with what its data says.
+type session struct {
+	store.CounterSession
+	data data
+}
+
+// data is what of a session no query asks for.
+type data struct {
+	Documents []paper   `json:"documents,omitempty"`
+	Code      string    `json:"code,omitempty"`
+	Repeat    bool      `json:"repeat,omitempty"`
+	Progress  *Progress `json:"progress,omitempty"`
+	Consent   *Given    `json:"consent,omitempty"`
+}
+
+// paper is a document of a dossier.
+type paper struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	SHA256   string   `json:"sha256"`
+	Pages    int      `json:"pages"`
+	Shown    []byte   `json:"shown"` // a bit for each page, the first is the lowest
+	Findings []string `json:"findings,omitempty"`
+	Accepted bool     `json:"accepted,omitempty"`
+}
+
+func (p *paper) show(page int) { p.Shown[(page-1)/8] |= 1 << ((page - 1) % 8) }
+
+// shown lists the pages, from 1, that the customer has been shown.
+func (p *paper) shown() []int {
+	out := []int{}
+	for i := range p.Pages {
+		if p.Shown[i/8]&(1<<(i%8)) != 0 {
+			out = append(out, i+1)
+		}
+	}
+	return out
+}
+
+// read says whether the customer has been shown all of the document.
+func (p *paper) read() bool {
+	return len(p.shown()) == p.Pages && (p.Accepted || len(p.Findings) == 0)
+}
+
+func (v *session) state() State { return State(v.State) }
+
+// load reads a session.
+func (s *Service) load(ctx context.Context, id string) (v *session, err error) {
+	v = &session{}
+	err = s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		v.CounterSession, err = tx.CounterSession(id)
+		return err
+	})
+	if err != nil {
+		return nil, fromStore(err)
+	}
+	return v, v.parse()
+}
+
+func (v *session) parse() error {
+	if err := json.Unmarshal(v.Data, &v.data); err != nil {
+		return fail(Internal, "the session cannot be read", err)
+	}
+	for _, p := range v.data.Documents {
+		if len(p.Shown) != (p.Pages+7)/8 {
+			return fail(Internal, "the session cannot be read", nil)
+		}
+	}
+	return nil
+}
+
+// at says whether a member may do an act of a counter at all.
+func at(by member, act staff.Act) error { return by.At(by.Centre, act) }
+
+// acts are what the two kinds of session take.
+var acts = map[Purpose]staff.Act{Enrol: staff.EnrolCustomer, Sign: staff.Counter}
+
+// held loads a session for a member and keeps others from changing it until release.
+func (s *Service) held(ctx context.Context, by member, id string) (v *session, release func(), err error) {
+	if err := at(by, staff.Counter); err != nil {
+		return nil, nil, err
+	}
+	return s.hold(ctx, id, func(v *session) bool { return v.Centre == by.Centre })
+}
+
+// heldAt is held for a tablet.
+func (s *Service) heldAt(ctx context.Context, tablet, id string) (v *session, release func(), err error) {
+	s.hub.hear(tablet, s.cfg.Now())
+	return s.hold(ctx, id, func(v *session) bool { return v.Tablet == tablet })
+}
+
+func (s *Service) hold(ctx context.Context, id string, theirs func(*session) bool) (v *session, release func(), err error) {
+	if release = s.locks.take(ctx, id); release == nil {
+		return nil, nil, fail(Unavailable, "the session is busy; try again", ctx.Err())
+	}
+	if v, err = s.load(ctx, id); err == nil && !theirs(v) {
+		err = fail(NotFound, "there is no such session here", nil)
+	}
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return v, release, nil
+}
+
+// change makes a new state of a session durable, together with its journal entry and what
+// else belongs to the step. v has the changes already, but for the state.
+func (s *Service) change(ctx context.Context, v *session, to State, ev audit.Event, also func(*store.Tx) error) error {
+	if err := v.encode(); err != nil {
+		return err
+	}
+	next, now := v.CounterSession, s.cfg.Now()
+	next.State, next.Changed = string(to), now
+	ev.Subject = v.ID
+	err := s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.ChangeCounterSession(next, v.State); err != nil {
+			return err
+		}
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		if ev.Event == "" {
+			return nil
+		}
+		return audit.Append(tx, now, ev)
+	})
+	if err != nil {
+		return fromStore(err)
+	}
+	v.CounterSession = next
+	s.hub.touch(v.Tablet)
+	return nil
+}
+
+// end brings a session to an end, by actor, for a reason. What the vault has opened for
+// it is closed, and what was prepared for signature is given up, unless it is signed.
+func (s *Service) end(ctx context.Context, v *session, to State, why, actor string) error {
+	ctx = context.WithoutCancel(ctx)
+	v.Why = why
+	err := s.change(ctx, v, to, audit.Event{Actor: actor, Event: "counter." + string(to),
+		Detail: map[string]string{"purpose": v.Purpose, "why": why, "holder": v.Holder, "tablet": v.Tablet,
+			"operator": v.Operator, "tries": strconv.Itoa(v.Tries)}}, nil)
+	if err != nil {
+		return err
+	}
+	if v.Capture != "" { // it ends by itself, in a quarter of an hour at most
+		if err := s.cfg.Vault.CloseCapture(ctx, v.Capture, cmpWhy(to, why)); err != nil {
+			s.cfg.Log.Warn("the vault could not be told that a session is over", "session", v.ID, "err", err)
+		}
+	}
+	if v.Transaction != "" && to != Done {
+		if err := s.cfg.Signing.Abandon(ctx, v.Holder, v.Transaction, cmpWhy(to, why)); err != nil {
+			s.cfg.Log.Warn("what was prepared at a counter could not be given up", "session", v.ID, "err", err)
+		}
+	}
+	return nil
+}
+
+func cmpWhy(to State, why string) string {
+	if why == "" {
+		return string(to)
+	}
+	return why
+}
+
+// show is what the operator sees of a session.
+func (s *Service) show(ctx context.Context, v *session) (Session, error) {
+	heard, device := s.hub.look(v.Tablet)
+	out := Session{ID: v.ID, Version: s.hub.version(v.Tablet), Purpose: Purpose(v.Purpose), State: v.state(), Why: v.Why, Holder: v.Holder,
+		Operator: v.Operator, Centre: v.Centre, Tablet: v.Tablet, Device: device, Reference: v.Reference, Code: v.data.Code,
+		Tries: v.Tries, Repeat: v.data.Repeat, Enrolment: v.data.Progress, Consent: v.data.Consent, Transaction: v.Transaction,
+		Credential: v.Credential, Created: v.Created, Expires: v.Expires}
+	out.Away = !v.state().Ended() && s.cfg.Now().Sub(heard) > awayAfter
+	if v.Purpose == string(Sign) {
+		out.MaxTries = vault.MaxAttempts
+	}
+	var h store.Holder
+	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if h, err = tx.Holder(v.Holder); err != nil || v.Credential == "" {
+			return err
+		}
+		c, err := tx.Credential(v.Credential)
+		if store.KindOf(err) == store.NotFound { // chosen, and not made yet
+			return nil
+		}
+		out.Certificate = c.Certificate
+		return err
+	})
+	if err != nil {
+		return out, fromStore(err)
+	}
+	out.Customer = h.GivenName + " " + h.Surname
+	for i := range v.data.Documents {
+		p := &v.data.Documents[i]
+		out.Documents = append(out.Documents, Document{ID: p.ID, Name: p.Name, SHA256: p.SHA256, Pages: p.Pages, Shown: len(p.shown()),
+			Findings: p.Findings, Accepted: p.Accepted, Seq: i})
+	}
+	if v.state() != Done || v.Transaction == "" {
+		return out, nil
+	}
+	t, err := s.cfg.Signing.Transaction(ctx, v.Holder, v.Transaction)
+	for _, it := range t.Items {
+		if it.Seq < len(out.Documents) {
+			d := &out.Documents[it.Seq]
+			d.Signed, d.Output, d.Digest = it.SHA256 != "", it.OutputName, it.SHA256
+		}
+	}
+	return out, err
+}
+
+// awayAfter is when the operator is told that a tablet is silent.
+const awayAfter = WaitLimit + 10*time.Second
+
+// Session is one of the member's centre.
+func (s *Service) Session(ctx context.Context, by member, id string) (Session, error) {
+	if err := at(by, staff.Counter); err != nil {
+		return Session{}, err
+	}
+	v, err := s.load(ctx, id)
+	if err == nil && v.Centre != by.Centre {
+		err = fail(NotFound, "there is no such session here", nil)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	return s.show(ctx, v)
+}
+
+// Watch is Session, and waits for another version than seen, for at most [WaitLimit].
+func (s *Service) Watch(ctx context.Context, by member, id string, seen int64) (Session, error) {
+	out, err := s.Session(ctx, by, id)
+	if err != nil || out.Version != seen || out.State.Ended() {
+		return out, err
+	}
+	s.hub.wait(ctx, out.Tablet, seen, WaitLimit)
+	return s.Session(ctx, by, id)
+}
+
+// maxSessions is how many sessions are listed.
+const maxSessions = 100
+
+// Sessions are those of the member's centre, up to a hundred: those under way first, then
+// the others, the newest first.
+func (s *Service) Sessions(ctx context.Context, by member) ([]Session, error) {
+	if err := at(by, staff.Counter); err != nil {
+		return nil, err
+	}
+	var rows []store.CounterSession
+	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		rows, err = tx.CounterSessions(by.Centre, maxSessions)
+		return err
+	})
+	if err != nil {
+		return nil, fromStore(err)
+	}
+	slices.SortStableFunc(rows, func(a, b store.CounterSession) int {
+		x, y := State(a.State).Ended(), State(b.State).Ended()
+		switch {
+		case x == y:
+			return 0
+		case y:
+			return -1
+		}
+		return 1
+	})
+	out := make([]Session, 0, len(rows))
+	for _, r := range rows {
+		v := &session{CounterSession: r}
+		if err := v.parse(); err != nil {
+			return nil, err
+		}
+		one, err := s.show(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, one)
+	}
+	return out, nil
+}
+
+// Page is a page of a session's document, from 1, as PNG: the operator sees what the
+// customer sees.
+func (s *Service) Page(ctx context.Context, by member, id, document string, page int) ([]byte, error) {
+	if err := at(by, staff.Counter); err != nil {
+		return nil, err
+	}
+	v, err := s.load(ctx, id)
+	if err == nil && v.Centre != by.Centre {
+		err = fail(NotFound, "there is no such session here", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.page(ctx, v, document, page)
+}
+
+func (s *Service) page(ctx context.Context, v *session, document string, page int) ([]byte, error) {
+	if v.paper(document) == nil {
+		return nil, fail(NotFound, "the dossier has no such document", nil)
+	}
+	return s.cfg.Signing.Page(ctx, v.Holder, document, page)
+}
+
+func (v *session) paper(document string) *paper {
+	for i := range v.data.Documents {
+		if v.data.Documents[i].ID == document {
+			return &v.data.Documents[i]
+		}
+	}
+	return nil
+}
+
+// Output is a signed document of a session that is done; handing it out is journalled.
+func (s *Service) Output(ctx context.Context, by member, id string, seq int) (*signing.Output, error) {
+	if err := at(by, staff.Counter); err != nil {
+		return nil, err
+	}
+	v, err := s.load(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case v.Centre != by.Centre:
+		return nil, fail(NotFound, "there is no such session here", nil)
+	case v.state() != Done || v.Transaction == "":
+		return nil, fail(BadState, "nothing is signed yet", nil)
+	}
+	out, err := s.cfg.Signing.Output(ctx, v.Holder, v.Transaction, seq)
+	if err != nil {
+		return nil, err
+	}
+	err = s.journal(ctx, audit.Event{Actor: by.ID, Event: "counter.copy", Subject: v.ID,
+		Detail: map[string]string{"seq": strconv.Itoa(seq), "transaction": v.Transaction, "holder": v.Holder}})
+	if err != nil {
+		out.File.Close()
+		return nil, err
+	}
+	return out, nil
+}
+
+// Cancel breaks a session off; reason is one of [Reasons].
+func (s *Service) Cancel(ctx context.Context, by member, id, reason string) (Session, error) {
+	if !slices.Contains(Reasons, reason) {
+		return Session{}, fail(Invalid, "the reason is operator, customer or pen", nil)
+	}
+	v, release, err := s.held(ctx, by, id)
+	if err != nil {
+		return Session{}, err
+	}
+	defer release()
+	if v.state().Ended() || v.state() == Matched && v.Purpose == string(Sign) {
+		return Session{}, fail(BadState, "it cannot be broken off any more", nil)
+	}
+	if v.state() == Matched && v.Credential != "" {
+		return Session{}, fail(BadState, "the key is made; the certificate is under way", nil)
+	}
+	if err := s.end(ctx, v, Cancelled, reason, by.ID); err != nil {
+		return Session{}, err
+	}
+	return s.show(ctx, v)
+}
+
+// encode writes the data into the row.
+func (v *session) encode() (err error) {
+	if v.Data, err = json.Marshal(v.data); err != nil {
+		return fail(Internal, "the session cannot be written", err)
+	}
+	return nil
+}
