@@ -90,6 +90,14 @@ func (tx *Tx) StaffSession(id []byte) (Session, error) {
 	}, `SELECT id, staff, created, seen, expires, binding FROM staff_sessions WHERE id = ?`, bytes(id))
 }
 
+// StaffSignedIn says whether a member has a session that was used after since and has not
+// come to its end.
+func (tx *Tx) StaffSignedIn(staff string, since, now time.Time) (bool, error) {
+	n, err := one(tx, "sessions of staff", func(n *int64) []any { return []any{n} },
+		`SELECT count(*) FROM staff_sessions WHERE staff = ? AND seen >= ? AND expires > ?`, staff, ms(since), ms(now))
+	return n > 0, err
+}
+
 // TouchStaffSession notes that the session was used.
 func (tx *Tx) TouchStaffSession(id []byte, seen time.Time) error {
 	return tx.put("touch staff session", `UPDATE staff_sessions SET seen = ? WHERE id = ?`, ms(seen), bytes(id))

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"sigillo/audit"
+	"sigillo/auth"
 	"sigillo/auth/staff"
 	"sigillo/hsm"
 	"sigillo/store"
@@ -101,12 +102,31 @@ func (s *Service) finishing(ctx context.Context, v *session, by member, second s
 	if err := m.May(staff.ApproveEnrolment); err != nil {
 		return n, m, err
 	}
+	if m.ID != by.ID {
+		if err := s.signedIn(ctx, m.ID); err != nil {
+			return n, m, err
+		}
+	}
 	if v.Purpose != string(Enrol) || v.state() != Signing && v.state() != Matched || v.Credential != "" || !v.data.Progress.Ready {
 		return n, m, fail(BadState, "the enrolment does not wait for approval", nil)
 	}
 	consent := shaOf(v.data.Consent.SHA256)
 	return vault.FinishEnrolment{Capture: v.Capture, Second: f, Consent: consent, ID: "credential-" + v.ID[len("counter-"):],
 		Type: keyType, MaxDigests: maxDigests, Client: "counter " + v.Centre, Request: v.Request}, m, nil
+}
+
+// signedIn refuses a member who shows to be there with a code alone: whoever approves at
+// the page of another has signed in with the password, too, somewhere.
+func (s *Service) signedIn(ctx context.Context, id string) error {
+	now, in := s.cfg.Now(), false
+	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		in, err = tx.StaffSignedIn(id, now.Add(-auth.SessionIdle), now)
+		return err
+	})
+	if err == nil && !in {
+		return fail(NotPermitted, "who approves signs in first, at a page of the own", nil)
+	}
+	return fromStore(err)
 }
 
 // FinishEnrolment makes the customer's key and certificate. second is the username of
