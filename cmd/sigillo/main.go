@@ -59,6 +59,7 @@ func init() { // in a function, because help itself lists the commands
 		{name: "holder", args: "add|invite|key|recover …", help: "register a holder, give another key, or recover one who has lost the factors", run: runHolder},
 		{name: "certificate", args: "list|suspend|reactivate|revoke …", help: "look at certificates and change their status", run: runCertificate},
 		{name: "delegation", args: "list|revoke …", help: "what holders have delegated to applications, and its end", run: runDelegation},
+		{name: "tablet", args: "list|register-code|confirm|revoke …", help: "look after the tablets that customers sign on at counters", run: runTablet},
 		{name: "oauth", args: "client add|list|remove …", help: "look after the applications that may ask for signatures", run: runOAuth},
 		{name: "inspect", args: "[--policy standard|strict|FILE] [--json] FILE…", help: "look for content that can change what a document shows", run: runInspect},
 		{name: "verify", args: "--trust ROOT.pem [--detached FILE] [--json] FILE…", help: "validate signatures and time-stamps", run: runVerify},

@@ -58,13 +58,7 @@ func recognise(ctx context.Context, e env, a *appliance.Appliance, name string) 
 		return staff.Member{}, err
 	}
 	by, err := a.StaffCheck(ctx, name, signing.Evidence{Password: password, OTP: code, Client: "console:" + operator()})
-	switch signing.KindOf(err) {
-	case signing.WrongFactors:
-		return by, tell("operatore, password o codice sbagliati", "operator, password or code are wrong")
-	case signing.ReusedOTP:
-		return by, tell("questo codice è già stato usato: attendere il prossimo", "this code was used already: wait for the next one")
-	}
-	return by, err
+	return by, ofFactors(err)
 }
 
 // askLine reads a line that may be seen.

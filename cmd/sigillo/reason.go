@@ -6,6 +6,7 @@ import (
 
 	"sigillo/auth/staff"
 	"sigillo/formats/validate"
+	counters "sigillo/signing/counter"
 	"sigillo/store"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
@@ -49,6 +50,15 @@ var staffReasons = map[staff.Kind]string{
 	staff.Unready:      "manca chi possa approvare",
 }
 
+var counterReasons = map[counters.Kind]string{
+	counters.NotFound:     "non c'è",
+	counters.NotPermitted: "non è permesso",
+	counters.Invalid:      "non si può fare così",
+	counters.BadState:     "non a questo punto",
+	counters.TooMany:      "sono troppi",
+	counters.Unavailable:  "non è raggiungibile, riprovare",
+}
+
 // reason is an error for people. What the database says of a row that is there, is
 // not, or is held by another is known by then and helps nobody; what it says of any
 // other failure is kept.
@@ -70,7 +80,10 @@ func reason(err error) string {
 	var record *ledger.Error
 	it := ""
 	var member *staff.Error
+	var atCounter *counters.Error
 	switch {
+	case errors.As(err, &atCounter):
+		it = counterReasons[atCounter.Kind]
 	case errors.As(err, &member):
 		it = staffReasons[member.Kind]
 	case errors.As(err, &account):

@@ -31,7 +31,7 @@ var colleagues = map[staff.Role]appliance.NewMember{
 	staff.Security:             {Username: "sara", GivenName: "Sara", Surname: "Sicura", FiscalCode: "SCRSRA70A41H501M"},
 	staff.Certification:        {Username: "carlo", GivenName: "Carlo", Surname: "Certo", FiscalCode: "CRTCRL71B12F205A"},
 	staff.Technical:            {Username: "tina", GivenName: "Tina", Surname: "Tecnica", FiscalCode: "TCNTNA72C43L219S"},
-	staff.RegistrationOperator: {Username: "olga", GivenName: "Olga", Surname: "Registra", FiscalCode: "RGSLGO73D14D612X"},
+	staff.RegistrationOperator: {Username: "olga", GivenName: "Olga", Surname: "Registra", FiscalCode: "RGSLGO73D14D612X", Centre: branch},
 }
 
 // appointed puts somebody in office, past the proposals when founding is over.

@@ -25,6 +25,7 @@ const (
 	TabletAway   Kind = "tablet-away"   // the tablet was not heard of lately
 	NoProfile    Kind = "no-profile"    // the customer has to be enrolled first
 	NoConsent    Kind = "no-consent"    // the customer has not consented, or has withdrawn
+	Unread       Kind = "unread"        // not every page was shown yet, or the findings are not accepted
 	Stale        Kind = "stale"         // what was captured cannot be used: sign again
 	WrongCode    Kind = "wrong-code"    // no registration code that is good now
 	Unknown      Kind = "unknown"       // no tablet has this token

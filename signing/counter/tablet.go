@@ -219,6 +219,17 @@ func (s *Service) Consent(ctx context.Context, tablet, id, sha256 string, agrees
 	return s.view(ctx, v)
 }
 
+// signable says whether a signature is asked for now.
+func (v *session) signable() error {
+	switch {
+	case v.state() == Signing:
+		return nil
+	case v.state() == Reading && v.Purpose == string(Sign):
+		return fail(Unread, "the customer has not been shown every page", nil)
+	}
+	return fail(BadState, "no signature is asked for now", nil)
+}
+
 // Arm is asked for when the customer is about to sign: what it gives is good for two
 // minutes and for one signature.
 func (s *Service) Arm(ctx context.Context, tablet, id string) (Armed, error) {
@@ -227,8 +238,8 @@ func (s *Service) Arm(ctx context.Context, tablet, id string) (Armed, error) {
 		return Armed{}, err
 	}
 	defer release()
-	if v.state() != Signing {
-		return Armed{}, fail(BadState, "no signature is asked for now", nil)
+	if err := v.signable(); err != nil {
+		return Armed{}, err
 	}
 	a, err := s.cfg.Vault.ArmCapture(ctx, v.Capture)
 	switch vault.KindOf(err) {
@@ -286,10 +297,13 @@ func (s *Service) Submit(ctx context.Context, tablet, id string, c Captured) (Ta
 		return TabletView{}, err
 	}
 	defer release()
-	switch {
-	case v.state() != Signing:
-		return TabletView{}, fail(BadState, "no signature is asked for now", nil)
-	case c.Capture != v.Capture:
+	if err := v.signable(); err != nil {
+		return TabletView{}, err
+	}
+	if c.Capture == "" { // which the tablet has signed in any case, with the context
+		c.Capture = v.Capture
+	}
+	if c.Capture != v.Capture {
 		return TabletView{}, fail(Stale, "the signature is of another session; sign again", nil)
 	}
 	if v.Purpose == string(Enrol) {
