@@ -93,10 +93,12 @@ func (s *Server) routeAPI() error {
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.Info.Description = "Remote qualified signature: upload, inspect, view, sign, download. " +
 		"Errors are application/problem+json (RFC 9457); their kind is stable, their text follows Accept-Language."
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer":    {Type: "http", Scheme: "bearer", Description: "Token from POST " + apiSession},
-		stampBasic:  {Type: "http", Scheme: "basic", Description: "Account of the time-stamping authority"},
-		stampBearer: {Type: "http", Scheme: "bearer", Description: "Token of an account of the time-stamping authority"},
+		"bearer":      {Type: "http", Scheme: "bearer", Description: "Token from POST " + apiSession},
+		counterBearer: {Type: "http", Scheme: "bearer", Description: "Token of a member of the staff, from POST " + apiCounterSession},
+		stampBasic:    {Type: "http", Scheme: "basic", Description: "Account of the time-stamping authority"},
+		stampBearer:   {Type: "http", Scheme: "bearer", Description: "Token of an account of the time-stamping authority"},
 	}
 	api := humafiber.New(s.app, config)
 	s.apiSessions(api)
@@ -107,6 +109,9 @@ func (s *Server) routeAPI() error {
 	s.apiTransactions(api)
 	if s.cfg.Delegations != nil {
 		s.apiDelegations(api)
+	}
+	if s.cfg.CounterDesk != nil {
+		s.apiCounters(api)
 	}
 	if s.cfg.Stamps != nil {
 		s.apiStamps(api)
@@ -139,11 +144,15 @@ func (s *Server) apiDoor(c *fiber.Ctx) error {
 		if !strings.EqualFold(scheme, "Bearer") || token == "" {
 			return fail(Unauthenticated, "no bearer token", nil)
 		}
-		if err := s.session(c, strings.TrimSpace(token)); err != nil {
+		door := s.session
+		if isCounter(c.Path()) {
+			door = s.atCounter
+		}
+		if err := door(c, strings.TrimSpace(token)); err != nil {
 			return err
 		}
 	}
-	if c.Method() == fiber.MethodPost && c.Path() == apiBase+"/documents" {
+	if c.Method() == fiber.MethodPost && c.Path() == apiBase+"/documents" || isCounterUpload(c.Method(), c.Path()) {
 		return c.Next() // reads its own stream
 	}
 	body, err := r.body.buffered(c, bodyLimit)
@@ -155,7 +164,7 @@ func (s *Server) apiDoor(c *fiber.Ctx) error {
 }
 
 func apiPublic(method, path string) bool {
-	return method == fiber.MethodPost && path == apiSession ||
+	return method == fiber.MethodPost && (path == apiSession || path == apiCounterSession) ||
 		(method == fiber.MethodGet || method == fiber.MethodHead) && (path == apiOpenAPI || path == apiDocs)
 }
 

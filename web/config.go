@@ -182,6 +182,8 @@ type Config struct {
 	Activation Activation // nil: no /activate
 	Staff      Staff      // nil: no /admin
 
+	CounterDesk CounterDesk // nil: no counters in the REST interface; needs Staff
+
 	// MaxUpload is the size limit of one uploaded document in bytes;
 	// 0 means 200 MB (200·10⁶).
 	MaxUpload int64

@@ -38,7 +38,7 @@ func (s *Server) expect(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 func (s *Server) bodyLimitAt(uri []byte) int64 {
 	path, _, _ := bytes.Cut(uri, []byte("?"))
 	switch {
-	case string(path) == apiBase+"/documents":
+	case string(path) == apiBase+"/documents", isCounterUpload("POST", string(path)):
 		return s.cfg.MaxUpload
 	case string(path) == "/documents", !bytes.HasPrefix(path, []byte("/")): // the latter: with scheme and host
 		return s.cfg.MaxUpload + uploadOverhead

@@ -12,7 +12,10 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -65,7 +68,7 @@ func (h *house) newPad(t testing.TB, tina *clerk, typed bool) *pad {
 		h.wont(t, "another key", tina.Username+"\nx\n000000\n", "tablet", "confirm", tab.ID, "--fingerprint", "0000")
 		h.wont(t, "wrong", "nobody\nx\n000000\n", "tablet", "confirm", tab.ID, "--fingerprint", tab.Fingerprint)
 		h.must(t, tina.typed(), "tablet", "confirm", tab.ID, "--fingerprint", tab.Fingerprint)
-	} else if _, err := h.Counter.ConfirmTablet(ctx, by, tab.ID, tab.Fingerprint, vault.Evidence{Password: []byte(tina.password), OTP: tina.otp()}); err != nil {
+	} else if _, err := h.Counter.ConfirmTablet(ctx, by, tab.ID, tab.Fingerprint, vault.Evidence{Password: []byte(tina.password), OTP: tina.otp(), Client: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := h.Counter.TabletOf(ctx, token); err != nil || got.State != counters.TabletActive {
@@ -218,6 +221,48 @@ func (h *house) dossier(t testing.TB, p *pad, holder string, operator *clerk, fi
 	return s
 }
 
+// bankProgram is a bank's own application, in which an operator has signed in.
+type bankProgram struct{ url, token string }
+
+func (h *house) restOperator(t testing.TB, c *clerk) *bankProgram {
+	t.Helper()
+	b := &bankProgram{url: h.url + "/api/v1"}
+	var in struct{ Token string }
+	if code := b.call(t, "POST", "/counter/session", map[string]string{"username": c.Username, "password": c.password, "otp": c.otp()}, &in); code != 200 {
+		t.Fatal(code)
+	}
+	b.token = in.Token
+	return b
+}
+
+func (b *bankProgram) call(t testing.TB, method, path string, body, into any) int {
+	data, err := json.Marshal(body)
+	if err != nil {
+		t.Error(err)
+	}
+	q, err := http.NewRequestWithContext(t.Context(), method, b.url+path, bytes.NewReader(data))
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	q.Header.Set("Content-Type", "application/json")
+	if b.token != "" {
+		q.Header.Set("Authorization", "Bearer "+b.token)
+	}
+	r, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	defer r.Body.Close()
+	if into != nil && r.StatusCode < 300 {
+		if err := json.NewDecoder(r.Body).Decode(into); err != nil {
+			t.Error(err)
+		}
+	}
+	return r.StatusCode
+}
+
 // The counter with everything real but the hand: enrolled with five signatures and two
 // members, a dossier signed with one, a forger sent away, the consent withdrawn.
 func TestCustomerSigns(t *testing.T) {
@@ -261,10 +306,14 @@ func TestCustomerSigns(t *testing.T) {
 		}
 	}
 
-	// With password and code the same key signs nothing.
+	// Elsewhere the same key signs nothing.
 	list, err := h.Signing.Credentials(ctx, c.ID)
 	if err != nil || len(list) != 1 || !list[0].Counter {
 		t.Fatalf("%+v %v", list, err)
+	}
+	order := signing.Request{Credential: list[0].ID, Documents: []signing.Order{{Document: s.Documents[0].ID, Form: signing.PAdES}}}
+	if _, err := h.Signing.Prepare(ctx, c.ID, order); signing.KindOf(err) != signing.CounterOnly {
+		t.Error(err)
 	}
 
 	// Somebody else's hand.
@@ -320,22 +369,34 @@ func TestCounterBreaksOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.state(t)
-	s, err := h.Counter.OpenEnrolment(ctx, by, counters.NewEnrolment{Holder: c.ID, Tablet: p.id, Identification: identity})
-	if err != nil {
-		t.Fatal(err)
+	bank := h.restOperator(t, olga)
+	order := map[string]any{"purpose": "enrol", "holder": c.ID, "tablet": p.id, "presence": map[string]string{"otp": "000000"},
+		"identification": map[string]string{"kind": "passport", "number": "YA1", "issuer": "Questura", "expires": "2040-01-01"}}
+	if code := bank.call(t, "POST", "/counter/sessions", order, nil); code != 403 {
+		t.Fatal(code)
 	}
-	if _, err := h.Counter.Begin(ctx, by, s.ID, vault.Evidence{OTP: "000000"}); signing.KindOf(err) != signing.WrongFactors {
-		t.Fatal(err)
+	order["presence"] = map[string]string{"otp": olga.otp()}
+	var s counters.Session
+	if code := bank.call(t, "POST", "/counter/sessions", order, &s); code != 201 || s.State != counters.Reading {
+		t.Fatalf("%d %+v", code, s)
 	}
-	if s, err = h.Counter.Begin(ctx, by, s.ID, olga.presence()); err != nil || s.State != counters.Reading {
-		t.Fatalf("%+v %v", s, err)
-	}
+	seen := s.Version
+	waited := make(chan int, 1)
+	go func() {
+		waited <- bank.call(t, "GET", fmt.Sprintf("/counter/sessions/%s?seen=%d", s.ID, seen), nil, &s)
+	}()
 	v := p.state(t)
-	if _, err := h.Counter.Consent(ctx, p.id, s.ID, v.Consent.SHA256, true); err != nil {
+	if _, err := h.Counter.Consent(ctx, p.id, v.Session, v.Consent.SHA256, true); err != nil {
 		t.Fatal(err)
+	}
+	if code := <-waited; code != 200 || s.State != counters.Signing || s.Consent == nil {
+		t.Fatalf("%d %+v", code, s)
 	}
 	if _, err := h.Counter.Arm(ctx, p.id, s.ID); err != nil {
 		t.Fatal(err)
+	}
+	if code := bank.call(t, "GET", "/documents", nil, nil); code != 401 { // it is no holder's token
+		t.Error(code)
 	}
 	dir := h.Layout.Dir
 	h.stop()

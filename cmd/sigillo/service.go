@@ -119,7 +119,7 @@ func serve(ctx context.Context, e env, dir string, demo bool) error {
 // webConfig is how the service faces the world.
 func webConfig(a *appliance.Appliance) web.Config {
 	proxies, _ := a.Config.Proxies() // has no error: the configuration was checked when it was read
-	cfg := web.Config{Signing: a.Signing, Accounts: a, Status: a, Health: a, Requests: a.Remote, Delegations: a.Remote, Emergency: a, Activation: a, Staff: a,
+	cfg := web.Config{Signing: a.Signing, Accounts: a, Status: a, Health: a, Requests: a.Remote, Delegations: a.Remote, Emergency: a, Activation: a, Staff: a, CounterDesk: a.Counter,
 		Stamps: a.Stamps, Metrics: []web.Metrics{a.Stamps}, StampPage: web.StampPage(a.Config.TSA.Page),
 		UnverifiedClock: a.Config.TSA.Clock == string(clock.Unverified),
 		MaxUpload:       a.Config.MaxUploadMB * 1_000_000, Secure: strings.HasPrefix(a.Config.BaseURL, "https:"),
