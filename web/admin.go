@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -83,7 +84,7 @@ func (s *Server) atDesk(next fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		token := s.cookie(c, deskCookie)
 		if token == "" {
-			return c.Redirect("/admin/signin", fiber.StatusSeeOther)
+			return sendToDesk(c, fiber.Map{})
 		}
 		member, err := s.cfg.Staff.StaffSession(c.UserContext(), token, memberVisit(c))
 		kind := signing.KindOf(err)
@@ -93,7 +94,7 @@ func (s *Server) atDesk(next fiber.Handler) fiber.Handler {
 			return err
 		default:
 			s.setCookie(c, deskCookie, "", -1)
-			return c.Redirect("/admin/signin?ended=1", fiber.StatusSeeOther)
+			return sendToDesk(c, fiber.Map{"ended": "1"})
 		}
 		r := current(c)
 		r.member, r.token = &member, token
@@ -101,9 +102,28 @@ func (s *Server) atDesk(next fiber.Handler) fiber.Handler {
 	}
 }
 
+// sendToDesk has a member sign in. Who was at a counter comes back to it; a script gets a 401.
+func sendToDesk(c *fiber.Ctx, query fiber.Map) error {
+	if wantsJSON(c) {
+		return fail(Unauthenticated, "no session", nil)
+	}
+	if c.Method() == fiber.MethodGet && strings.HasPrefix(c.Path(), "/counter") {
+		query["next"] = c.OriginalURL()
+	}
+	return c.Redirect("/admin/signin"+encodeQuery(query), fiber.StatusSeeOther)
+}
+
+// deskPath is where a member goes on to after signing in.
+func deskPath(next string) string {
+	if next = localPath(next); strings.HasPrefix(next, "/counter") {
+		return next
+	}
+	return "/admin"
+}
+
 func (s *Server) adminSignInPage(c *fiber.Ctx) error {
 	s.ensureFormCookie(c)
-	v := s.newView(c, "admin_signin", current(c).locale.T("admin.signin"), signInData{})
+	v := s.newView(c, "admin_signin", current(c).locale.T("admin.signin"), signInData{Next: deskPath(c.Query("next"))})
 	if c.Query("ended") != "" {
 		v.Notice = v.T("signin.ended")
 	}
@@ -117,7 +137,7 @@ func (s *Server) adminSignIn(c *fiber.Ctx) error {
 		return err
 	}
 	defer f.wipe()
-	data := signInData{Username: f.get("username")}
+	data := signInData{Username: f.get("username"), Next: deskPath(f.get("next"))}
 	v := s.newView(c, "admin_signin", r.locale.T("admin.signin"), data)
 	if wait := s.attempts.take(r.client, s.cfg.Now()); wait > 0 {
 		return s.again(c, v, tooOften(wait))
@@ -130,7 +150,7 @@ func (s *Server) adminSignIn(c *fiber.Ctx) error {
 	s.setCookie(c, deskCookie, in.Token, 0)
 	s.setCookie(c, formCookie, "", -1)
 	s.keepBrowser(c, deskBrowserCookie, in)
-	return c.Redirect("/admin", fiber.StatusSeeOther)
+	return c.Redirect(data.Next, fiber.StatusSeeOther)
 }
 
 func (s *Server) adminSignOut(c *fiber.Ctx) error {

@@ -200,12 +200,12 @@ func TestPenRefuses(t *testing.T) {
 func TestPenLost(t *testing.T) {
 	s := bench(t)
 	for name, cut := range map[string]string{
-		"turned":   `window.dispatchEvent(new Event("resize"))`,
+		"turned":   `(bench.canvas.style.width = "700px", window.dispatchEvent(new Event("resize")))`,
 		"cancel":   `bench.canvas.dispatchEvent(new PointerEvent("pointercancel", { pointerId: bench.driver.writing, pointerType: "pen" }))`,
 		"released": `bench.canvas.releasePointerCapture(bench.driver.writing)`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			evalAwait[bool](s, `(async () => { if (bench.driver) await bench.driver.close(); bench.said.length = 0; return true; })()`)
+			evalAwait[bool](s, `(async () => { if (bench.driver) await bench.driver.close(); bench.said.length = 0; bench.canvas.style.width = "800px"; return true; })()`)
 			evalAwait[bool](s, startPen)
 			s.write(input.DispatchMouseEventPointerTypePen, strokes(40, 150, 200, 200, 1)[:40])
 			eval[bool](s, cut+`, true`)
@@ -245,11 +245,10 @@ type armed struct {
 	nonce, context []byte
 }
 
-func arm(t *testing.T) armed {
-	t.Helper()
+func newArmed() armed {
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		panic(err) // never happens (crypto/rand)
 	}
 	a := armed{key: key, nonce: make([]byte, 32), context: make([]byte, 32)}
 	_, _ = rand.Read(a.nonce)
@@ -313,7 +312,7 @@ func TestSeal(t *testing.T) {
 		t.Errorf("exporting the tablet's key: %s", got)
 	}
 
-	a, started := arm(t), time.Now().UnixMilli()
+	a, started := newArmed(), time.Now().UnixMilli()
 	text := base64.StdEncoding.EncodeToString
 	out := evalAwait[map[string]any](s, fmt.Sprintf(`(async () => {
 		const { seal } = bench, sample = new TextEncoder().encode(%q.repeat(3000));
@@ -337,7 +336,7 @@ func TestSeal(t *testing.T) {
 	if _, err := a.unseal(tablet, raw["nonce"], raw["ephemeral"], raw["sealed"], raw["signature"], started+1); err == nil {
 		t.Error("another moment passes")
 	}
-	other := arm(t)
+	other := newArmed()
 	if _, err := other.unseal(tablet, raw["nonce"], raw["ephemeral"], raw["sealed"], raw["signature"], started); err == nil {
 		t.Error("another capture passes")
 	}

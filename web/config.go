@@ -183,6 +183,7 @@ type Config struct {
 	Staff      Staff      // nil: no /admin
 
 	CounterDesk CounterDesk // nil: no counters in the REST interface; needs Staff
+	Counter     Counter     // nil: no /counter and no /tablet
 
 	// MaxUpload is the size limit of one uploaded document in bytes;
 	// 0 means 200 MB (200·10⁶).

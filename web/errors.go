@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"sigillo/signing"
+	counters "sigillo/signing/counter"
 	"sigillo/tsa/accounts"
 	"sigillo/tsa/ledger"
 	"sigillo/web/oauth"
@@ -54,6 +55,19 @@ const (
 	WrongEntry       Kind = "wrong-entry"        // what was filled in makes no sense
 	WrongCode        Kind = "wrong-code"         // no such code, or not of this person
 	NobodyApproves   Kind = "nobody-approves"    // nobody in office could approve it
+
+	// Of counters and their tablets; see errors_counter.go.
+	CounterSecond Kind = "counter-second" // it takes a second person
+	CounterState  Kind = "counter-state"  // the session is past this, or not there yet
+	CounterUnread Kind = "counter-unread" // not every page was shown
+	CounterStale  Kind = "counter-stale"  // what was written is too old, or of another session
+	CounterFull   Kind = "counter-full"   // too many sessions, documents, pages or tablets
+	TabletBusy    Kind = "tablet-busy"    // somebody signs on the tablet
+	TabletAway    Kind = "tablet-away"    // the tablet does not answer
+	TabletCode    Kind = "tablet-code"    // no code that a tablet is registered with
+	TabletUnknown Kind = "tablet-unknown" // the browser is no tablet
+	NoProfile     Kind = "no-profile"     // the customer has to be enrolled first
+	NoConsent     Kind = "no-consent"     // the customer has not agreed, or not any more
 
 	// Of the time-stamping authority.
 	StampCredentials  Kind = "stamp-credentials"   // no account is known by the credentials
@@ -144,6 +158,18 @@ var statusOf = map[Kind]int{
 	WrongCode:        http.StatusForbidden,
 	NobodyApproves:   http.StatusConflict,
 
+	CounterSecond: http.StatusForbidden,
+	CounterState:  http.StatusConflict,
+	CounterUnread: http.StatusConflict,
+	CounterStale:  http.StatusConflict,
+	CounterFull:   http.StatusConflict,
+	TabletBusy:    http.StatusConflict,
+	TabletAway:    http.StatusConflict,
+	TabletCode:    http.StatusForbidden,
+	TabletUnknown: http.StatusUnauthorized,
+	NoProfile:     http.StatusConflict,
+	NoConsent:     http.StatusConflict,
+
 	StampCredentials:  http.StatusUnauthorized,
 	StampLocked:       http.StatusTooManyRequests,
 	BadQuery:          http.StatusBadRequest,
@@ -225,6 +251,9 @@ func KindOf(err error) Kind {
 	if kind, ok := kindOfStamps(err); ok {
 		return kind
 	}
+	if kind, ok := kindOfCounter(err); ok {
+		return kind
+	}
 	if kind, ok := kindOfStaff(err); ok {
 		return kind
 	}
@@ -275,6 +304,10 @@ func retryAfter(err error) int {
 	var below *signing.Error
 	if errors.As(err, &below) && below.RetryAfter > 0 {
 		wait = below.RetryAfter
+	}
+	var atCounter *counters.Error
+	if errors.As(err, &atCounter) && atCounter.RetryAfter > 0 {
+		wait = atCounter.RetryAfter
 	}
 	var account *accounts.Error
 	if errors.As(err, &account) && account.Wait > 0 {

@@ -40,7 +40,7 @@ func (s *Server) bodyLimitAt(uri []byte) int64 {
 	switch {
 	case string(path) == apiBase+"/documents", isCounterUpload("POST", string(path)):
 		return s.cfg.MaxUpload
-	case string(path) == "/documents", !bytes.HasPrefix(path, []byte("/")): // the latter: with scheme and host
+	case string(path) == "/documents", string(path) == "/counter/dossier", !bytes.HasPrefix(path, []byte("/")): // the latter: with scheme and host
 		return s.cfg.MaxUpload + uploadOverhead
 	case string(path) == stampPath, bytes.HasPrefix(path, []byte(stampPath+"/")):
 		return stampLimit

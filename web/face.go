@@ -52,6 +52,9 @@ func (s *Server) routeFace() {
 	s.routeEmergency()
 	s.routeActivation()
 	s.routeAdmin()
+	if s.cfg.Counter != nil {
+		s.cfg.Counter.Mount(s.app, counterHouse{house{s}})
+	}
 }
 
 // signedIn lets only a holder with a live session through. Who reads a page

@@ -148,6 +148,11 @@ func (s *Server) output(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return sendOutput(c, out)
+}
+
+// sendOutput gives a signed document out as a download.
+func sendOutput(c *fiber.Ctx, out *signing.Output) error {
 	c.Set(fiber.HeaderContentType, out.MediaType)
 	c.Set(fiber.HeaderContentDisposition, attachment(out.Name))
 	return c.SendStream(&paced{ReadCloser: out.File, c: c.Context().Conn()}, int(out.Size))

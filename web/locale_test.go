@@ -91,7 +91,7 @@ func TestEveryTextIsUsedAndThere(t *testing.T) {
 			t.Errorf("no text for %q", key)
 		}
 	}
-	made := regexp.MustCompile(`^(error\.|month\.|steps\.|verdict\.|severity\.|status\.|clock\.(ok|warn|waiting|stopped)|unit\.|requests\.(approved|declined)|scope\.|keytype\.|way\.|kind\.|delegation\.|device\.(lead_|add_|remove_title|resync_title)|state\.|indication\.|order\.(pades|cades|xades)|admin\.(act|state|role|with|reason|document|done)_)`)
+	made := regexp.MustCompile(`^(error\.|month\.|steps\.|verdict\.|severity\.|status\.|clock\.(ok|warn|waiting|stopped)|unit\.|requests\.(approved|declined)|scope\.|keytype\.|way\.|kind\.|delegation\.|device\.(lead_|add_|remove_title|resync_title)|state\.|indication\.|order\.(pades|cades|xades)|admin\.(act|state|role|with|reason|document|done)_|graphometric\.|tablet\.(why|chip)_|(tablet|counter(_[a-z]+)?)\.title|counter\.(state|why|step|cancel|done)_|counter_session\.now_|counter_tablets\.(state|class)_|counter_report\.(rate|help|count)_)`)
 	for key := range it.messages {
 		if !used[key] && !made.MatchString(key) {
 			t.Errorf("text %q is never shown", key)

@@ -6,9 +6,12 @@ import (
 	"encoding/hex"
 	"html/template"
 	"io/fs"
+	"math"
 	"path"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -67,6 +70,8 @@ type view struct {
 	Notice  string
 	Data    any
 
+	Bare       bool // a tablet's page: without header and footer
+	Counter    bool // there are counters
 	Unverified bool // nobody vouches for the time: every page says so
 	Security   bool // holders can change their factors
 	Passkeys   bool // ... have passkeys
@@ -202,6 +207,33 @@ func (view) Person(subject string) string {
 	return b.String()
 }
 
+// Whole rounds a number.
+func (view) Whole(f float64) int { return int(math.Round(f)) }
+
+// Plus1 counts from 1 what is counted from 0.
+func (view) Plus1(n int) int { return n + 1 }
+
+// Percent writes a share.
+func (v view) Percent(f float64) string {
+	text := strconv.FormatFloat(f, 'f', 1, 64) + " %"
+	if v.Code == "it" {
+		text = strings.Replace(text, ".", ",", 1)
+	}
+	return text
+}
+
+// Initials are those of a person's names.
+func (view) Initials(names ...string) string {
+	var b strings.Builder
+	for _, n := range names {
+		for _, r := range n {
+			b.WriteRune(unicode.ToUpper(r))
+			break
+		}
+	}
+	return b.String()
+}
+
 // List writes names one after the other.
 func (view) List(names []string) string { return strings.Join(names, ", ") }
 
@@ -236,7 +268,7 @@ func (s *Server) newView(c *fiber.Ctx, name, heading string, data any) view {
 	r := current(c)
 	return view{locale: r.locale, Name: name, Heading: heading, Holder: r.holder, Member: r.member, Token: s.formToken(c),
 		Here: localPath(c.OriginalURL()), Assets: s.assets, Idle: int(s.cfg.SessionIdle.Seconds()), Data: data,
-		Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff, Requests: s.cfg.Requests != nil,
+		Counter: s.cfg.Counter != nil, Unverified: s.cfg.UnverifiedClock, Authority: s.cfg.Stamps != nil, StampPage: s.cfg.Stamps != nil && s.cfg.StampPage != StampPageOff, Requests: s.cfg.Requests != nil,
 		Security: s.cfg.Security != nil, Passkeys: s.cfg.Passkeys && s.cfg.Security != nil, SentCodes: s.cfg.SentCodes && s.cfg.Security != nil, Emergency: s.cfg.Emergency != nil, Applications: s.cfg.Applications != nil, Delegating: s.cfg.Delegations != nil}
 }
 
@@ -248,7 +280,11 @@ func (s *Server) render(c *fiber.Ctx, v view) error {
 	if !ok {
 		return fail("internal", "no page "+v.Name, nil)
 	}
-	if err := page.ExecuteTemplate(&b, "layout", v); err != nil {
+	layout := "layout"
+	if v.Bare {
+		layout = "bare"
+	}
+	if err := page.ExecuteTemplate(&b, layout, v); err != nil {
 		return fail("internal", "page "+v.Name, err)
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMETextHTMLCharsetUTF8)

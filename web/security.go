@@ -82,6 +82,8 @@ func (s *Server) formToken(c *fiber.Ctx) string {
 	switch {
 	case r.member != nil:
 		purpose = "desk"
+	case r.tablet != "":
+		purpose, value = "tablet", r.tablet
 	case r.holder == nil:
 		purpose, value = "form", s.cookie(c, formCookie)
 		if r.newForm != "" {

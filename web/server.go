@@ -48,6 +48,9 @@ type Server struct {
 
 	base context.Context // ends when the server has shut down
 	end  context.CancelFunc
+	// leaving ends when the server begins to shut down: for requests that wait for something.
+	leaving context.Context
+	leave   context.CancelFunc
 }
 
 // New builds the server; nothing is opened before Serve or Listen. It fails
@@ -70,6 +73,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.base, s.end = context.WithCancel(context.Background())
+	s.leaving, s.leave = context.WithCancel(s.base)
 	s.patience = patience{base: s.base, time: stampTimeout}
 	s.app = fiber.New(fiber.Config{
 		AppName: "Sigillo", DisableStartupMessage: true,
@@ -149,6 +153,7 @@ func (s *Server) Serve(ctx context.Context, ln, cards net.Listener) error {
 // and then cuts off what is left.
 func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.end()
+	s.leave()
 	return s.app.ShutdownWithContext(ctx)
 }
 
@@ -162,6 +167,7 @@ type request struct {
 	holder  *store.Holder // nil: nobody is signed in
 	session auth.Session  // of the holder
 	member  *staff.Member // of the staff; nil: none is
+	tablet  string        // token of the signature tablet that asks; "" for none
 	token   string        // of the session
 	newForm string        // form cookie set by this answer
 	fault   error         // told in the log

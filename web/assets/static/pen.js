@@ -73,8 +73,9 @@ export class Pen {
   // Another size means another scale: what was written before does not go on.
   resize() {
     const begun = this.trace.touched;
-    this.ink.fit();
     this.measure();
+    if (Math.abs(this.box.width - this.ink.width) < 1 && Math.abs(this.box.height - this.ink.height) < 1) return;
+    this.ink.fit();
     if (begun) this.loss();
   }
 

@@ -1,0 +1,312 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+
+	"sigillo/auth/staff"
+)
+
+// counterTest is a customer's tablet and an operator's browser, at the same counter.
+type counterTest struct {
+	*testing.T
+	w        *wall
+	till     *till
+	tablet   *stroll
+	operator *stroll
+}
+
+// newCounterTest begins with a tablet that is not registered, and an operator signed in.
+func newCounterTest(t *testing.T) *counterTest {
+	t.Helper()
+	bin := chromium(t)
+	c := &counterTest{T: t}
+	c.w = build(t, withTill(&c.till, newOffice(staff.RegistrationOperator)))
+	shots, axe := os.Getenv("SIGILLO_SCREENSHOTS"), readAxe(t)
+	if shots == "" {
+		shots = t.TempDir()
+	}
+	c.tablet, c.operator = open(t, c.w, bin, "it"), open(t, c.w, bin, "it")
+	for _, s := range []*stroll{c.tablet, c.operator} {
+		s.shots, s.axe = filepath.Join(shots, "counter"), axe
+	}
+	c.size(1280, 800)
+	c.operator.run("sign in", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(c.w.url+"/counter"), chromedp.WaitVisible("#otp"),
+		chromedp.SendKeys("#username", "sara"), chromedp.SendKeys("#password", testPassword), chromedp.SendKeys("#otp", "111111"),
+		chromedp.Click("main button[type=submit]"), chromedp.WaitVisible("#who"))
+	if at := eval[string](c.operator, `location.pathname`); at != "/counter" {
+		t.Fatalf("after signing in the operator is at %s", at)
+	}
+	return c
+}
+
+func (c *counterTest) size(width, height int64) {
+	c.Helper()
+	c.tablet.run("size", chromedp.EmulateViewport(width, height))
+}
+
+// see waits until the tablet shows something.
+func (c *counterTest) see(selector string) {
+	c.Helper()
+	c.tablet.run("tablet: "+selector, chromedp.WaitVisible(selector))
+}
+
+// views takes the picture at the sizes that tablets have, and examines the page at each.
+func (c *counterTest) views(name string) {
+	c.Helper()
+	c.look(name)
+	if os.Getenv("SIGILLO_SCREENSHOTS") == "" {
+		return
+	}
+	for _, size := range [][2]int64{{1024, 768}, {820, 1180}} {
+		c.size(size[0], size[1])
+		c.look(name + map[int64]string{1024: "-small", 820: "-portrait"}[size[0]])
+	}
+	c.size(1280, 800)
+}
+
+// register gives the tablet its place.
+func (c *counterTest) register() {
+	c.Helper()
+	c.tablet.run("open", chromedp.Navigate(c.w.url+"/tablet"))
+	c.see("#register")
+	c.views("01-register")
+	c.operator.run("invite", chromedp.Navigate(c.w.url+"/counter/tablets"), chromedp.WaitVisible("#name"), chromedp.SendKeys("#name", "Sportello 2"),
+		chromedp.Click("form[action='/counter/tablets'] button"), chromedp.WaitVisible(".once-code"))
+	c.operator.shot("operator-01-code")
+	code := eval[string](c.operator, `document.querySelector(".once-code").textContent`)
+	c.tablet.run("wrong code", chromedp.SendKeys("#code", "XXXX"), chromedp.Click("#register button"), chromedp.WaitVisible("#said.bad"))
+	c.tablet.run("code", script(`document.getElementById("code").value = ""`), chromedp.SendKeys("#code", code), chromedp.Click("#register button"), chromedp.WaitVisible(".tablet-waiting"))
+	c.views("02-pending")
+	shown := eval[string](c.tablet, `document.querySelector(".tablet-code").textContent`)
+	c.operator.run("confirm", chromedp.Navigate(c.w.url+"/counter/tablets"), chromedp.WaitVisible("#same-t-1"))
+	c.operator.shot("operator-02-confirm")
+	if got := eval[string](c.operator, `document.querySelector(".tablet-code").textContent`); got != shown || len(got) < 8 {
+		c.Errorf("the operator sees %q, the tablet shows %q", got, shown)
+	}
+	c.operator.run("confirm", chromedp.Click("#same-t-1"), chromedp.SendKeys("#password-t-1", testPassword), chromedp.SendKeys("#otp-t-1", "123456"),
+		chromedp.Click("form[action$='/confirm'] button[type=submit]"), chromedp.WaitVisible(".notice"))
+	c.see(".tablet-welcome")
+	c.views("03-idle")
+}
+
+// identify fills in how the customer was identified.
+func (c *counterTest) identify() {
+	c.Helper()
+	c.operator.run("identify", chromedp.SendKeys("#number", "CA00000AA"), chromedp.SendKeys("#issuer", "Comune di Prova"),
+		script(`document.getElementById("expires").value = "2031-05-20"; document.getElementById("tablet-0").checked = true`))
+}
+
+// begin shows that the operator is there.
+func (c *counterTest) begin() {
+	c.Helper()
+	c.operator.run("begin", chromedp.WaitVisible("#otp"), chromedp.SendKeys("#otp", "123456"), chromedp.Click("form[action$='/begin'] button[type=submit]"), chromedp.WaitVisible(".mirror"))
+}
+
+// sign writes a signature and confirms it; vary is whose hand it is.
+func (c *counterTest) sign(vary, noise float64) []reading {
+	c.Helper()
+	c.see("#field")
+	c.tablet.run("ready", until(`!document.getElementById("box").classList.contains("written") && document.getElementById("said").textContent !== "" && document.getElementById("confirm").disabled`))
+	box := eval[map[string]float64](c.tablet, `(({ x, y, width, height }) => ({ x, y, width, height }))(document.getElementById("field").getBoundingClientRect())`)
+	wrote := strokes(110, box["x"]+box["width"]*.2, box["y"]+box["height"]*.5, box["width"]*.5, vary)
+	for i := range wrote {
+		wrote[i].x += noise * float64(i%7)
+		wrote[i].force *= 1 + noise/40
+	}
+	c.rewrite(wrote)
+	return wrote
+}
+
+// rewrite writes exactly those readings, and confirms.
+func (c *counterTest) rewrite(wrote []reading) {
+	c.Helper()
+	c.tablet.write(input.DispatchMouseEventPointerTypePen, wrote)
+	c.tablet.run("confirm", chromedp.WaitVisible("#confirm:not([disabled])"))
+}
+
+func (c *counterTest) confirm(then string) {
+	c.Helper()
+	c.tablet.run("confirm", chromedp.Click("#confirm"), chromedp.WaitVisible(then))
+}
+
+// enrol has the customer give six signatures, and a second person confirm.
+func (c *counterTest) enrol() {
+	c.Helper()
+	c.operator.run("find", chromedp.Navigate(c.w.url+"/counter?who=0012345678"), chromedp.WaitVisible(".customer"))
+	c.operator.shot("operator-03-customer")
+	c.operator.run("enrol", chromedp.Click(".customer .btn-primary"), chromedp.WaitVisible("#number"))
+	c.identify()
+	c.operator.shot("operator-04-enrol")
+	c.operator.run("open", chromedp.Click("form[action='/counter/enrol'] button[type=submit]"), chromedp.WaitVisible("#otp"))
+	c.operator.shot("operator-05-presence")
+	c.begin()
+	c.see("#agree")
+	c.views("04-consent")
+	c.tablet.run("agree", chromedp.Click("#agree"), chromedp.Click("#agreed"))
+	c.sign(1, 0)
+	c.look("05-enrol")
+	c.confirm(".chip.done")
+	c.sign(3, 0) // another hand
+	c.confirm("#said.warn")
+	c.look("06-differs")
+	c.operator.run("not taken", chromedp.WaitVisible(".mirror-warn"))
+	c.operator.shot("operator-06-not-taken")
+	for i := 2; i <= 6; i++ {
+		if i == 4 {
+			c.see("#go-on")
+			c.views("07-pause")
+			c.tablet.run("go on", chromedp.Click("#go-on"))
+		}
+		c.sign(1, float64(i)/10)
+		if i < 6 {
+			c.confirm(map[bool]string{true: "#go-on", false: ".chip.now"}[i == 3])
+			c.tablet.run("taken", until(`document.querySelectorAll(".chip.done").length === `+string(rune('0'+i))))
+		} else {
+			c.confirm(".end-mark.busy")
+		}
+	}
+	c.look("08-wait")
+	c.operator.run("second", chromedp.WaitVisible("#second-name"))
+	c.operator.shot("operator-07-second")
+	c.operator.run("second", chromedp.SendKeys("#second-name", "olga"), chromedp.SendKeys("#otp", "123456"), chromedp.Click("form[action$='/finish'] button[type=submit]"), chromedp.WaitVisible(".once-code"))
+	c.operator.shot("operator-08-enrolled")
+	c.see(".end.good")
+	c.views("09-enrolled")
+}
+
+// look takes a picture of what is on the tablet's screen, and examines it as shot does: one
+// of the whole page changes the page's size, and a signature would be lost by that.
+func (c *counterTest) look(name string) {
+	c.Helper()
+	c.tablet.run(name, chromedp.Sleep(150*time.Millisecond))
+	if eval[bool](c.tablet, `document.documentElement.scrollWidth > innerWidth || [...document.querySelectorAll("button")].some((b) => b.offsetParent && b.getBoundingClientRect().right > innerWidth + 1)`) {
+		c.Errorf("%s: something is beyond the right edge", name)
+	}
+	if step := eval[string](c.tablet, `document.getElementById("tablet").dataset.step`); step == "sign" || step == "read" || step == "consent" {
+		if eval[bool](c.tablet, `document.documentElement.scrollHeight > innerHeight + 1 || document.querySelector(".bar-actions").getBoundingClientRect().bottom > innerHeight`) {
+			c.Errorf("%s: the buttons are not on the screen", name)
+		}
+	}
+	c.tablet.audit("tablet-" + name)
+	if err := os.MkdirAll(c.tablet.shots, 0o700); err != nil {
+		c.Fatal(err)
+	}
+	png, err := chromedp.Run(c.tablet.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		c.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.tablet.shots, "tablet-"+name+".png"), png, 0o600); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// dossier has the operator open one of two documents, and the customer read them.
+func (c *counterTest) dossier() {
+	c.Helper()
+	dir := c.TempDir()
+	var files []string
+	for _, name := range []string{"Contratto di conto corrente.pdf", "Lettera con macro.docx"} {
+		files = append(files, filepath.Join(dir, name))
+		if err := os.WriteFile(files[len(files)-1], []byte("%PDF-1.7 "+name), 0o600); err != nil {
+			c.Fatal(err)
+		}
+	}
+	c.operator.run("dossier", chromedp.Navigate(c.w.url+"/counter/dossier?customer=0012345678"), chromedp.WaitVisible("#number"))
+	c.identify()
+	c.operator.run("files", chromedp.SendKeys("#reference", "2026/8841"), chromedp.SetUploadFiles("#file", files))
+	c.operator.shot("operator-09-dossier")
+	c.operator.run("open", chromedp.Click("form[action='/counter/dossier'] button[type=submit]"), chromedp.WaitVisible("form[action$='/begin']"))
+	c.operator.shot("operator-10-open")
+	c.begin()
+	c.see("#sheet")
+}
+
+// read turns every page, up to the field for the signature.
+func (c *counterTest) read() {
+	c.Helper()
+	for i := 0; i < 40; i++ {
+		c.tablet.run("page", until(`!document.getElementById("port") || !document.getElementById("port").hasAttribute("aria-busy")`))
+		if eval[bool](c.tablet, `!!document.getElementById("field")`) {
+			return
+		}
+		before := eval[string](c.tablet, `document.getElementById("where").textContent + document.getElementById("paper-title").textContent`)
+		if i == 1 {
+			c.views("10-read")
+			c.operator.run("mirror", chromedp.WaitVisible(".mirror-sheet"), chromedp.Sleep(500*time.Millisecond))
+			c.operator.shot("operator-11-mirror")
+		}
+		if eval[bool](c.tablet, `!document.getElementById("findings").hidden`) {
+			c.views("11-findings")
+			c.tablet.run("not yet", chromedp.Click("#next"), chromedp.WaitVisible("#said.warn"), chromedp.Click("#accept"), chromedp.WaitNotVisible("#findings"))
+		}
+		c.tablet.run("next", chromedp.Click("#next"),
+			until(`!document.getElementById("where") || document.getElementById("where").textContent + document.getElementById("paper-title").textContent !== `+quote(before)))
+	}
+	c.Fatal("there is no end of pages")
+}
+
+func quote(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
+}
+
+// TestCounter walks a counter's day: a tablet is registered, a customer enrolled, a dossier
+// read and signed.
+func TestCounter(t *testing.T) {
+	c := newCounterTest(t)
+	c.register()
+	c.enrol()
+	c.dossier()
+	c.read()
+	c.views("12-sign")
+	c.tablet.run("left", chromedp.Click("#left"))
+	c.look("13-left")
+	c.tablet.run("right", chromedp.Click("#left"))
+	c.tablet.run("stop", chromedp.Click("[data-ask-leave]"), chromedp.WaitVisible("#leave[open]"))
+	c.look("14-leave")
+	c.tablet.run("stay", chromedp.Click("[data-stay]"))
+	c.sign(1, 0.25)
+	c.look("15-signed")
+	c.confirm(".end.good")
+	c.views("16-done")
+	c.operator.run("done", chromedp.WaitVisible(".copies"))
+	c.operator.shot("operator-12-done")
+	for _, p := range []struct{ name, path string }{{"13-home", "/counter"}, {"14-tablets", "/counter/tablets"}, {"15-report", "/counter/report"}, {"16-new", "/counter/customers/new"}} {
+		c.operator.run(p.name, chromedp.Navigate(c.w.url+p.path), chromedp.WaitVisible("h1"))
+		c.operator.shot("operator-" + p.name)
+	}
+	var calls []string
+	for _, call := range c.till.calls {
+		if call != "read" && call != "device" {
+			calls = append(calls, call)
+		}
+	}
+	if got := strings.Join(calls, ", "); got != "invite Sportello 2, register pointer, register pointer, confirm, enrol, begin, consent, submit, submit, submit, submit, submit, submit, submit, finish olga, dossier 2026/8841, begin, accept, submit" {
+		t.Errorf("calls: %s", got)
+	}
+	if !eval[bool](c.tablet, `performance.getEntriesByType("resource").every(e => e.name.startsWith(location.origin) || e.name.startsWith("data:"))`) {
+		t.Error("something was loaded from elsewhere")
+	}
+}
+
+// until waits for an expression to be true.
+func until(expression string) chromedp.Action[chromedp.Void] {
+	return script(`new Promise((done) => { const look = () => ` + "`${" + `(() => ` + expression + `)()` + "}`" + ` === "true" ? done(1) : setTimeout(look, 30); look(); })`)
+}
+
+// script runs on the page; a promise is waited for.
+func script(expression string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Run(ctx, chromedp.Evaluate[any](expression, chromedp.EvalAwaitPromise))
+		return err
+	})
+}
