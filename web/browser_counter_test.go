@@ -13,6 +13,8 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"sigillo/auth/staff"
+	"sigillo/signing"
+	counters "sigillo/signing/counter"
 )
 
 // counterTest is a customer's tablet and an operator's browser, at the same counter.
@@ -114,10 +116,8 @@ func (c *counterTest) begin() {
 // sign writes a signature and confirms it; vary is whose hand it is.
 func (c *counterTest) sign(vary, noise float64) []reading {
 	c.Helper()
-	c.see("#field")
-	c.tablet.run("ready", until(`!document.getElementById("box").classList.contains("written") && document.getElementById("said").textContent !== "" && document.getElementById("confirm").disabled`))
-	box := eval[map[string]float64](c.tablet, `(({ x, y, width, height }) => ({ x, y, width, height }))(document.getElementById("field").getBoundingClientRect())`)
-	wrote := strokes(110, box["x"]+box["width"]*.2, box["y"]+box["height"]*.5, box["width"]*.5, vary)
+	x, y, width, height := c.field()
+	wrote := strokes(110, x+width*.2, y+height*.5, width*.5, vary)
 	for i := range wrote {
 		wrote[i].x += noise * float64(i%7)
 		wrote[i].force *= 1 + noise/40
@@ -246,9 +246,15 @@ func (c *counterTest) read() {
 		}
 		if eval[bool](c.tablet, `!document.getElementById("findings").hidden`) {
 			c.views("11-findings")
-			c.tablet.run("not yet", chromedp.Click("#next"), chromedp.WaitVisible("#said.warn"), chromedp.Click("#accept"), chromedp.WaitNotVisible("#findings"))
+			c.tablet.run("not yet", script(`document.getElementById("port").scrollTo(0, 1e6)`), until(`document.getElementById("next").textContent.includes("→")`), chromedp.Click("#next"), chromedp.WaitVisible("#said.warn"), chromedp.Click("#accept"), chromedp.WaitNotVisible("#findings"))
 		}
-		c.tablet.run("next", chromedp.Click("#next"),
+		if i == 0 { // what is further down is shown first
+			c.tablet.run("down", chromedp.Click("#next"), until(`document.getElementById("port").scrollTop > 100`))
+			if got := eval[string](c.tablet, `document.getElementById("where").textContent`); got != "Pagina 1 di 3" {
+				c.Errorf("the first button press turned to %s", got)
+			}
+		}
+		c.tablet.run("next", script(`document.getElementById("port").scrollTo(0, 1e6)`), until(`document.getElementById("next").textContent.includes("→")`), chromedp.Click("#next"),
 			until(`!document.getElementById("where") || document.getElementById("where").textContent + document.getElementById("paper-title").textContent !== `+quote(before)))
 	}
 	c.Fatal("there is no end of pages")
@@ -309,4 +315,201 @@ func script(expression string) chromedp.Action[chromedp.Void] {
 		_, err := chromedp.Run(ctx, chromedp.Evaluate[any](expression, chromedp.EvalAwaitPromise))
 		return err
 	})
+}
+
+// field waits for the field for a signature to be ready, and gives its place on the screen.
+func (c *counterTest) field() (x, y, width, height float64) {
+	c.Helper()
+	c.see("#field")
+	c.tablet.run("ready", until(`!document.getElementById("box").classList.contains("inked") && document.getElementById("said").textContent !== "" && document.getElementById("confirm").disabled`))
+	box := eval[[4]float64](c.tablet, `(({ x, y, width, height }) => [x, y, width, height])(document.getElementById("field").getBoundingClientRect())`)
+	return box[0], box[1], box[2], box[3]
+}
+
+// quickly makes the tablet one in use, and the customer one who is enrolled with the hand 1.
+func (c *counterTest) quickly() {
+	c.Helper()
+	c.till.mu.Lock()
+	c.till.tablet.State, c.till.tablet.Class = counters.TabletInvited, "pointer"
+	c.till.mu.Unlock()
+	c.tablet.run("register", chromedp.Navigate(c.w.url+"/tablet"), chromedp.WaitVisible("#register"), chromedp.SendKeys("#code", tillCode), chromedp.Click("#register button"), chromedp.WaitVisible(".tablet-waiting"))
+	if err := c.till.change("active", func() error { c.till.tablet.State = counters.TabletActive; return nil }); err != nil {
+		c.Fatal(err)
+	}
+	c.see(".tablet-welcome")
+	c.till.mu.Lock()
+	defer c.till.mu.Unlock()
+	var shape [64]float64
+	wrote := strokes(110, 0, 0, 460, 1)[12:122]
+	for i := range shape {
+		shape[i] = wrote[i*len(wrote)/64].y
+	}
+	c.till.samples, c.till.customer.Enrolled = [][64]float64{shape}, true
+}
+
+// signing opens a dossier in which every page was seen: the customer may sign.
+func (c *counterTest) signing() {
+	c.Helper()
+	doc, err := c.w.rooms.Upload(c.Context(), testHolder, "Contratto.pdf", strings.NewReader("%PDF"))
+	if err != nil {
+		c.Fatal(err)
+	}
+	_, err = c.till.OpenDossier(c.Context(), staff.Member{}, counters.NewDossier{Tablet: "t-1", Documents: []signing.Order{{Document: doc.ID}},
+		Identification: counters.Identification{Number: "1", Expires: time.Now().Add(time.Hour)}})
+	if err != nil {
+		c.Fatal(err)
+	}
+	err = c.till.change("signing", func() error {
+		c.till.session.State = counters.Signing
+		for n := 1; n <= doc.Pages; n++ {
+			c.till.shown[doc.ID][n] = true
+		}
+		return nil
+	})
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.see("#field")
+}
+
+func (c *counterTest) state() (counters.State, string) {
+	c.till.mu.Lock()
+	defer c.till.mu.Unlock()
+	return c.till.session.State, c.till.session.Why
+}
+
+// TestCounterRefuses: hands that are not the customer's, copies, and what is no pen.
+func TestCounterRefuses(t *testing.T) {
+	c := newCounterTest(t)
+	c.quickly()
+
+	// Three tries of another hand.
+	c.signing()
+	for try := 1; try <= 3; try++ {
+		c.sign(3, float64(try)/10)
+		if try < 3 {
+			c.confirm("#said.warn")
+			c.tablet.run("next try", until(`document.querySelector(".sign-head .tag").textContent.includes("`+string(rune('1'+try))+`")`))
+		} else {
+			c.confirm(".end-mark.stop")
+		}
+	}
+	c.look("20-refused")
+	if state, why := c.state(); state != counters.Refused || why != counters.WhyUnrecognised {
+		t.Errorf("after three tries: %s %s", state, why)
+	}
+
+	// A copy of a signature, to the reading; not the match that it was the first time.
+	c.signing()
+	c.sign(1, 0)
+	c.confirm(".end.good")
+	c.till.mu.Lock()
+	copied := string(c.till.seen[len(c.till.seen)-1])
+	c.till.mu.Unlock()
+	c.signing()
+	c.field()
+	c.tablet.run("copy", script(`(async () => {
+		const seal = await import("`+c.w.srv.assets.Base+`/static/seal.js"), root = document.getElementById("tablet").dataset;
+		const say = async (path, fields) => (await fetch("/tablet/" + path, { method: "POST", body: new URLSearchParams({ token: root.token, session: root.session, ...fields }), headers: { Accept: "application/json" } })).json();
+		const a = await say("arm", {});
+		const s = await seal.seal("tablet", { nonce: seal.bytes(a.nonce), publicKey: seal.bytes(a.publicKey), context: seal.bytes(a.context) }, new TextEncoder().encode(`+quote(copied)+`), a.started + 5);
+		const packet = window.packet = { nonce: seal.text(s.nonce), ephemeral: seal.text(s.ephemeral), sealed: seal.text(s.sealed), signature: seal.text(s.signature), started: s.started };
+		await say("submit", packet);
+	})()`), chromedp.WaitVisible(".end-mark.stop"))
+
+	// What was sealed for one session is nothing in another.
+	c.signing()
+	c.field()
+	if got := evalAwait[string](c.tablet, `(async () => { const root = document.getElementById("tablet").dataset;
+		const r = await fetch("/tablet/submit", { method: "POST", body: new URLSearchParams({ token: root.token, session: root.session, ...window.packet }), headers: { Accept: "application/json" } });
+		return r.status + " " + (await r.json()).kind; })()`); got != "409 counter-stale" {
+		t.Errorf("a signature of another session: %s", got)
+	}
+	if got := evalAwait[string](c.tablet, `(async () => { const root = document.getElementById("tablet").dataset;
+		const r = await fetch("/tablet/submit", { method: "POST", body: new URLSearchParams({ token: root.token, session: "s-1", ...window.packet }), headers: { Accept: "application/json" } });
+		return r.status + " " + (await r.json()).kind; })()`); got != "409 counter-state" {
+		t.Errorf("a signature for another session: %s", got)
+	}
+
+	// That used up what the page had been given for a signature. It gets more.
+	c.sign(1, 0.8)
+	c.confirm("#said.bad")
+
+	// A mouse and a finger are told to be none; with a pen it goes on.
+	x, y, width, height := c.field()
+	c.tablet.run("the pen is put down", chromedp.Sleep(1700*time.Millisecond)) // before, it is the hand that holds it
+	c.tablet.write(input.DispatchMouseEventPointerTypeMouse, strokes(40, x+width*.3, y+height*.5, width*.3, 1))
+	c.tablet.run("mouse", chromedp.WaitVisible("#said.warn"))
+	c.look("21-mouse")
+	ctx, cancel := context.WithTimeout(c.tablet.ctx, 20*time.Second)
+	defer cancel()
+	for _, e := range []input.DispatchTouchEventParams{{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: []*input.TouchPoint{{X: x + 100, Y: y + 100}}}, {Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}}} {
+		if _, err := chromedp.Call(ctx, input.DispatchTouchEvent, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.tablet.run("finger", until(`document.getElementById("said").textContent.includes("dito")`))
+	if eval[bool](c.tablet, `!document.getElementById("confirm").disabled`) {
+		t.Error("what was written without a pen can be confirmed")
+	}
+
+	// A pen without pressure is told so before anything is sent.
+	flat := strokes(60, x+width*.2, y+height*.5, width*.5, 1)
+	for i := range flat {
+		if flat[i].down {
+			flat[i].force = 0.5
+		}
+	}
+	c.rewrite(flat)
+	c.tablet.run("flat", chromedp.Click("#confirm"), until(`document.getElementById("said").textContent.includes("pressione")`))
+
+	// A signature that is done again: what was cleared is not sent.
+	c.sign(3, 0)
+	c.tablet.run("redo", chromedp.Click("#redo"), until(`document.getElementById("confirm").disabled`))
+	c.sign(1, 0.9)
+	c.confirm(".end.good")
+}
+
+// TestCounterInterrupted: a browser that is closed or loses its network in the middle.
+func TestCounterInterrupted(t *testing.T) {
+	c := newCounterTest(t)
+	c.quickly()
+	c.signing()
+	c.sign(1, 0)
+	// The page is loaded anew while something is written: it comes back to the same field,
+	// with nothing in it.
+	c.tablet.run("reload", chromedp.Reload())
+	x, y, width, height := c.field()
+	if n := len(c.till.seen); n != 0 {
+		t.Errorf("%d signatures were sent", n)
+	}
+	// The browser goes away, and what it had written with it; another page of it goes on.
+	c.tablet.run("away", chromedp.Navigate("about:blank"))
+	c.tablet.run("back", chromedp.Navigate(c.w.url+"/tablet"))
+	c.field()
+	// The operator breaks off while the customer writes.
+	c.tablet.write(input.DispatchMouseEventPointerTypePen, strokes(110, x+width*.2, y+height*.5, width*.5, 1)[:70])
+	c.operator.run("cancel", chromedp.Navigate(c.w.url+"/counter/sessions/"+c.till.session.ID), chromedp.WaitVisible("#reason"), chromedp.Click("form[action$='/cancel'] button"), chromedp.WaitVisible(".verdict"))
+	c.operator.shot("operator-20-cancelled")
+	c.see(".end-mark.stop")
+	if state, why := c.state(); state != counters.Cancelled || why != counters.WhyOperator {
+		t.Errorf("%s %s", state, why)
+	}
+	// The customer does not want to.
+	c.signing()
+	c.field()
+	c.tablet.run("leave", chromedp.Click("[data-ask-leave]"), chromedp.WaitVisible("#leave[open]"), chromedp.Click("[data-leave=customer]"), chromedp.WaitVisible(".end-mark.stop"))
+	// The network: the signature is kept, and sent when it is back.
+	c.signing()
+	c.sign(1, 0.3)
+	c.tablet.run("offline", script(`window.real = window.fetch; window.fetch = (a, o) => a.includes("submit") ? Promise.reject(new TypeError("offline")) : window.real(a, o)`),
+		chromedp.Click("#confirm"), until(`document.getElementById("said").textContent.includes("non è partita")`))
+	c.tablet.run("online", script(`window.fetch = window.real`), chromedp.Click("#confirm"), chromedp.WaitVisible(".end.good"))
+	// A tablet that was revoked shows so.
+	if err := c.till.change("revoked", func() error { c.till.tablet.State = counters.TabletRevoked; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	c.see("#again")
+	c.look("22-revoked")
+	c.tablet.run("again", chromedp.Click("#again"), chromedp.WaitVisible("#register"))
 }

@@ -130,6 +130,7 @@ func TestPen(t *testing.T) {
 	evalAwait[bool](s, startPen)
 	wrote := strokes(150, 150, 200, 400, 1)
 	s.write(input.DispatchMouseEventPointerTypePen, wrote)
+	s.run("written", until(`bench.driver.points().touched === 150 && bench.driver.writing === null`))
 
 	q := eval[map[string]any](s, `bench.driver.quality()`)
 	if q["hz"] != 200.0 || q["hover"] != true || q["tilt"] != true || q["touched"] != 150.0 || q["levels"].(float64) < 100 {
@@ -188,6 +189,7 @@ func TestPenRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	s.run("refused", until(`bench.said.length > 1`))
 	if said := eval[[]string](s, `bench.said`); strings.Join(said, ", ") != "refused mouse, refused touch" {
 		t.Errorf("said: %v", said)
 	}
@@ -200,7 +202,7 @@ func TestPenRefuses(t *testing.T) {
 func TestPenLost(t *testing.T) {
 	s := bench(t)
 	for name, cut := range map[string]string{
-		"turned":   `(bench.canvas.style.width = "700px", window.dispatchEvent(new Event("resize")))`,
+		"turned":   `bench.canvas.style.width = "700px"`,
 		"cancel":   `bench.canvas.dispatchEvent(new PointerEvent("pointercancel", { pointerId: bench.driver.writing, pointerType: "pen" }))`,
 		"released": `bench.canvas.releasePointerCapture(bench.driver.writing)`,
 	} {
@@ -208,8 +210,10 @@ func TestPenLost(t *testing.T) {
 			evalAwait[bool](s, `(async () => { if (bench.driver) await bench.driver.close(); bench.said.length = 0; bench.canvas.style.width = "800px"; return true; })()`)
 			evalAwait[bool](s, startPen)
 			s.write(input.DispatchMouseEventPointerTypePen, strokes(40, 150, 200, 200, 1)[:40])
+			s.run("writing", until(`bench.driver.points().touched > 20`))
 			eval[bool](s, cut+`, true`)
 			s.write(input.DispatchMouseEventPointerTypePen, []reading{{x: 300, y: 200, force: .4, down: true}, {at: 5, x: 310, y: 200}})
+			s.run("lost", until(`bench.said.length > 1`))
 			if said := eval[[]string](s, `bench.said`); strings.Join(said, ", ") != "began, lost" {
 				t.Errorf("said: %v", said)
 			}

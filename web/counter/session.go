@@ -118,8 +118,7 @@ func (s *Server) session(c *fiber.Ctx, by staff.Member) error {
 
 // changed tells the script of the page that it is to be shown anew.
 type changed struct {
-	Version int64         `json:"version"`
-	State   counter.State `json:"state"`
+	Version int64 `json:"version"`
 }
 
 func (s *Server) sessionState(c *fiber.Ctx, by staff.Member) error {
@@ -133,7 +132,7 @@ func (s *Server) sessionState(c *fiber.Ctx, by staff.Member) error {
 	if err != nil {
 		return err
 	}
-	return s.house.Answer(c, changed{one.Version, one.State})
+	return s.house.Answer(c, changed{one.Version})
 }
 
 // act does something with a session that a form asks for, and shows it then.

@@ -10,12 +10,12 @@
 
   // renew shows what the server renders now. A form that somebody fills in is left alone
   // as long as the session is where it was.
-  async function renew(state) {
+  async function renew() {
     const r = await fetch(live().dataset.address, { credentials: "same-origin", cache: "no-store" });
     if (!r.ok) return;
     const page = new DOMParser().parseFromString(await r.text(), "text/html"), now = page.getElementById("live");
     if (!now) return location.reload();
-    if (state !== live().dataset.state) {
+    if (now.dataset.state !== live().dataset.state) {
       document.title = page.title;
       // With its forms: those have scripts of their own.
       if (now.querySelector("form.factors") || live().querySelector("form.factors")) return location.assign(now.dataset.address);
@@ -39,7 +39,7 @@
         if (!r.ok) throw new Error("status " + r.status);
         const said = await r.json();
         pause = 500;
-        if (String(said.version) !== at.version) await renew(said.state);
+        if (String(said.version) !== at.version) await renew();
         else await wait(200); // nothing happened
       } catch (_) {
         await wait(pause);

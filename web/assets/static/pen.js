@@ -26,7 +26,7 @@ export class Pen {
     this.kinds = ["pointerdown", "pointermove", "pointerup", "pointercancel", "pointerleave", "lostpointercapture"];
     this.hear = (e) => this.event(e);
     this.still = (e) => e.preventDefault();
-    this.turned = () => this.resize();
+    this.watch = new ResizeObserver(() => this.resize());
     this.hidden = () => { if (document.hidden && this.trace.touched) this.loss(); };
   }
 
@@ -36,7 +36,7 @@ export class Pen {
     this.canvas.style.touchAction = "none"; // or strokes would scroll the page
     for (const kind of this.kinds) this.canvas.addEventListener(kind, this.hear);
     for (const kind of ["contextmenu", "selectstart", "dragstart", "touchstart"]) this.canvas.addEventListener(kind, this.still, { passive: false });
-    window.addEventListener("resize", this.turned);
+    this.watch.observe(this.canvas);
     document.addEventListener("visibilitychange", this.hidden);
     this.measure();
   }
@@ -63,7 +63,7 @@ export class Pen {
     this.recording = false;
     for (const kind of this.kinds) this.canvas.removeEventListener(kind, this.hear);
     for (const kind of ["contextmenu", "selectstart", "dragstart", "touchstart"]) this.canvas.removeEventListener(kind, this.still);
-    window.removeEventListener("resize", this.turned);
+    this.watch.disconnect();
     document.removeEventListener("visibilitychange", this.hidden);
     this.clear();
   }
@@ -72,6 +72,7 @@ export class Pen {
 
   // Another size means another scale: what was written before does not go on.
   resize() {
+    if (!this.ink) return;
     const begun = this.trace.touched;
     this.measure();
     if (Math.abs(this.box.width - this.ink.width) < 1 && Math.abs(this.box.height - this.ink.height) < 1) return;

@@ -160,6 +160,8 @@ function bootRead() {
     shown: new Set(li.dataset.shown.split(" ").filter(Boolean).map(Number)), findings: "findings" in li.dataset, accepted: "accepted" in li.dataset }));
   let at = 0, page = 1;
   const open = (p) => p.findings && !p.accepted;
+  // What is further down on a page has to be shown, too, before one goes on from it.
+  const further = () => !papers[at].shown.has(page) && port.scrollTop + port.clientHeight < port.scrollHeight - 40;
   const address = (p, n) => "/tablet/documents/" + encodeURIComponent(p.id) + "/pages/" + n + "?session=" + encodeURIComponent(root.dataset.session);
   const first = () => {
     at = Math.max(0, papers.findIndex((p) => p.shown.size < p.pages || open(p)));
@@ -179,7 +181,7 @@ function bootRead() {
     });
     $("read-progress").value = seen;
     const p = papers[at], last = page === p.pages;
-    next.textContent = last ? at === papers.length - 1 ? text.sign : text.nextPaper : text.next + " →";
+    next.textContent = further() ? text.further + " ↓" : last ? at === papers.length - 1 ? text.sign : text.nextPaper : text.next + " →";
     back.disabled = at === 0 && page === 1;
     $("findings").hidden = !(last && open(p));
     $("findings-list").replaceChildren(...(last && open(p) ? [p.li.querySelector(".paper-findings ul").cloneNode(true)] : []));
@@ -198,13 +200,19 @@ function bootRead() {
     marks();
   }
 
-  sheet.addEventListener("load", () => port.removeAttribute("aria-busy"));
+  sheet.addEventListener("load", () => {
+    port.removeAttribute("aria-busy");
+    marks();
+  });
+  port.addEventListener("scroll", marks, { passive: true });
+  addEventListener("resize", marks);
   sheet.addEventListener("error", () => say(text.unseen, "bad"));
 
   // A page counts as shown when one goes on from it.
   function forward() {
     if (port.hasAttribute("aria-busy")) return;
     const p = papers[at];
+    if (further()) return port.scrollBy({ top: port.clientHeight * 0.85, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
     if (page === p.pages && open(p)) {
       say(text.acceptFirst, "warn");
       $("accept").focus();
@@ -252,6 +260,7 @@ function bootRead() {
   };
   ended = () => {
     document.removeEventListener("keydown", keys);
+    removeEventListener("resize", marks);
     reading = null;
   };
   bootLeave();
@@ -292,7 +301,7 @@ async function bootSign() {
     if (!armed || age() > armed.life / 2) await arm();
     await driver.start({ lines: [text.pad, document.querySelector(".sign-who").textContent, ...Array.from(document.querySelectorAll(".signed-papers .paper-name, .sign-side .tablet-code"), (e) => e.textContent)].filter(Boolean),
       redo: text.redo, confirm: text.confirm });
-    box.classList.remove("written");
+    box.classList.remove("inked");
     if (!kept) say(text.ready);
   }
   const anew = (words, tone) => begin(true).then(() => say(words, tone), () => say(root.dataset.offline, "bad"));
@@ -300,7 +309,7 @@ async function bootSign() {
   const on = {
     began() {
       began = performance.now();
-      box.classList.add("written");
+      box.classList.add("inked");
       redo.disabled = false;
       say(text.writing);
     },
@@ -322,7 +331,7 @@ async function bootSign() {
     redo.disabled = confirm.disabled = true;
     if (!packet) {
       const q = driver.quality();
-      if (q.levels < 2 && q.touched > 20) return anew(text.constant, "warn");
+      if (driver.points().flat) return anew(text.constant, "warn");
       if (age() > armed.life - 5000) return anew(text.late, "warn");
       say(text.checking, "busy");
       await tell(q);

@@ -26,6 +26,8 @@ export class Trace {
     this.full = false;
     this.first = NaN; // time of the first contact
     this.last = NaN; // of the last one
+    this.least = 1; // pressure, of this signature
+    this.most = 0;
   }
 
   // add takes a reading: t in ms, x and y in the device's units, pressure 0 to 1, tilt in
@@ -52,6 +54,8 @@ export class Trace {
     if (down) {
       if (!this.touched) this.first = t;
       this.touched++;
+      this.least = Math.min(this.least, pressure);
+      this.most = Math.max(this.most, pressure);
       this.last = t;
     }
     const tilt = (v) => Math.max(-FarTilt, Math.min(FarTilt, v || 0));
@@ -59,6 +63,9 @@ export class Trace {
     this.length++;
     return true;
   }
+
+  // flat says that the pressure of this signature was always the same: of no pen.
+  get flat() { return this.touched > 20 && this.most - this.least < 0.001; }
 
   at(i) { return this.rows.subarray(i * Columns, (i + 1) * Columns); }
 
