@@ -22,6 +22,7 @@ type counterTest struct {
 	*testing.T
 	w        *wall
 	till     *till
+	office   *office
 	tablet   *stroll
 	operator *stroll
 }
@@ -30,8 +31,8 @@ type counterTest struct {
 func newCounterTest(t *testing.T) *counterTest {
 	t.Helper()
 	bin := chromium(t)
-	c := &counterTest{T: t}
-	c.w = build(t, withTill(&c.till, newOffice(staff.RegistrationOperator)))
+	c := &counterTest{T: t, office: newOffice(staff.RegistrationOperator)}
+	c.w = build(t, withTill(&c.till, c.office))
 	shots, axe := os.Getenv("SIGILLO_SCREENSHOTS"), readAxe(t)
 	if shots == "" {
 		shots = t.TempDir()
@@ -81,7 +82,9 @@ func (c *counterTest) register() {
 	c.tablet.run("open", chromedp.Navigate(c.w.url+"/tablet"))
 	c.see("#register")
 	c.views("01-register")
-	c.operator.run("invite", chromedp.Navigate(c.w.url+"/counter/tablets"), chromedp.WaitVisible("#name"), chromedp.SendKeys("#name", "Sportello 2"),
+	c.office.become(staff.Technical) // who registers tablets
+	defer c.office.become(staff.RegistrationOperator)
+	c.operator.run("invite", chromedp.Navigate(c.w.url+"/counter"), chromedp.WaitVisible("#name"), chromedp.SendKeys("#name", "Sportello 2"), chromedp.SendKeys("#centre", "Filiale di Prova"),
 		chromedp.Click("form[action='/counter/tablets'] button"), chromedp.WaitVisible(".once-code"))
 	c.operator.shot("operator-01-code")
 	code := eval[string](c.operator, `document.querySelector(".once-code").textContent`)

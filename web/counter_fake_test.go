@@ -61,7 +61,7 @@ func withTill(w **till, o *office) func(*Config) {
 	return func(c *Config) {
 		t := newTill(c.Signing.(*rooms))
 		*w = t
-		s, err := counterface.New(counterface.Config{Desk: t, Tablets: t, Figures: t})
+		s, err := counterface.New(counterface.Config{Desk: t, Tablets: t})
 		if err != nil {
 			panic(err)
 		}
@@ -303,11 +303,8 @@ func (t *till) Cancel(_ context.Context, _ staff.Member, _, reason string) (coun
 	return t.session, err
 }
 
-func (t *till) Withdraw(_ context.Context, _ staff.Member, _ string, e vault.Evidence) error {
+func (t *till) Withdraw(context.Context, staff.Member, string) error {
 	return t.change("withdraw", func() error {
-		if e.OTP != "123456" {
-			return refuse(signing.WrongFactors)
-		}
 		t.customer.Enrolled, t.customer.Consent = false, nil
 		return nil
 	})
@@ -337,11 +334,11 @@ func (t *till) ConfirmTablet(_ context.Context, _ staff.Member, _, fingerprint s
 	return t.tablet, err
 }
 
-func (t *till) RevokeTablet(_ context.Context, _ staff.Member, _, reason string, _ vault.Evidence) error {
+func (t *till) RevokeTablet(_ context.Context, _ staff.Member, _, reason string) error {
 	return t.change("revoke "+reason, func() error { t.tablet.State = counters.TabletRevoked; return nil })
 }
 
-func (t *till) Figures(context.Context, staff.Member) (vault.GraphometricReport, error) {
+func (t *till) Counts(context.Context, staff.Member) (vault.GraphometricReport, error) {
 	return vault.GraphometricReport{Enrolments: 412, EnrolFailures: 9, EnrolSamples: 2611, EnrolRefused: 118, Captures: 3120, Unusable: 41, Updates: 1877, Replays: 2, ProfilesActive: 398, TabletsActive: 14,
 		Attempts: [vault.MaxAttempts]vault.Outcomes{{Match: 2894, Repeat: 171, Refuse: 12}, {Match: 139, Repeat: 24, Refuse: 3}, {Match: 17, Repeat: 0, Refuse: 5}}}, nil
 }
@@ -374,7 +371,17 @@ func (t *till) TabletOf(_ context.Context, token string) (counters.Tablet, error
 func (t *till) view() counters.TabletView {
 	s := t.session
 	v := counters.TabletView{Version: t.version, Step: counters.StepIdle}
-	if s.ID == "" || s.State == counters.Open {
+	switch {
+	case s.ID == "":
+		return v
+	case s.State == counters.Open:
+		v.Step, v.Session, v.Purpose, v.Locale = counters.StepWait, s.ID, s.Purpose, t.customer.Locale
+		return v
+	case s.State.Ended():
+		v.Step, v.Session, v.Purpose, v.Locale, v.Why = counters.StepStopped, s.ID, s.Purpose, t.customer.Locale, s.Why
+		if s.State == counters.Done {
+			v.Step = counters.StepDone
+		}
 		return v
 	}
 	v.Session, v.Purpose, v.Locale, v.Customer, v.Operator, v.Centre, v.Code, v.Why = s.ID, s.Purpose, t.customer.Locale, s.Customer, "Sara Sicura", s.Centre, s.Code, s.Why
@@ -400,10 +407,6 @@ func (t *till) view() counters.TabletView {
 		v.Step = counters.StepSign
 	case counters.Matched:
 		v.Step = counters.StepWait
-	case counters.Done:
-		v.Step = counters.StepDone
-	default:
-		v.Step = counters.StepStopped
 	}
 	return v
 }

@@ -66,7 +66,16 @@ func (o *office) call(format string, args ...any) {
 	o.calls = append(o.calls, fmt.Sprintf(format, args...))
 }
 
+// become gives the member another role.
+func (o *office) become(role staff.Role) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.role = role
+}
+
 func (o *office) member() staff.Member {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	return staff.Member{ID: "staff-sara", Username: "sara", GivenName: "Sara", Surname: "Sicura", Role: o.role}
 }
 

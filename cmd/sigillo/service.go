@@ -16,6 +16,7 @@ import (
 	"sigillo/signing/worker"
 	"sigillo/tsa/clock"
 	"sigillo/web"
+	"sigillo/web/counter"
 )
 
 func runInit(ctx context.Context, e env, args []string) int {
@@ -129,6 +130,9 @@ func webConfig(a *appliance.Appliance) web.Config {
 		cfg.OAuth, cfg.Applications = applications, applications
 	}
 	cfg.CSC = cscFace(a, applications)
+	if counters, err := counter.New(counter.Config{Desk: a.Counter, Tablets: a.Counter}); err == nil { // both are there
+		cfg.Counter = counters
+	}
 	rpID, _ := a.Config.RelyingParty()
 	cfg.Security, cfg.Passkeys, cfg.SentCodes = a, rpID != "", a.Config.Courier.Driver != ""
 	if a.Config.Cards.Listen != "" {

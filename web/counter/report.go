@@ -91,7 +91,7 @@ func rates(r vault.GraphometricReport) AtReport {
 }
 
 func (s *Server) report(c *fiber.Ctx, by staff.Member) error {
-	r, err := s.cfg.Figures.Figures(c.UserContext(), by)
+	r, err := s.cfg.Desk.Counts(c.UserContext(), by)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (s *Server) report(c *fiber.Ctx, by staff.Member) error {
 
 // reportFile is the report as CSV (RFC 4180): measure, count, of, percent, low, high.
 func (s *Server) reportFile(c *fiber.Ctx, by staff.Member) error {
-	r, err := s.cfg.Figures.Figures(c.UserContext(), by)
+	r, err := s.cfg.Desk.Counts(c.UserContext(), by)
 	if err != nil {
 		return err
 	}

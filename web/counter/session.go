@@ -50,6 +50,7 @@ type AtSession struct {
 	Sheet  int               // and the page of it
 	Own    bool              // the member who looks has opened the session
 	Ended  bool
+	Finish bool     // the second person is asked for
 	Reason []string // that a session can be cancelled for
 	Second string   // username typed before
 }
@@ -84,7 +85,7 @@ func (d AtSession) Steps() []Step {
 }
 
 func (s *Server) sessionPage(c *fiber.Ctx, by staff.Member, one counter.Session) (Page, error) {
-	d := AtSession{Session: one, Chips: chips(one.Enrolment), Own: one.Operator == by.ID, Ended: one.State.Ended(), Reason: counter.Reasons}
+	d := AtSession{Session: one, Finish: finishing(c, one), Chips: chips(one.Enrolment), Own: one.Operator == by.ID, Ended: one.State.Ended(), Reason: counter.Reasons}
 	for i := range one.Documents {
 		if doc := &one.Documents[i]; d.Paper == nil && doc.Shown < doc.Pages {
 			d.Paper, d.Sheet = doc, doc.Shown+1
@@ -102,6 +103,16 @@ func (s *Server) sessionPage(c *fiber.Ctx, by staff.Member, one counter.Session)
 		d.Tablet = all[i]
 	}
 	return Page{Name: "counter_session", Data: d}, nil
+}
+
+// finishing says whether the second person of an enrolment is asked for: when all signatures
+// are there, or, if the operator wants so, when there are enough.
+func finishing(c *fiber.Ctx, one counter.Session) bool {
+	if one.Purpose != counter.Enrol {
+		return false
+	}
+	asked := c.Query("finish") != "" || c.Method() == fiber.MethodPost
+	return one.State == counter.Matched || one.State == counter.Signing && one.Enrolment != nil && one.Enrolment.Ready && asked
 }
 
 func (s *Server) session(c *fiber.Ctx, by staff.Member) error {

@@ -16,7 +16,8 @@ type AtTablets struct {
 	Tablets, Revoked []counter.Tablet
 	Name, Code       string // of one that was just invited
 	Expires          time.Time
-	Centre           string
+	Centre           string // of the member
+	May              bool   // register, confirm and revoke
 }
 
 func (s *Server) tabletsPage(c *fiber.Ctx, by staff.Member) (Page, error) {
@@ -24,7 +25,7 @@ func (s *Server) tabletsPage(c *fiber.Ctx, by staff.Member) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	data := AtTablets{}
+	data := AtTablets{Centre: by.Centre, May: by.May(staff.CounterTablets) == nil}
 	for _, t := range all {
 		if t.State == counter.TabletRevoked {
 			data.Revoked = append(data.Revoked, t)
@@ -98,7 +99,7 @@ func (s *Server) revokeTablet(c *fiber.Ctx, by staff.Member) error {
 		return err
 	}
 	defer f.wipe()
-	if err := s.cfg.Desk.RevokeTablet(c.UserContext(), by, c.Params("id"), strings.TrimSpace(f.get("reason")), s.house.Presence(c, f)); err != nil {
+	if err := s.cfg.Desk.RevokeTablet(c.UserContext(), by, c.Params("id"), strings.TrimSpace(f.get("reason"))); err != nil {
 		return s.tabletsAgain(c, by, err, nil)
 	}
 	return c.Redirect("/counter/tablets?done=revoked", fiber.StatusSeeOther)
