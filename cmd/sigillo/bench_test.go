@@ -273,7 +273,7 @@ func bigPDF(b *testing.B, size int) []byte {
 // writePDF writes a one-page PDF of about size bytes, most of it one image that
 // doesn't compress, without holding it in memory.
 func writePDF(w io.Writer, size int) error {
-	out := &counter{w: bufio.NewWriter(w)}
+	out := &offset{w: bufio.NewWriter(w)}
 	var offsets []int64
 	object := func(format string, a ...any) {
 		offsets = append(offsets, out.n)
@@ -301,13 +301,13 @@ func writePDF(w io.Writer, size int) error {
 	return out.w.Flush()
 }
 
-// counter knows where in a file the next byte goes.
-type counter struct {
+// offset knows where in a file the next byte goes.
+type offset struct {
 	w *bufio.Writer
 	n int64
 }
 
-func (c *counter) Write(p []byte) (int, error) {
+func (c *offset) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.n += int64(n)
 	return n, err
