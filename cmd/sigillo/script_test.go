@@ -26,7 +26,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"outside-pki": outsidePKI(t), "exits": exits, "flip": flip, "client-certificates": clientCertificates(t),
+			"outside-pki": outsidePKI(t), "exits": exits, "flip": flip, "client-certificates": clientCertificates(t), "made-up-signatures": madeUpSignatures,
 		},
 		Setup: func(e *testscript.Env) error {
 			dir := newFolder(t)

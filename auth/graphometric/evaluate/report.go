@@ -169,6 +169,9 @@ func equal(genuine, forged []float64) (rate, threshold float64) {
 	best := math.Inf(1)
 	f := 0
 	for i, t := range genuine {
+		if i+1 < len(genuine) && genuine[i+1] == t {
+			continue
+		}
 		for f < len(forged) && forged[f] <= t {
 			f++
 		}
