@@ -6,7 +6,7 @@
 # The floor or peer a figure is compared with is measured in the same run; a peer
 # that is not set up (make interop does that) is told as missing. Argument: a
 # group, one of hsm, vault, sad, cms, tsa, cades, pades, xades, jades, asic, ers, tsd, c14n,
-# certpath, validate, inspect, service, csc; none means all.
+# certpath, validate, inspect, service, csc, graphometric; none means all.
 set -eu
 group=${1:-}
 out=$(mktemp)
@@ -77,6 +77,11 @@ if bench sad auth 'BenchmarkOTP' 1s; then
 fi
 if bench sad vault 'BenchmarkFactors' 1s; then
 	line sad.factors.time "$(value BenchmarkFactors ns/op)" ns "the stretching of the password, which comes on top" "$(value BenchmarkFactors ns/stretching)"
+fi
+if bench graphometric auth/graphometric 'BenchmarkAlign|BenchmarkMatch|BenchmarkOpen' 2s; then
+	line graphometric.align.time "$(value BenchmarkAlign/align ns/op)" ns "the distances of its readings alone" "$(value BenchmarkAlign/distances ns/op)"
+	line graphometric.match.cpu "$(value BenchmarkMatch cpu-ns/op)" ns "the goal" 5000000
+	line graphometric.open.time "$(value BenchmarkOpen ns/op)" ns "a match" "$(value BenchmarkMatch ns/op)"
 fi
 if bench cms formats/cms 'BenchmarkSign' 2s; then
 	line cms.sign.p256.time "$(value BenchmarkSign ns/message)" ns "the bare signature" "$(value BenchmarkSign ns/bare-signature)"

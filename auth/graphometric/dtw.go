@@ -19,7 +19,15 @@ type separation struct {
 // of two equal traces, 1 to 2: writing that has to be stretched and squeezed to fit
 // is less alike than the distance alone says. Nothing is allocated once the scratch
 // has grown.
-func (sc *Scratch) apart(a, b *trace) separation {
+func (sc *Scratch) apart(a, b *trace) separation { return sc.separate(a, b, differences) }
+
+// displaced is how far apart two traces are in place and pressure alone, aligned by
+// these: what noise in a copy changes least.
+func (sc *Scratch) displaced(a, b *trace) float64 { return sc.separate(a, b, displacements).whole }
+
+// separate measures with one kind of distance between readings, which fills out
+// with those of the reading x to some others.
+func (sc *Scratch) separate(a, b *trace, distances func(out, x, ys []float32)) separation {
 	var s separation
 	if a.n == 0 || b.n == 0 {
 		s.whole = math.Inf(1)
@@ -29,7 +37,7 @@ func (sc *Scratch) apart(a, b *trace) separation {
 		return s
 	}
 	wide := max(3, int(math.Ceil(band*float64(max(a.n, b.n)))))
-	cost := sc.align(a, b, wide)
+	cost := sc.align(a, b, wide, distances)
 	length := sc.back(a, b, wide, &s)
 	both := float64(a.n + b.n)
 	warped := 2 * float64(length) / both
@@ -42,7 +50,7 @@ func (sc *Scratch) apart(a, b *trace) separation {
 
 // align is the dynamic programme. It leaves in sc.way, for each pair of readings
 // within the band, by which step it was reached.
-func (sc *Scratch) align(a, b *trace, wide int) float32 {
+func (sc *Scratch) align(a, b *trace, wide int, distances func(out, x, ys []float32)) float32 {
 	n, m, row := a.n, b.n, 2*wide+1
 	far := float32(math.Inf(1))
 	sc.prev, sc.cur, sc.cost = grown(sc.prev, m+1), grown(sc.cur, m+1), grown(sc.cost, row)
@@ -56,7 +64,7 @@ func (sc *Scratch) align(a, b *trace, wide int) float32 {
 		mid := i * m / n
 		low, high := max(1, mid-wide), min(m, mid+wide)
 		costs := sc.cost[:high-low+1]
-		differences(costs, a.row(i-1), b.f[(low-1)*channels:high*channels])
+		distances(costs, a.row(i-1), b.f[(low-1)*channels:high*channels])
 		// To the left of the band is out of reach; right of it lies what is left
 		// from two rows before.
 		cur[low-1] = far
@@ -93,6 +101,16 @@ func differences(out, x, ys []float32) {
 		even := d0*d0 + d2*d2 + d4*d4 + d6*d6 + d8*d8 + d10*d10 + d12*d12 // two sums, for the processor does two at a time
 		odd := d1*d1 + d3*d3 + d5*d5 + d7*d7 + d9*d9 + d11*d11
 		out[j] = float32(math.Sqrt(float64(even + odd)))
+	}
+}
+
+// displacements are those in place and pressure.
+func displacements(out, x, ys []float32) {
+	a := (*[3]float32)(x[chX:])
+	for j := range out {
+		b := (*[3]float32)(ys[j*channels+chX:])
+		d0, d1, d2 := a[0]-b[0], a[1]-b[1], a[2]-b[2]
+		out[j] = float32(math.Sqrt(float64(d0*d0 + d1*d1 + d2*d2)))
 	}
 }
 

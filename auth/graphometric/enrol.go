@@ -9,7 +9,7 @@ const (
 	stray     = 1.4 // a sample whose distance to the others is so many times that among them differs
 	strayFew  = 1.7 // while there are two
 	strangers = 3.1 // two signatures that are so far apart in movement and form are not the same
-	tooNear   = .1  // no two signatures of a hand are so near in place: most people have .33, and the nearest pair seen was .13
+	tooNear   = .13 // no two signatures of a hand are so near in place and pressure: most people have .5, and the nearest pair seen was .19
 )
 
 // Advice is what an enrolment says to a sample.
@@ -76,7 +76,7 @@ func (e *Enrolment) refused(s *Sample) Reason {
 	for i := range e.traces {
 		d := sc.apart(&e.traces[i], &sc.seen)
 		mean += d.whole / float64(len(e.traces))
-		nearest = min(nearest, d.by[chX]+d.by[chY])
+		nearest = min(nearest, sc.displaced(&e.traces[i], &sc.seen))
 	}
 	among := e.among(-1)
 	switch n := len(e.samples); {

@@ -97,8 +97,7 @@ func (v *Verdict) decide(pol *Policy) {
 func (p *Profile) nearestPast(sc *Scratch) float64 {
 	nearest := math.Inf(1)
 	for i := range p.pastTrace {
-		s := sc.apart(&p.pastTrace[i], &sc.seen)
-		nearest = min(nearest, p.reference.near(&s))
+		nearest = min(nearest, sc.near(p.reference, &p.pastTrace[i], &sc.seen))
 	}
 	return nearest
 }

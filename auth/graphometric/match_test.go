@@ -3,6 +3,7 @@ package graphometric_test
 import (
 	"math"
 	"slices"
+	"syscall"
 	"testing"
 
 	"sigillo/auth/graphometric"
@@ -153,9 +154,21 @@ func BenchmarkMatch(b *testing.B) {
 	sample, pol, sc := s.Sign(1, 0), graphometric.Standard(), graphometric.NewScratch()
 	p.Match(sample, pol, sc)
 	b.ReportAllocs()
+	before := processor()
 	for b.Loop() {
 		p.Match(sample, pol, sc)
 	}
+	b.ReportMetric(float64(processor()-before)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(len(sample.Points)), "readings")
+}
+
+// processor is the processor time of this process in ns.
+func processor() int64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
 }
 
 func BenchmarkOpen(b *testing.B) {

@@ -15,6 +15,7 @@ const (
 type reference struct {
 	traces            []trace           // of the samples
 	pairs             [channels]float64 // mean distance between two of them
+	displaced         float64           // the same, of place and pressure alone
 	figure, deviation [globals]float64  // of the whole
 }
 
@@ -27,6 +28,7 @@ func (sc *Scratch) refer(samples []*Sample, spread *Spread) *reference {
 			for c, d := range sc.apart(&r.traces[i], &r.traces[j]).by {
 				r.pairs[c] += d * 2 / float64(n*(n-1))
 			}
+			r.displaced += sc.displaced(&r.traces[i], &r.traces[j]) * 2 / float64(n*(n-1))
 		}
 	}
 	return r
@@ -78,7 +80,8 @@ func (sc *Scratch) compare(r *reference, tr *trace) comparison {
 		return comparison{score: math.Inf(1), nearest: math.Inf(1)}
 	}
 	var mean, least [channels]float64
-	c := comparison{nearest: math.Inf(1)}
+	var c comparison
+	near, nearest := math.Inf(1), 0
 	for i := range r.traces {
 		s := sc.apart(&r.traces[i], tr)
 		for ch, d := range s.by {
@@ -87,8 +90,11 @@ func (sc *Scratch) compare(r *reference, tr *trace) comparison {
 				least[ch] = d
 			}
 		}
-		c.nearest = min(c.nearest, r.near(&s))
+		if s.whole < near {
+			near, nearest = s.whole, i
+		}
 	}
+	c.nearest = sc.near(r, &r.traces[nearest], tr)
 	n := 0.
 	for ch, p := range r.pairs {
 		if p > constant && r.has(ch, tr) {
@@ -125,17 +131,10 @@ func (r *reference) tilted() bool {
 	return true
 }
 
-// near is a distance in place and pressure, by that between two of the enrolment:
-// what noise in a copy changes least.
-func (r *reference) near(s *separation) float64 {
-	sum, n := 0., 0.
-	for _, ch := range [...]int{chX, chY, chP} {
-		if r.pairs[ch] > constant {
-			sum += s.by[ch] / r.pairs[ch]
-			n++
-		}
-	}
-	return sum / max(1, n)
+// near is the distance in place and pressure of a trace to another, by that between
+// two of the enrolment.
+func (sc *Scratch) near(r *reference, of, tr *trace) float64 {
+	return sc.displaced(of, tr) / max(r.displaced, 1e-3)
 }
 
 // whole is by how many deviations the figures of the whole are off, as a root mean
