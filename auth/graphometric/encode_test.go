@@ -2,6 +2,7 @@ package graphometric_test
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -90,15 +91,29 @@ func TestWipedProfile(t *testing.T) {
 	}
 }
 
+// loop is a signature of a loop or two, with few readings; the n-th.
+func loop(n int) *graphometric.Sample {
+	s := &graphometric.Sample{Device: graphometric.Device{Class: "pointer"}}
+	for i := range 45 {
+		at := float64(i) / 45
+		s.Points = append(s.Points, graphometric.Point{T: int64(i) * 20_000, Down: true, Pressure: .5 + .2*at,
+			X: 1000*math.Sin(4*at) + 90*math.Sin(9*at+1.7*float64(n)), Y: 700*math.Cos(4*at) + 120*math.Cos(8*at+.9*float64(n))})
+	}
+	return s
+}
+
 func FuzzParseProfile(f *testing.F) {
-	s, p, _ := enrolled(f, 1)
+	p, err := graphometric.NewProfile([]*graphometric.Sample{loop(0), loop(1), loop(2), loop(3)}, graphometric.Standard())
+	if err != nil {
+		f.Fatal(err)
+	}
 	b, err := p.MarshalBinary()
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(b)
 	f.Add(b[:200])
-	sample := s.Sign(0, 30)
+	sample := loop(4)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := graphometric.ParseProfile(b)
 		if err != nil {

@@ -148,14 +148,7 @@ func TestWeak(t *testing.T) {
 	defer e.Wipe()
 	var a graphometric.Advice
 	for n := 0; n < 10 && !a.Ready; n++ {
-		s := &graphometric.Sample{Device: graphometric.Device{Class: "pointer"}}
-		for i := range 60 {
-			at := float64(i) / 60
-			wobble := 1 + .08*math.Sin(5*at+2*float64(n))
-			s.Points = append(s.Points, graphometric.Point{T: int64(i) * 12_000, Down: true, Pressure: .5 + .2*at*wobble,
-				X: 1000*math.Sin(4*at) + 60*math.Sin(9*at+2*float64(n)), Y: 700*math.Cos(4*at) + 60*math.Cos(8*at+3*float64(n))})
-		}
-		a = e.Add(s)
+		a = e.Add(loop(n))
 	}
 	if !a.Ready || !a.Weak || !slices.Contains(a.Reasons, graphometric.Weak) {
 		t.Fatalf("%+v", a)
