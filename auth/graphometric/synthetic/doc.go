@@ -40,7 +40,10 @@
 // signatures of the second session, of skilled and of random forgeries lie apart
 // about as far as with real people, and are spread about as widely (medians 0.1,
 // 0.6 and 1.4 against 0.15, 0.55 and 1.3; equal error against skilled forgeries 6 %
-// against 10 %). Tracers lie between skilled and random forgeries.
+// against 10 %). Tracers lie between skilled and random forgeries. The comparison
+// of package graphometric, as `sigillo graphometric eval` measures it, erred 5.8 %
+// with twenty made-up people and 6.5 % with the twenty real ones (equal error,
+// skilled forgeries), and never took one person for another with either.
 //
 // What is not like real ones: the made-up people are of one kind, they have no
 // script, and hardly ever change the way they sign; the skilled forgers are a bit
