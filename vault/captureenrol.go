@@ -82,9 +82,9 @@ func stepOf(a graphometric.Advice) EnrolStep {
 	return s
 }
 
-// enroling reads the capture of an enrolment that is open, and locks its session. leave is
+// enrolling reads the capture of an enrolment that is open, and locks its session. leave is
 // to be called.
-func (v *server) enroling(ctx context.Context, id string) (c *capture, t *tablet, x *session, leave func(), err error) {
+func (v *server) enrolling(ctx context.Context, id string) (c *capture, t *tablet, x *session, leave func(), err error) {
 	read := func(tx *store.Tx) (err error) {
 		if c, err = v.capture(tx, id); err != nil {
 			return err
@@ -121,13 +121,14 @@ func (v *server) enrolCapture(ctx context.Context, s *Captured) (*EnrolStep, err
 	if err := firstError(v.templates, s.check()); err != nil { // 1
 		return nil, err
 	}
-	c, t, x, leave, err := v.enroling(ctx, s.Capture)
+	c, t, x, leave, err := v.enrolling(ctx, s.Capture)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
 	if same(x.last, s.digest()) {
-		return &x.step, nil
+		step := x.step
+		return &step, nil
 	}
 	r, err := v.receive(ctx, c, t, s) // 2
 	if KindOf(err) == BadSample {
@@ -215,7 +216,7 @@ func (v *server) removeCapture(ctx context.Context, q *captureRequest) (*EnrolSt
 	if err := checkName("the capture", q.ID, maxName); err != nil {
 		return nil, err
 	}
-	c, _, x, leave, err := v.enroling(ctx, q.ID)
+	c, _, x, leave, err := v.enrolling(ctx, q.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -235,8 +236,9 @@ func (v *server) removeCapture(ctx context.Context, q *captureRequest) (*EnrolSt
 		x.steps = x.steps[:len(x.steps)-1]
 		return nil, because(err, "the vault's state cannot be written")
 	}
-	x.last, x.step = nil, stepOf(advice)
-	return &x.step, nil
+	step := stepOf(advice)
+	x.last, x.step = nil, step
+	return &step, nil
 }
 
 // learned makes the profile out of an enrolment that is ready. The caller wipes it.

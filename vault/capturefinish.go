@@ -60,7 +60,7 @@ func (v *server) finishEnrolment(ctx context.Context, f *FinishEnrolment) (*cred
 	if made, err := v.finished(ctx, f); made != nil || err != nil {
 		return made, err
 	}
-	c, t, x, leave, err := v.enroling(ctx, f.Capture)
+	c, t, x, leave, err := v.enrolling(ctx, f.Capture)
 	if err != nil {
 		return nil, err
 	}

@@ -169,7 +169,11 @@ func (v *server) settleCaptures(tx *store.Tx, now time.Time) error {
 	}
 	for _, r := range rows {
 		c := &capture{version: r.Version}
-		if r.State != captureOpen || v.openCounterRow(r, c) != nil {
+		bad := v.openCounterRow(r, c)
+		if bad != nil {
+			v.log.Error("the row of a capture was changed, and is forgotten", "capture", r.ID, "err", bad)
+		}
+		if r.State != captureOpen || bad != nil {
 			if err := tx.DeleteCounterRow(r.Kind, r.ID); err != nil {
 				return err
 			}

@@ -31,6 +31,12 @@
 // vault refuses without it, mathematics does not. The host is trusted; this is
 // not a certified signature creation device, and docs/security.md says so.
 //
+// A credential may be graphometric: at a counter, where an operator shows a second factor, a
+// handwritten signature on a registered tablet releases the key for exact digests
+// (captureops.go, capturematch.go). What signatures are compared with, and the secret that
+// the key hangs from, rest encrypted under keys of their own (profilestate.go says what that
+// means for the control of the key).
+//
 // With [Config].TSA the vault is the back end of the time-stamping authority too:
 // package tsa runs here, with the clock that proves the time, the serial numbers and
 // the keys of the units. The service in front, which knows the accounts and keeps the
