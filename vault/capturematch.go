@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"strconv"
-	"strings"
 	"time"
 
-	"sigillo/audit"
-	"sigillo/auth/graphometric"
 	"sigillo/store"
 )
 
@@ -18,63 +14,6 @@ const (
 	amrGraphometric = "graphometric" // a match of the handwritten signature
 	amrOperator     = "operator"     // in the presence of an operator, who showed a second factor
 )
-
-// comparison is what came of a handwritten signature. Of the score there is nothing in it.
-type comparison struct {
-	decision graphometric.Decision
-	replay   graphometric.Replay
-	reasons  []graphometric.Reason
-	drift    bool
-	d        [32]byte        // of a match: what the KEK is derived from
-	next     *store.Template // the next version of the profile; nil: it stays as it is
-}
-
-// compare is the one place where a template is decrypted to be compared with a signature.
-// What it decrypts is in locked memory, or wiped, when it returns; what it returns is the
-// decision, and of a match what releases the key.
-func (v *server) compare(ctx context.Context, p *profile, t *store.Template, c *Credential, s *graphometric.Sample) (r comparison, err error) {
-	var scratch *graphometric.Scratch
-	select {
-	case scratch = <-v.comparing:
-	case <-ctx.Done():
-		return r, &Error{Kind: Busy, Msg: "too many people sign on tablets at the same time; try again", RetryAfter: shortestRetry}
-	}
-	defer func() { v.comparing <- scratch }()
-	if scratch == nil {
-		scratch = graphometric.NewScratch()
-	}
-	defer scratch.Wipe()
-	plain, err := v.openTemplate(ctx, p, t)
-	if err != nil {
-		return r, err
-	}
-	defer plain.release()
-	of, err := graphometric.ParseProfile(plain.b[secretSize:])
-	if err != nil {
-		return r, &Error{Kind: Failed, Msg: "the profile cannot be read; enrol anew", Err: err}
-	}
-	defer of.Wipe()
-	verdict := of.Match(s, v.policy, scratch)
-	r.decision, r.replay, r.reasons = verdict.Decision, verdict.Replay, verdict.Reasons
-	if r.decision != graphometric.Match {
-		return r, nil
-	}
-	secret := [secretSize]byte(plain.b[:secretSize])
-	defer clear(secret[:])
-	r.d = kekSecret(&secret, c)
-	next, updated, drift := of.Update(s, verdict, v.now())
-	if !updated {
-		return r, nil
-	}
-	r.drift = drift
-	defer next.Wipe()
-	if n, err := v.sealTemplate(ctx, p, p.Version+1, next.Algorithm(), "updated", &secret, next); err == nil {
-		r.next = &n
-	} else { // the match stands
-		v.log.Error("a profile was not updated", "credential", p.Credential, "err", err)
-	}
-	return r, nil
-}
 
 // looked is what authoriseCaptured reads of the state.
 type looked struct {
@@ -167,8 +106,9 @@ func (v *server) authoriseCaptured(ctx context.Context, a *Authorisation) (*SAD,
 	v.fault("tried")
 	r, err := v.compare(ctx, l.profile, &l.template, &a.Credential, s.sample) // 5
 	defer clear(r.d[:])
-	if err != nil {
-		return nil, err
+	if err != nil { // nothing was compared
+		back := func(tx *store.Tx, _ *Authorisation, l *looked) error { return v.untried(tx, l, before, err) }
+		return nil, firstError(v.change(ctx, a, &l, back), err)
 	}
 	v.fault("compared")
 	print := v.fingerprintOf(s.sample)
@@ -181,12 +121,6 @@ func (v *server) authoriseCaptured(ctx context.Context, a *Authorisation) (*SAD,
 		return nil, err
 	}
 	return v.mintCaptured(a, l.capture, &r.d)
-}
-
-// unusable says whether the signature could not be compared at all: that is one of the
-// capture's attempts, and none of the day's.
-func (r *comparison) unusable() bool {
-	return r.decision == graphometric.Repeat && len(r.reasons) > 0
 }
 
 // change does something on the state as it is now, if that is what was looked at.
@@ -228,141 +162,6 @@ func (v *server) admitCaptured(ctx context.Context, a *Authorisation) error {
 	}
 	return v.releasable(ctx, opAuthorise, &a.Credential, len(a.Digests))
 }
-
-// tried is step 4 of authoriseCaptured.
-func (v *server) tried(tx *store.Tx, a *Authorisation, l *looked) error {
-	c, p, now := l.capture, l.profile, v.now()
-	c.Attempts++
-	c.Last, c.LastAt, c.Outcome = a.Capture.digest(), millis(now), StaleCapture
-	p.fail(1, now)
-	return firstError(
-		v.keepProfile(tx, p, audit.Event{Actor: "vault", Event: profileTried, Detail: map[string]string{"capture": c.ID}}),
-		v.keepCapture(tx, c, audit.Event{Actor: c.Operator, Event: captureTried, Detail: map[string]string{
-			"try": strconv.Itoa(c.Attempts), "client": a.Client}}))
-}
-
-// ruled is step 6 of authoriseCaptured.
-func (v *server) ruled(tx *store.Tx, a *Authorisation, l *looked, r *comparison, print []byte, before mismatches) error {
-	c, p, now := l.capture, l.profile, v.now()
-	seen, err := tx.HasFingerprint(print)
-	if err == nil && !seen {
-		err = tx.PutFingerprint(print, now)
-	}
-	if err != nil {
-		return err
-	}
-	replayed := seen || r.replay == graphometric.Copied
-	if replayed {
-		r.decision, r.reasons = graphometric.Refuse, nil
-	}
-	try := strconv.Itoa(c.Attempts)
-	detail := map[string]string{"try": try, "outcome": string(r.decision), "client": a.Client}
-	counts := []string{countAttempt + try + "." + string(r.decision)}
-	switch {
-	case replayed:
-		detail["replay"], counts = "seen before", append(counts, countReplays)
-	case r.replay != graphometric.NoReplay:
-		detail["replay"] = string(r.replay)
-	}
-	switch {
-	case r.unusable():
-		detail["outcome"], counts = "unusable", []string{countUnusable}
-		if p.mismatches, c.Outcome = before, BadSample; c.Attempts >= MaxAttempts {
-			c.over(endUnrecognised, now)
-		}
-		err = v.keepProfile(tx, p, audit.Event{Actor: "vault", Event: profileMismatched, Detail: map[string]string{"capture": c.ID, "unusable": r.reason()}})
-	case r.decision == graphometric.Match:
-		p.mismatches = before
-		err = v.ruledMatch(tx, a, l, r)
-	default:
-		err = v.ruledMismatch(tx, c, p, r, replayed, detail)
-	}
-	for _, name := range counts {
-		err = firstError(err, tx.Count(name, 1))
-	}
-	return firstError(err, v.keepCapture(tx, c, audit.Event{Actor: c.Operator, Event: captureCompared, Detail: detail}))
-}
-
-// reason is why a signature could not be compared.
-func (r *comparison) reason() string {
-	if len(r.reasons) == 0 {
-		return ""
-	}
-	return string(r.reasons[0])
-}
-
-// ruledMatch is what a match changes.
-func (v *server) ruledMatch(tx *store.Tx, a *Authorisation, l *looked, r *comparison) error {
-	c, p, now := l.capture, l.profile, v.now()
-	c.Outcome, c.Granted = "", a.binding()
-	c.over(endMatched, now)
-	ev := audit.Event{Actor: "vault", Event: profileRecognised, Detail: map[string]string{"capture": c.ID}}
-	var err error
-	if r.next == nil {
-		err = v.keepProfile(tx, p, ev)
-	} else {
-		ev.Event = profileUpdated
-		err = firstError(tx.Count(countUpdates, 1), v.putTemplate(tx, p, *r.next, ev))
-	}
-	if err != nil {
-		return err
-	}
-	if r.drift {
-		if err := tx.Count(countDrift, 1); err != nil {
-			return err
-		}
-		err := audit.Append(tx, now, audit.Event{Actor: "vault", Event: "profile.drift", Subject: aboutCounter(store.CounterProfile, p.Credential),
-			Detail: map[string]string{"holder": p.Holder, "capture": c.ID}})
-		if err != nil {
-			return err
-		}
-	}
-	ev = audit.Event{Actor: c.Holder, Event: "signature.authorised", Subject: a.Request, Detail: map[string]string{
-		"credential": c.Credential, "client": a.Client, "hash": a.Hash, "count": strconv.Itoa(len(a.Digests)), "capture": c.ID,
-		"operator": c.Operator, "tablet": c.Tablet, "methods": strings.Join(capturedMethods, " ")}}
-	noteConfirmed(ev.Detail, a.Confirmed)
-	return audit.Append(tx, now, ev)
-}
-
-// ruledMismatch is what anything else changes. A copy counts like all attempts of a
-// transaction: no hand writes one.
-func (v *server) ruledMismatch(tx *store.Tx, c *capture, p *profile, r *comparison, replayed bool, detail map[string]string) error {
-	now := v.now()
-	if replayed {
-		p.fail(MaxAttempts-1, now)
-	}
-	locked := p.locked(now) != nil
-	if locked {
-		detail["locked until"] = time.UnixMilli(p.Until).UTC().Format(time.RFC3339)
-		if err := tx.Count(countLocks, 1); err != nil {
-			return err
-		}
-	}
-	if c.Outcome = Unrecognised; r.decision == graphometric.Repeat && c.Attempts < MaxAttempts && !locked {
-		c.Outcome = Mismatch
-	} else {
-		c.over(endUnrecognised, now)
-	}
-	return v.keepProfile(tx, p, audit.Event{Actor: "vault", Event: profileMismatched, Detail: map[string]string{
-		"capture": c.ID, "today": strconv.Itoa(p.Failures)}})
-}
-
-// answer is what the last signature of a capture is answered with.
-func (c *capture) answer() error {
-	switch c.Outcome {
-	case "":
-		return nil
-	case Mismatch:
-		return &Error{Kind: Mismatch, Msg: "the signature is not near enough to those that were enrolled; sign again, as you usually do", Left: MaxAttempts - c.Attempts}
-	case StaleCapture:
-		return errStale
-	case BadSample:
-		return badSample(nil)
-	}
-	return errUnrecognised
-}
-
-var errUnrecognised = fail(Unrecognised, "the signature was not recognised; go another way: a code, or paper")
 
 // answerAgain answers the repetition of a request.
 func (v *server) answerAgain(ctx context.Context, a *Authorisation, l *looked) (*SAD, error) {

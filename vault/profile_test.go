@@ -78,7 +78,11 @@ func TestTemplatesSwapped(t *testing.T) {
 		{"no template", `DELETE FROM templates WHERE credential = 'grapho-customer'`},
 	} {
 		execRaw(t, r.cfg.StateDB, edit.sql)
+		before := c.failures()
 		try(edit.name, Tampered)
+		if n := c.failures(); n != before { // it is not the customer's doing
+			t.Errorf("%s: %d mismatches", edit.name, n)
+		}
 		execRaw(t, r.cfg.StateDB, `DELETE FROM templates; INSERT INTO templates SELECT * FROM saved`)
 	}
 	execRaw(t, r.cfg.StateDB, `CREATE TABLE now AS SELECT * FROM counter_rows WHERE kind = 'profile'`)
