@@ -83,6 +83,8 @@ type Config struct {
 	PKI PKI `toml:"pki"`
 
 	OAuth OAuth `toml:"oauth,omitempty"`
+
+	Counter Counter `toml:"counter,omitempty"`
 }
 
 // OAuth configures what applications of others may do in the name of holders.
@@ -309,6 +311,9 @@ func (c Config) Check() error {
 		return err
 	}
 	if err := c.Cards.check(c.TLSCertificate != ""); err != nil {
+		return err
+	}
+	if err := c.Counter.check(); err != nil {
 		return err
 	}
 	if err := c.Courier.Check(); err != nil {
