@@ -55,6 +55,9 @@ if bench vault vault 'BenchmarkSign|BenchmarkBatch|BenchmarkRaw' 3s; then
 	line vault.sign.batch32.p256.sps "$(value BenchmarkSign signatures/s)" 1/s "signatures with a key that rests in the token" "$floor"
 	line vault.authorise-sign.batch32.p256.sps "$(value BenchmarkBatch/argon=64MiB signatures/s)" 1/s "signatures with a key that rests in the token" "$floor"
 fi
+if bench graphometric vault 'BenchmarkMatch' 40x; then
+	line graphometric.vault.time "$(value BenchmarkMatch ns/op)" ns "the match and what is learned from it alone" "$(value BenchmarkMatcher/match_and_update ns/op)"
+fi
 for n in 1 100; do
 	# With 32 clients a round of hundreds takes seconds.
 	[ $n = 1 ] && rounds=20x || rounds=2x
