@@ -266,6 +266,32 @@ func TestAttempts(t *testing.T) {
 	}
 }
 
+// TestCaptureRowSetBack: who puts the row of a capture, or of the profile, back as it was
+// before an attempt has no attempt more.
+func TestCaptureRowSetBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := newCounter(t, r)
+	c.enrolCustomer()
+	ds := digests(1)
+	for _, kind := range []string{"capture", "profile"} {
+		c.tomorrow()
+		capture := c.open("tx "+kind, ds)
+		execRaw(t, r.cfg.StateDB, `CREATE TABLE before AS SELECT * FROM counter_rows WHERE kind = '`+kind+`'`)
+		_, err := c.c.Authorise(t.Context(), c.capturedFor("tx", ds, c.write(capture, c.hand.Forge(synthetic.Tracer, 0))))
+		if k := KindOf(err); k != Mismatch && k != Unrecognised {
+			t.Fatal(err)
+		}
+		execRaw(t, r.cfg.StateDB, `CREATE TABLE after AS SELECT * FROM counter_rows WHERE kind = '`+kind+`';
+			DELETE FROM counter_rows WHERE kind = '`+kind+`'; INSERT INTO counter_rows SELECT * FROM before`)
+		sent := Captured{Capture: capture, Nonce: make([]byte, captureNonce), Ephemeral: make([]byte, pointSize), Sealed: make([]byte, 100), Signature: make([]byte, 64)}
+		_, err = c.c.Authorise(t.Context(), c.capturedFor("tx", ds, sent))
+		want(t, err, Tampered)
+		execRaw(t, r.cfg.StateDB, `DELETE FROM counter_rows WHERE kind = '`+kind+`'; INSERT INTO counter_rows SELECT * FROM after;
+			DROP TABLE before; DROP TABLE after`)
+	}
+}
+
 // TestCapturedRepeated: a request that is sent again gets the answer it got, and is counted
 // once; the same signature under another name gets nothing.
 func TestCapturedRepeated(t *testing.T) {

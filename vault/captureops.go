@@ -54,7 +54,7 @@ func (n *NewCapture) check() error {
 	return nil
 }
 
-// graphometric refuses a credential that a match does not release, or not for so many
+// releasable refuses a credential that a match does not release, or not for so many
 // digests.
 func (v *server) releasable(ctx context.Context, op string, c *Credential, digests int) error {
 	if err := v.usable(ctx, op, c); err != nil {

@@ -351,6 +351,10 @@ func TestTemplateKeyLost(t *testing.T) {
 			t.Errorf("made: %v, %v", tok.made, v.templates)
 		}
 	})
+	lenient := cfg
+	lenient.Signatures = "lenient"
+	_, _, err := start(t.Context(), lenient, func(string) {})
+	want(t, err, Failed)
 	tok.has, tok.made, cfg.Provision = false, false, false
 	run(func(v *server) {
 		if tok.made {

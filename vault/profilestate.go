@@ -68,10 +68,7 @@ type mismatches struct {
 	Until    int64 `json:"until,omitempty"` // ms
 }
 
-var (
-	errProfile = fail(NotAllowed, "there is no profile for this credential: it was destroyed, or never enrolled")
-	errLocked  = "the signature was not recognised too often; wait, or go another way"
-)
+var errProfile = fail(NotAllowed, "there is no profile for this credential: it was destroyed, or never enrolled")
 
 // lockAfter is how long no signature is looked at after so many mismatches on a day; 0: one
 // may go on. With three attempts for each presence of an operator a forger has nine tries a
@@ -91,7 +88,7 @@ func lockAfter(failures int) time.Duration {
 // locked says whether signatures are looked at.
 func (p *mismatches) locked(now time.Time) error {
 	if wait := time.UnixMilli(p.Until).Sub(now); p.Until > 0 && wait > 0 {
-		return &Error{Kind: Locked, Msg: errLocked, RetryAfter: wait}
+		return &Error{Kind: Locked, Msg: "the signature was not recognised too often; wait, or go another way", RetryAfter: wait}
 	}
 	return nil
 }
