@@ -8,6 +8,11 @@ type Counter struct {
 	// "highest"; docs/graphometry.md has what each costs. Empty: standard. It is read
 	// when the vault starts.
 	Policy string `toml:"policy,omitempty"`
+	// Impostors has each signature that matched compared with the profile of another
+	// holder, drawn at random, so that the report can say how often strangers would
+	// match. Only counts are kept. It is a use of biometric data of its own: holders must
+	// have agreed to it.
+	Impostors bool `toml:"impostors,omitempty"`
 }
 
 func (c Counter) check() error {

@@ -86,6 +86,12 @@ func (tx *Tx) CountCounterRows(kind, state string) (int64, error) {
 		`SELECT count(*) FROM counter_rows WHERE kind = ? AND state = ?`, kind, state)
 }
 
+// CounterRowAt returns the ID of a row of a kind in a state by its number, from 0.
+func (tx *Tx) CounterRowAt(kind, state string, n int64) (string, error) {
+	return one(tx, "row of the counter by number", func(id *string) []any { return []any{id} },
+		`SELECT id FROM counter_rows WHERE kind = ? AND state = ? ORDER BY about LIMIT 1 OFFSET ?`, kind, state, n)
+}
+
 // Template is a version of a profile, encrypted under a key that is wrapped by the token.
 type Template struct {
 	Credential string

@@ -117,6 +117,9 @@ func TestCounterRows(t *testing.T) {
 		if n != 1 {
 			t.Errorf("%d rows", n)
 		}
+		if id, err := tx.CounterRowAt(CounterCapture, "open", 0); err != nil || id != "b" {
+			t.Errorf("%q, %v", id, err)
+		}
 		return err
 	})
 	next := two

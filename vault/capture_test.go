@@ -2,7 +2,9 @@ package vault
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -263,6 +265,47 @@ func TestAttempts(t *testing.T) {
 	c.clock.move(24 * time.Hour)
 	if _, err := c.attempt("the day after", ds, c.signature()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestImpostors: where it is wanted, and only there, a match is compared with one other
+// profile, of somebody else, and only counted.
+func TestImpostors(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := newCounter(t, r)
+	c.enrolCustomer()
+	newOther(c, synthetic.New(8))
+	sign := func(n int) {
+		for i := range n {
+			if _, err := c.attempt(fmt.Sprint("tx ", c.next, i), digests(1), c.signature()); err != nil {
+				t.Fatal(err)
+			}
+			c.tomorrow()
+		}
+	}
+	sign(1)
+	if n := c.report(); n.ImpostorComparisons != 0 {
+		t.Errorf("nobody wanted that: %+v", n)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.cfg.Impostors = true
+	r.start()
+	for tries := 0; c.report().ImpostorComparisons == 0; tries++ { // it may draw the own one
+		if tries == 20 {
+			t.Fatal("nothing was compared")
+		}
+		sign(1)
+	}
+	if n := c.report(); n.ImpostorMatches != 0 {
+		t.Errorf("%+v", n)
+	}
+	for _, d := range r.entries(captureCompared) {
+		if strings.Contains(fmt.Sprint(d), "customer-2") {
+			t.Errorf("the journal names whom: %v", d)
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package vault
 
 import (
 	"context"
+	"crypto/rand"
+	"math/big"
 
 	"sigillo/auth/graphometric"
 	"sigillo/store"
@@ -13,25 +15,33 @@ type comparison struct {
 	replay   graphometric.Replay
 	reasons  []graphometric.Reason
 	drift    bool
+	impostor []string        // what is to be counted of a comparison with another profile
 	d        [32]byte        // of a match: what the KEK is derived from
 	next     *store.Template // the next version of the profile; nil: it stays as it is
 }
 
-// compare is the one place where a template is decrypted to be compared with a signature.
+// scratch waits for a place to compare in. done wipes it and gives it back.
+func (v *server) scratch(ctx context.Context) (sc *graphometric.Scratch, done func(), err error) {
+	select {
+	case sc = <-v.comparing:
+	case <-ctx.Done():
+		return nil, nil, &Error{Kind: Busy, Msg: "too many people sign on tablets at the same time; try again", RetryAfter: shortestRetry}
+	}
+	if sc == nil {
+		sc = graphometric.NewScratch()
+	}
+	return sc, func() { sc.Wipe(); v.comparing <- sc }, nil
+}
+
+// compare is the one place where a template is decrypted to release a key.
 // What it decrypts is in locked memory, or wiped, when it returns; what it returns is the
 // decision, and of a match what releases the key.
 func (v *server) compare(ctx context.Context, p *profile, t *store.Template, c *Credential, s *graphometric.Sample) (r comparison, err error) {
-	var scratch *graphometric.Scratch
-	select {
-	case scratch = <-v.comparing:
-	case <-ctx.Done():
-		return r, &Error{Kind: Busy, Msg: "too many people sign on tablets at the same time; try again", RetryAfter: shortestRetry}
+	scratch, done, err := v.scratch(ctx)
+	if err != nil {
+		return r, err
 	}
-	defer func() { v.comparing <- scratch }()
-	if scratch == nil {
-		scratch = graphometric.NewScratch()
-	}
-	defer scratch.Wipe()
+	defer done()
 	plain, err := v.openTemplate(ctx, p, t)
 	if err != nil {
 		return r, err
@@ -76,4 +86,63 @@ func (r *comparison) reason() string {
 		return ""
 	}
 	return string(r.reasons[0])
+}
+
+// impostors compares a signature that matched with the profile of somebody else, where that
+// is wanted, and says what is to be counted. That it fails keeps nobody from signing.
+func (v *server) impostors(ctx context.Context, p *profile, s *graphometric.Sample) []string {
+	if !v.cfg.Impostors {
+		return nil
+	}
+	counts, err := v.impostor(ctx, p, s)
+	if err != nil {
+		v.log.Error("a signature was not compared with another profile", "err", err)
+	}
+	return counts
+}
+
+func (v *server) impostor(ctx context.Context, p *profile, s *graphometric.Sample) ([]string, error) {
+	var other *profile
+	var t store.Template
+	err := v.db.Read(ctx, func(tx *store.Tx) error {
+		n, err := tx.CountCounterRows(store.CounterProfile, profileActive)
+		if err != nil || n < 2 {
+			return err
+		}
+		at, err := rand.Int(rand.Reader, big.NewInt(n))
+		if err != nil {
+			return err
+		}
+		id, err := tx.CounterRowAt(store.CounterProfile, profileActive, at.Int64())
+		if err != nil {
+			return err
+		}
+		if other, err = v.profile(tx, id); err != nil {
+			return err
+		}
+		t, err = tx.Template(id, other.Version)
+		return err
+	})
+	if err != nil || other == nil || other.Holder == p.Holder || other.Class != p.Class {
+		return nil, err
+	}
+	scratch, done, err := v.scratch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	plain, err := v.openTemplate(ctx, other, &t)
+	if err != nil {
+		return nil, err
+	}
+	defer plain.release()
+	of, err := graphometric.ParseProfile(plain.b[secretSize:])
+	if err != nil {
+		return nil, err
+	}
+	defer of.Wipe()
+	if of.Match(s, v.policy, scratch).Decision == graphometric.Match {
+		return []string{countImpostors, countFalseMatches}, nil
+	}
+	return []string{countImpostors}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"sigillo/auth/graphometric"
 	"sigillo/store"
 )
 
@@ -111,6 +112,9 @@ func (v *server) authoriseCaptured(ctx context.Context, a *Authorisation) (*SAD,
 		return nil, firstError(v.change(ctx, a, &l, back), err)
 	}
 	v.fault("compared")
+	if r.decision == graphometric.Match {
+		r.impostor = v.impostors(ctx, l.profile, s.sample)
+	}
 	print := v.fingerprintOf(s.sample)
 	err = v.change(ctx, a, &l, func(tx *store.Tx, a *Authorisation, l *looked) error { return v.ruled(tx, a, l, &r, print, before) }) // 6
 	if err != nil {

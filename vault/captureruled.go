@@ -66,6 +66,10 @@ func (v *server) ruled(tx *store.Tx, a *Authorisation, l *looked, r *comparison,
 	default:
 		err = v.ruledMismatch(tx, c, p, r, replayed, detail)
 	}
+	if len(r.impostor) > 0 && !replayed {
+		detail["impostor"] = "compared with one other profile, for the rates"
+		counts = append(counts, r.impostor...)
+	}
 	for _, name := range counts {
 		err = firstError(err, tx.Count(name, 1))
 	}

@@ -77,6 +77,11 @@ type GraphometricReport struct {
 	ProfilesActive int64 `json:"profilesActive"` // at the moment
 	TabletsActive  int64 `json:"tabletsActive"`  // at the moment
 
+	// With [Config].Impostors: signatures that matched their own profile and were compared
+	// with another one, and those that matched that too.
+	ImpostorComparisons int64 `json:"impostorComparisons"`
+	ImpostorMatches     int64 `json:"impostorMatches"`
+
 	// Attempts are the signatures that were compared, by the number of the try in their
 	// transaction, from the first.
 	Attempts [MaxAttempts]Outcomes `json:"attempts"`

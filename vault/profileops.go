@@ -25,6 +25,8 @@ const (
 	countLocks          = "locks"
 	countForged         = "forged"
 	countStale          = "stale"
+	countImpostors      = "impostors"
+	countFalseMatches   = "impostor-matches"
 	countAttempt        = "attempt." // number of the try, decision
 )
 
@@ -166,7 +168,8 @@ func (v *server) graphometricReport(ctx context.Context) (*GraphometricReport, e
 		for name, to := range map[string]*int64{countEnrolments: &r.Enrolments, countFailures: &r.EnrolFailures, countSamples: &r.EnrolSamples,
 			countSamplesRefused: &r.EnrolRefused, countCaptures: &r.Captures, countUnusable: &r.Unusable, countUpdates: &r.Updates,
 			countDrift: &r.DriftAlarms, countReplays: &r.Replays, countRollBacks: &r.RollBacks, countDestroyed: &r.Destroyed,
-			countLocks: &r.Locks, countForged: &r.ForgedTablets, countStale: &r.StaleCaptures} {
+			countLocks: &r.Locks, countForged: &r.ForgedTablets, countStale: &r.StaleCaptures,
+			countImpostors: &r.ImpostorComparisons, countFalseMatches: &r.ImpostorMatches} {
 			*to = n[name]
 		}
 		for i := range r.Attempts {

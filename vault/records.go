@@ -225,6 +225,10 @@ type Config struct {
 	// Signatures names what is demanded of handwritten signatures: "standard" (or empty),
 	// "high" or "highest", see [graphometric.Policy].
 	Signatures string
+	// Impostors has a signature that matched compared with the profile of somebody else,
+	// drawn at random, too: what is counted says how often that would match, and nothing is
+	// kept of whom. It is a use of people's data of its own, so ask them.
+	Impostors bool
 	// Breached is the path of a list of passwords nobody may choose, in the form of
 	// Have I Been Pwned: sorted lines of SHA-1 in hexadecimal, a colon and a number.
 	// Empty: there is none but the short one of package auth.
