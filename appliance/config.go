@@ -71,6 +71,8 @@ type Config struct {
 
 	Inspection Inspection `toml:"inspection"`
 
+	Signatures Signatures `toml:"signatures,omitempty"`
+
 	// Cards lets holders sign in with the certificate of a card.
 	Cards Cards `toml:"cards,omitempty"`
 
@@ -83,8 +85,6 @@ type Config struct {
 	PKI PKI `toml:"pki"`
 
 	OAuth OAuth `toml:"oauth,omitempty"`
-
-	Counter Counter `toml:"counter,omitempty"`
 }
 
 // OAuth configures what applications of others may do in the name of holders.
@@ -304,6 +304,9 @@ func (c Config) Check() error {
 	case c.HSM.Module == "" || c.HSM.Token == "" || c.HSM.PINFile == "" || c.HSM.Node == "":
 		return errors.New("appliance: hsm.module, hsm.token, hsm.node and hsm.pin_file must be set")
 	}
+	if err := c.Signatures.check(); err != nil {
+		return err
+	}
 	if err := c.checkOrigins(); err != nil {
 		return err
 	}
@@ -311,9 +314,6 @@ func (c Config) Check() error {
 		return err
 	}
 	if err := c.Cards.check(c.TLSCertificate != ""); err != nil {
-		return err
-	}
-	if err := c.Counter.check(); err != nil {
 		return err
 	}
 	if err := c.Courier.Check(); err != nil {

@@ -31,7 +31,7 @@ func TestConfigCheck(t *testing.T) {
 		{"no address", "base_url", func(c *Config) { c.BaseURL = "ftp://x" }},
 		{"address with a query", "base_url", func(c *Config) { c.BaseURL = "http://x/?a=1" }},
 		{"no upload", "max_upload_mb", func(c *Config) { c.MaxUploadMB = 0 }},
-		{"an unknown policy for the pen", "counter.policy", func(c *Config) { c.Counter.Policy = "lenient" }},
+		{"an unknown policy for the pen", "signatures.policy", func(c *Config) { c.Signatures.Policy = "lenient" }},
 		{"a virus scanner somewhere", "clamd_socket", func(c *Config) { c.Inspection.ClamdSocket = "clamd.ctl" }},
 		{"a wished-for clock", "tsa.clock", func(c *Config) { c.TSA.Clock = "trusted" }},
 		{"a bad accuracy", "accuracy", func(c *Config) { c.TSA.AccuracyMS = 2000 }},

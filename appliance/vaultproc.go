@@ -44,8 +44,8 @@ func RunVault(ctx context.Context, dir string, provision bool, ready func()) err
 	return vault.Serve(ctx, vault.Config{Socket: l.Socket(), StateDB: l.VaultDB(), Module: cfg.HSM.Module,
 		Arguments: cfg.HSM.Arguments, Token: cfg.HSM.Token, PINFile: cfg.HSM.PINFile, Node: cfg.HSM.Node, Provision: provision, TSA: backend,
 		Peers: peers, Confine: true, Network: cfg.HSM.Network, Files: cfg.HSM.Files,
-		Courier: messages, Breached: l.within(cfg.BreachedPasswords), RPID: rpID, Origins: origins, Signatures: cfg.Counter.Policy,
-		Impostors: cfg.Counter.Impostors}, ready)
+		Courier: messages, Breached: l.within(cfg.BreachedPasswords), RPID: rpID, Origins: origins, Signatures: cfg.Signatures.Policy,
+		Impostors: cfg.Signatures.Impostors}, ready)
 }
 
 // environment gives the module what it reads from there, also when somebody starts

@@ -2,8 +2,9 @@ package appliance
 
 import "errors"
 
-// Counter configures the counters, where holders sign with a pen.
-type Counter struct {
+// Signatures configures how handwritten signatures are compared, at counters where holders
+// sign with a pen.
+type Signatures struct {
 	// Policy is what is demanded of a handwritten signature: "standard", "high" or
 	// "highest"; docs/graphometry.md has what each costs. Empty: standard. It is read
 	// when the vault starts.
@@ -15,10 +16,10 @@ type Counter struct {
 	Impostors bool `toml:"impostors,omitempty"`
 }
 
-func (c Counter) check() error {
-	switch c.Policy {
+func (s Signatures) check() error {
+	switch s.Policy {
 	case "", "standard", "high", "highest":
 		return nil
 	}
-	return errors.New(`appliance: counter.policy must be "standard", "high" or "highest"`)
+	return errors.New(`appliance: signatures.policy must be "standard", "high" or "highest"`)
 }
