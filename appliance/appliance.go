@@ -202,7 +202,9 @@ func (a *Appliance) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.Remote = remote.New(remote.Config{DB: a.DB, Vault: a.Vault, Certificates: a.PKI, Now: a.opt.Now, Log: a.log})
-	a.openCounter()
+	if err := a.openCounter(); err != nil {
+		return err
+	}
 	if a.opt.Unattended {
 		return nil
 	}

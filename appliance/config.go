@@ -85,6 +85,9 @@ type Config struct {
 	PKI PKI `toml:"pki"`
 
 	OAuth OAuth `toml:"oauth,omitempty"`
+
+	// Counter is about the counters where customers sign on tablets.
+	Counter Counter `toml:"counter,omitempty"`
 }
 
 // OAuth configures what applications of others may do in the name of holders.
@@ -318,6 +321,9 @@ func (c Config) Check() error {
 	}
 	if err := c.Courier.Check(); err != nil {
 		return fmt.Errorf("appliance: %w", err)
+	}
+	if err := c.Counter.check(); err != nil {
+		return err
 	}
 	return c.checkTSA()
 }

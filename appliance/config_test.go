@@ -58,6 +58,11 @@ func TestConfigCheck(t *testing.T) {
 		{"passkeys of an application without a hash", "passkey_origins", func(c *Config) {
 			c.BaseURL, c.PasskeyOrigins = "http://example.org", []string{"android:apk-key-hash:AAAA"}
 		}},
+		{"a consent without a version", "it-2.txt", func(c *Config) { c.Counter.Consents = []string{"texts/consent.txt"} }},
+		{"a callback in the clear", "https", func(c *Config) {
+			c.Counter.Callbacks = map[string]Callback{"core": {URL: "http://core.example.org", SecretFile: "s"}}
+		}},
+		{"a callback without a secret", "secret_file", func(c *Config) { c.Counter.Callbacks = map[string]Callback{"core": {URL: "https://core.example.org"}} }},
 		{"no PIN", "pin_file", func(c *Config) { c.HSM.PINFile = "" }},
 	} {
 		c := good

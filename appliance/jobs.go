@@ -36,6 +36,7 @@ func (a *Appliance) startJobs(ctx context.Context) {
 		{"expired tokens", time.Hour, a.forgetTokens},
 		{"approved proposals", time.Minute, a.resumeProposals},
 		{"sessions at counters", 5 * time.Second, a.Counter.Sweep},
+		{"callbacks of counters", 2 * time.Second, a.Counter.CallBack},
 	}
 	for _, j := range jobs {
 		a.jobs.Go(func() { a.run(ctx, j) })

@@ -110,6 +110,7 @@ type NewCounterSession struct {
 	Documents      []signing.Order       `json:"documents,omitempty" maxItems:"20" doc:"For sign: documents that were uploaded for this customer at this centre"`
 	Reference      string                `json:"reference,omitempty" maxLength:"100" doc:"Name of the dossier in the application's own books"`
 	Locale         string                `json:"locale,omitempty" enum:"it,en" doc:"Language of the tablet; the customer's unless given"`
+	Callback       string                `json:"callback,omitempty" maxLength:"100" doc:"Name of an address in the configuration that is told when the session has ended"`
 	Presence       presenceBody          `json:"presence,omitzero" doc:"Begins the session at once; without it, it waits for begin"`
 }
 
@@ -246,10 +247,10 @@ func (s *Server) apiOpenCounter(ctx context.Context, in *counterSessionInput) (*
 	var err error
 	if b.Purpose == counters.Enrol {
 		v, err = s.cfg.CounterDesk.OpenEnrolment(ctx, by, counters.NewEnrolment{Holder: b.Holder, Tablet: b.Tablet,
-			Identification: b.Identification.read(), Locale: b.Locale})
+			Identification: b.Identification.read(), Locale: b.Locale, Callback: b.Callback})
 	} else {
 		v, err = s.cfg.CounterDesk.OpenDossier(ctx, by, counters.NewDossier{Holder: b.Holder, Tablet: b.Tablet,
-			Identification: b.Identification.read(), Documents: b.Documents, Locale: b.Locale, Reference: b.Reference})
+			Identification: b.Identification.read(), Documents: b.Documents, Locale: b.Locale, Reference: b.Reference, Callback: b.Callback})
 	}
 	if err == nil && !b.Presence.empty() {
 		id := v.ID

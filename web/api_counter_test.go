@@ -57,7 +57,9 @@ func (d *clerkDesk) Withdraw(_ context.Context, _ staff.Member, holder string) e
 	return nil
 }
 
-func (d *clerkDesk) Tablets(context.Context, staff.Member) ([]counters.Tablet, error) { return nil, nil }
+func (d *clerkDesk) Tablets(context.Context, staff.Member) ([]counters.Tablet, error) {
+	return nil, nil
+}
 
 func (d *clerkDesk) Upload(_ context.Context, _ staff.Member, holder, name string, r io.Reader) (signing.Document, error) {
 	n, err := io.Copy(io.Discard, r)

@@ -267,9 +267,6 @@ func (b *bankProgram) call(t testing.TB, method, path string, body, into any) in
 // members, a dossier signed with one, a forger sent away, the consent withdrawn.
 func TestCustomerSigns(t *testing.T) {
 	t.Parallel()
-	if e := graphometric.NewEnrolment(graphometric.Standard()); !e.Add(synthetic.New(7).Sign(0, 0)).Accepted {
-		t.Skip("the matcher is not there yet")
-	}
 	h := newHouse(t)
 	ctx := t.Context()
 	team := h.appointed(t, staff.Certification, staff.Technical, staff.RegistrationOperator)

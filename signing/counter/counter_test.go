@@ -404,3 +404,28 @@ func TestWithdrawnBeforeApproval(t *testing.T) {
 		t.Error("the vault was not told")
 	}
 }
+
+// A new text is asked for at the next enrolment; until then the consent to the old one counts.
+func TestNewText(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enrolled()
+	text, err := NewText("it-2", strings.Repeat("Another text. ", 20))
+	r.must(err)
+	r.cfg.Texts = []Text{text}
+	s := r.dossier(1)
+	r.must(second(r.Cancel(t.Context(), r.oreste, s.ID, WhyOperator)))
+	s, err = r.OpenEnrolment(t.Context(), r.oreste, NewEnrolment{Holder: r.holder, Tablet: r.tablet, Identification: passport})
+	r.must(err)
+	_, err = r.Begin(t.Context(), r.oreste, s.ID, otp("1"))
+	r.must(err)
+	v := r.awake(r.tablet)
+	if v.Step != StepConsent || v.Consent.ID != "it-2" {
+		t.Fatalf("%+v", v)
+	}
+	r.must(second(r.Consent(t.Context(), r.tablet, s.ID, text.SHA256, true)))
+	c, err := r.inForce(t.Context(), r.holder)
+	if err != nil || c.Text != "it-2" {
+		t.Errorf("%+v %v", c, err)
+	}
+}

@@ -27,7 +27,7 @@ func (s *Service) customer(ctx context.Context, id string) (h store.Holder, err 
 	return h, fromStore(err)
 }
 
-// inForce is the consent that a holder has given to a text of today; nil when there is none.
+// inForce is the consent that a holder has given and not withdrawn; nil when there is none.
 func (s *Service) inForce(ctx context.Context, holder string) (*Given, error) {
 	var c store.Consent
 	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
@@ -39,8 +39,6 @@ func (s *Service) inForce(ctx context.Context, holder string) (*Given, error) {
 		return nil, nil
 	case err != nil:
 		return nil, fromStore(err)
-	case !s.current(c.SHA256):
-		return nil, nil
 	}
 	return &Given{Text: c.Text, SHA256: hex.EncodeToString(c.SHA256), At: c.Given}, nil
 }

@@ -49,6 +49,7 @@ type opening struct {
 	identification Identification
 	locale         string
 	reference      string
+	callback       string
 }
 
 // check refuses what no session can begin with, and gives the customer and the session.
@@ -62,6 +63,9 @@ func (s *Service) check(ctx context.Context, by member, o opening) (h store.Hold
 	}
 	if len(o.reference) > 100 || !utf8.ValidString(o.reference) || strings.ContainsFunc(o.reference, func(r rune) bool { return r < ' ' }) {
 		return h, nil, fail(Invalid, "the reference has at most 100 bytes, on one line", nil)
+	}
+	if _, known := s.cfg.Callbacks[o.callback]; o.callback != "" && !known {
+		return h, nil, fail(Invalid, "there is no callback of this name in the configuration", nil)
 	}
 	if h, err = s.customer(ctx, o.holder); err != nil {
 		return h, nil, err
@@ -129,7 +133,7 @@ func (i Identification) check(now instant) error {
 
 // put stores a new session with the identification of its customer. The journal has the
 // kind and the end of the document's number; the row has all of it.
-func (s *Service) put(ctx context.Context, v *session, i Identification, ev audit.Event) error {
+func (s *Service) put(ctx context.Context, v *session, i Identification, callback string, ev audit.Event) error {
 	if err := v.encode(); err != nil {
 		return err
 	}
@@ -139,6 +143,11 @@ func (s *Service) put(ctx context.Context, v *session, i Identification, ev audi
 	err := s.cfg.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.PutCounterSession(v.CounterSession); err != nil {
 			return err
+		}
+		if callback != "" {
+			if err := tx.PutCounterCallback(store.CounterCallback{Session: v.ID, Address: callback, State: callbackWaiting}); err != nil {
+				return err
+			}
 		}
 		if err := identify(tx, v.ID, v.Holder, v.Operator, i, now); err != nil {
 			return err
@@ -179,7 +188,7 @@ func masked(number string) string {
 // OpenEnrolment puts a session together in which the customer is enrolled, or anew;
 // [Service.Begin] starts it.
 func (s *Service) OpenEnrolment(ctx context.Context, by member, n NewEnrolment) (Session, error) {
-	h, v, err := s.check(ctx, by, opening{purpose: Enrol, holder: n.Holder, tablet: n.Tablet, identification: n.Identification, locale: n.Locale})
+	h, v, err := s.check(ctx, by, opening{purpose: Enrol, holder: n.Holder, tablet: n.Tablet, identification: n.Identification, locale: n.Locale, callback: n.Callback})
 	if err != nil {
 		return Session{}, err
 	}
@@ -187,9 +196,11 @@ func (s *Service) OpenEnrolment(ctx context.Context, by member, n NewEnrolment) 
 	if err != nil {
 		return Session{}, err
 	}
-	v.data.Consent = consent
+	if consent != nil && s.current(shaOf(consent.SHA256)) { // else it is asked for, to the text of today
+		v.data.Consent = consent
+	}
 	v.data.Progress = &Progress{Wanted: wanted}
-	if err := s.put(ctx, v, n.Identification, audit.Event{Event: "counter.enrolment-opened", Detail: map[string]string{}}); err != nil {
+	if err := s.put(ctx, v, n.Identification, n.Callback, audit.Event{Event: "counter.enrolment-opened", Detail: map[string]string{}}); err != nil {
 		return Session{}, err
 	}
 	return s.show(ctx, v)
@@ -201,7 +212,7 @@ func (s *Service) OpenEnrolment(ctx context.Context, by member, n NewEnrolment) 
 // those of this room: all of [signing.Service.Prepare].
 func (s *Service) OpenDossier(ctx context.Context, by member, n NewDossier) (Session, error) {
 	h, v, err := s.check(ctx, by, opening{purpose: Sign, holder: n.Holder, tablet: n.Tablet, identification: n.Identification,
-		locale: n.Locale, reference: n.Reference})
+		locale: n.Locale, reference: n.Reference, callback: n.Callback})
 	if err != nil {
 		return Session{}, err
 	}
@@ -224,7 +235,7 @@ func (s *Service) OpenDossier(ctx context.Context, by member, n NewDossier) (Ses
 		return Session{}, err
 	}
 	v.Transaction, v.Credential, v.data.Code = t.ID, credential, codeOf(t)
-	err = s.put(ctx, v, n.Identification, audit.Event{Event: "counter.dossier-opened", Detail: map[string]string{
+	err = s.put(ctx, v, n.Identification, n.Callback, audit.Event{Event: "counter.dossier-opened", Detail: map[string]string{
 		"transaction": t.ID, "documents": strconv.Itoa(len(t.Items)), "code": v.data.Code, "reference": n.Reference}})
 	if err != nil {
 		if err := s.cfg.Signing.Abandon(context.WithoutCancel(ctx), h.ID, t.ID, "unopened"); err != nil {

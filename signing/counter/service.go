@@ -31,6 +31,7 @@ import (
 	"sigillo/audit"
 	"sigillo/auth/staff"
 	"sigillo/signing"
+	"sigillo/signing/counter/callback"
 	"sigillo/store"
 	"sigillo/vault"
 )
@@ -86,9 +87,12 @@ type Config struct {
 	Vault   Vault
 	Signing Signer
 	House   House
-	Texts   []Text // what customers consent to, one for each language; nil: [Texts]
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Callbacks are the addresses that applications may be told at, by name; Post sends.
+	Callbacks map[string]callback.Address
+	Post      func(ctx context.Context, a callback.Address, now time.Time, body []byte) error
+	Texts     []Text // what customers consent to, one for each language; nil: [Texts]
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Service is the counters of the house. It is safe for concurrent use.

@@ -157,7 +157,8 @@ func (s *Service) end(ctx context.Context, v *session, to State, why, actor stri
 	v.Why = why
 	err := s.change(ctx, v, to, audit.Event{Actor: actor, Event: "counter." + string(to),
 		Detail: map[string]string{"purpose": v.Purpose, "why": why, "holder": v.Holder, "tablet": v.Tablet,
-			"operator": v.Operator, "tries": strconv.Itoa(v.Tries)}}, nil)
+			"operator": v.Operator, "tries": strconv.Itoa(v.Tries)}},
+		func(tx *store.Tx) error { return tx.RaiseCounterCallback(v.ID, s.cfg.Now()) })
 	if err != nil {
 		return err
 	}

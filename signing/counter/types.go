@@ -93,6 +93,7 @@ type NewEnrolment struct {
 	Tablet         string // ID
 	Identification Identification
 	Locale         string // "it" or "en": the language of the tablet and of the consent; "": the holder's
+	Callback       string // name of the address that is told of the end; "": none
 }
 
 // NewDossier asks for a session in which a customer signs. The documents are those that
@@ -105,6 +106,7 @@ type NewDossier struct {
 	Locale         string
 	// Reference is the dossier's name in the bank's own books, at most 100 bytes.
 	Reference string
+	Callback  string // name of the address that is told of the end; "": none
 }
 
 // Session is what the operator sees of one.

@@ -82,7 +82,18 @@ CREATE INDEX counter_sessions_centre ON counter_sessions (centre, created);
 CREATE UNIQUE INDEX counter_sessions_tablet ON counter_sessions (tablet) WHERE state IN ('open', 'reading', 'signing', 'matched');
 CREATE UNIQUE INDEX counter_sessions_holder ON counter_sessions (holder) WHERE state IN ('open', 'reading', 'signing', 'matched');
 
+-- What an application is told of the end of a session. due is 0 until then.
+CREATE TABLE counter_callbacks (
+    session TEXT    NOT NULL PRIMARY KEY REFERENCES counter_sessions (id),
+    address TEXT    NOT NULL,
+    state   TEXT    NOT NULL CHECK (state IN ('waiting', 'delivered', 'given-up')),
+    tries   INTEGER NOT NULL,
+    due     BIGINT  NOT NULL
+);
+CREATE INDEX counter_callbacks_due ON counter_callbacks (state, due);
+
 -- +goose Down
+DROP TABLE counter_callbacks;
 DROP TABLE counter_sessions;
 DROP TABLE counter_documents;
 DROP TABLE consents;
