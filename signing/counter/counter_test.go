@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -43,6 +44,8 @@ func TestDossier(t *testing.T) {
 		_, err = r.Submit(ctx, r.tablet, s.ID, Captured{Capture: "capture-2"})
 		r.wants(Unread, err)
 		for p := 1; p <= r.signs.documents[d.Document].Pages; p++ {
+			_, err := r.Read(ctx, r.tablet, s.ID, d.Document, p)
+			r.wants(Unread, err) // it was not given
 			b, err := r.TabletPage(ctx, r.tablet, s.ID, d.Document, p)
 			r.must(err)
 			seen, err := r.Page(ctx, r.oreste, s.ID, d.Document, p)
@@ -428,4 +431,26 @@ func TestNewText(t *testing.T) {
 	if err != nil || c.Text != "it-2" {
 		t.Errorf("%+v %v", c, err)
 	}
+}
+
+// A member who is a customer, too, is served by others, and approved by others.
+func TestNobodyServesHimself(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	self := r.oreste
+	self.FiscalCode = "SMPDAA80A41H501X"
+	_, err := r.OpenEnrolment(t.Context(), self, NewEnrolment{Holder: r.holder, Tablet: r.tablet, Identification: passport})
+	r.wants(SamePerson, err)
+	s := r.sampled(4)
+	r.write(func(tx *store.Tx) error { return tx.RemoveStaff(r.ornella.ID, r.clock.now()) })
+	factors, _ := json.Marshal(vault.Factors{Holder: "staff-anna"})
+	r.write(func(tx *store.Tx) error {
+		return tx.PutStaff(store.Staff{ID: "staff-anna", Username: "anna", FiscalCode: self.FiscalCode, Role: string(staff.RegistrationOfficer), Centre: here,
+			State: store.StaffActive, Factors: factors})
+	})
+	anna := staff.Member{ID: "staff-anna", FiscalCode: self.FiscalCode, Role: staff.RegistrationOfficer, Centre: here}
+	_, err = r.FinishEnrolment(t.Context(), anna, s.ID, "", otp("2"))
+	r.wants(SamePerson, err)
+	_, err = r.FinishEnrolment(t.Context(), r.ornella, s.ID, "", otp("2"))
+	r.wants(NotPermitted, err) // not in office any more
 }

@@ -102,6 +102,12 @@ func (s *Service) finishing(ctx context.Context, v *session, by member, second s
 	if err := m.May(staff.ApproveEnrolment); err != nil {
 		return n, m, err
 	}
+	switch h, err := s.customer(ctx, v.Holder); {
+	case err != nil:
+		return n, m, err
+	case h.FiscalCode == m.FiscalCode:
+		return n, m, errSelf
+	}
 	if m.ID != by.ID {
 		if err := s.signedIn(ctx, m.ID); err != nil {
 			return n, m, err

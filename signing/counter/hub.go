@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -101,6 +102,39 @@ func (h *hub) wait(ctx context.Context, tablet string, seen int64, limit time.Du
 	h.mu.Lock()
 	t.waiting--
 	h.mu.Unlock()
+}
+
+// given are the pages that a tablet was given, by session: what was not given was not shown.
+type given struct {
+	mu    *sync.Mutex
+	pages map[string]map[string]bool
+}
+
+func newGiven() given { return given{mu: &sync.Mutex{}, pages: map[string]map[string]bool{}} }
+
+func pageKey(document string, page int) string { return document + " " + strconv.Itoa(page) }
+
+// note remembers a page; there are [MaxPages] in a session at most.
+func (g given) note(session, document string, page int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.pages[session] == nil {
+		g.pages[session] = map[string]bool{}
+	}
+	g.pages[session][pageKey(document, page)] = true
+}
+
+func (g given) has(session, document string, page int) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.pages[session][pageKey(document, page)]
+}
+
+// forget is for a session that has ended.
+func (g given) forget(session string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.pages, session)
 }
 
 // locks let one at a time change a session.

@@ -70,6 +70,9 @@ func (s *Service) check(ctx context.Context, by member, o opening) (h store.Hold
 	if h, err = s.customer(ctx, o.holder); err != nil {
 		return h, nil, err
 	}
+	if by.FiscalCode == h.FiscalCode {
+		return h, nil, errSelf
+	}
 	if o.locale == "" {
 		o.locale = h.Locale
 	}
@@ -84,6 +87,9 @@ func (s *Service) check(ctx context.Context, by member, o opening) (h store.Hold
 		Request: newID(), Created: now, Changed: now, Expires: now.Add(OpenLife)}}
 	return h, v, nil
 }
+
+// errSelf: a person may be a member of the staff and a customer, at different counters.
+var errSelf = fail(SamePerson, "nobody is customer and member of the staff in one session; a colleague has to do it", nil)
 
 // free makes sure that tablet and customer are there and have nothing else to do.
 func (s *Service) free(ctx context.Context, by member, o opening) error {

@@ -109,7 +109,7 @@ func (r *rig) wants(k Kind, err error) {
 }
 
 func (r *rig) member(name string, role staff.Role, centre string) member {
-	m := staff.Member{ID: "staff-" + name, Username: name, GivenName: name, Surname: "X", Role: role, Centre: centre}
+	m := staff.Member{ID: "staff-" + name, Username: name, GivenName: name, Surname: "X", FiscalCode: name, Role: role, Centre: centre}
 	factors, _ := json.Marshal(vault.Factors{Version: 1, Holder: m.ID})
 	r.write(func(tx *store.Tx) error {
 		return tx.PutStaff(store.Staff{ID: m.ID, Username: name, GivenName: name, Surname: "X", FiscalCode: name, Role: string(role), Centre: centre,
@@ -239,6 +239,8 @@ func (r *rig) readAll(s Session) TabletView {
 	var err error
 	for _, d := range s.Documents {
 		for p := range d.Pages {
+			_, err = r.TabletPage(r.t.Context(), r.tablet, s.ID, d.ID, p+1)
+			r.must(err)
 			v, err = r.Read(r.t.Context(), r.tablet, s.ID, d.ID, p+1)
 			r.must(err)
 		}

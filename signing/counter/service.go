@@ -100,6 +100,7 @@ type Service struct {
 	cfg   Config
 	hub   hub
 	locks locks
+	given given
 }
 
 // New returns the service. Call [Service.Resolve] once before serving.
@@ -113,7 +114,7 @@ func New(cfg Config) *Service {
 	if cfg.Texts == nil {
 		cfg.Texts = Texts()
 	}
-	return &Service{cfg: cfg, hub: newHub(cfg.Now()), locks: newLocks()}
+	return &Service{cfg: cfg, hub: newHub(cfg.Now()), locks: newLocks(), given: newGiven()}
 }
 
 // Armed is what a tablet needs to seal one signature; Captured is what it then sends.

@@ -162,6 +162,7 @@ func (s *Service) end(ctx context.Context, v *session, to State, why, actor stri
 	if err != nil {
 		return err
 	}
+	s.given.forget(v.ID)
 	if v.Capture != "" { // it ends by itself, in a quarter of an hour at most
 		if err := s.cfg.Vault.CloseCapture(ctx, v.Capture, cmpWhy(to, why)); err != nil {
 			s.cfg.Log.Warn("the vault could not be told that a session is over", "session", v.ID, "err", err)

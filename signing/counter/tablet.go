@@ -101,17 +101,24 @@ func (s *Service) TabletPage(ctx context.Context, tablet, id, document string, p
 	case v.state() != Reading && v.state() != Signing:
 		return nil, fail(BadState, "nothing is shown now", nil)
 	}
-	return s.page(ctx, v, document, page)
+	b, err := s.page(ctx, v, document, page)
+	if err == nil && v.state() == Reading {
+		s.given.note(id, document, page)
+	}
+	return b, err
 }
 
 var errNoSession = fail(NotFound, "there is no such session here", nil)
 
-// Read says that the customer has been shown a page, from 1. When that was the last one,
+// Read says that the customer has been shown a page, from 1, which the tablet was given before. When that was the last one,
 // and all findings are accepted, the customer may sign.
 func (s *Service) Read(ctx context.Context, tablet, id, document string, page int) (TabletView, error) {
 	return s.reading(ctx, tablet, id, document, func(p *paper) error {
 		if page < 1 || page > p.Pages {
 			return fail(NotFound, "the document has no such page", nil)
+		}
+		if !s.given.has(id, document, page) {
+			return fail(Unread, "the tablet was not given this page", nil)
 		}
 		p.show(page)
 		return nil
