@@ -77,8 +77,9 @@ async function follow() {
       const view = await r.json();
       $("offline").textContent = "";
       pause = 500;
-      while (busy) await wait(100); // what is being sent answers with the same
-      await take(view);
+      while (busy) await wait(100);
+      // What was sent meanwhile may have been answered with something newer.
+      if (view.version >= Number(root.dataset.version)) await take(view);
     } catch (_) {
       $("offline").textContent = root.dataset.offline;
       await wait(pause);
