@@ -41,7 +41,6 @@ type till struct {
 	samples  [][64]float64
 	seen     [][]byte // every sample that was opened
 	device   counters.Device
-	why      string
 	calls    []string
 }
 
