@@ -43,6 +43,15 @@ func (s *Service) inForce(ctx context.Context, holder string) (*Given, error) {
 	return &Given{Text: c.Text, SHA256: hex.EncodeToString(c.SHA256), At: c.Given}, nil
 }
 
+// consented says whether a holder has a consent, to whichever text, that is not withdrawn.
+func (s *Service) consented(ctx context.Context, holder string) (bool, error) {
+	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) error { _, err := tx.ConsentOf(holder); return err })
+	if store.KindOf(err) == store.NotFound {
+		return false, nil
+	}
+	return err == nil, fromStore(err)
+}
+
 // Customers finds customers by username, codice fiscale or the serial number of a
 // certificate, exactly; every look is journalled.
 func (s *Service) Customers(ctx context.Context, by member, who string) ([]Customer, error) {
@@ -268,15 +277,35 @@ func (s *Service) RollBack(ctx context.Context, by member, credential string, ve
 	if strings.TrimSpace(reason) == "" || len(reason) > 200 {
 		return fail(Invalid, "say why, in at most 200 bytes", nil)
 	}
-	f, _, err := s.factors(ctx, by.ID)
+	f, m, err := s.factors(ctx, by.ID)
 	if err != nil {
 		return err
+	}
+	h, err := s.holderOf(ctx, credential)
+	if err != nil && KindOf(err) != NotFound { // the vault says that there is none
+		return err
+	}
+	if samePerson(m, h) {
+		return fail(SamePerson, "nobody rolls back the profile of their own signature", nil)
 	}
 	err = s.cfg.Vault.RollBackProfile(ctx, vault.RollBack{Factors: f, Evidence: e, Credential: credential, Version: version, Reason: reason, Request: newID()})
 	if err != nil {
 		return fromVault(err)
 	}
 	return s.journal(ctx, audit.Event{Actor: by.ID, Event: "profile.rolled-back", Subject: credential, Detail: map[string]string{"reason": reason}})
+}
+
+// holderOf is whose key a credential is.
+func (s *Service) holderOf(ctx context.Context, credential string) (h store.Holder, err error) {
+	err = s.cfg.DB.Read(ctx, func(tx *store.Tx) error {
+		c, err := tx.Credential(credential)
+		if err != nil {
+			return err
+		}
+		h, err = tx.Holder(c.Holder)
+		return err
+	})
+	return h, fromStore(err)
 }
 
 // Counts is what the vault has counted, for who answers for the service.

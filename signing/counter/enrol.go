@@ -105,7 +105,7 @@ func (s *Service) finishing(ctx context.Context, v *session, by member, second s
 	switch h, err := s.customer(ctx, v.Holder); {
 	case err != nil:
 		return n, m, err
-	case h.FiscalCode == m.FiscalCode:
+	case samePerson(m, h):
 		return n, m, errSelf
 	}
 	if m.ID != by.ID {
@@ -117,7 +117,7 @@ func (s *Service) finishing(ctx context.Context, v *session, by member, second s
 		return n, m, fail(BadState, "the enrolment does not wait for approval", nil)
 	}
 	consent := shaOf(v.data.Consent.SHA256)
-	return vault.FinishEnrolment{Capture: v.Capture, Second: f, Consent: consent, ID: "credential-" + v.ID[len("counter-"):],
+	return vault.FinishEnrolment{Capture: v.Capture, Second: f, Consent: consent, ID: keyOf(v),
 		Type: keyType, MaxDigests: maxDigests, Client: "counter " + v.Centre, Request: v.Request}, m, nil
 }
 
@@ -213,8 +213,18 @@ func (s *Service) certify(ctx context.Context, v *session) (emergency string, er
 	if err != nil {
 		return "", err
 	}
+	consented, err := s.consented(ctx, v.Holder)
+	if err != nil {
+		return "", err
+	}
 	var c store.Credential
 	for _, k := range list {
+		if !consented { // withdrawn, and the vault could not be reached
+			if err := s.destroy(ctx, k, reasonCessation, "appliance", "consent withdrawn"); err != nil {
+				return "", err
+			}
+			continue
+		}
 		if k.ID == v.Credential {
 			c = k
 			continue

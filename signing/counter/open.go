@@ -70,7 +70,7 @@ func (s *Service) check(ctx context.Context, by member, o opening) (h store.Hold
 	if h, err = s.customer(ctx, o.holder); err != nil {
 		return h, nil, err
 	}
-	if by.FiscalCode == h.FiscalCode {
+	if samePerson(by, h) {
 		return h, nil, errSelf
 	}
 	if o.locale == "" {
@@ -90,6 +90,10 @@ func (s *Service) check(ctx context.Context, by member, o opening) (h store.Hold
 
 // errSelf: a person may be a member of the staff and a customer, at different counters.
 var errSelf = fail(SamePerson, "nobody is customer and member of the staff in one session; a colleague has to do it", nil)
+
+// samePerson says whether a member of the staff is the customer. The vault cannot know: it
+// has them as two holders of factors. A person has one codice fiscale.
+func samePerson(m member, h store.Holder) bool { return strings.EqualFold(m.FiscalCode, h.FiscalCode) }
 
 // free makes sure that tablet and customer are there and have nothing else to do.
 func (s *Service) free(ctx context.Context, by member, o opening) error {
@@ -286,6 +290,9 @@ func (s *Service) papers(ctx context.Context, by member, holder string, orders [
 			return nil, fail(Invalid, "a document is in the dossier twice", nil)
 		}
 		seen[o.Document] = true
+		if o.Reason != "" || o.Location != "" {
+			return nil, fail(Invalid, "at a counter a signature has no reason and no place: the customer would not be shown them", nil)
+		}
 		d, err := s.cfg.Signing.Document(ctx, holder, o.Document)
 		if err != nil {
 			return nil, err
@@ -388,6 +395,11 @@ func (s *Service) Begin(ctx context.Context, by member, id string, presence vaul
 	case v.state() != Open:
 		return Session{}, fail(BadState, "the session is "+v.State, nil)
 	}
+	if v.Purpose == string(Enrol) { // it may have been withdrawn since
+		if v.data.Consent, err = s.inForce(ctx, v.Holder); err != nil {
+			return Session{}, err
+		}
+	}
 	n, err := s.capture(ctx, v)
 	if err != nil {
 		return Session{}, err
@@ -401,7 +413,7 @@ func (s *Service) Begin(ctx context.Context, by member, id string, presence vaul
 	}
 	v.Capture, v.Expires = c.ID, c.Expires
 	to := Reading
-	if v.Purpose == string(Enrol) && v.data.Consent != nil {
+	if v.data.Consent != nil {
 		to = Signing // to the text of today, and not withdrawn
 	}
 	err = s.change(context.WithoutCancel(ctx), v, to, audit.Event{Actor: by.ID, Event: "counter.begun",

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -279,6 +280,7 @@ type fakeVault struct {
 	open      map[string]*vault.NewCapture
 	closed    []string
 	destroyed []string
+	profiles  []string // that were made and not answered for
 	count     int
 	step      func(vault.EnrolStep) vault.EnrolStep
 	finish    vault.FinishEnrolment
@@ -361,6 +363,12 @@ func (f *fakeVault) RemoveCapture(context.Context, string, int) (vault.EnrolStep
 
 func (f *fakeVault) FinishEnrolment(_ context.Context, n vault.FinishEnrolment) (vault.Credential, []byte, error) {
 	f.finish = n
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail["lost"] != nil { // it was done, and nobody got the answer
+		f.profiles = append(f.profiles, n.ID)
+		return vault.Credential{}, nil, f.fault("lost")
+	}
 	if err := f.fault("finish"); err != nil {
 		return vault.Credential{}, nil, err
 	}
@@ -380,6 +388,7 @@ func (f *fakeVault) DestroyProfile(_ context.Context, credential, _, _ string) e
 		return err
 	}
 	f.destroyed = append(f.destroyed, credential)
+	f.profiles = slices.DeleteFunc(f.profiles, func(id string) bool { return id == credential })
 	return nil
 }
 

@@ -154,6 +154,9 @@ func (s *Service) change(ctx context.Context, v *session, to State, ev audit.Eve
 // it is closed, and what was prepared for signature is given up, unless it is signed.
 func (s *Service) end(ctx context.Context, v *session, to State, why, actor string) error {
 	ctx = context.WithoutCancel(ctx)
+	if err := s.takeBack(ctx, v, cmpWhy(to, why), actor); err != nil {
+		return err
+	}
 	v.Why = why
 	err := s.change(ctx, v, to, audit.Event{Actor: actor, Event: "counter." + string(to),
 		Detail: map[string]string{"purpose": v.Purpose, "why": why, "holder": v.Holder, "tablet": v.Tablet,
@@ -175,6 +178,23 @@ func (s *Service) end(ctx context.Context, v *session, to State, why, actor stri
 	}
 	return nil
 }
+
+// takeBack has the vault destroy what an enrolment may have made there that nobody has
+// written down here: who died between, or never got the answer, has left a profile that no
+// withdrawal would find. The session does not end before.
+func (s *Service) takeBack(ctx context.Context, v *session, why, actor string) error {
+	if v.Purpose != string(Enrol) || v.Credential != "" || v.data.Progress == nil || !v.data.Progress.Ready {
+		return nil
+	}
+	err := s.cfg.Vault.DestroyProfile(ctx, keyOf(v), actor, why)
+	if vault.KindOf(err) == vault.NotAllowed { // there is none
+		return nil
+	}
+	return fromVault(err)
+}
+
+// keyOf names the key that an enrolment makes.
+func keyOf(v *session) string { return "credential-" + v.ID[len("counter-"):] }
 
 func cmpWhy(to State, why string) string {
 	if why == "" {

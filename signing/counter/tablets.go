@@ -256,7 +256,11 @@ func (s *Service) RevokeTablet(ctx context.Context, by member, id, reason string
 		return fromStore(err)
 	}
 	s.hub.touch(id)
-	err = fromVault(s.cfg.Vault.RevokeTablet(ctx, id, by.ID, reason))
+	err = s.cfg.Vault.RevokeTablet(ctx, id, by.ID, reason)
+	if vault.KindOf(err) == vault.NotAllowed { // it has never known it: the tablet was not confirmed
+		err = nil
+	}
+	err = fromVault(err)
 	if last.ID != "" && !State(last.State).Ended() {
 		err = firstOf(err, s.lose(ctx, last.ID))
 	}

@@ -77,6 +77,7 @@ CREATE TABLE counter_sessions (
     expires        BIGINT  NOT NULL,
     CHECK (second <> operator)
 );
+CREATE INDEX counter_sessions_at ON counter_sessions (tablet, created);
 CREATE INDEX counter_sessions_centre ON counter_sessions (centre, created);
 -- A tablet shows one session, and a customer sits at one tablet.
 CREATE UNIQUE INDEX counter_sessions_tablet ON counter_sessions (tablet) WHERE state IN ('open', 'reading', 'signing', 'matched');
