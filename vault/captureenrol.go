@@ -17,6 +17,10 @@ import (
 // maxEnrolTries is how many signatures of one person are looked at in an enrolment.
 const maxEnrolTries = 10
 
+// maxEnrolLooks is how many are looked at where there are enough all the time, and one after
+// the other is taken out and written anew: all that were accepted stay in memory until the end.
+const maxEnrolLooks = 2 * maxEnrolTries
+
 // Signatures of an enrolment wait for the others in the memory of the vault, encrypted under
 // a key that is beside them for as long: they are in the clear while one is added, and while
 // the profile is made of them.
@@ -130,6 +134,9 @@ func (v *server) enrolCapture(ctx context.Context, s *Captured) (*EnrolStep, err
 		step := x.step
 		return &step, nil
 	}
+	if c.Tries >= maxEnrolLooks {
+		return nil, failf(NotAllowed, "%d signatures were looked at, which is enough; finish the enrolment, or begin again", c.Tries)
+	}
 	r, err := v.receive(ctx, c, t, s) // 2
 	if KindOf(err) == BadSample {
 		return v.sampled(ctx, c, x, s, nil, EnrolStep{Reasons: []string{reasonOf(err)}, Count: x.step.Count, Ready: x.step.Ready})
@@ -153,8 +160,8 @@ func (v *server) enrolCapture(ctx context.Context, s *Captured) (*EnrolStep, err
 	}
 	defer e.Wipe()
 	step := stepOf(e.Add(r.sample))
-	if !step.Accepted {
-		return v.sampled(ctx, c, x, s, nil, step)
+	if !step.Accepted { // it is the customer's all the same, and not to be sent again later
+		return v.sampled(ctx, c, x, s, print, step)
 	}
 	if err := x.keep(r.json.b); err != nil {
 		return nil, err
@@ -174,8 +181,8 @@ func reasonOf(err error) string {
 	return string(graphometric.BadReadings)
 }
 
-// sampled is step 3 of enrolCapture. print is the fingerprint of a signature that is to be
-// enrolled.
+// sampled is step 3 of enrolCapture. print is the fingerprint of a signature that was not
+// seen before; nil where there is none.
 func (v *server) sampled(ctx context.Context, c *capture, x *session, s *Captured, print []byte, step EnrolStep) (*EnrolStep, error) {
 	err := v.db.Write(ctx, func(tx *store.Tx) error {
 		c.Tries++

@@ -144,11 +144,15 @@ func (v *server) newTablet(tx *store.Tx, t *tablet, ev audit.Event) error {
 	case err != errTablet:
 		return err
 	}
+	n, err := tx.CountCounterRows(store.CounterTablet, tabletInUse)
+	if err != nil {
+		return because(err, "the vault's state cannot be read")
+	}
 	rows, err := tx.CounterRows(store.CounterTablet, tabletInUse)
 	if err != nil {
 		return because(err, "the vault's state cannot be read")
 	}
-	if len(rows) >= store.MaxRows {
+	if n >= store.MaxRows { // those that were revoked do not count
 		return failf(NotAllowed, "the vault knows %d tablets at most", store.MaxRows)
 	}
 	for _, r := range rows {
