@@ -18,12 +18,12 @@ demo: setup bin/sigillo ## Set up, then do the main job end to end and have othe
 
 test: setup-test modules $(DIST) $(PKITS) ## Set up, then run all tests
 	go vet ./...
-	go test ./...
+	go test -timeout 30m ./...
 
-RACY := ./vault ./signing ./signing/remote ./signing/worker ./appliance ./store ./audit ./auth/... ./confine ./web/csc ./web/oauth ./tsa/... ./hsm ./pki/... ./formats/validate/... ./formats/certpath/... ./cmd/sigillo
+RACY := ./vault ./signing ./signing/counter ./signing/remote ./signing/worker ./appliance ./store ./audit ./auth/... ./confine ./web/csc ./web/oauth ./tsa/... ./hsm ./pki/... ./formats/validate/... ./formats/certpath/... ./cmd/sigillo
 
 race: setup-test modules $(DIST) ## The tests of the rooms that share state, under the race detector
-	go test -race -timeout 40m $(RACY)
+	go test -race -timeout 60m $(RACY)
 
 build: setup bin/sigillo ## Build bin/sigillo
 
