@@ -157,7 +157,7 @@ func (e *Enrolment) Profile() (*Profile, error) {
 	for _, s := range e.samples {
 		p.anchors = append(p.anchors, s.kept())
 	}
-	p.reference = e.scratch.refer(p.anchors, &p.spread)
+	p.reference = e.scratch.refer(p.anchors, len(p.anchors), &p.spread)
 	return p, nil
 }
 

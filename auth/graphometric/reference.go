@@ -15,12 +15,13 @@ const (
 type reference struct {
 	traces            []trace           // of the samples
 	pairs             [channels]float64 // mean distance between two of them
-	displaced         float64           // the same, of place and pressure alone
+	displaced         float64           // the same of the enrolment, of place and pressure alone
 	figure, deviation [globals]float64  // of the whole
 }
 
-// refer makes the reference of some samples.
-func (sc *Scratch) refer(samples []*Sample, spread *Spread) *reference {
+// refer makes the reference of some samples, of which the first are those of the
+// enrolment.
+func (sc *Scratch) refer(samples []*Sample, anchors int, spread *Spread) *reference {
 	r := sc.traced(samples, spread)
 	n := len(r.traces)
 	for i := range n {
@@ -28,7 +29,9 @@ func (sc *Scratch) refer(samples []*Sample, spread *Spread) *reference {
 			for c, d := range sc.apart(&r.traces[i], &r.traces[j]).by {
 				r.pairs[c] += d * 2 / float64(n*(n-1))
 			}
-			r.displaced += sc.displaced(&r.traces[i], &r.traces[j]) * 2 / float64(n*(n-1))
+			if i < anchors { // what one hand does on one day; over days it would be more, and copies would be seen everywhere
+				r.displaced += sc.displaced(&r.traces[i], &r.traces[j]) * 2 / float64(anchors*(anchors-1))
+			}
 		}
 	}
 	return r

@@ -146,7 +146,7 @@ func showEvaluation(w io.Writer, r *evaluate.Report) error {
 		line("%-20s %9.3f %9s %12s %12s", "%-20s %9.3f %9s %12s %12s", p.Name, p.Threshold, percent(p.FNMR), percent(p.SkilledFMR), percent(p.RandomFMR))
 	}
 	b.WriteString("\n")
-	line("un confronto: %.2f ms in media, %.2f ms il 99° percentile, su un processore", "one match: %.2f ms on average, %.2f ms at the 99th percentile, on one processor", r.Match.Mean, r.Match.P99)
+	line("un confronto: %.2f ms di processore in media; con l'orologio mediana %.2f ms, 99° percentile %.2f ms", "one match: %.2f ms of a processor on average; by the clock median %.2f ms, 99th percentile %.2f ms", r.Match.Mean, r.Match.Median, r.Match.P99)
 	line("%s", "%s", map[evaluate.Assessment]string{
 		evaluate.Good:     say("BUONO: gli obiettivi sono raggiunti", "GOOD: the goals are reached"),
 		evaluate.Doubtful: say("DUBBIO: gli obiettivi non sono raggiunti del tutto, o le persone sono poche", "DOUBTFUL: the goals are not wholly reached, or the people are few"),

@@ -88,11 +88,11 @@ type Operating struct {
 	RandomFMR  float64 `json:"randomFmr"`
 }
 
-// Timing is of one match, features included, on one processor.
+// Timing is of one match, features included, in milliseconds on one processor.
 type Timing struct {
-	Mean   float64 `json:"mean"`
-	Median float64 `json:"median"`
-	P99    float64 `json:"p99"`
+	Mean   float64 `json:"mean"`   // of the processor's time
+	Median float64 `json:"median"` // of the clock's
+	P99    float64 `json:"p99"`    // of the clock's
 }
 
 // detAt are the false match rates at which the curve is told.
