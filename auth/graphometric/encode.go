@@ -64,7 +64,6 @@ func (p *Profile) MarshalBinary() ([]byte, error) {
 	for _, d := range p.reference.pairs {
 		w.f64(d)
 	}
-	w.f64(p.reference.displaced)
 	return w.b, nil
 }
 
@@ -194,7 +193,6 @@ func (r *reader) profile(p *Profile) bool {
 	for i := range p.reference.pairs {
 		p.reference.pairs[i] = r.f64(0, 100)
 	}
-	p.reference.displaced = r.f64(0, 100)
 	r.need(len(r.b) == 0)
 	return !r.bad
 }

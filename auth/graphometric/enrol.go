@@ -9,7 +9,6 @@ const (
 	stray     = 1.4 // a sample whose distance to the others is so many times that among them differs
 	strayFew  = 1.7 // while there are two
 	strangers = 3.1 // two signatures that are so far apart in movement and form are not the same
-	tooNear   = .13 // no two signatures of a hand are so near in place and pressure: most people have .5, and the nearest pair seen was .19
 )
 
 // Advice is what an enrolment says to a sample.
@@ -80,7 +79,7 @@ func (e *Enrolment) refused(s *Sample) Reason {
 	}
 	among := e.among(-1)
 	switch n := len(e.samples); {
-	case nearest < tooNear: // first, because noise in a copy makes it differ too
+	case nearest < copied: // first, because noise in a copy makes it differ too
 		return Copy
 	case mean > strangers, n == 2 && mean > strayFew*among, n > 2 && mean > stray*among:
 		return Differs
@@ -157,7 +156,7 @@ func (e *Enrolment) Profile() (*Profile, error) {
 	for _, s := range e.samples {
 		p.anchors = append(p.anchors, s.kept())
 	}
-	p.reference = e.scratch.refer(p.anchors, len(p.anchors), &p.spread)
+	p.reference = e.scratch.refer(p.anchors, &p.spread)
 	return p, nil
 }
 

@@ -152,7 +152,7 @@ func climbOne(people [][40]*Sample, u int, rungs []rung) (genuine, skilled, rand
 			samples = append(samples, people[u][k])
 		}
 		spread := ShippedSpread()
-		r := sc.refer(samples, len(samples), &spread)
+		r := sc.refer(samples, &spread)
 		pair := 0.
 		for i := range r.traces {
 			for j := range i {

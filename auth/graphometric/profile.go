@@ -100,6 +100,6 @@ func NewProfile(samples []*Sample, pol Policy) (*Profile, error) {
 	}
 	var sc Scratch
 	defer sc.Wipe()
-	p.reference = sc.refer(p.anchors, len(p.anchors), &p.spread)
+	p.reference = sc.refer(p.anchors, &p.spread)
 	return p, nil
 }

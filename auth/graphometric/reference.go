@@ -15,22 +15,17 @@ const (
 type reference struct {
 	traces            []trace           // of the samples
 	pairs             [channels]float64 // mean distance between two of them
-	displaced         float64           // the same of the enrolment, of place and pressure alone
 	figure, deviation [globals]float64  // of the whole
 }
 
-// refer makes the reference of some samples, of which the first are those of the
-// enrolment.
-func (sc *Scratch) refer(samples []*Sample, anchors int, spread *Spread) *reference {
+// refer makes the reference of some samples.
+func (sc *Scratch) refer(samples []*Sample, spread *Spread) *reference {
 	r := sc.traced(samples, spread)
 	n := len(r.traces)
 	for i := range n {
 		for j := range i {
 			for c, d := range sc.apart(&r.traces[i], &r.traces[j]).by {
 				r.pairs[c] += d * 2 / float64(n*(n-1))
-			}
-			if i < anchors { // what one hand does on one day; over days it would be more, and copies would be seen everywhere
-				r.displaced += sc.displaced(&r.traces[i], &r.traces[j]) * 2 / float64(anchors*(anchors-1))
 			}
 		}
 	}
@@ -69,7 +64,7 @@ func (r *reference) wipe() {
 // comparison is what is found when a trace is held against a reference.
 type comparison struct {
 	score   float64 // lower is nearer
-	nearest float64 // distance in place to the nearest sample, by that between two of the enrolment
+	nearest float64 // distance in place and pressure to the nearest sample
 }
 
 // compare holds a trace against the reference.
@@ -97,7 +92,7 @@ func (sc *Scratch) compare(r *reference, tr *trace) comparison {
 			near, nearest = s.whole, i
 		}
 	}
-	c.nearest = sc.near(r, &r.traces[nearest], tr)
+	c.nearest = sc.displaced(&r.traces[nearest], tr)
 	n := 0.
 	for ch, p := range r.pairs {
 		if p > constant && r.has(ch, tr) {
@@ -132,12 +127,6 @@ func (r *reference) tilted() bool {
 		}
 	}
 	return true
-}
-
-// near is the distance in place and pressure of a trace to another, by that between
-// two of the enrolment.
-func (sc *Scratch) near(r *reference, of, tr *trace) float64 {
-	return sc.displaced(of, tr) / max(r.displaced, 1e-3)
 }
 
 // whole is by how many deviations the figures of the whole are off, as a root mean

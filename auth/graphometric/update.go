@@ -43,7 +43,7 @@ func (p *Profile) Update(s *Sample, v Verdict, at time.Time) (next *Profile, upd
 	}
 	var sc Scratch
 	defer sc.Wipe()
-	n.reference = sc.refer(n.current(), len(n.anchors), &n.spread)
+	n.reference = sc.refer(n.current(), &n.spread)
 	n.tracePast(&sc)
 	return n, true, n.drift()
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func even(s *graphometric.Sample, slower float64) *graphometric.Sample {
 func TestRealReplays(t *testing.T) {
 	people := realPeople(t)
 	pol, sc := graphometric.Standard(), graphometric.NewScratch()
-	counts := map[string]map[string]int{}
+	counts, nearest := map[string]map[string]int{}, map[string][]float64{}
 	for u, p := range people {
 		r := rand.New(rand.NewPCG(3, uint64(u)))
 		profile, err := graphometric.NewProfile(p.First[:5], pol)
@@ -98,6 +99,7 @@ func TestRealReplays(t *testing.T) {
 			counts[kind][string(v.Decision)]++
 			counts[kind]["replay "+string(v.Replay)]++
 			counts[kind]["all"]++
+			nearest[kind] = append(nearest[kind], v.Nearest)
 		}
 		for k, s := range p.First[:5] {
 			try("exact copy", s)
@@ -117,13 +119,15 @@ func TestRealReplays(t *testing.T) {
 		for _, what := range []string{"match", "repeat", "refuse", "replay copied", "replay suspect"} {
 			line += fmt.Sprintf("  %s %.1f %%", what, 100*float64(c[what])/float64(c["all"]))
 		}
-		t.Logf("%-40s%s", kind, line)
+		slices.Sort(nearest[kind])
+		n := nearest[kind]
+		t.Logf("%-40s%s  nearest %.2f, median %.2f, farthest %.2f", kind, line, n[0], n[len(n)/2], n[len(n)-1])
 	}
 	if counts["exact copy"]["refuse"] != counts["exact copy"]["all"] || counts["another person"]["match"] > 0 {
 		t.Error("a copy or another person passed")
 	}
 	for _, kind := range []string{"copy, noise 0.5 %", "copy, noise 1 %, tempo 2 %", "copy, tempo 5 %", "traced at one speed, 2.5 times as slow"} {
-		if n := counts[kind]["match"]; 50*n > counts[kind]["all"] {
+		if n := counts[kind]["match"]; 20*n > counts[kind]["all"] {
 			t.Errorf("%s: %d of %d match", kind, n, counts[kind]["all"])
 		}
 	}
@@ -142,9 +146,9 @@ func TestRealUpdates(t *testing.T) {
 		margin  float64
 		updates bool
 	}{{"no updates", 0, false}, {"every match enters", 0, true}, {"as shipped", graphometric.Standard().UpdateMargin, true}} {
-		var genuine, rejected, forged, accepted, entered, poisoned, drifts int
+		var genuine, rejected, copies, forged, accepted, entered, poisoned, drifts int
 		for u, p := range people {
-			for choice := range 4 {
+			for choice := range 2 {
 				r := rand.New(rand.NewPCG(uint64(choice), uint64(u)))
 				pol := graphometric.Standard()
 				pol.UpdateMargin = way.margin
@@ -182,8 +186,12 @@ func TestRealUpdates(t *testing.T) {
 				}
 				for _, k := range later[6:] {
 					genuine++
-					if profile.Match(p.Second[k], pol, sc).Decision != graphometric.Match {
+					v := profile.Match(p.Second[k], pol, sc)
+					if v.Decision != graphometric.Match {
 						rejected++
+					}
+					if v.Replay != graphometric.NoReplay {
+						copies++
 					}
 				}
 				for _, k := range forgeries[3:] {
@@ -194,7 +202,7 @@ func TestRealUpdates(t *testing.T) {
 				}
 			}
 		}
-		t.Logf("%-20s FNMR %.1f %%, skilled FMR %.1f %%; %d entered, %d of them forgeries; %d drift alarms", way.name,
-			100*float64(rejected)/float64(genuine), 100*float64(accepted)/float64(forged), entered, poisoned, drifts)
+		t.Logf("%-20s FNMR %.1f %% (%.1f %% taken for copies), skilled FMR %.1f %%; %d entered, %d of them forgeries; %d drift alarms", way.name,
+			100*float64(rejected)/float64(genuine), 100*float64(copies)/float64(genuine), 100*float64(accepted)/float64(forged), entered, poisoned, drifts)
 	}
 }
