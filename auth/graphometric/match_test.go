@@ -147,6 +147,12 @@ func TestPolicies(t *testing.T) {
 	if !(a.ThresholdFor(4) > a.ThresholdFor(5) && a.ThresholdFor(5) > a.ThresholdFor(6)) {
 		t.Error("more samples want a lower threshold")
 	}
+	if p, ok := graphometric.PolicyNamed("high"); !ok || p.Threshold != b.Threshold {
+		t.Error("there is no policy named high")
+	}
+	if _, ok := graphometric.PolicyNamed("none"); ok {
+		t.Error("there is a policy named none")
+	}
 }
 
 func BenchmarkMatch(b *testing.B) {

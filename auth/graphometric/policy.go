@@ -47,6 +47,19 @@ func Highest() Policy {
 	return p
 }
 
+// Policies are the shipped ones, from the mildest to the strictest.
+func Policies() []Policy { return []Policy{Standard(), High(), Highest()} }
+
+// PolicyNamed is the shipped policy of a name; false: there is none.
+func PolicyNamed(name string) (Policy, bool) {
+	for _, p := range Policies() {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return Policy{}, false
+}
+
 // threshold is that for a profile of so many samples.
 func (p *Policy) threshold(enrolled, recent int) float64 {
 	return p.Threshold - p.PerDoubling*math.Log2(float64(max(1, enrolled))/5) - p.PerRecent*float64(recent)

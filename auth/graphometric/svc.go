@@ -35,7 +35,8 @@ const (
 // files button is 0 at the first reading of each stroke, with pressure: the pen
 // has come down there. Such a reading is of the pen touching, and one of the pen
 // in the air is put before it, at the place and a millisecond after the reading
-// before, so that the strokes stay apart.
+// before, so that the strokes stay apart. Where the file has no pressure, a reading
+// with button 0 that stands alone before one with 1 is taken for such a one.
 //
 // The error is an [*Error]: TooLarge, or Malformed.
 func ReadSVC2004(r io.Reader) (*Sample, error) {
@@ -101,10 +102,26 @@ func (s *Sample) readSVCLines(in *bufio.Scanner, n int) error {
 	if err := in.Err(); err != nil {
 		return scanFailed(err)
 	}
+	if columns == 4 {
+		s.landSVC()
+	}
 	if stale*svcStaleness > n {
 		return malformed("the times of the readings do not go forward")
 	}
 	return nil
+}
+
+// landSVC makes of single readings of a pen in the air, where there is no pressure
+// to tell, first ones of the strokes that follow.
+func (s *Sample) landSVC() {
+	all := s.Points
+	s.Points = make([]Point, 0, len(all)+len(all)/8)
+	for i, p := range all {
+		alone := !p.Down && (i == 0 || all[i-1].Down) && i+1 < len(all) && all[i+1].Down
+		p.Down = p.Down || alone
+		s.appendSVC(p, alone)
+	}
+	clear(all)
 }
 
 // appendSVC appends a reading unless it is not later than the one before, which

@@ -173,3 +173,35 @@ func FuzzReadSVC2004(f *testing.F) {
 		}
 	})
 }
+
+// TestReadSVC2004Strokes: button 0 at the first reading of a stroke is of a pen that
+// has come down; the strokes stay apart. Several in a row are of a pen in the air.
+func TestReadSVC2004Strokes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in   string
+		down string
+	}{
+		"pressure":    {"4\n0 0 0 0 900 450 7\n1 1 10 1 900 450 7\n2 2 60 0 900 450 7\n3 3 70 1 900 450 7\n", "11011"},
+		"in the air":  {"4\n0 0 0 1 900 450 7\n1 1 10 0 900 450 0\n2 2 60 0 900 450 0\n3 3 70 1 900 450 7\n", "1001"},
+		"no pressure": {"4\n0 0 0 0\n1 1 10 1\n2 2 60 0\n3 3 70 1\n", "11011"},
+		"several":     {"4\n0 0 0 1\n1 1 10 0\n2 2 60 0\n3 3 70 1\n", "1001"},
+	} {
+		s, err := ReadSVC2004(strings.NewReader(c.in))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		down := ""
+		for _, p := range s.Points {
+			if p.Down {
+				down += "1"
+			} else {
+				down += "0"
+			}
+		}
+		if down != c.down {
+			t.Errorf("%s: %s, want %s", name, down, c.down)
+		}
+	}
+}

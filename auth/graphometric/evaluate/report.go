@@ -110,7 +110,7 @@ func report(all []scores, o *Options) *Report {
 	r.Skilled, r.Random = errorsOf(genuine, skilled, o.Seed), errorsOf(genuine, random, o.Seed)
 	g, s, n := pooled(genuine), pooled(skilled), pooled(random)
 	r.Comparisons = Comparisons{len(g), len(s), len(n)}
-	for _, p := range []graphometric.Policy{graphometric.Standard(), graphometric.High(), graphometric.Highest()} {
+	for _, p := range graphometric.Policies() {
 		t := p.ThresholdFor(o.Enrol)
 		r.Policies = append(r.Policies, Operating{p.Name, t, 1 - upTo(g, t), upTo(s, t), upTo(n, t)})
 	}
