@@ -406,8 +406,9 @@ func (c *Client) dial(ctx context.Context) (*net.UnixConn, error) {
 		if err == nil {
 			return conn.(*net.UnixConn), nil
 		}
-		// A try that was begun when the time was up says only that.
-		if ctx.Err() == nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EAGAIN) {
+		// A try that was begun when the time was up says only that, and may say it before
+		// the context does.
+		if ctx.Err() == nil && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EAGAIN) {
 			return nil, &Error{Kind: Unavailable, Msg: "the vault's socket cannot be opened; check its path and owner", Err: err}
 		}
 		select {
