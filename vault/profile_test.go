@@ -2,12 +2,11 @@ package vault
 
 import (
 	"context"
-	"encoding/json"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
+	"sigillo/auth/graphometric"
 	"sigillo/auth/graphometric/synthetic"
 	"sigillo/store"
 )
@@ -139,6 +138,36 @@ func TestRollBack(t *testing.T) {
 	}
 }
 
+// TestDriftTold: that a profile has moved away from what was enrolled is counted and
+// journalled, beside the match.
+func TestDriftTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := newCounter(t, r)
+	c.enrolCustomer()
+	ds := digests(1)
+	a := c.capturedFor("tx", ds, c.write(c.open("tx", ds), c.signature()))
+	v, done := r.direct()
+	defer done()
+	err := v.db.Write(t.Context(), func(tx *store.Tx) error {
+		l, err := v.look(tx, &a)
+		if err != nil {
+			return err
+		}
+		return v.ruled(tx, &a, &l, &comparison{decision: graphometric.Match, drift: true}, []byte("print"), l.profile.mismatches)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := v.graphometricReport(t.Context())
+	if err != nil || n.DriftAlarms != 1 {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if d := r.entries("profile.drift"); len(d) != 1 || d[0]["holder"] != c.customer || d[0]["capture"] != a.Capture.Capture {
+		t.Errorf("%v", d)
+	}
+}
+
 // TestVersionsKept: the first version and the last few are kept, the keys of others are gone.
 func TestVersionsKept(t *testing.T) {
 	t.Parallel()
@@ -253,66 +282,6 @@ func TestPasswordChangedBeside(t *testing.T) {
 	a.Credential = changed
 	_, err = r.c.Authorise(t.Context(), a)
 	want(t, err, Tampered)
-}
-
-// TestEscrow shows what a thief of all there is can do with a graphometric credential, and
-// not with another: open the secret, and so the key. docs/security.md says so.
-func TestEscrow(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	c := newCounter(t, r)
-	c.enrolCustomer()
-	if err := r.stop(); err != nil {
-		t.Fatal(err)
-	}
-	th := newThief(t, r)
-	db, err := store.Open(context.Background(), r.cfg.StateDB, "vault")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	var p profile
-	var tpl store.Template
-	err = db.Read(t.Context(), func(tx *store.Tx) error {
-		row, err := tx.CounterRow(store.CounterProfile, c.cred.ID)
-		if err == nil {
-			err = json.Unmarshal(row.Record, &p)
-		}
-		if err == nil {
-			tpl, err = tx.Template(c.cred.ID, p.Version)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := th.tok.Unseal(t.Context(), keyTemplates, templateContext(&p, &tpl), tpl.Wrapped)
-	if err != nil {
-		t.Fatal(err)
-	}
-	aead, err := newGCM(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := aead.Open(nil, make([]byte, captureIV), tpl.Sealed, templateContext(&p, &tpl))
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret := [secretSize]byte(plain)
-	if err := th.open(kekSecret(&secret, &c.cred), c.cred.wrapped()); err != nil {
-		t.Errorf("with the escrowed secret: %v", err)
-	}
-	secret[0] ^= 1
-	if err := th.open(kekSecret(&secret, &c.cred), c.cred.wrapped()); err == nil {
-		t.Error("with another secret")
-	}
-	// The seal of other secrets does not open templates, nor the other way round.
-	if _, err := th.tok.Unseal(t.Context(), keySeal, templateContext(&p, &tpl), tpl.Wrapped); err == nil {
-		t.Error("the key of the OTP secrets opens templates")
-	}
-	if slices.Contains([]string{keyMaster, keyMAC, keySeal}, keyTemplates) {
-		t.Error("a key with two uses")
-	}
 }
 
 // lossyToken is a token that may have lost the key of the templates.
