@@ -336,3 +336,28 @@ func TestDNQualifier(t *testing.T) {
 		seen[q] = true
 	}
 }
+
+// The certificate of a key that is released at a counter says so, and claims nothing else.
+func TestCounterProfile(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, qualifiedConfig())
+	r := h.enrol(t, "1", hsm.P256)
+	r.Profile = ProfileCounter
+	cert, err := h.Issue(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies, _, _ := extensionOf(cert, oidPolicies)
+	ordinary, _, _ := extensionOf(h.issue(t, "2"), oidPolicies)
+	for _, what := range []any{mustOID("2.999.1.4"), counterNotice} {
+		if !has(t, policies, what) || has(t, ordinary, what) {
+			t.Errorf("%v is not in the certificate of a counter alone", what)
+		}
+	}
+	if has(t, policies, mustOID("2.999.1.1")) || len(counterNotice) > maxNotice {
+		t.Error("the policy of others is claimed, or the notice is too long")
+	}
+	if row := h.row(t, fmt.Sprintf("%x", cert.SerialNumber)); row.Profile != ProfileCounter {
+		t.Errorf("%+v", row)
+	}
+}

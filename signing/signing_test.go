@@ -131,3 +131,55 @@ func TestReceive(t *testing.T) {
 		}
 	}
 }
+
+// What is given up is signed by nobody; what is signed stays so.
+func TestAbandon(t *testing.T) {
+	t.Parallel()
+	db, err := store.Open(t.Context(), t.TempDir()+"/a.db", store.Appliance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	now := time.Now()
+	err = db.Write(t.Context(), func(tx *store.Tx) error {
+		if err := tx.PutHolder(store.Holder{ID: "h", Username: "h", Created: now}); err != nil {
+			return err
+		}
+		if err := tx.PutCredential(store.Credential{ID: "c", Holder: "h", Created: now}); err != nil {
+			return err
+		}
+		for _, s := range []State{Prepared, Authorised, Delivered} {
+			if err := tx.PutTransaction(store.Transaction{ID: string(s), Holder: "h", Credential: "c", State: string(s), Created: now, Updated: now}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Service{cfg: Config{DB: db, Now: time.Now}}
+	if err := s.Abandon(t.Context(), "other", string(Prepared), "x"); KindOf(err) != NotFound {
+		t.Error(err)
+	}
+	for state, want := range map[State]string{Prepared: string(Failed), Authorised: string(Authorised), Delivered: string(Delivered)} {
+		if err := s.Abandon(t.Context(), "h", string(state), "the pen"); err != nil {
+			t.Error(err)
+		}
+		var row store.Transaction
+		if err := db.Read(t.Context(), func(tx *store.Tx) (err error) { row, err = tx.Transaction(string(state)); return err }); err != nil || row.State != want {
+			t.Errorf("%s is %s, %v", state, row.State, err)
+		}
+	}
+}
+
+// The handwritten signature's refusals are told apart in this many ways, and no more.
+func TestHandwritten(t *testing.T) {
+	t.Parallel()
+	for from, to := range map[vault.Kind]Kind{vault.Mismatch: NotRecognised, vault.Unrecognised: NotRecognised,
+		vault.BadSample: BadCapture, vault.StaleCapture: BadCapture} {
+		if got := KindOf(FromVault(&vault.Error{Kind: from})); got != to {
+			t.Errorf("%s: %s", from, got)
+		}
+	}
+}

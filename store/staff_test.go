@@ -6,7 +6,7 @@ import (
 )
 
 func member(id, username, fiscalCode, role string) Staff {
-	return Staff{ID: id, Username: username, GivenName: "Sara", Surname: "Sicura", FiscalCode: fiscalCode, Email: "s@x", Role: role,
+	return Staff{ID: id, Username: username, GivenName: "Sara", Surname: "Sicura", FiscalCode: fiscalCode, Email: "s@x", Role: role, Centre: "Milano 12",
 		State: StaffAppointed, Created: t0, Changed: t0}
 }
 
