@@ -157,7 +157,7 @@ func (c *counterTest) enrol() {
 	c.tablet.run("agree", chromedp.Click("#agree"), chromedp.Click("#agreed"))
 	c.sign(1, 0)
 	c.look("05-enrol")
-	c.confirm(".chip.done")
+	c.confirm(".sample.done")
 	c.sign(3, 0) // another hand
 	c.confirm("#said.warn")
 	c.look("06-differs")
@@ -171,8 +171,8 @@ func (c *counterTest) enrol() {
 		}
 		c.sign(1, float64(i)/10)
 		if i < 6 {
-			c.confirm(map[bool]string{true: "#go-on", false: ".chip.now"}[i == 3])
-			c.tablet.run("taken", until(`document.querySelectorAll(".chip.done").length === `+string(rune('0'+i))))
+			c.confirm(map[bool]string{true: "#go-on", false: ".sample.now"}[i == 3])
+			c.tablet.run("taken", until(`document.querySelectorAll(".sample.done").length === `+string(rune('0'+i))))
 		} else {
 			c.confirm(".end-mark.busy")
 		}
