@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,8 +11,10 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/input"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"sigillo/auth/graphometric"
 	"sigillo/auth/staff"
 	"sigillo/signing"
 	counters "sigillo/signing/counter"
@@ -277,6 +280,9 @@ func TestCounter(t *testing.T) {
 	c.dossier()
 	c.read()
 	c.views("12-sign")
+	c.tablet.run("read again", chromedp.Click("[data-reread]"), chromedp.WaitVisible("#reread[open]"), chromedp.Click("[data-turn='1']"), until(`document.getElementById("reread-where").textContent === "Pagina 2 di 3" && document.getElementById("reread-sheet").complete && document.getElementById("reread-sheet").naturalWidth > 0`))
+	c.look("12-reread")
+	c.tablet.run("back", chromedp.Click("[data-close]"))
 	c.tablet.run("left", chromedp.Click("#left"))
 	c.look("13-left")
 	c.tablet.run("right", chromedp.Click("#left"))
@@ -515,4 +521,56 @@ func TestCounterInterrupted(t *testing.T) {
 	c.see("#again")
 	c.look("22-revoked")
 	c.tablet.run("again", chromedp.Click("#again"), chromedp.WaitVisible("#register"))
+}
+
+// TestCounterPad: a customer signs on a signature pad; the page is on the operator's machine.
+func TestCounterPad(t *testing.T) {
+	c := newCounterTest(t)
+	pad, err := os.ReadFile("testdata/pad.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The pad is there on every page of this browser, as one that was allowed before.
+	ctx, cancel := context.WithTimeout(c.tablet.ctx, 20*time.Second)
+	defer cancel()
+	plugged := string(pad) + `; window.pad = new Pad("STU-530", true); navigator.hid.pads.push(window.pad);`
+	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: plugged}); err != nil {
+		t.Fatal(err)
+	}
+	c.tablet.run("register", chromedp.Navigate(c.w.url+"/tablet"), chromedp.WaitVisible("#register"), chromedp.Click("#class-stu"), chromedp.SendKeys("#code", tillCode), chromedp.Click("#register button"), chromedp.WaitVisible(".tablet-waiting"))
+	if err := c.till.change("active", func() error { c.till.tablet.State, c.till.customer.Enrolled = counters.TabletActive, true; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	c.see(".tablet-welcome")
+	var shape [64]float64
+	for i := range shape {
+		shape[i] = 1500 + 300*math.Sin(float64(i)/6)
+	}
+	c.till.samples = [][64]float64{shape}
+	c.signing()
+	c.tablet.run("ready", until(`pad.ink === 1 && pad.image && document.getElementById("said").textContent !== ""`))
+	if got := eval[int](c.tablet, `pad.image.filter((b) => b !== 255).length`); got < 200 {
+		t.Errorf("%d bytes of the pad's picture are not white", got)
+	}
+	write := `for (let i = 0; i < 30; i++) pad.write(1000, 1500, 0, false);
+		for (let i = 0; i < 256; i++) pad.write(1000 + 20 * i, Math.round(1500 + 300 * Math.sin(i / 24)), 200 + i, true);
+		pad.write(6200, 1500, 0, false);`
+	c.tablet.run("write", script(write), until(`!document.getElementById("confirm").disabled`))
+	c.look("23-pad")
+	// The button on the pad: once to clear, once to confirm.
+	press := func(x string) string {
+		return `pad.write(` + x + `, pad.y - 100, 400, true); pad.write(` + x + `, pad.y - 100, 0, false)`
+	}
+	c.tablet.run("clear", script(press("500")), until(`document.getElementById("confirm").disabled && pad.ink === 1`))
+	c.tablet.run("again", script(write), until(`!document.getElementById("confirm").disabled`), script(press("pad.x - 500")), chromedp.WaitVisible(".end.good"))
+	if eval[bool](c.tablet, `pad.ink === 1 || !!pad.image || pad.opened`) {
+		t.Error("something is left on the pad")
+	}
+	sample, err := graphometric.ParseCapture(c.till.seen[0])
+	if err != nil || sample.Device.Class != "wacom-stu" || math.Abs(sample.Device.Rate-200) > 1 {
+		t.Fatalf("%+v %v", sample, err)
+	}
+	if err := sample.Check(); err != nil {
+		t.Error(err)
+	}
 }

@@ -138,6 +138,7 @@ func (s *Server) tabletPage(c *fiber.Ctx) error {
 		if data.View, err = s.cfg.Tablets.TabletState(c.UserContext(), t.ID, -1); err != nil {
 			return err
 		}
+		s.house.Keep(c, s.house.Tablet(c)) // as long as it is in use
 		data.Key = key(data.View)
 		data.lay()
 		s.house.Speak(c, data.View.Locale)

@@ -151,6 +151,9 @@ function bootConsent() {
   $("disagree").addEventListener("click", answer("no"));
 }
 
+// address is where a page of a document is.
+const address = (id, page) => "/tablet/documents/" + encodeURIComponent(id) + "/pages/" + page + "?session=" + encodeURIComponent(root.dataset.session);
+
 // Reading.
 
 let reading = null; // takes how much was read, while there is something to read
@@ -163,7 +166,6 @@ function bootRead() {
   const open = (p) => p.findings && !p.accepted;
   // What is further down on a page has to be shown, too, before one goes on from it.
   const further = () => !papers[at].shown.has(page) && port.scrollTop + port.clientHeight < port.scrollHeight - 40;
-  const address = (p, n) => "/tablet/documents/" + encodeURIComponent(p.id) + "/pages/" + n + "?session=" + encodeURIComponent(root.dataset.session);
   const first = () => {
     at = Math.max(0, papers.findIndex((p) => p.shown.size < p.pages || open(p)));
     page = 1;
@@ -195,9 +197,9 @@ function bootRead() {
     $("where").textContent = fill(text.pageOf, { page, pages: p.pages });
     port.setAttribute("aria-busy", "true");
     sheet.alt = fill(text.alt, { page, pages: p.pages, name: p.name });
-    sheet.src = address(p, page);
+    sheet.src = address(p.id, page);
     port.scrollTo(0, 0);
-    if (page < p.pages) new Image().src = address(p, page + 1); // ahead
+    if (page < p.pages) new Image().src = address(p.id, page + 1); // ahead
     marks();
   }
 
@@ -267,6 +269,32 @@ function bootRead() {
   bootLeave();
   first();
   show();
+}
+
+// What was read can be looked at once more beside the field for the signature.
+function bootReread() {
+  const box = $("reread"), sheet = $("reread-sheet");
+  let of = null, page = 1;
+  function show() {
+    const { reread: id, pages, name } = of.dataset;
+    $("reread-title").textContent = name;
+    $("reread-where").textContent = fill(box.dataset.pageOf, { page, pages });
+    sheet.alt = fill(box.dataset.alt, { page, pages, name });
+    sheet.src = address(id, page);
+    $("reread-port").scrollTo(0, 0);
+    box.querySelectorAll("[data-turn]").forEach((b) => { b.disabled = page + Number(b.dataset.turn) < 1 || page + Number(b.dataset.turn) > Number(pages); });
+  }
+  document.querySelectorAll("[data-reread]").forEach((b) => b.addEventListener("click", () => {
+    of = b;
+    page = 1;
+    show();
+    box.showModal();
+  }));
+  box.querySelectorAll("[data-turn]").forEach((b) => b.addEventListener("click", () => {
+    page += Number(b.dataset.turn);
+    show();
+  }));
+  box.querySelector("[data-close]").addEventListener("click", () => box.close());
 }
 
 // Signing.
@@ -379,6 +407,7 @@ async function bootSign() {
     clearInterval(timer);
   };
   bootLeave();
+  bootReread();
   if (!await seal.has(Key)) return say(text.keyless, "bad");
 
   async function ready() {
