@@ -183,7 +183,7 @@ func (c *counterTest) enrol() {
 	c.look("08-wait")
 	c.operator.run("second", chromedp.WaitVisible("#second-name"))
 	c.operator.shot("operator-07-second")
-	c.operator.run("second", chromedp.SendKeys("#second-name", "olga"), chromedp.SendKeys("#otp", "123456"), chromedp.Click("form[action$='/finish'] button[type=submit]"), chromedp.WaitVisible(".once-code"))
+	c.operator.run("second", chromedp.SendKeys("#second-name", "olga"), chromedp.SendKeys("#otp-second", "123456"), chromedp.Click("form[action$='/finish'] button[type=submit]"), chromedp.WaitVisible(".once-code"))
 	c.operator.shot("operator-08-enrolled")
 	c.see(".end.good")
 	c.views("09-enrolled")
