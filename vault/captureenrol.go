@@ -43,6 +43,17 @@ func (x *session) keep(json []byte) error {
 	return nil
 }
 
+// turn waits until a processor is free to compare signatures: an enrolment compares each with
+// each, for all of its steps, and must not take the time of those who sign.
+func (v *server) turn(ctx context.Context) (free func(), err error) {
+	select {
+	case scratch := <-v.comparing:
+		return func() { v.comparing <- scratch }, nil
+	case <-ctx.Done():
+		return nil, &Error{Kind: Busy, Msg: "too many people sign on tablets at the same time; try again", RetryAfter: shortestRetry}
+	}
+}
+
 // enrolment makes the enrolment again out of its steps. The caller wipes it.
 func (v *server) enrolment(x *session) (e *graphometric.Enrolment, last graphometric.Advice, err error) {
 	e = graphometric.NewEnrolment(v.policy)
@@ -154,6 +165,11 @@ func (v *server) enrolCapture(ctx context.Context, s *Captured) (*EnrolStep, err
 	if seen {
 		return v.sampled(ctx, c, x, s, nil, EnrolStep{Reasons: []string{string(graphometric.Copy)}, Count: x.step.Count, Ready: x.step.Ready})
 	}
+	free, err := v.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
 	e, _, err := v.enrolment(x)
 	if err != nil {
 		return nil, err
@@ -231,6 +247,11 @@ func (v *server) removeCapture(ctx context.Context, q *captureRequest) (*EnrolSt
 	if q.Index < 0 || q.Index >= x.step.Count {
 		return nil, failf(BadRequest, "there are %d signatures", x.step.Count)
 	}
+	free, err := v.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
 	x.steps = append(x.steps, enrolled{removed: q.Index})
 	e, advice, err := v.enrolment(x)
 	if err == nil {

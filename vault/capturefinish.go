@@ -76,7 +76,12 @@ func (v *server) finishEnrolment(ctx context.Context, f *FinishEnrolment) (*cred
 	if err := v.db.Read(ctx, func(tx *store.Tx) error { return v.freeName(tx, cred, u.binding()) }); err != nil {
 		return nil, because(err, "the vault's state cannot be read")
 	}
+	free, err := v.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
 	of, err := v.learned(x)
+	free()
 	if err != nil {
 		return nil, err
 	}
