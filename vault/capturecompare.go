@@ -60,7 +60,7 @@ func (v *server) compare(ctx context.Context, p *profile, t *store.Template, c *
 	secret := [secretSize]byte(plain.b[:secretSize])
 	defer clear(secret[:])
 	r.d = kekSecret(&secret, c)
-	next, updated, drift := of.Update(s, verdict, v.now())
+	next, updated, drift := of.Follow(s, verdict, v.now())
 	if !updated {
 		return r, nil
 	}

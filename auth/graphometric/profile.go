@@ -9,8 +9,8 @@ import (
 const (
 	MinSamples = 4 // of an enrolment
 	MaxSamples = 6
-	maxRecent  = 4 // that came later, beside those of the enrolment
-	maxPast    = 8 // that were in use before, kept to know their copies
+	maxRecent  = 4  // that came later, beside those of the enrolment
+	maxPast    = 16 // that matched or were in use before, kept to know their copies
 )
 
 // Profile is what a holder's signatures are compared with. It holds the samples
@@ -23,7 +23,7 @@ type Profile struct {
 	weak      bool
 	anchors   []*Sample // of the enrolment: never replaced
 	recent    []entry   // the latest that came in later, oldest first
-	past      []*Sample // that went out again
+	past      []*Sample // that went out again, or matched and never came in
 	reference *reference
 	pastTrace []trace // of past
 }

@@ -23,15 +23,40 @@ func (p *Profile) Update(s *Sample, v Verdict, at time.Time) (next *Profile, upd
 	if !v.updatable || p.reference == nil || p.today(at) >= perDay {
 		return p, false, p.drift()
 	}
+	return p.with(s, at, true)
+}
+
+// Follow is Update, and remembers also a signature that matched and does not enter: a copy
+// of it with small changes is not the hand's, either. changed says that next is to be kept;
+// drift is told only when a signature enters. What matched not is not remembered: who forges
+// could make a profile forget what matched.
+func (p *Profile) Follow(s *Sample, v Verdict, at time.Time) (next *Profile, changed, drift bool) {
+	next, changed, drift = p.Update(s, v, at)
+	if changed || v.Decision != Match || p.reference == nil {
+		return next, changed, drift && changed
+	}
+	next, _, _ = p.with(s, at, false)
+	return next, true, false
+}
+
+// with makes the profile that knows s, too, and where it enters compares with it.
+func (p *Profile) with(s *Sample, at time.Time, enters bool) (next *Profile, changed, drift bool) {
 	n := &Profile{class: p.class, spread: p.spread, weak: p.weak}
 	for _, a := range p.anchors {
 		n.anchors = append(n.anchors, a.kept())
 	}
-	for _, e := range append(p.recent[:len(p.recent):len(p.recent)], entry{s, at.UTC().Truncate(time.Second)}) {
+	entries := p.recent[:len(p.recent):len(p.recent)]
+	if enters {
+		entries = append(entries, entry{s, at.UTC().Truncate(time.Second)})
+	}
+	for _, e := range entries {
 		n.recent = append(n.recent, entry{e.sample.kept(), e.at})
 	}
 	for _, a := range p.past {
 		n.past = append(n.past, a.kept())
+	}
+	if !enters {
+		n.past = append(n.past, s.kept())
 	}
 	if len(n.recent) > maxRecent {
 		n.past = append(n.past, n.recent[0].sample)
