@@ -63,7 +63,7 @@ func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transa
 			if err := tx.PutItem(it); err != nil {
 				return err
 			}
-			if err := audit.Append(tx, now, preparedEvent(holder, t, it, seen[i], confirmed[i])); err != nil {
+			if err := audit.Append(tx, now, preparedEvent(holder, r.Counter, t, it, seen[i], confirmed[i])); err != nil {
 				return err
 			}
 		}
@@ -76,15 +76,20 @@ func (s *Service) Prepare(ctx context.Context, holder string, r Request) (Transa
 }
 
 // preparedEvent says what will be signed, and by the hash of its account which of
-// the journal's entries "document.viewed" tell the images that the holder saw.
-func preparedEvent(holder string, t store.Transaction, it store.Item, doc store.Document, c *confirmation) audit.Event {
+// the journal's entries "document.viewed" tell the images that the holder saw. At a counter
+// the holder has confirmed nothing yet: that is in "counter.read", when it was done.
+func preparedEvent(holder string, counter bool, t store.Transaction, it store.Item, doc store.Document, c *confirmation) audit.Event {
 	d := map[string]string{"document": it.Document, "form": it.Form, "level": it.Level,
 		"digest": hex.EncodeToString(it.Digest), "seq": strconv.Itoa(it.Seq), "credential": t.Credential}
 	if doc.Account != nil {
 		d["pages"], d["account"] = strconv.Itoa(doc.Pages), accountHash(doc)
 	}
 	if c != nil {
-		d["confirmed"], d["ruleset"], d["sha256"] = strings.Join(c.Rules, " "), c.Ruleset, c.Document
+		did := "confirmed"
+		if counter {
+			did = "to-confirm"
+		}
+		d[did], d["ruleset"], d["sha256"] = strings.Join(c.Rules, " "), c.Ruleset, c.Document
 	}
 	return audit.Event{Actor: holder, Event: "signature.prepared", Subject: t.ID, Detail: d}
 }

@@ -2,6 +2,7 @@ package counter
 
 import (
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -179,7 +180,7 @@ func (s *Server) register(c *fiber.Ctx, by staff.Member) error {
 	if err != nil {
 		return s.house.Page(c, Page{Name: "counter_customer", Problem: err, Data: data})
 	}
-	return c.Redirect("/counter/enrol?customer="+escaped(who.Username), fiber.StatusSeeOther)
+	return c.Redirect("/counter/enrol?customer="+url.QueryEscape(who.Username), fiber.StatusSeeOther)
 }
 
 func (s *Server) enrolPage(c *fiber.Ctx, by staff.Member) error {

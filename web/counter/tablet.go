@@ -128,6 +128,7 @@ func (s *Server) tabletPage(c *fiber.Ctx) error {
 	switch {
 	case counter.KindOf(err) == counter.Unknown:
 		data.Shape = "register"
+		s.house.Keep(c, "") // of one that was revoked: the form is this browser's, not that tablet's
 	case err != nil:
 		return err
 	case t.State == counter.TabletRevoked:
