@@ -80,10 +80,11 @@ func memberOf(ctx context.Context) staff.Member { return *requestOf(ctx).member 
 type presenceBody struct {
 	OTP     string          `json:"otp,omitempty" maxLength:"40" doc:"A fresh one-time password of the member; who has a passkey uses that"`
 	Passkey json.RawMessage `json:"passkey,omitempty" doc:"What the member's passkey answered to the challenge: the JSON of PublicKeyCredential"`
+	Browser string          `json:"browser,omitempty" maxLength:"1000" doc:"What the sign-in answered as browser: others who guess at the member's factors then do not lock this client out"`
 }
 
 func (p presenceBody) evidence(ctx context.Context) vault.Evidence {
-	return vault.Evidence{OTP: digits(p.OTP), Passkey: p.Passkey, Client: clientOf(ctx)}
+	return vault.Evidence{OTP: digits(p.OTP), Passkey: p.Passkey, Browser: p.Browser, Client: clientOf(ctx)}
 }
 
 func (p presenceBody) empty() bool { return p.OTP == "" && len(p.Passkey) == 0 }

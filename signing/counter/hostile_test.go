@@ -150,3 +150,21 @@ func TestRevokedUnconfirmed(t *testing.T) {
 	r.vault.fail["revoke"] = &vault.Error{Kind: vault.NotAllowed, Msg: "this tablet is not registered, or was revoked"}
 	r.must(r.RevokeTablet(t.Context(), r.tullio, tab.ID, "not used"))
 }
+
+// Who guesses at an operator's sign-in elsewhere does not stop the counter: the vault is told
+// which browser it is.
+func TestPresenceKnowsBrowser(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	e := otp("1")
+	e.Browser, e.Password = "known", []byte("not wanted")
+	s, err := r.OpenEnrolment(t.Context(), r.oreste, NewEnrolment{Holder: r.holder, Tablet: r.tablet, Identification: passport})
+	r.must(err)
+	_, err = r.Begin(t.Context(), r.oreste, s.ID, e)
+	r.must(err)
+	for _, n := range r.vault.open {
+		if n.Presence.Browser != "known" || len(n.Presence.Password) > 0 {
+			t.Errorf("%+v", n.Presence)
+		}
+	}
+}

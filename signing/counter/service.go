@@ -183,8 +183,9 @@ func readFactors(row store.Staff) (f vault.Factors, m member, err error) {
 }
 
 // present takes what a presence must not have: the operator has signed in with the
-// password before, and a fresh second factor is what is asked for.
+// password before, and a fresh second factor is what is asked for. The browser stays: where it
+// is known, strangers who guess at the member's sign-in do not stop the work at the counter.
 func present(e vault.Evidence) vault.Evidence {
 	clear(e.Password)
-	return vault.Evidence{OTP: e.OTP, Passkey: e.Passkey, Client: e.Client}
+	return vault.Evidence{OTP: e.OTP, Passkey: e.Passkey, Browser: e.Browser, Client: e.Client}
 }
