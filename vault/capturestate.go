@@ -209,12 +209,17 @@ type sessions struct {
 	all map[string]*session // guarded by mu; by capture
 }
 
-// maxSessions is how many captures are in memory at most; an enrolment may have three
-// megabytes.
-const maxSessions = 64
+// maxSessions is how many enrolments are in memory at most; each may have some megabytes.
+// maxCaptures is how many captures of all kinds: those to sign have a few hundred bytes, and
+// every tablet may have one.
+const (
+	maxSessions = 64
+	maxCaptures = 4 * store.MaxRows
+)
 
 type session struct {
 	expires time.Time
+	enrols  bool
 	busy    sync.Mutex // held while a signature is looked at
 	over    bool       // guarded by sessions.mu; kept so that who comes late finds the same lock
 	armed   *armed     // guarded by sessions.mu
@@ -245,21 +250,24 @@ func (s *sessions) of(c *capture, now time.Time) (*session, error) {
 	if x := s.all[c.ID]; x != nil {
 		return x, nil
 	}
-	open := 0
+	open, enrols := 0, 0
 	for id, x := range s.all {
 		if !now.Before(x.expires) {
 			delete(s.all, id)
 		} else if !x.over {
 			open++
+			if x.enrols {
+				enrols++
+			}
 		}
 	}
-	if open >= maxSessions {
+	if open >= maxCaptures || enrols >= maxSessions && c.Purpose == ToEnrol {
 		return nil, &Error{Kind: Busy, Msg: "too many people sign on tablets at the same time; try again", RetryAfter: longestRetry}
 	}
 	if s.all == nil {
 		s.all = make(map[string]*session)
 	}
-	x := &session{expires: time.UnixMilli(c.Expires)}
+	x := &session{expires: time.UnixMilli(c.Expires), enrols: c.Purpose == ToEnrol}
 	s.all[c.ID] = x
 	return x, nil
 }

@@ -109,3 +109,29 @@ func TestCopyOfSecondMatch(t *testing.T) {
 		t.Errorf("%d replays", n)
 	}
 }
+
+// TestSessionsBounded: enrolments fill memory, and there are so many at a time. They keep
+// nobody from signing, nor do those who sign keep each other.
+func TestSessionsBounded(t *testing.T) {
+	t.Parallel()
+	var s sessions
+	now := newClock().now()
+	open := func(purpose string, n int) error {
+		_, err := s.of(&capture{ID: fmt.Sprint(purpose, n), Purpose: purpose, Expires: millis(now.Add(CaptureLife))}, now)
+		return err
+	}
+	for n := range store.MaxRows {
+		if err := open(ToSign, n); err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	for n := range maxSessions {
+		if err := open(ToEnrol, n); err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	want(t, open(ToEnrol, maxSessions), Busy)
+	if err := open(ToSign, store.MaxRows); err != nil {
+		t.Error(err)
+	}
+}
