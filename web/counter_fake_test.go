@@ -338,7 +338,7 @@ func (t *till) RevokeTablet(_ context.Context, _ staff.Member, _, reason string)
 }
 
 func (t *till) Counts(context.Context, staff.Member) (vault.GraphometricReport, error) {
-	return vault.GraphometricReport{Enrolments: 412, EnrolFailures: 9, EnrolSamples: 2611, EnrolRefused: 118, Captures: 3120, Unusable: 41, Updates: 1877, Replays: 2, ProfilesActive: 398, TabletsActive: 14,
+	return vault.GraphometricReport{ImpostorComparisons: 3050, ImpostorMatches: 1, Enrolments: 412, EnrolFailures: 9, EnrolSamples: 2611, EnrolRefused: 118, Captures: 3120, Unusable: 41, Updates: 1877, Replays: 2, ProfilesActive: 398, TabletsActive: 14,
 		Attempts: [vault.MaxAttempts]vault.Outcomes{{Match: 2894, Repeat: 171, Refuse: 12}, {Match: 139, Repeat: 24, Refuse: 3}, {Match: 17, Repeat: 0, Refuse: 5}}}, nil
 }
 

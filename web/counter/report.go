@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -64,7 +65,8 @@ type Try struct {
 
 // rates are those that can be known in operation: everybody who signs has been identified
 // by the operator, so that who is not recognised counts as falsely not recognised. How often
-// somebody else is recognised cannot be seen there; evaluations measure it.
+// somebody else is recognised is known where the vault is told to compare with others'
+// profiles, too, see [vault.Config].
 func rates(r vault.GraphometricReport) AtReport {
 	out := AtReport{GraphometricReport: r}
 	var compared, missed, matched int64
@@ -83,6 +85,9 @@ func rates(r vault.GraphometricReport) AtReport {
 		rate("fta", r.Unusable, r.Unusable+compared),
 		rate("fte", r.EnrolFailures, r.EnrolFailures+r.Enrolments),
 		rate("enrol_refused", r.EnrolRefused, r.EnrolSamples),
+	}
+	if r.ImpostorComparisons > 0 {
+		out.Rates = slices.Insert(out.Rates, 0, rate("fmr", r.ImpostorMatches, r.ImpostorComparisons))
 	}
 	out.Counts = []Count{{"profiles", r.ProfilesActive}, {"tablets", r.TabletsActive}, {"enrolments", r.Enrolments}, {"captures", r.Captures},
 		{"updates", r.Updates}, {"drift", r.DriftAlarms}, {"rollbacks", r.RollBacks}, {"destroyed", r.Destroyed},
