@@ -14,7 +14,7 @@ const (
 // Advice is what an enrolment says to a sample.
 type Advice struct {
 	Accepted bool
-	Reasons  []Reason // why it was not taken; with Weak, that
+	Reasons  []Reason // why it was not taken; of one that was: Weak, or Differs with Odd
 	Count    int      // samples that are taken
 	Odd      int      // the number, from 1, of one that stands apart from the others and should be removed; 0: none
 	Ready    bool     // enough of them: Profile may be called
@@ -128,6 +128,9 @@ func (e *Enrolment) failed() bool {
 func (e *Enrolment) advice() Advice {
 	a := Advice{Count: len(e.samples), Failed: e.failed(), Odd: e.odd()}
 	a.Ready = len(e.samples) >= MinSamples && a.Odd == 0
+	if a.Odd > 0 {
+		a.Reasons = []Reason{Differs}
+	}
 	if a.Ready && e.weak() {
 		a.Weak, a.Reasons = true, []Reason{Weak}
 	}
