@@ -331,9 +331,9 @@ func TestCustomerSigns(t *testing.T) {
 		t.Errorf("%+v %v", tx, err)
 	}
 
-	if err := h.Counter.Withdraw(ctx, by, c.ID); err != nil {
-		t.Fatal(err)
-	}
+	h.wont(t, "wrong", "carlo\n"+carlo.password+"\n000000\n", "holder", "roll-back", list[0].ID, "--version", "1", "--reason", "disputed")
+	h.wont(t, "may not", "olga\n"+olga.password+"\n000000\n", "holder", "roll-back", list[0].ID, "--version", "1", "--reason", "disputed")
+	h.must(t, carlo.typed(), "holder", "withdraw", "smpdaa80a41h501x")
 	if list, err = h.Signing.Credentials(ctx, c.ID); err != nil || list[0].Status != "revoked" {
 		t.Errorf("%+v %v", list, err)
 	}

@@ -22,8 +22,18 @@ func runHolder(ctx context.Context, e env, args []string) int {
 	if len(args) > 0 && args[0] == "key" {
 		return holderKey(ctx, e, args[1:])
 	}
+	if len(args) > 0 {
+		switch args[0] {
+		case "profiles":
+			return holderProfiles(ctx, e, args[1:])
+		case "roll-back":
+			return holderRollBack(ctx, e, args[1:])
+		case "withdraw":
+			return holderWithdraw(ctx, e, args[1:])
+		}
+	}
 	if len(args) == 0 || args[0] != "add" && args[0] != "invite" {
-		fmt.Fprintln(e.err, "usage: sigillo holder add|invite --username … --given-name … --surname … --fiscal-code … --email …\n       sigillo holder key USERNAME [--automatic] [--key p256]\n       sigillo holder recover USERNAME --document … --number … --issuer … --expires … --reason …")
+		fmt.Fprintln(e.err, "usage: sigillo holder add|invite --username … --given-name … --surname … --fiscal-code … --email …\n       sigillo holder key USERNAME [--automatic] [--key p256]\n       sigillo holder recover USERNAME --document … --number … --issuer … --expires … --reason …\n       sigillo holder withdraw USERNAME\n       sigillo holder profiles USERNAME\n       sigillo holder roll-back CREDENTIAL --version N --reason …")
 		return exitUsage
 	}
 	invite := args[0] == "invite"

@@ -15,7 +15,7 @@ func TestWordsTooMany(t *testing.T) {
 	cancel() // what is begun all the same ends at once
 	for _, line := range []string{
 		"init now", "serve now", "vault now", "interop now", "demo now", "journal verify now", "holder add now",
-		"certificate list now", "delegation list", "delegation revoke a", "delegation give a", "holder key", "tablet confirm", "tablet revoke a b", "tablet give", "help now", "certificate suspend", "certificate suspend 1 2", "certificate vouch 1",
+		"certificate list now", "delegation list", "delegation revoke a", "delegation give a", "holder key", "holder profiles", "holder roll-back", "holder withdraw a b", "tablet confirm", "tablet revoke a b", "tablet give", "help now", "certificate suspend", "certificate suspend 1 2", "certificate vouch 1",
 		"tsa status now", "tsa stop", "tsa stop tsu-1 tsu-2", "tsa new-unit tsu-2", "tsa retire tsu-1 tsu-2", "tsa lift now", "tsa passphrase now",
 		"tsa find now", "tsa export now", "tsa verify now", "tsa accept-loss now",
 		"stamp split a b", "stamp extract a b", "stamp join a b c", "otp a b", "extend a b",

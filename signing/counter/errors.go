@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -73,6 +74,9 @@ func fromStore(err error) error {
 	var e *store.Error
 	if !errors.As(err, &e) {
 		return err
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fail(Unavailable, "who asked has gone, or it took too long; try again", err)
 	}
 	switch e.Kind {
 	case store.NotFound:
