@@ -53,10 +53,13 @@ func (tx *Tx) CounterSession(id string) (CounterSession, error) {
 	return one(tx, "counter session", counterSessionRow, `SELECT `+counterSessionColumns+` FROM counter_sessions WHERE id = ?`, id)
 }
 
+// counterSessionAt is asked with each look of a tablet.
+const counterSessionAt = `SELECT ` + counterSessionColumns + ` FROM counter_sessions WHERE tablet = ? ORDER BY created DESC, id DESC LIMIT 1`
+
 // CounterSessionAt returns the session of a tablet that was made last.
 func (tx *Tx) CounterSessionAt(tablet string) (CounterSession, error) {
 	return one(tx, "counter session of tablet", counterSessionRow,
-		`SELECT `+counterSessionColumns+` FROM counter_sessions WHERE tablet = ? ORDER BY created DESC, id DESC LIMIT 1`, tablet)
+		counterSessionAt, tablet)
 }
 
 // CounterSessions returns up to limit sessions of a centre, the newest first.
@@ -143,14 +146,16 @@ func (tx *Tx) WithdrawConsent(holder, by string, now time.Time) error {
 		ms(now), by, holder)
 }
 
+// withoutConsent is asked every few seconds: it begins with those who have withdrawn.
+const withoutConsent = `SELECT c.id, c.holder, c.key_type, c.record, c.certificate, c.created FROM credentials c
+		JOIN certificates x ON x.serial = c.certificate
+		WHERE x.profile = ? AND x.state IN ('valid', 'suspended')
+		AND c.holder IN (SELECT holder FROM consents WHERE withdrawn > 0)
+		AND NOT EXISTS (SELECT 1 FROM consents n WHERE n.holder = c.holder AND n.withdrawn = 0)
+		ORDER BY c.created, c.id LIMIT ?`
+
 // WithoutConsent returns up to MaxRows credentials, with a certificate that is valid or
 // suspended, whose profile is profile and whose holder has withdrawn and not consented anew.
 func (tx *Tx) WithoutConsent(profile string) ([]Credential, error) {
-	return many(tx, "credentials without consent", credentialRow,
-		`SELECT c.id, c.holder, c.key_type, c.record, c.certificate, c.created FROM credentials c
-		JOIN certificates x ON x.serial = c.certificate
-		WHERE x.profile = ? AND x.state IN ('valid', 'suspended')
-		AND EXISTS (SELECT 1 FROM consents n WHERE n.holder = c.holder AND n.withdrawn > 0)
-		AND NOT EXISTS (SELECT 1 FROM consents n WHERE n.holder = c.holder AND n.withdrawn = 0)
-		ORDER BY c.created, c.id LIMIT ?`, profile, MaxRows)
+	return many(tx, "credentials without consent", credentialRow, withoutConsent, profile, MaxRows)
 }

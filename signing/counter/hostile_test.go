@@ -168,3 +168,29 @@ func TestPresenceKnowsBrowser(t *testing.T) {
 		}
 	}
 }
+
+// A certificate that never comes holds up neither the tablet nor the customer for ever.
+func TestNoCertificateEver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	s := r.sampled(4)
+	r.house.fail = errors.New("the authority does not want to")
+	s, err := r.FinishEnrolment(ctx, r.ornella, s.ID, "", otp("2"))
+	r.must(err)
+	_, err = r.Cancel(ctx, r.oreste, s.ID, WhyOperator)
+	r.wants(BadState, err)
+	r.clock.pass(SessionLife)
+	if err := r.Sweep(ctx); err == nil {
+		t.Error("nobody says so")
+	}
+	if s, err = r.Cancel(ctx, r.oreste, s.ID, WhyOperator); err != nil || s.State != Cancelled {
+		t.Fatalf("%+v %v", s, err)
+	}
+	if !slices.Contains(r.vault.destroyed, s.Credential) || !r.house.revoked[s.Credential] {
+		t.Error("the key is there still")
+	}
+	r.awake(r.tablet)
+	_, err = r.OpenEnrolment(ctx, r.oreste, NewEnrolment{Holder: r.holder, Tablet: r.tablet, Identification: passport})
+	r.must(err)
+}

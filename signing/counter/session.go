@@ -391,12 +391,36 @@ func (s *Service) Cancel(ctx context.Context, by member, id, reason string) (Ses
 		return Session{}, fail(BadState, "it cannot be broken off any more", nil)
 	}
 	if v.state() == Matched && v.Credential != "" {
-		return Session{}, fail(BadState, "the key is made; the certificate is under way", nil)
+		if s.cfg.Now().Before(v.Expires) {
+			return Session{}, fail(BadState, "the key is made; the certificate is under way", nil)
+		}
+		if err := s.giveUp(ctx, v, by.ID); err != nil {
+			return Session{}, err
+		}
 	}
 	if err := s.end(ctx, v, Cancelled, reason, by.ID); err != nil {
 		return Session{}, err
 	}
 	return s.show(ctx, v)
+}
+
+// giveUp destroys the key of an enrolment whose certificate does not come: else tablet and
+// customer would wait for it for ever.
+func (s *Service) giveUp(ctx context.Context, v *session, actor string) error {
+	ctx = context.WithoutCancel(ctx)
+	list, err := s.keys(ctx, v.Holder)
+	if err != nil {
+		return err
+	}
+	for _, k := range list {
+		if k.ID != v.Credential {
+			continue
+		}
+		if err := s.destroy(ctx, k, reasonCessation, actor, "no certificate"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // encode writes the data into the row.

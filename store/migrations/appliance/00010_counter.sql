@@ -40,6 +40,7 @@ CREATE TABLE consents (
     withdrawn_by TEXT   NOT NULL
 );
 CREATE INDEX consents_holder ON consents (holder, given);
+CREATE INDEX consents_withdrawn ON consents (withdrawn) WHERE withdrawn > 0;
 CREATE UNIQUE INDEX consents_in_force ON consents (holder) WHERE withdrawn = 0;
 
 -- The documents that were brought at a counter: nobody signs others there.
