@@ -92,11 +92,14 @@ type Captured struct {
 type EnrolStep struct {
 	Accepted bool     `json:"accepted"`
 	Reasons  []string `json:"reasons,omitempty"`
-	Count    int      `json:"count"`  // accepted so far
-	Ready    bool     `json:"ready"`  // enough for FinishEnrolment
-	Pause    bool     `json:"pause"`  // before the next one: the person stands up, or sits anew
-	Weak     bool     `json:"weak"`   // easily imitated; the operator decides
-	Failed   bool     `json:"failed"` // too many tries: this person cannot be enrolled today
+	Count    int      `json:"count"` // accepted so far
+	Ready    bool     `json:"ready"` // enough for FinishEnrolment
+	Pause    bool     `json:"pause"` // before the next one: the person stands up, or sits anew
+	Weak     bool     `json:"weak"`  // easily imitated; the operator decides
+	// Odd is the number, from 1, of an accepted one that stands apart from the others: it is
+	// to be removed before the enrolment is Ready. 0: none does.
+	Odd    int  `json:"odd,omitempty"`
+	Failed bool `json:"failed"` // too many tries: this person cannot be enrolled today
 }
 
 // FinishEnrolment makes a credential out of an enrolment that is Ready. It takes a second

@@ -90,7 +90,7 @@ func (v *server) addAgain(e *graphometric.Enrolment, x *session, i int) (a graph
 
 // stepOf says in the words of the API what an enrolment says.
 func stepOf(a graphometric.Advice) EnrolStep {
-	s := EnrolStep{Accepted: a.Accepted, Count: a.Count, Ready: a.Ready, Pause: a.Pause, Weak: a.Weak, Failed: a.Failed}
+	s := EnrolStep{Accepted: a.Accepted, Count: a.Count, Ready: a.Ready, Pause: a.Pause, Weak: a.Weak, Odd: a.Odd, Failed: a.Failed}
 	for _, r := range a.Reasons {
 		s.Reasons = append(s.Reasons, string(r))
 	}

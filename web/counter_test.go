@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/csv"
+	"html/template"
 	"io"
 	"net/http"
 	"net/url"
@@ -121,6 +122,13 @@ func TestCounterPages(t *testing.T) {
 			}
 			till.session.State = counters.Signing
 			out[string(purpose)+" finish"] = b.get(at + "?finish=1").body
+			if purpose == counters.Enrol {
+				till.session.Enrolment = &counters.Progress{Wanted: 6, Count: 4, Odd: 2, Reasons: []string{"differs"}}
+				out["odd"] = b.get(at).body
+				if !strings.Contains(out["odd"], template.HTMLEscapeString(w.srv.locales[lang].T("counter_session.odd", "n", 2))) || strings.Contains(out["odd"], w.srv.locales[lang].T("counter_session.not_taken")) {
+					t.Errorf("%s: which one stands apart is not told", lang)
+				}
+			}
 			out[string(purpose)+" wrong"] = b.post(at+"/begin", url.Values{"token": {token}, "otp": {"1"}}).body
 		}
 		till.session = counters.Session{}

@@ -333,6 +333,15 @@ func TestNoEnrolment(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	r.vault.step = func(s vault.EnrolStep) vault.EnrolStep {
+		s.Odd, s.Ready = 1, false
+		return s
+	}
+	if s = r.sampled(4); s.State != Signing || s.Enrolment.Odd != 1 || s.Enrolment.Ready {
+		t.Errorf("%+v", s)
+	}
+	_, err = r.Cancel(ctx, r.oreste, s.ID, WhyCustomer)
+	r.must(err)
+	r.vault.step = func(s vault.EnrolStep) vault.EnrolStep {
 		s.Failed = true
 		return s
 	}

@@ -33,7 +33,7 @@ func (s *Service) enrol(ctx context.Context, v *session, c Captured) error {
 
 // stepped makes durable how far an enrolment is.
 func (s *Service) stepped(ctx context.Context, v *session, step vault.EnrolStep, event, actor string) error {
-	v.data.Progress = &Progress{Count: step.Count, Wanted: wanted, Ready: step.Ready, Pause: step.Pause, Weak: step.Weak, Reasons: step.Reasons}
+	v.data.Progress = &Progress{Count: step.Count, Wanted: wanted, Ready: step.Ready, Pause: step.Pause, Weak: step.Weak, Odd: step.Odd, Reasons: step.Reasons}
 	if step.Failed {
 		return s.end(ctx, v, Refused, WhyNoEnrolment, "appliance")
 	}

@@ -395,7 +395,7 @@ func (s *Service) Begin(ctx context.Context, by member, id string, presence vaul
 	case v.state() != Open:
 		return Session{}, fail(BadState, "the session is "+v.State, nil)
 	}
-	if v.Purpose == string(Enrol) { // it may have been withdrawn since
+	if v.data.Consent != nil && v.Purpose == string(Enrol) { // it may have been withdrawn since
 		if v.data.Consent, err = s.inForce(ctx, v.Holder); err != nil {
 			return Session{}, err
 		}

@@ -170,6 +170,7 @@ type Progress struct {
 	Ready   bool     `json:"ready" doc:"There are enough"`
 	Pause   bool     `json:"pause,omitempty" doc:"The customer should put the pen down and sit anew before the next"`
 	Weak    bool     `json:"weak,omitempty" doc:"The signature is so simple that others could write it"`
+	Odd     int      `json:"odd,omitempty" doc:"Number, from 1, of one that stands apart from the others and has to be taken away"`
 	Reasons []string `json:"reasons,omitempty" doc:"Why the last one was not taken"`
 }
 

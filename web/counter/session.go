@@ -105,6 +105,9 @@ func (s *Server) sessionPage(c *fiber.Ctx, by staff.Member, one counter.Session)
 	return Page{Name: "counter_session", Data: d}, nil
 }
 
+// OddIndex is where the signature is that stands apart, from 0.
+func (d AtSession) OddIndex() int { return d.Enrolment.Odd - 1 }
+
 // finishing says whether the second person of an enrolment is asked for: when all signatures
 // are there, or, if the operator wants so, when there are enough.
 func finishing(c *fiber.Ctx, one counter.Session) bool {
