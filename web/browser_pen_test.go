@@ -62,6 +62,8 @@ func (s *stroll) write(kind input.DispatchMouseEventPointerType, readings []read
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.ctx, 60*time.Second)
 	defer cancel()
+	// No event is older than its page: what would be gets the time 0.
+	s.run("the page is old enough", until(fmt.Sprintf(`performance.now() > %f`, readings[len(readings)-1].at+100)))
 	begin := float64(time.Now().UnixNano())/1e9 - readings[len(readings)-1].at/1000
 	down := false
 	for _, r := range readings {
@@ -130,7 +132,10 @@ func TestPen(t *testing.T) {
 	evalAwait[bool](s, startPen)
 	wrote := strokes(150, 150, 200, 400, 1)
 	s.write(input.DispatchMouseEventPointerTypePen, wrote)
-	s.run("written", until(`bench.driver.points().touched === 150 && bench.driver.writing === null`))
+	s.run("written", until(`bench.driver.points().touched > 20 && bench.driver.writing === null || bench.said.length > 1`))
+	if n := eval[int](s, `bench.driver.points().touched`); n != 150 {
+		t.Fatalf("%d readings of 150; said %v", n, eval[[]string](s, `bench.said`))
+	}
 
 	q := eval[map[string]any](s, `bench.driver.quality()`)
 	if q["hz"] != 200.0 || q["hover"] != true || q["tilt"] != true || q["touched"] != 150.0 || q["levels"].(float64) < 100 {
