@@ -17,7 +17,6 @@ type edit struct {
 	dicts map[pdf.Ref]pdf.Dict // copies that will be written
 	acro  pdf.Dict             // copy of the form's dictionary, nil as long as it does not change
 	spare pdf.Ref              // the first new object, as long as it is none
-	first int                  // its number
 	last  int                  // number of the newest object
 	burnt int
 }
@@ -33,19 +32,7 @@ func newEdit(f *pdf.File, fm *form) (*edit, error) {
 	if err != nil {
 		return nil, fromPDF(err)
 	}
-	e := &edit{f: f, form: fm, u: u, dicts: map[pdf.Ref]pdf.Dict{}, spare: u.Add(pdf.Null{})}
-	e.first = e.spare.Num
-	for _, o := range fm.catalog {
-		e.mention(o)
-	}
-	return e, nil
-}
-
-// mention remembers that the document refers to o, if that would be a new object.
-func (e *edit) mention(o pdf.Object) {
-	if ref, ok := o.(pdf.Ref); ok && ref.Num >= e.first {
-		e.form.missing[ref] = true
-	}
+	return &edit{f: f, form: fm, u: u, dicts: map[pdf.Ref]pdf.Dict{}, spare: u.Add(pdf.Null{})}, nil
 }
 
 // maxBurnt bounds the numbers that are made null so that they are given to nothing.

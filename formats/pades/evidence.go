@@ -39,11 +39,11 @@ func evidenceTail(doc io.ReaderAt, size int64, x ades.Extension) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	catalog, err := f.Catalog()
+	fm, err := readForm(f)
 	if err != nil {
 		return nil, fromPDF(err)
 	}
-	e, err := newEdit(f, &form{f: f, catalog: catalog, missing: map[pdf.Ref]bool{}})
+	e, err := newEdit(f, fm)
 	if err != nil {
 		return nil, err
 	}

@@ -257,9 +257,7 @@ func (e *edit) page(n int) (pdf.Page, error) {
 		if err != nil {
 			return p, err
 		}
-		for _, o := range annots {
-			e.mention(o)
-		}
+		e.form.mention(annots, 0)
 		return p, nil
 	}
 	if i == 0 {

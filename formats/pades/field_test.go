@@ -132,19 +132,34 @@ func TestDanglingReferences(t *testing.T) {
 		"fields":           {4: "<</Fields[5 0 R " + missing + "]>>"},
 		"annotations":      {3: "<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]/Resources<<>>/Annots[5 0 R " + missing + "]>>"},
 		"fields and value": {4: "<</Fields[5 0 R " + missing + "]>>", 5: "<</FT/Sig/T(a)/V 40 0 R>>"},
+		"lock":             {5: "<</FT/Sig/T(a)/Lock 9 0 R/SV 10 0 R>>"},
+		"permissions":      {1: "<</Type/Catalog/Pages 2 0 R/AcroForm 4 0 R/Perms<</DocMDP 9 0 R>>>>"},
+		"permissions, far": {1: "<</Type/Catalog/Pages 2 0 R/AcroForm 4 0 R/Perms 7 0 R>>", 7: "<</DocMDP 8 0 R>>", 8: "10 0 R"},
+		"form, chain":      {1: "<</Type/Catalog/Pages 2 0 R/AcroForm 7 0 R>>", 7: "9 0 R"},
+		"fields, chain":    {4: "<</Fields 7 0 R>>", 7: "9 0 R"},
 	} {
 		for form, doc := range map[string][]byte{
 			"table":   pdftest.Table(formDocument(more), ""),
 			"streams": pdftest.Streams(formDocument(more), ""),
 		} {
 			before := len(signatures(t, doc))
+			var evidence bytes.Buffer
+			if err := pades.AddEvidence(&evidence, bytes.NewReader(doc), int64(len(doc)), ades.Extension{Evidence: pki.Evidence(t, when)}); err != nil {
+				t.Errorf("%s, %s: %v", name, form, err)
+				continue
+			}
+			for _, s := range signatures(t, evidence.Bytes()) {
+				if s.Certification != 0 {
+					t.Errorf("%s, %s: evidence certifies", name, form)
+				}
+			}
 			signed := sign(t, doc, id, nil, func(o *pades.Options) {
 				o.Appearance, o.Rect = textAppearance("Ada"), [4]float64{10, 10, 100, 60}
 			})
 			signed = stamp(t, signed, tsu, ades.Extension{Evidence: pki.Evidence(t, when)}, archive)
 			good := 0
 			for _, s := range signatures(t, signed) {
-				if s.Err == nil {
+				if s.Err == nil && s.Certification == 0 {
 					good++
 				}
 			}

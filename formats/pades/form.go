@@ -49,7 +49,8 @@ type form struct {
 	named   int              // bytes in names
 	before  int64            // what f had parsed before
 	values  map[pdf.Ref]bool // what a /V refers to, looked at already
-	missing map[pdf.Ref]bool // what is referred to from the form, or the page that is changed, and is not there
+	missing map[pdf.Ref]bool // what is referred to from the catalog, the form, or the page that is changed, and is not there
+	unused  int              // the first number that no object of the document has
 }
 
 // place tells how an object is written: directly in its holder, or as an object of its own.
@@ -84,8 +85,12 @@ func readForm(f *pdf.File) (*form, error) {
 		return nil, err
 	}
 	fm := &form{f: f, catalog: catalog, names: map[string]bool{}, seen: map[pdf.Ref]bool{},
-		values: map[pdf.Ref]bool{}, missing: map[pdf.Ref]bool{}, before: f.Parsed()}
-	at, o, err := locate(f, catalog["AcroForm"])
+		values: map[pdf.Ref]bool{}, missing: map[pdf.Ref]bool{}, before: f.Parsed(), unused: f.FirstUnused()}
+	fm.mention(catalog, 0)
+	if err := fm.mentionPermissions(); err != nil {
+		return nil, err
+	}
+	at, o, err := fm.locate(catalog["AcroForm"])
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +101,10 @@ func readForm(f *pdf.File) (*form, error) {
 		fm.dict, fm.at = o, at
 	default:
 		return nil, failure(Malformed, "the /AcroForm of the catalog is not a dictionary")
+	}
+	fm.mention(fm.dict, 0)
+	if _, _, err := fm.locate(fm.dict["Fields"]); err != nil {
+		return nil, err
 	}
 	fields, _, err := pdf.As[pdf.Array](f, fm.dict["Fields"])
 	if err != nil {
@@ -192,6 +201,7 @@ func (fm *form) read(ref pdf.Ref, parent field) (field, []pdf.Ref, error) {
 	if err != nil || !ok {
 		return field{}, nil, err
 	}
+	fm.mention(d, 0)
 	fd := parent
 	fd.ref = ref
 	if kind, ok, err := pdf.As[pdf.Name](fm.f, d["FT"]); err != nil {
@@ -227,11 +237,54 @@ func (fm *form) read(ref pdf.Ref, parent field) (field, []pdf.Ref, error) {
 
 // noteMissing remembers the object that ref leads to if that is not there.
 func (fm *form) noteMissing(ref pdf.Ref) error {
-	at, o, err := locate(fm.f, ref)
-	if _, null := o.(pdf.Null); err == nil && null {
+	_, _, err := fm.locate(ref)
+	return err
+}
+
+// locate is the function of that name, which remembers what o leads to if that is not there.
+func (fm *form) locate(o pdf.Object) (place, pdf.Object, error) {
+	at, o, err := locate(fm.f, o)
+	if _, null := o.(pdf.Null); err == nil && null && at.indirect {
 		fm.missing[at.ref] = true
 	}
-	return err
+	return at, o, err
+}
+
+// mention remembers what o, as it is written, refers to and would be a new object.
+func (fm *form) mention(o pdf.Object, depth int) {
+	if depth > maxMention {
+		return
+	}
+	switch o := o.(type) {
+	case pdf.Ref:
+		if o.Num >= fm.unused {
+			fm.missing[o] = true
+		}
+	case pdf.Dict:
+		for _, v := range o {
+			fm.mention(v, depth+1)
+		}
+	case pdf.Array:
+		for _, v := range o {
+			fm.mention(v, depth+1)
+		}
+	}
+}
+
+// maxMention bounds how deep in a dictionary references are looked for.
+const maxMention = 8
+
+// mentionPermissions remembers what the /Perms of the catalog refers to and is not there: a new signature must not come to certify.
+func (fm *form) mentionPermissions() error {
+	_, o, err := fm.locate(fm.catalog["Perms"])
+	if err != nil {
+		return err
+	}
+	perms, _ := o.(pdf.Dict)
+	for _, v := range perms {
+		_, _, _ = fm.locate(v) // one that cannot be read is something; whoever needs it finds out
+	}
+	return nil
 }
 
 // entry reads an entry of the dictionary of a field.

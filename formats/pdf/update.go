@@ -25,12 +25,18 @@ func NewUpdate(f *File) (*Update, error) {
 	if f.locked != nil {
 		return nil, f.locked
 	}
+	return &Update{f: f, objects: map[Ref]Object{}, next: f.FirstUnused()}, nil
+}
+
+// FirstUnused is the number of the first object that an [Update] of f adds: neither an object of the file has it or a higher one, nor
+// does the trailer say so.
+func (f *File) FirstUnused() int {
 	size, _ := f.trailer["Size"].(Integer)
-	u := &Update{f: f, objects: map[Ref]Object{}, next: int(min(size, maxObjectNumber+1))}
+	first := int(min(size, maxObjectNumber+1))
 	if n := len(f.table); n > 0 {
-		u.next = max(u.next, int(f.table[n-1].num)+1)
+		first = max(first, int(f.table[n-1].num)+1)
 	}
-	return u, nil
+	return first
 }
 
 // File is the file that is updated.
