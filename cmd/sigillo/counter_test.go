@@ -12,10 +12,8 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -208,59 +206,23 @@ func (h *house) dossier(t testing.TB, p *pad, holder string, operator *clerk, fi
 	if s, err = h.Counter.Begin(ctx, by, s.ID, operator.presence()); err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range s.Documents {
-		for n := 1; n <= d.Pages; n++ {
-			if b, err := h.Counter.TabletPage(ctx, p.id, s.ID, d.ID, n); err != nil || !bytes.HasPrefix(b, []byte("\x89PNG")) {
-				t.Fatal(err)
-			}
-			if _, err := h.Counter.Read(ctx, p.id, s.ID, d.ID, n); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	h.readAll(t, p, s)
 	return s
 }
 
-// bankProgram is a bank's own application, in which an operator has signed in.
-type bankProgram struct{ url, token string }
-
-func (h *house) restOperator(t testing.TB, c *clerk) *bankProgram {
+// readAll has the tablet show each page of a dossier.
+func (h *house) readAll(t testing.TB, p *pad, s counters.Session) {
 	t.Helper()
-	b := &bankProgram{url: h.url + "/api/v1"}
-	var in struct{ Token string }
-	if code := b.call(t, "POST", "/counter/session", map[string]string{"username": c.Username, "password": c.password, "otp": c.otp()}, &in); code != 200 {
-		t.Fatal(code)
-	}
-	b.token = in.Token
-	return b
-}
-
-func (b *bankProgram) call(t testing.TB, method, path string, body, into any) int {
-	data, err := json.Marshal(body)
-	if err != nil {
-		t.Error(err)
-	}
-	q, err := http.NewRequestWithContext(t.Context(), method, b.url+path, bytes.NewReader(data))
-	if err != nil {
-		t.Error(err)
-		return 0
-	}
-	q.Header.Set("Content-Type", "application/json")
-	if b.token != "" {
-		q.Header.Set("Authorization", "Bearer "+b.token)
-	}
-	r, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Error(err)
-		return 0
-	}
-	defer r.Body.Close()
-	if into != nil && r.StatusCode < 300 {
-		if err := json.NewDecoder(r.Body).Decode(into); err != nil {
-			t.Error(err)
+	for _, d := range s.Documents {
+		for n := 1; n <= d.Pages; n++ {
+			if b, err := h.Counter.TabletPage(t.Context(), p.id, s.ID, d.ID, n); err != nil || !bytes.HasPrefix(b, []byte("\x89PNG")) {
+				t.Fatal(err)
+			}
+			if _, err := h.Counter.Read(t.Context(), p.id, s.ID, d.ID, n); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	return r.StatusCode
 }
 
 // The counter with everything real but the hand: enrolled with five signatures and two
