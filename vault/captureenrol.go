@@ -133,7 +133,7 @@ func (v *server) enrolling(ctx context.Context, id string) (c *capture, t *table
 //  2. The signature is opened, as in authoriseCaptured, and held beside those before it.
 //  3. Durable: that it was looked at, with what was said to it, and its fingerprint.
 func (v *server) enrolCapture(ctx context.Context, s *Captured) (*EnrolStep, error) {
-	if err := firstError(v.templates, s.check()); err != nil { // 1
+	if err := firstError(v.withTemplates(), s.check()); err != nil { // 1
 		return nil, err
 	}
 	c, t, x, leave, err := v.enrolling(ctx, s.Capture)

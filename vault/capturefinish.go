@@ -51,7 +51,7 @@ func (f *FinishEnrolment) check() error {
 //     one; the profile; the capture is used up; the journal. The signatures are forgotten.
 //  6. The answer, which is kept for as long as the capture is: it can be asked for again.
 func (v *server) finishEnrolment(ctx context.Context, f *FinishEnrolment) (*credentialAnswer, error) {
-	if err := firstError(v.templates, f.check()); err != nil { // 1
+	if err := firstError(v.withTemplates(), f.check()); err != nil { // 1
 		return nil, err
 	}
 	if err := v.adoptShown(ctx, &f.Second); err != nil {

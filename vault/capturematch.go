@@ -145,7 +145,7 @@ func (v *server) change(ctx context.Context, a *Authorisation, l *looked, do fun
 
 // admitCaptured is step 1 of authoriseCaptured.
 func (v *server) admitCaptured(ctx context.Context, a *Authorisation) error {
-	err := firstError(v.templates, checkName("the client", a.Client, maxName), checkName("the request", a.Request, maxName))
+	err := firstError(v.withTemplates(), checkName("the client", a.Client, maxName), checkName("the request", a.Request, maxName))
 	switch {
 	case err != nil:
 		return err

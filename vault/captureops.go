@@ -78,7 +78,7 @@ func (v *server) releasable(ctx context.Context, op string, c *Credential, diges
 //     is closed; the capture is open; the journal.
 //  3. The answer.
 func (v *server) openCapture(ctx context.Context, n *NewCapture) (*Capture, error) {
-	if err := firstError(v.templates, n.check()); err != nil { // 1
+	if err := firstError(v.withTemplates(), n.check()); err != nil { // 1
 		return nil, err
 	}
 	if err := v.adoptShown(ctx, &n.Operator); err != nil {

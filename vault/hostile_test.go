@@ -2,9 +2,11 @@ package vault
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"sigillo/auth/graphometric"
+	"sigillo/hsm"
 	"sigillo/store"
 )
 
@@ -133,5 +135,50 @@ func TestSessionsBounded(t *testing.T) {
 	want(t, open(ToEnrol, maxSessions), Busy)
 	if err := open(ToSign, store.MaxRows); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUpgradeWithoutRoom: a vault that is brought up to date on a token that makes no key
+// more starts, does everything but handwritten signatures, and comes round when the token does.
+func TestUpgradeWithoutRoom(t *testing.T) {
+	t.Parallel()
+	tok := &lossyToken{softToken: &softToken{keys: map[string][32]byte{}}, refuses: &hsm.Error{Kind: hsm.Unsupported, Msg: "the token is full"}}
+	dir := t.TempDir()
+	v, unlock, err := start(t.Context(), Config{Socket: filepath.Join(dir, "sock"), StateDB: filepath.Join(dir, "vault.db"), Node: "node-1",
+		Provision: true, Argon: fastArgon, Now: newClock().now, token: tok}, func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	defer v.close()
+	if _, err := v.enrol(t.Context(), "id", &Enrolment{Holder: "h", Username: "ada", Password: []byte(goodPassword)}); err != nil {
+		t.Error(err)
+	}
+	for n := range 2 {
+		if _, err := v.openCapture(t.Context(), &NewCapture{}); err == nil || err != v.withTemplates() {
+			t.Errorf("minute %d: %v", n, err)
+		}
+		v.minute(t.Context(), n)
+	}
+	tok.refuses = nil
+	v.minute(t.Context(), 2)
+	if err := v.withTemplates(); err != nil || !tok.made {
+		t.Error(err)
+	}
+	created := func() (n int) {
+		err := v.db.Read(t.Context(), func(tx *store.Tx) error {
+			entry, err := tx.LastJournalOf(keyTemplates, "key.created")
+			n = int(entry.Seq)
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	first := created()
+	v.openTemplates(t.Context())
+	if now := created(); now != first {
+		t.Error("the key is journalled twice")
 	}
 }

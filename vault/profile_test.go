@@ -288,11 +288,15 @@ func TestPasswordChangedBeside(t *testing.T) {
 type lossyToken struct {
 	*softToken
 	has, made bool
+	refuses   error
 }
 
 func (l *lossyToken) Has(label string) (bool, error) { return label != keyTemplates || l.has, nil }
 
 func (l *lossyToken) GenerateSealKey(context.Context, string) error {
+	if l.refuses != nil {
+		return l.refuses
+	}
 	l.has, l.made = true, true
 	return nil
 }
@@ -316,8 +320,8 @@ func TestTemplateKeyLost(t *testing.T) {
 		do(v)
 	}
 	run(func(v *server) {
-		if !tok.made || v.templates != nil {
-			t.Errorf("made: %v, %v", tok.made, v.templates)
+		if !tok.made || v.withTemplates() != nil {
+			t.Errorf("made: %v, %v", tok.made, v.withTemplates())
 		}
 	})
 	lenient := cfg

@@ -72,7 +72,7 @@ func (r *RollBack) content() []byte {
 //  3. What the earlier version holds is encrypted anew, as the newest one.
 //  4. Durable, in one transaction: the version in force, and the journal.
 func (v *server) rollBack(ctx context.Context, r *RollBack) error {
-	err := firstError(v.templates, checkName("the credential", r.Credential, maxName), checkName("the reason", r.Reason, maxName), // 1
+	err := firstError(v.withTemplates(), checkName("the credential", r.Credential, maxName), checkName("the reason", r.Reason, maxName), // 1
 		checkName("the client", r.Client, maxName), checkName("the request", r.Request, maxName))
 	if err != nil {
 		return err

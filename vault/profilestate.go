@@ -270,13 +270,11 @@ func (v *server) endProfile(tx *store.Tx, credential, by, reason string) error {
 	return v.keepProfile(tx, p, audit.Event{Actor: by, Event: profileDestroyed, Detail: map[string]string{"reason": reason}})
 }
 
-// openTemplates makes the key of the templates at the first start of a program that knows
-// it. Where the journal says that there was one it is not made again: without it nothing can
-// be read, and somebody must know.
-func (v *server) openTemplates(ctx context.Context) error {
-	v.policy = graphometric.Standard()
+// setPolicy reads how strictly handwritten signatures are compared.
+func (v *server) setPolicy() error {
 	switch v.cfg.Signatures {
 	case "", "standard":
+		v.policy = graphometric.Standard()
 	case "high":
 		v.policy = graphometric.High()
 	case "highest":
@@ -284,33 +282,68 @@ func (v *server) openTemplates(ctx context.Context) error {
 	default:
 		return fail(Failed, `the policy for handwritten signatures must be "standard", "high" or "highest"`)
 	}
+	return nil
+}
+
+// withTemplates says why no handwritten signature can be looked at; nil: they can.
+func (v *server) withTemplates() error {
+	if e := v.templates.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// openTemplates sees to it that the token has the key of the templates. Where it does not
+// succeed, everything but handwritten signatures works, and it is tried again every minute:
+// a token without room for one key more, or one that was restored without this one, keeps
+// nobody else from signing.
+func (v *server) openTemplates(ctx context.Context) {
+	was := v.templates.Load()
+	err := v.templateKey(ctx)
+	if err == nil {
+		if v.templates.Store(nil); was != nil {
+			v.log.Info("handwritten signatures can be compared again")
+		}
+		return
+	}
+	e, ok := err.(*Error)
+	if !ok {
+		e = &Error{Kind: Failed, Msg: "the token has no key for profiles of handwritten signatures; see the log of the vault", Err: err}
+	}
+	if v.templates.Store(e); was == nil {
+		v.log.Error("handwritten signatures are out of order; it is tried again every minute", "err", err)
+	}
+}
+
+// templateKey makes the key of the templates, at the first start of a program that knows it,
+// and journals that. Where the journal says that there was one it is not made again: without
+// it nothing can be read, and somebody must know.
+func (v *server) templateKey(ctx context.Context) error {
 	has, err := v.tok.Has(keyTemplates)
 	if err != nil {
 		return because(err, "the token cannot be searched")
 	}
-	if has {
-		return nil
-	}
-	var made bool
+	made := true
 	err = v.db.Read(ctx, func(tx *store.Tx) error {
 		_, err := tx.LastJournalOf(keyTemplates, "key.created")
-		made = err == nil
 		if store.KindOf(err) == store.NotFound {
-			err = nil
+			made, err = false, nil
 		}
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return because(err, "the vault's journal cannot be read")
-	}
-	if made {
-		v.templates = failf(NotAllowed, "the token lacks the key %s: no handwritten signature can be compared; restore it from a backup", keyTemplates)
-		v.log.Error("handwritten signatures are out of order", "err", v.templates)
+	case has && made:
 		return nil
+	case made:
+		return failf(NotAllowed, "the token lacks the key %s: no handwritten signature can be compared; restore it from a backup", keyTemplates)
+	case !has:
+		if err := v.tok.GenerateSealKey(ctx, keyTemplates); err != nil {
+			return because(err, "no handwritten signature can be compared: the token did not make the key "+keyTemplates)
+		}
 	}
-	if err := v.tok.GenerateSealKey(ctx, keyTemplates); err != nil {
-		return because(err, "the token did not make the key "+keyTemplates)
-	}
-	v.made = append(v.made, keyTemplates)
-	return nil
+	// Also when it was made before and the vault died then.
+	err = v.journal(ctx, audit.Event{Actor: "vault", Event: "key.created", Subject: keyTemplates})
+	return because(err, "the vault's journal cannot be written")
 }

@@ -77,7 +77,7 @@ type server struct {
 	tsa         *service                   // nil: no time-stamps
 	breached    *auth.Breached             // nil: no list
 	printKey    [32]byte                   // for fingerprints of handwritten signatures
-	templates   error                      // why there are no profiles; nil: there are
+	templates   atomic.Pointer[Error]      // why there are no profiles; nil: there are
 	comparing   chan *graphometric.Scratch // one taken for each handwritten signature that is looked at; nil: not made yet
 	policy      graphometric.Policy
 	outgoing    *deliveries // of codes
@@ -197,12 +197,13 @@ func start(ctx context.Context, cfg Config, fault func(string)) (_ *server, unlo
 	if v.db, err = store.Open(ctx, cfg.StateDB, "vault"); err != nil {
 		return nil, nil, because(err, "the vault's state cannot be opened")
 	}
-	if err = v.openTemplates(ctx); err != nil { // 5
+	if err = v.setPolicy(); err != nil {
 		return nil, nil, err
 	}
-	if err = v.begin(ctx); err != nil {
+	if err = v.begin(ctx); err != nil { // 5
 		return nil, nil, because(err, "the vault's journal cannot be written")
 	}
+	v.openTemplates(ctx)
 	if err = v.openService(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -321,6 +322,9 @@ func (v *server) minute(ctx context.Context, n int) {
 			v.erased.Store(true)
 			v.log.Warn("what was erased is in the log of the state still", "err", err)
 		}
+	}
+	if v.withTemplates() != nil {
+		v.openTemplates(ctx)
 	}
 	if err := v.tsa.minute(ctx); err != nil && ctx.Err() == nil {
 		v.log.Error("the time-stamping units could not be looked after", "err", err)
