@@ -15,6 +15,7 @@ func TestCounterPlans(t *testing.T) {
 		args         []any
 	}{
 		"withdrawn": {withoutConsent, "consents_withdrawn", []any{"counter-signature", MaxRows}},
+		"of one":    {withoutConsentOf, "credentials_holder", []any{"counter-signature", "holder-1", MaxRows}},
 		"tablet":    {counterSessionAt, "counter_sessions_at", []any{"tablet-1"}},
 	} {
 		rows, err := db.read.Query(`EXPLAIN QUERY PLAN `+c.query, c.args...)

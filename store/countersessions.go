@@ -146,16 +146,33 @@ func (tx *Tx) WithdrawConsent(holder, by string, now time.Time) error {
 		ms(now), by, holder)
 }
 
-// withoutConsent is asked every few seconds: it begins with those who have withdrawn.
-const withoutConsent = `SELECT c.id, c.holder, c.key_type, c.record, c.certificate, c.created FROM credentials c
-		JOIN certificates x ON x.serial = c.certificate
-		WHERE x.profile = ? AND x.state IN ('valid', 'suspended')
-		AND c.holder IN (SELECT holder FROM consents WHERE withdrawn > 0)
-		AND NOT EXISTS (SELECT 1 FROM consents n WHERE n.holder = c.holder AND n.withdrawn = 0)
-		ORDER BY c.created, c.id LIMIT ?`
+// lacksConsent finds the keys for counters, k.created and so on, whose holders have
+// withdrawn after they were made, or have no consent: those of which something is there
+// still, be it the key or a certificate that counts. A consent that gave way to one to
+// another text, which its holder has ended, was not withdrawn.
+const lacksConsent = `SELECT c.id, c.holder, c.key_type, c.record, c.certificate, c.created FROM credentials c
+		LEFT JOIN certificates x ON x.serial = c.certificate
+		WHERE (x.profile = ? AND x.state IN ('valid', 'suspended')
+			OR instr(c.record, CAST('"graphometric":true' AS BLOB)) > 0 AND instr(c.record, CAST('"wrapped":null' AS BLOB)) = 0)
+		AND (NOT EXISTS (SELECT 1 FROM consents n WHERE n.holder = c.holder AND n.withdrawn = 0)
+			OR EXISTS (SELECT 1 FROM consents w WHERE w.holder = c.holder AND w.withdrawn >= c.created AND w.withdrawn_by <> w.holder))`
 
-// WithoutConsent returns up to MaxRows credentials, with a certificate that is valid or
-// suspended, whose profile is profile and whose holder has withdrawn and not consented anew.
+const (
+	inTurn = ` ORDER BY c.created, c.id LIMIT ?`
+	// withoutConsent is asked every few seconds: it begins with those who have withdrawn.
+	withoutConsent   = lacksConsent + ` AND c.holder IN (SELECT holder FROM consents WHERE withdrawn > 0)` + inTurn
+	withoutConsentOf = lacksConsent + ` AND c.holder = ?` + inTurn
+)
+
+// WithoutConsent returns up to MaxRows credentials for counters, which have certificates of
+// this profile, that no consent carries any more: their holders have withdrawn since they
+// were made, whether or not they have consented anew. What was destroyed and revoked is not
+// among them.
 func (tx *Tx) WithoutConsent(profile string) ([]Credential, error) {
 	return many(tx, "credentials without consent", credentialRow, withoutConsent, profile, MaxRows)
+}
+
+// WithoutConsentOf is WithoutConsent of one holder.
+func (tx *Tx) WithoutConsentOf(holder, profile string) ([]Credential, error) {
+	return many(tx, "credentials without consent", credentialRow, withoutConsentOf, profile, holder, MaxRows)
 }

@@ -194,3 +194,63 @@ func TestNoCertificateEver(t *testing.T) {
 	_, err = r.OpenEnrolment(ctx, r.oreste, NewEnrolment{Holder: r.holder, Tablet: r.tablet, Identification: passport})
 	r.must(err)
 }
+
+// Withdrawn while the vault was away, and consented anew before it was back: what there was
+// before the withdrawal is not in use again, and goes as soon as the vault is there.
+func TestConsentAnew(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	key := r.enrolled().Credential
+	r.vault.fail["destroy"] = &vault.Error{Kind: vault.Unavailable}
+	if err := r.Withdraw(ctx, r.oreste, r.holder); signing.KindOf(err) != signing.KeyUnavailable {
+		t.Fatal(err)
+	}
+	s := r.sampled(2) // consented anew, and not enrolled
+	r.must(second(r.Cancel(ctx, r.oreste, s.ID, WhyCustomer)))
+	_, err := r.OpenDossier(ctx, r.oreste, NewDossier{Holder: r.holder, Tablet: r.tablet, Identification: passport, Documents: r.brought(r.oreste, 1)})
+	r.wants(NoProfile, err)
+	r.must(r.Sweep(ctx))
+	if !r.house.revoked[key] || !slices.Contains(r.vault.destroyed, key) {
+		t.Error("the key is there still")
+	}
+	again := r.enrolled().Credential
+	r.must(r.Sweep(ctx))
+	if r.house.revoked[again] {
+		t.Error("the new key is destroyed too")
+	}
+}
+
+// A profile that the vault cannot destroy keeps no other from being destroyed, and one that
+// it does not know keeps no certificate in force.
+func TestWithdrawalsApart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx := t.Context()
+	var keys []string
+	for i, code := range []string{"", "SMPDAA80A41H501X", "RSSMRA85T10A562S", "TCNTNA72C43L219S"} {
+		if i > 1 {
+			c, err := r.RegisterCustomer(ctx, r.oreste, NewCustomer{GivenName: "N", Surname: "N", FiscalCode: code, Identification: passport})
+			r.must(err)
+			r.holder = c.ID
+		}
+		if i > 0 {
+			keys = append(keys, r.enrolled().Credential)
+			r.write(func(tx *store.Tx) error { return tx.WithdrawConsent(r.holder, "x", r.clock.now()) })
+		}
+	}
+	r.vault.fail["destroy"] = &vault.Error{Kind: vault.Tampered}
+	if err := r.Sweep(ctx); err == nil {
+		t.Error("nothing was said of the first")
+	}
+	for i, key := range keys {
+		if r.house.revoked[key] != (i > 0) {
+			t.Errorf("key %d: revoked is %v", i, r.house.revoked[key])
+		}
+	}
+	r.vault.fail["destroy"] = &vault.Error{Kind: vault.NotAllowed}
+	r.must(r.Sweep(ctx))
+	if !r.house.revoked[keys[0]] {
+		t.Error("the certificate is in force, of a key the vault does not know")
+	}
+}

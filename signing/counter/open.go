@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -13,6 +14,7 @@ import (
 	"sigillo/audit"
 	"sigillo/auth/staff"
 	"sigillo/formats/inspect"
+	"sigillo/pki"
 	"sigillo/signing"
 	"sigillo/store"
 	"sigillo/vault"
@@ -321,14 +323,26 @@ func findings(r inspect.Report) []string {
 	return out
 }
 
-// credential is the customer's key for counters that can sign now.
+// credential is the customer's key for counters that can sign now. One from before the
+// customer withdrew is none, though it may be there still, and a new consent may be.
 func (s *Service) credential(ctx context.Context, holder string) (string, error) {
 	all, err := s.cfg.Signing.Credentials(ctx, holder)
 	if err != nil {
 		return "", err
 	}
+	var gone []store.Credential
+	err = s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		gone, err = tx.WithoutConsentOf(holder, pki.ProfileCounter)
+		return err
+	})
+	if err != nil {
+		return "", fromStore(err)
+	}
 	suspended := false
 	for _, c := range all {
+		if slices.ContainsFunc(gone, func(g store.Credential) bool { return g.ID == c.ID }) {
+			continue
+		}
 		if c.Counter && c.Status == "valid" {
 			return c.ID, nil
 		}

@@ -106,7 +106,8 @@ func (s *Service) silence(v *session, now time.Time) time.Duration {
 }
 
 // finishWithdrawals destroys what is left of those who have withdrawn, where that failed
-// when they did.
+// when they did. One that cannot be destroyed does not keep the others, but when the vault
+// does not answer, none can.
 func (s *Service) finishWithdrawals(ctx context.Context) error {
 	var list []store.Credential
 	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
@@ -116,10 +117,13 @@ func (s *Service) finishWithdrawals(ctx context.Context) error {
 	if err != nil {
 		return fromStore(err)
 	}
+	var errs []error
 	for _, c := range list {
-		if err := s.destroy(ctx, c, reasonCessation, "appliance", "consent withdrawn"); err != nil {
-			return err
+		err := s.destroy(ctx, c, reasonCessation, "appliance", "consent withdrawn")
+		errs = append(errs, err)
+		if k := signing.KindOf(err); ctx.Err() != nil || k == signing.KeyUnavailable || k == signing.Busy {
+			break
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
