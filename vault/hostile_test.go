@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sigillo/auth/graphometric"
+	"sigillo/auth/graphometric/synthetic"
 	"sigillo/hsm"
 	"sigillo/store"
 )
@@ -180,5 +181,36 @@ func TestUpgradeWithoutRoom(t *testing.T) {
 	v.openTemplates(t.Context())
 	if now := created(); now != first {
 		t.Error("the key is journalled twice")
+	}
+}
+
+// TestDestroyDamaged: who changes the head of a profile, or takes it away, does not keep the
+// profile from being destroyed.
+func TestDestroyDamaged(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := newCounter(t, r)
+	c.enrolCustomer()
+	execRaw(t, r.cfg.StateDB, `CREATE TABLE heads AS SELECT * FROM counter_rows WHERE kind = 'profile'`)
+	execRaw(t, r.cfg.StateDB, `UPDATE counter_rows SET record = zeroblob(9) WHERE kind = 'profile'`)
+	for range 2 { // the second time it is no error
+		if err := r.c.DestroyProfile(t.Context(), c.cred.ID, "customer", "withdrawn"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := count(t, r.cfg.StateDB, `SELECT count(*) FROM templates`); n != 0 {
+		t.Errorf("%d templates are left", n)
+	}
+	execRaw(t, r.cfg.StateDB, `DELETE FROM counter_rows WHERE kind = 'profile'; INSERT INTO counter_rows SELECT * FROM heads`)
+	_, err := r.c.OpenCapture(t.Context(), c.opening("after", digests(1)))
+	want(t, err, NotAllowed)
+
+	other := newOther(c, synthetic.New(8))
+	execRaw(t, r.cfg.StateDB, `DELETE FROM counter_rows WHERE kind = 'profile'`)
+	if err := r.c.DestroyProfile(t.Context(), other.cred.ID, "customer", "withdrawn"); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, r.cfg.StateDB, `SELECT count(*) FROM templates`); n != 0 {
+		t.Errorf("%d templates are left", n)
 	}
 }

@@ -142,6 +142,9 @@ func (v *server) destroyProfile(ctx context.Context, q *profileRequest) error {
 	}
 	err = v.db.Write(ctx, func(tx *store.Tx) error {
 		p, err := v.anyProfile(tx, q.Credential)
+		if err == errCounterRow {
+			return v.destroyDamaged(tx, q)
+		}
 		if err != nil || p.Destroyed != 0 {
 			return err
 		}
@@ -155,6 +158,19 @@ func (v *server) destroyProfile(ctx context.Context, q *profileRequest) error {
 		return v.destroyRow(tx, s, q.By, q.Reason)
 	})
 	return because(err, "the end of the profile could not be written")
+}
+
+// destroyDamaged is destroyProfile where somebody has changed the head of the profile: what
+// is of no use to anybody must go all the same.
+func (v *server) destroyDamaged(tx *store.Tx, q *profileRequest) error {
+	s, err := tx.CredentialState(q.Credential)
+	if err == nil && s.State != store.CredentialDestroyed {
+		return v.destroyRow(tx, s, q.By, q.Reason)
+	}
+	if err != nil && store.KindOf(err) != store.NotFound {
+		return err
+	}
+	return v.endProfile(tx, q.Credential, q.By, q.Reason)
 }
 
 // graphometricReport counts.
