@@ -214,7 +214,9 @@ func (s *Server) apiCounterSessions(api huma.API) {
 		func(ctx context.Context, in *counterWatchInput) (*oneOutput[counters.Session], error) {
 			look := s.cfg.CounterDesk.Session
 			if in.Seen > 0 {
-				look = func(ctx context.Context, by staff.Member, id string) (counters.Session, error) {
+				look = func(_ context.Context, by staff.Member, id string) (counters.Session, error) {
+					ctx, cancel := context.WithTimeout(s.leaving, patienceTime) // nobody waits for who waits
+					defer cancel()
 					return s.cfg.CounterDesk.Watch(ctx, by, id, in.Seen)
 				}
 			}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -317,16 +316,8 @@ func TestCounterWaits(t *testing.T) {
 		t.Error(got)
 	}
 	wait()
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if err := w.srv.Shutdown(ctx); err != nil {
-		t.Fatal(err)
-	}
+	w.leave() // what it has not answered in its ten seconds is an error of the rig's
 	<-answered
-	if took := time.Since(began); took > counters.WaitLimit/2 {
-		t.Errorf("the server waited %v for who waits", took)
-	}
 }
 
 // TestCounterReport: the figures as a page and as a file.

@@ -24,6 +24,7 @@ type wall struct {
 	pub   *publisher
 	srv   *Server
 	url   string
+	leave func() // has the server shut down
 	log   *lockedBuffer
 }
 
@@ -70,7 +71,7 @@ func build(t testing.TB, change ...func(*Config)) *wall {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	w.srv, w.url = srv, "http://"+ln.Addr().String()
+	w.srv, w.url, w.leave = srv, "http://"+ln.Addr().String(), cancel
 	return w
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"testing"
+	"time"
 
 	"sigillo/auth/staff"
 )
@@ -52,4 +53,20 @@ func TestRegisteredIsEnrolled(t *testing.T) {
 	if err != nil || r.StatusCode != 303 || len(to.Query()["customer"]) != 1 || to.Query().Get("customer") != "anna&customer=berta+c" {
 		t.Errorf("%d %v %v", r.StatusCode, to, err)
 	}
+}
+
+// A server that is being shut down does not wait for an application that waits for a change.
+func TestCounterAPILeaves(t *testing.T) {
+	t.Parallel()
+	p, d := operatorProgram(t)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		p.call("GET", "/counter/sessions/counter-1?seen=7", nil)
+	}()
+	for !d.said("watch 7") {
+		time.Sleep(time.Millisecond)
+	}
+	p.w.leave() // what it has not answered in its ten seconds is an error of the rig's
+	<-answered
 }
