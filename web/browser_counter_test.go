@@ -574,3 +574,36 @@ func TestCounterPad(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestCounterCrowded: where so many wait that the server answers at once, pages ask now and
+// then, and not as fast as they can; a page that could not be had is asked for again at once.
+func TestCounterCrowded(t *testing.T) {
+	c := newCounterTest(t)
+	c.register()
+	looks := func(crowded bool) (n int) {
+		c.till.mu.Lock()
+		defer c.till.mu.Unlock()
+		n, c.till.crowded = c.till.looks, crowded
+		close(c.till.changed)
+		c.till.changed = make(chan struct{})
+		return n
+	}
+	before := looks(true)
+	c.tablet.run("wait", chromedp.Sleep(2*time.Second))
+	if n := looks(false) - before; n > 20 {
+		t.Errorf("the tablet asked %d times in two seconds", n)
+	}
+	c.operator.run("open", chromedp.Navigate(c.w.url+"/counter/enrol?customer=0012345678"), chromedp.WaitVisible("#number"))
+	c.identify()
+	c.till.mu.Lock()
+	c.till.broken = 2
+	c.till.mu.Unlock()
+	c.operator.run("open", chromedp.Click("form[action='/counter/enrol'] button[type=submit]"), chromedp.WaitVisible("#otp"))
+	c.see(".end-mark.busy") // and does not wait for another change first
+	looks(true)
+	before = looks(true)
+	c.operator.run("wait", chromedp.Sleep(2*time.Second))
+	if n := looks(false) - before; n > 40 {
+		t.Errorf("tablet and operator asked %d times in two seconds", n)
+	}
+}

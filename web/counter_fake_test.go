@@ -42,6 +42,10 @@ type till struct {
 	seen     [][]byte // every sample that was opened
 	device   counters.Device
 	calls    []string
+
+	crowded bool // nobody waits: all are answered at once
+	looks   int  // of tablets and operators
+	broken  int  // so often the tablet's page cannot be had
 }
 
 const (
@@ -91,9 +95,12 @@ func (t *till) tell() {
 
 // await waits until there is something newer than seen.
 func (t *till) await(ctx context.Context, seen int64) {
+	t.mu.Lock()
+	t.looks++
+	t.mu.Unlock()
 	for end := time.After(counters.WaitLimit); ; {
 		t.mu.Lock()
-		newer, changed := t.version > seen, t.changed
+		newer, changed := t.version > seen || t.crowded, t.changed
 		t.mu.Unlock()
 		if newer {
 			return
@@ -414,6 +421,10 @@ func (t *till) TabletState(ctx context.Context, _ string, seen int64) (counters.
 	t.await(ctx, seen)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if seen < 0 && t.broken > 0 {
+		t.broken--
+		return counters.TabletView{}, refuse(signing.Busy)
+	}
 	return t.view(), nil
 }
 

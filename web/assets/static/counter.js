@@ -12,7 +12,7 @@
   // as long as the session is where it was.
   async function renew() {
     const r = await fetch(live().dataset.address, { credentials: "same-origin", cache: "no-store" });
-    if (!r.ok) return;
+    if (!r.ok) throw new Error("status " + r.status);
     const page = new DOMParser().parseFromString(await r.text(), "text/html"), now = page.getElementById("live");
     if (!now) return location.reload();
     if (now.dataset.state !== live().dataset.state) {
@@ -32,18 +32,21 @@
   (async function () {
     let pause = 500;
     while (live().dataset.ended !== "true") {
+      const gone = new AbortController(), late = setTimeout(() => gone.abort(), 35000), asked = performance.now();
       try {
         const at = live().dataset;
-        const r = await fetch(at.address + "/state?seen=" + at.version, { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" } });
+        const r = await fetch(at.address + "/state?seen=" + at.version, { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" }, signal: gone.signal });
         if (r.status === 401) return location.reload();
         if (!r.ok) throw new Error("status " + r.status);
         const said = await r.json();
         pause = 500;
         if (String(said.version) !== at.version) await renew();
-        else await wait(200); // nothing happened
+        else if (performance.now() - asked < 1000) await wait(1000); // too many wait: the answer came at once
       } catch (_) {
         await wait(pause);
         pause = Math.min(2 * pause, 8000);
+      } finally {
+        clearTimeout(late);
       }
     }
   })();

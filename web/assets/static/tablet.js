@@ -54,19 +54,22 @@ async function leave() {
   if (last) await last.close().catch(() => {}); // a pad may be gone
 }
 
-// take sees to what the server says that is to be shown.
+// take sees to what the server says that is to be shown. The version is that of what is
+// shown: where the page cannot be had, it is asked for again.
 async function take(view) {
-  root.dataset.version = view.version;
   if (view.key !== root.dataset.key) return renew();
+  root.dataset.version = view.version;
   if (reading && view.step === "read") reading(view);
 }
 
-// follow waits for what is to be shown to change, for ever.
+// follow waits for what is to be shown to change, for ever. The server answers within 25
+// seconds; a network that goes away without a word is noticed soon after.
 async function follow() {
   let pause = 500;
   for (;;) {
+    const seen = root.dataset.version, asked = performance.now(), gone = new AbortController(), late = setTimeout(() => gone.abort(), 35000);
     try {
-      const r = await fetch("/tablet/state?seen=" + root.dataset.version, { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" } });
+      const r = await fetch("/tablet/state?seen=" + seen, { credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" }, signal: gone.signal });
       if (r.status === 401 || r.status === 403) {
         if (root.dataset.shape === "use") return location.reload();
         await wait(2000);
@@ -80,10 +83,14 @@ async function follow() {
       while (busy) await wait(100);
       // What was sent meanwhile may have been answered with something newer.
       if (view.version >= Number(root.dataset.version)) await take(view);
+      // Where too many wait, the server answers at once.
+      if (String(view.version) === seen && performance.now() - asked < 1000) await wait(1000);
     } catch (_) {
       $("offline").textContent = root.dataset.offline;
       await wait(pause);
       pause = Math.min(2 * pause, 8000);
+    } finally {
+      clearTimeout(late);
     }
   }
 }
@@ -363,7 +370,7 @@ async function bootSign() {
       if (driver.points().flat) return anew(text.constant, "warn");
       if (age() > armed.life - 5000) return anew(text.late, "warn");
       say(text.checking, "busy");
-      await tell(q);
+      tell(q);
       const started = Math.round(armed.started + began - armed.at);
       const sealed = await seal.seal(Key, armed, driver.points().json(), started);
       driver.points().clear(); // only the ink is left
