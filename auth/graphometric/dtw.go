@@ -51,6 +51,7 @@ func (sc *Scratch) separate(a, b *trace, distances func(out, x, ys []float32)) s
 // align is the dynamic programme. It leaves in sc.way, for each pair of readings
 // within the band, by which step it was reached.
 func (sc *Scratch) align(a, b *trace, wide int, distances func(out, x, ys []float32)) float32 {
+	sc.aligned++
 	n, m, row := a.n, b.n, 2*wide+1
 	far := float32(math.Inf(1))
 	sc.prev, sc.cur, sc.cost = grown(sc.prev, m+1), grown(sc.cur, m+1), grown(sc.cost, row)

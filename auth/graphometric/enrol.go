@@ -29,6 +29,10 @@ type Enrolment struct {
 	policy  Policy
 	samples []*Sample
 	traces  []trace
+	// apart is how far apart each two of them are, measured once: what stands apart is
+	// looked for with each step, in all ways to leave one out. It is not the same in both
+	// directions, by a little.
+	apart   [MaxSamples][MaxSamples]float64
 	tries   int
 	scratch Scratch
 }
@@ -47,16 +51,21 @@ func (e *Enrolment) Add(s *Sample) Advice {
 		a.Reasons = append([]Reason{why}, a.Reasons...)
 		return a
 	}
+	n := len(e.samples)
 	e.samples = append(e.samples, s.kept())
 	e.traces = append(e.traces, trace{})
-	e.scratch.trace(&e.traces[len(e.traces)-1], e.samples[len(e.samples)-1])
+	e.scratch.trace(&e.traces[n], e.samples[n])
+	for i := range n { // the other direction refused has measured
+		e.apart[n][i] = e.scratch.apart(&e.traces[n], &e.traces[i]).whole
+	}
 	a := e.advice()
 	a.Accepted = true
 	a.Pause = len(e.samples) == pauseAt
 	return a
 }
 
-// refused says why a sample is not taken.
+// refused says why a sample is not taken, and leaves in the last place of e.apart how far
+// those that there are are from it.
 func (e *Enrolment) refused(s *Sample) Reason {
 	if err := s.Check(); err != nil {
 		return reasonOf(err)
@@ -74,6 +83,7 @@ func (e *Enrolment) refused(s *Sample) Reason {
 	mean, nearest := 0., math.Inf(1)
 	for i := range e.traces {
 		d := sc.apart(&e.traces[i], &sc.seen)
+		e.apart[i][len(e.traces)] = d.whole
 		mean += d.whole / float64(len(e.traces))
 		nearest = min(nearest, sc.displaced(&e.traces[i], &sc.seen))
 	}
@@ -93,7 +103,7 @@ func (e *Enrolment) among(without int) float64 {
 	for i := range e.traces {
 		for j := range i {
 			if i != without && j != without {
-				total += e.scratch.apart(&e.traces[i], &e.traces[j]).whole
+				total += e.apart[i][j]
 				n++
 			}
 		}
@@ -111,7 +121,7 @@ func (e *Enrolment) odd() int {
 		mean := 0.
 		for j := range e.traces {
 			if i != j {
-				mean += e.scratch.apart(&e.traces[i], &e.traces[j]).whole / float64(len(e.traces)-1)
+				mean += e.apart[i][j] / float64(len(e.traces)-1)
 			}
 		}
 		if r := mean / max(e.among(i), 1e-3); r > worst {
@@ -145,6 +155,10 @@ func (e *Enrolment) Remove(i int) Advice {
 		e.traces[i].wipe()
 		e.samples = append(e.samples[:i], e.samples[i+1:]...)
 		e.traces = append(e.traces[:i], e.traces[i+1:]...)
+		copy(e.apart[i:], e.apart[i+1:])
+		for j := range e.apart {
+			copy(e.apart[j][i:], e.apart[j][i+1:])
+		}
 	}
 	return e.advice()
 }

@@ -65,3 +65,32 @@ func TestCopyOfMatch(t *testing.T) {
 		t.Errorf("of %d signatures that matched %d were good again, copied", matches, passed)
 	}
 }
+
+// TestEnrolmentCost: each sample of an enrolment is compared with each other one, and that
+// once, however often one is taken away and written anew: all steps of an enrolment are
+// taken again for each of them, and long samples cost milliseconds for each comparison.
+func TestEnrolmentCost(t *testing.T) {
+	t.Parallel()
+	s := synthetic.New(1)
+	e := graphometric.NewEnrolment(graphometric.Standard())
+	defer e.Wipe()
+	steps := 0
+	for n := 0; steps < 14; n++ {
+		before := e.Aligned()
+		count := e.Add(s.Sign(0, n)).Count
+		if cost := e.Aligned() - before; cost > 3*graphometric.MaxSamples {
+			t.Fatalf("step %d: %d alignments", steps, cost)
+		}
+		steps++
+		if !e.Measured() {
+			t.Fatalf("step %d: what is known of the samples is wrong", steps)
+		}
+		if count < graphometric.MaxSamples {
+			continue
+		}
+		before = e.Aligned()
+		if a := e.Remove(n % count); a.Count != count-1 || e.Aligned() != before || !e.Measured() {
+			t.Fatalf("step %d: removed: %+v, %d alignments", steps, a, e.Aligned()-before)
+		}
+	}
+}

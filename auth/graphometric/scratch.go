@@ -11,6 +11,7 @@ type Scratch struct {
 	// The rows of the dynamic programme, and the way back through it.
 	prev, cur, cost []float32
 	way             []uint8
+	aligned         int // how often, for who asks what something costs
 }
 
 // NewScratch makes one; the zero value will do as well.
