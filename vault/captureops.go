@@ -168,36 +168,40 @@ func (v *server) newCapture(tx *store.Tx, n *NewCapture, c *capture, serial int6
 const captureNonce = 32
 
 // armCapture makes nonce and key for one signature. Nothing of it is durable: a vault that
-// is started again has it armed again.
+// is started again has it armed again. It is done in the place of a change, though it
+// changes no row: else a capture that ends at this moment would be open again in memory,
+// with the signatures of an enrolment.
 func (v *server) armCapture(ctx context.Context, id string) (*Armed, error) {
 	if err := checkName("the capture", id, maxName); err != nil {
-		return nil, err
-	}
-	now := v.now()
-	var c *capture
-	err := v.db.Read(ctx, func(tx *store.Tx) (err error) {
-		if c, err = v.capture(tx, id); err != nil {
-			return err
-		}
-		if err := c.is(c.Purpose, now); err != nil {
-			return err
-		}
-		_, err = v.tabletForUse(tx, c.Tablet)
-		return err
-	})
-	if err != nil {
-		return nil, because(err, "the vault's state cannot be read")
-	}
-	x, err := v.sessions.of(c, now)
-	if err != nil {
 		return nil, err
 	}
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, because(err, "no random numbers")
 	}
+	now := v.now()
 	a := &armed{nonce: make([]byte, captureNonce), key: key, from: now, until: now.Add(ArmedLife)}
 	rand.Read(a.nonce)
-	v.sessions.arm(x, a)
+	v.fault("arming")
+	var c *capture
+	err = v.db.Write(ctx, func(tx *store.Tx) (err error) {
+		if c, err = v.capture(tx, id); err != nil {
+			return err
+		}
+		if err := c.is(c.Purpose, now); err != nil {
+			return err
+		}
+		if _, err = v.tabletForUse(tx, c.Tablet); err != nil {
+			return err
+		}
+		x, err := v.sessions.of(c, now)
+		if err == nil {
+			v.sessions.arm(x, a)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, because(err, "the vault's state cannot be read")
+	}
 	return &Armed{Nonce: a.nonce, PublicKey: key.PublicKey().Bytes(), Context: c.Context, Expires: a.until.UTC()}, nil
 }

@@ -3,6 +3,7 @@ package vault
 import (
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"sigillo/auth/graphometric"
@@ -213,4 +214,25 @@ func TestDestroyDamaged(t *testing.T) {
 	if n := count(t, r.cfg.StateDB, `SELECT count(*) FROM templates`); n != 0 {
 		t.Errorf("%d templates are left", n)
 	}
+}
+
+// TestArmedWhileClosed: a capture that ends while it is armed is over, in memory too.
+func TestArmedWhileClosed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := newCounter(t, r)
+	capture := c.open("enrol", nil)
+	c.fill(capture, 2)
+	var once sync.Once
+	r.fault = func(step string) {
+		if step == "arming" {
+			once.Do(func() {
+				if err := r.c.CloseCapture(t.Context(), capture, "left"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	_, err := r.c.ArmCapture(t.Context(), capture)
+	want(t, err, NotAllowed)
 }
