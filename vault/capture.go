@@ -150,8 +150,8 @@ func (c *Client) FinishEnrolment(ctx context.Context, f FinishEnrolment) (Creden
 	return a.Credential, a.CSR, err
 }
 
-// CloseCapture ends a capture before its time; its signatures are wiped. One that is over
-// is no error.
+// CloseCapture ends a capture before its time; its signatures are wiped. One that is over,
+// or forgotten, is no error.
 func (c *Client) CloseCapture(ctx context.Context, id, reason string) error {
 	return c.call(ctx, opCloseCapture, captureRequest{ID: id, Reason: reason}, nil)
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"sigillo/auth/graphometric"
 	"sigillo/auth/graphometric/synthetic"
@@ -235,4 +236,24 @@ func TestArmedWhileClosed(t *testing.T) {
 	}
 	_, err := r.c.ArmCapture(t.Context(), capture)
 	want(t, err, NotAllowed)
+}
+
+// TestCloseForgotten: a capture that the vault has forgotten is over, and can be closed.
+func TestCloseForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := newCounter(t, r)
+	capture := c.open("enrol", nil)
+	for range 2 {
+		r.clock.move(25 * time.Hour)
+		r.restart()
+	}
+	if n := count(t, r.cfg.StateDB, `SELECT count(*) FROM counter_rows WHERE kind = 'capture'`); n != 0 {
+		t.Fatalf("%d captures are kept", n)
+	}
+	for _, id := range []string{capture, "another"} {
+		if err := r.c.CloseCapture(t.Context(), id, "restart"); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
 }

@@ -254,3 +254,19 @@ func TestWithdrawalsApart(t *testing.T) {
 		t.Error("the certificate is in force, of a key the vault does not know")
 	}
 }
+
+// An enrolment that the vault is still finishing when nobody waits for it any more: the
+// session ends, and nothing is left behind.
+func TestProfileMadeLate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := r.sampled(4)
+	r.vault.fail["late"] = &vault.Error{Kind: vault.Unavailable}
+	if _, err := r.FinishEnrolment(t.Context(), r.ornella, s.ID, "", otp("2")); err == nil {
+		t.Fatal("it was answered")
+	}
+	r.must(second(r.Cancel(t.Context(), r.oreste, s.ID, WhyOperator)))
+	if len(r.vault.profiles) != 0 {
+		t.Error("a profile is left that nobody knows of")
+	}
+}

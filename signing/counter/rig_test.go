@@ -281,6 +281,7 @@ type fakeVault struct {
 	closed    []string
 	destroyed []string
 	profiles  []string // that were made and not answered for
+	late      []string // that will be when the vault has looked for the last ones, if their capture is open
 	count     int
 	step      func(vault.EnrolStep) vault.EnrolStep
 	finish    vault.FinishEnrolment
@@ -369,6 +370,10 @@ func (f *fakeVault) FinishEnrolment(_ context.Context, n vault.FinishEnrolment) 
 		f.profiles = append(f.profiles, n.ID)
 		return vault.Credential{}, nil, f.fault("lost")
 	}
+	if f.fail["late"] != nil {
+		f.late = append(f.late, n.ID, n.Capture)
+		return vault.Credential{}, nil, f.fault("late")
+	}
 	if err := f.fault("finish"); err != nil {
 		return vault.Credential{}, nil, err
 	}
@@ -389,6 +394,9 @@ func (f *fakeVault) DestroyProfile(_ context.Context, credential, _, _ string) e
 	}
 	f.destroyed = append(f.destroyed, credential)
 	f.profiles = slices.DeleteFunc(f.profiles, func(id string) bool { return id == credential })
+	if len(f.late) == 2 && f.open[f.late[1]] != nil {
+		f.profiles, f.late = append(f.profiles, f.late[0]), nil
+	}
 	return nil
 }
 

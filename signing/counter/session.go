@@ -181,10 +181,15 @@ func (s *Service) end(ctx context.Context, v *session, to State, why, actor stri
 
 // takeBack has the vault destroy what an enrolment may have made there that nobody has
 // written down here: who died between, or never got the answer, has left a profile that no
-// withdrawal would find. The session does not end before.
+// withdrawal would find. The session does not end before. The capture is closed first: what
+// the vault is still making then, for an answer that nobody waits for any more, comes to
+// nothing.
 func (s *Service) takeBack(ctx context.Context, v *session, why, actor string) error {
 	if v.Purpose != string(Enrol) || v.Credential != "" || v.data.Progress == nil || !v.data.Progress.Ready {
 		return nil
+	}
+	if err := s.cfg.Vault.CloseCapture(ctx, v.Capture, why); err != nil {
+		return fromVault(err)
 	}
 	err := s.cfg.Vault.DestroyProfile(ctx, keyOf(v), actor, why)
 	if vault.KindOf(err) == vault.NotAllowed { // there is none
