@@ -68,17 +68,22 @@ func NewClient(trusted *tls.Config) *Client {
 }
 
 // Post sends a message, once. An answer of 200 to 299 is success; all else is an error,
-// which says nothing of the secret or of the answer's content.
+// which says nothing of the secret, of path and query of the address, which may have one
+// too, or of the answer's content.
 func (c *Client) Post(ctx context.Context, a Address, now time.Time, body []byte) error {
 	q, err := http.NewRequestWithContext(ctx, http.MethodPost, a.URL, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("callback: %w", err)
+		return errors.New("callback: this is no address")
 	}
 	q.Header.Set("Content-Type", "application/json")
 	q.Header.Set("User-Agent", "Sigillo")
 	q.Header.Set(Header, Sign(a.Secret, now, body))
 	r, err := c.http.Do(q)
 	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) { // which tells the address, and there are addresses that nobody is to know
+			err = u.Err
+		}
 		return fmt.Errorf("callback: %w", err)
 	}
 	defer r.Body.Close()

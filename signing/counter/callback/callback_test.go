@@ -63,6 +63,19 @@ func TestPost(t *testing.T) {
 	}
 }
 
+// An address may have a secret in it, as those of many services do.
+func TestAddressNotTold(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewTLSServer(http.NotFoundHandler())
+	srv.Close()
+	for _, u := range []string{srv.URL + "/hooks/hush?key=hush", "https://core.example/hush\x7f"} {
+		err := NewClient(nil).Post(t.Context(), Address{u, secret}, time.Unix(1, 0), nil)
+		if err == nil || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	for u, good := range map[string]bool{"https://core.example/x": true, "http://core.example/x": false, "https://u:p@core.example": false,
