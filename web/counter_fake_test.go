@@ -46,6 +46,7 @@ type till struct {
 	crowded bool // nobody waits: all are answered at once
 	looks   int  // of tablets and operators
 	broken  int  // so often the tablet's page cannot be had
+	given   int  // pages that a tablet was given
 }
 
 const (
@@ -435,6 +436,9 @@ func (t *till) TabletPage(ctx context.Context, _, session, document string, page
 	if !mine {
 		return nil, atCounter(counters.NotFound)
 	}
+	t.mu.Lock()
+	t.given++
+	t.mu.Unlock()
 	return t.rooms.Page(ctx, testHolder, document, page)
 }
 

@@ -70,3 +70,24 @@ func TestCounterAPILeaves(t *testing.T) {
 	p.w.leave() // what it has not answered in its ten seconds is an error of the rig's
 	<-answered
 }
+
+// A page of which only the head was asked for was not given to the tablet.
+func TestPageGiven(t *testing.T) {
+	t.Parallel()
+	var till *till
+	w := build(t, withTill(&till, newOffice(staff.RegistrationOperator)))
+	slate := w.asTablet(till)
+	till.mu.Lock()
+	till.session.ID, till.shown["d-1"] = "s-1", map[int]bool{}
+	till.mu.Unlock()
+	const page = "/tablet/documents/d-1/pages/1?session=s-1"
+	given := func() int { till.mu.Lock(); defer till.mu.Unlock(); return till.given }
+	slate.do("HEAD", page, "", nil)
+	if n := given(); n != 0 {
+		t.Errorf("%d pages were given", n)
+	}
+	slate.get(page)
+	if n := given(); n != 1 {
+		t.Errorf("%d pages were given", n)
+	}
+}

@@ -203,7 +203,7 @@ func key(v counter.TabletView) string {
 
 func (s *Server) tabletSheet(c *fiber.Ctx, t counter.Tablet) error {
 	n, err := strconv.Atoi(c.Params("n"))
-	if err != nil {
+	if err != nil || c.Method() != fiber.MethodGet { // of HEAD nothing is shown, and the page would count as given
 		return fiber.ErrNotFound
 	}
 	png, err := s.cfg.Tablets.TabletPage(c.UserContext(), t.ID, c.Query("session"), c.Params("document"), n)
