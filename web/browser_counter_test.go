@@ -607,3 +607,18 @@ func TestCounterCrowded(t *testing.T) {
 		t.Errorf("tablet and operator asked %d times in two seconds", n)
 	}
 }
+
+// TestCounterSilence: a network that goes away without a word does not hold the tablet for
+// ever. What waits for half a minute is made to wait for less.
+func TestCounterSilence(t *testing.T) {
+	c := newCounterTest(t)
+	c.quickly()
+	c.signing()
+	c.field()
+	leave := []chromedp.Action[chromedp.Void]{chromedp.Click("[data-ask-leave]"), chromedp.WaitVisible("#leave[open]"), chromedp.Click("[data-leave=customer]")}
+	c.tablet.run("silence", script(`window.later = window.setTimeout; window.setTimeout = (f, ms) => window.later(f, ms === 30000 ? 300 : ms);
+		window.real = window.fetch; window.fetch = (a, o) => a.includes("leave") ? new Promise((_, no) => o.signal && o.signal.addEventListener("abort", () => no(new TypeError("gone")))) : window.real(a, o)`))
+	c.tablet.run("leave", append(leave, until(`document.getElementById("said").textContent === document.getElementById("tablet").dataset.offline`))...)
+	c.tablet.run("network", script(`window.fetch = window.real`))
+	c.tablet.run("leave", append(leave, chromedp.WaitVisible(".end-mark.stop"))...)
+}

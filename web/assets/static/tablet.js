@@ -23,14 +23,21 @@ function say(text, tone) {
 // Refusal is what the server says instead of doing something.
 class Refusal extends Error {}
 
+// post says something to the server, and gives up where a network that went away without a
+// word would have it wait for ever. A signature that is recognised has a whole dossier signed.
 async function post(path, fields) {
   const body = new URLSearchParams(Object.assign({ token: root.dataset.token, session: root.dataset.session }, fields));
-  const r = await fetch("/tablet/" + path, { method: "POST", body, credentials: "same-origin", headers: { Accept: "application/json" } });
-  const said = await r.json().catch(() => ({}));
-  if (r.ok) return said;
-  const problem = new Refusal([said.title, said.detail].filter(Boolean).join(". "));
-  problem.kind = said.kind;
-  throw problem;
+  const gone = new AbortController(), late = setTimeout(() => gone.abort(), path === "submit" ? 200000 : 30000);
+  try {
+    const r = await fetch("/tablet/" + path, { method: "POST", body, credentials: "same-origin", headers: { Accept: "application/json" }, signal: gone.signal });
+    const said = await r.json().catch(() => ({}));
+    if (r.ok) return said;
+    const problem = new Refusal([said.title, said.detail].filter(Boolean).join(". "));
+    problem.kind = said.kind;
+    throw problem;
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 // renew lays the page out anew, as the server renders it now.
