@@ -270,3 +270,15 @@ func TestProfileMadeLate(t *testing.T) {
 		t.Error("a profile is left that nobody knows of")
 	}
 }
+
+// Withdrawn in the moment in which a dossier is opened: it does not begin.
+func TestWithdrawnBeforePresence(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enrolled()
+	s, err := r.OpenDossier(t.Context(), r.oreste, NewDossier{Holder: r.holder, Tablet: r.tablet, Identification: passport, Documents: r.brought(r.oreste, 1)})
+	r.must(err)
+	r.write(func(tx *store.Tx) error { return tx.WithdrawConsent(r.holder, "x", r.clock.now()) })
+	_, err = r.Begin(t.Context(), r.oreste, s.ID, otp("1"))
+	r.wants(NoConsent, err)
+}

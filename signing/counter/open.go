@@ -90,6 +90,8 @@ func (s *Service) check(ctx context.Context, by member, o opening) (h store.Hold
 	return h, v, nil
 }
 
+var errNoConsent = fail(NoConsent, "the customer has not consented to the handwritten signature; enrol the customer, or take another way", nil)
+
 // errSelf: a person may be a member of the staff and a customer, at different counters.
 var errSelf = fail(SamePerson, "nobody is customer and member of the staff in one session; a colleague has to do it", nil)
 
@@ -233,7 +235,7 @@ func (s *Service) OpenDossier(ctx context.Context, by member, n NewDossier) (Ses
 		return Session{}, err
 	}
 	if consent == nil {
-		return Session{}, fail(NoConsent, "the customer has not consented to the handwritten signature; enrol the customer, or take another way", nil)
+		return Session{}, errNoConsent
 	}
 	credential, err := s.credential(ctx, h.ID)
 	if err != nil {
@@ -412,6 +414,11 @@ func (s *Service) Begin(ctx context.Context, by member, id string, presence vaul
 	if v.data.Consent != nil && v.Purpose == string(Enrol) { // it may have been withdrawn since
 		if v.data.Consent, err = s.inForce(ctx, v.Holder); err != nil {
 			return Session{}, err
+		}
+	}
+	if v.Purpose == string(Sign) {
+		if consented, err := s.consented(ctx, v.Holder); err != nil || !consented {
+			return Session{}, firstOf(err, errNoConsent)
 		}
 	}
 	n, err := s.capture(ctx, v)
