@@ -109,14 +109,14 @@ func (v *server) authoriseCaptured(ctx context.Context, a *Authorisation) (*SAD,
 	defer clear(r.d[:])
 	if err != nil { // nothing was compared
 		back := func(tx *store.Tx, _ *Authorisation, l *looked) error { return v.untried(tx, l, before, err) }
-		return nil, firstError(v.change(ctx, a, &l, back), err)
+		return nil, firstError(v.conclude(ctx, a, &l, back), err)
 	}
 	v.fault("compared")
 	if r.decision == graphometric.Match {
 		r.impostor = v.impostors(ctx, l.profile, s.sample)
 	}
 	print := v.fingerprintOf(s.sample)
-	err = v.change(ctx, a, &l, func(tx *store.Tx, a *Authorisation, l *looked) error { return v.ruled(tx, a, l, &r, print, before) }) // 6
+	err = v.conclude(ctx, a, &l, func(tx *store.Tx, a *Authorisation, l *looked) error { return v.ruled(tx, a, l, &r, print, before) }) // 6
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +141,14 @@ func (v *server) change(ctx context.Context, a *Authorisation, l *looked, do fun
 		return firstError(v.current(tx, &a.Credential), do(tx, a, l))
 	})
 	return because(err, "the vault's state cannot be written")
+}
+
+// conclude is change for what came of an attempt. It has a time of its own: else one that
+// took too long, because token or processors were busy, would stay a mismatch.
+func (v *server) conclude(ctx context.Context, a *Authorisation, l *looked, do func(*store.Tx, *Authorisation, *looked) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	return v.change(ctx, a, l, do)
 }
 
 // admitCaptured is step 1 of authoriseCaptured.

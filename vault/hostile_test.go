@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -255,5 +256,44 @@ func TestCloseForgotten(t *testing.T) {
 		if err := r.c.CloseCapture(t.Context(), id, "restart"); err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
+	}
+}
+
+// TestSlowComparison: what could not be compared in time is not held against the customer.
+func TestSlowComparison(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := newCounter(t, r)
+	c.enrolCustomer()
+	ds := digests(1)
+	capture := c.open("late", ds)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	v, unlock, err := start(t.Context(), r.cfg, func(step string) {
+		if step == "tried" {
+			cancel()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	armed, err := v.armCapture(t.Context(), capture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := c.signature()
+	sent := c.tablet.send(t, capture, *armed, graphometric.AppendCapture(nil, s))
+	r.clock.move(s.Duration())
+	a := c.capturedFor("late", ds, sent)
+	if _, err := v.authoriseCaptured(ctx, &a); err == nil {
+		t.Error("it was compared")
+	}
+	v.close()
+	unlock()
+	r.start()
+	if n := c.failures(); n != 0 {
+		t.Errorf("%d mismatches", n)
 	}
 }
