@@ -56,6 +56,12 @@ func (tx *Tx) CounterRows(kind, first string) ([]CounterRow, error) {
 		`SELECT `+counterColumns+` FROM counter_rows WHERE kind = ? ORDER BY state <> ?, id LIMIT ?`, kind, first, MaxRows)
 }
 
+// CounterRowsAfter returns up to MaxRows rows of a kind, by their ID, from the one after id.
+func (tx *Tx) CounterRowsAfter(kind, id string) ([]CounterRow, error) {
+	return many(tx, "rows of the counter in turn", counterRow,
+		`SELECT `+counterColumns+` FROM counter_rows WHERE kind = ? AND id > ? ORDER BY id LIMIT ?`, kind, id, MaxRows)
+}
+
 // CounterRowsOf returns up to MaxRows rows of a kind and state about a holder.
 func (tx *Tx) CounterRowsOf(kind, state, holder string) ([]CounterRow, error) {
 	return many(tx, "rows of the counter about a holder", counterRow,

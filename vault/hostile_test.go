@@ -87,6 +87,14 @@ func TestTabletsRevokedDoNotCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.newPad("tablet-2")
+
+	// Among so many one that was stolen is known still.
+	if err := r.c.RevokeTablet(t.Context(), c.tablet.id, "officer", "stolen"); err != nil {
+		t.Fatal(err)
+	}
+	again := *c.tablet
+	again.id = "tablet-3"
+	want(t, r.c.RegisterTablet(t.Context(), c.newTablet(&again)), NotAllowed)
 }
 
 // TestCopyOfSecondMatch: of two signatures of a day one enters the profile. The vault knows

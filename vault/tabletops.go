@@ -148,20 +148,34 @@ func (v *server) newTablet(tx *store.Tx, t *tablet, ev audit.Event) error {
 	if err != nil {
 		return because(err, "the vault's state cannot be read")
 	}
-	rows, err := tx.CounterRows(store.CounterTablet, tabletInUse)
-	if err != nil {
-		return because(err, "the vault's state cannot be read")
-	}
 	if n >= store.MaxRows { // those that were revoked do not count
 		return failf(NotAllowed, "the vault knows %d tablets at most", store.MaxRows)
 	}
-	for _, r := range rows {
-		var other tablet
-		if err := v.openCounterRow(r, &other); err == nil && bytes.Equal(other.PublicKey, t.PublicKey) {
-			return fail(NotAllowed, "there is, or was, a tablet with this key; have the tablet make a new one")
-		}
+	if err := v.freeKey(tx, t); err != nil {
+		return err
 	}
 	return v.keepTablet(tx, t, ev)
+}
+
+// freeKey refuses the key of any tablet there is or was: one that was stolen and revoked
+// does not come back under another name.
+func (v *server) freeKey(tx *store.Tx, t *tablet) error {
+	for after := ""; ; {
+		rows, err := tx.CounterRowsAfter(store.CounterTablet, after)
+		if err != nil {
+			return because(err, "the vault's state cannot be read")
+		}
+		for _, r := range rows {
+			var other tablet
+			if err := v.openCounterRow(r, &other); err == nil && bytes.Equal(other.PublicKey, t.PublicKey) {
+				return fail(NotAllowed, "there is, or was, a tablet with this key; have the tablet make a new one")
+			}
+			after = r.ID
+		}
+		if len(rows) < store.MaxRows {
+			return nil
+		}
+	}
 }
 
 // tablet reads the record of a tablet, whether or not it was revoked.
