@@ -5,10 +5,12 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"encoding/asn1"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -92,7 +94,11 @@ func (a *archive) remove(paths ...string) {
 	a.t.Helper()
 	for _, path := range paths {
 		for _, end := range []string{"", "-wal", "-shm"} {
-			if err := os.RemoveAll(path + end); err != nil {
+			err := os.RemoveAll(path + end)
+			for tries := 0; errors.Is(err, syscall.ENOTEMPTY) && tries < 1000; tries++ { // somebody writes there
+				err = os.RemoveAll(path + end)
+			}
+			if err != nil {
 				a.t.Fatal(err)
 			}
 		}
