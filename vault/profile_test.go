@@ -334,7 +334,7 @@ func TestTemplateKeyLost(t *testing.T) {
 			t.Error("a lost key was made again")
 		}
 		_, err := v.openCapture(t.Context(), &NewCapture{})
-		want(t, err, NotAllowed)
+		want(t, err, TokenGone) // for handwritten signatures
 		if _, err := v.enrol(t.Context(), "id", &Enrolment{Holder: "h", Username: "ada", Password: []byte(goodPassword)}); err != nil {
 			t.Error(err)
 		}

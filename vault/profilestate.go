@@ -306,9 +306,10 @@ func (v *server) openTemplates(ctx context.Context) {
 		}
 		return
 	}
-	e, ok := err.(*Error)
-	if !ok {
-		e = &Error{Kind: Failed, Msg: "the token has no key for profiles of handwritten signatures; see the log of the vault", Err: err}
+	// To who asks it is the token that is not there: nothing was used up, try again later.
+	e := &Error{Kind: TokenGone, Msg: "the token has no key for profiles of handwritten signatures; see the log of the vault", Err: err, RetryAfter: time.Minute}
+	if own, ok := err.(*Error); ok {
+		e.Msg = own.Msg
 	}
 	if v.templates.Store(e); was == nil {
 		v.log.Error("handwritten signatures are out of order; it is tried again every minute", "err", err)
