@@ -282,3 +282,25 @@ func TestWithdrawnBeforePresence(t *testing.T) {
 	_, err = r.Begin(t.Context(), r.oreste, s.ID, otp("1"))
 	r.wants(NoConsent, err)
 }
+
+// A signature whose answer was lost is sent again, and gets the same answer: it is one try.
+func TestTriedOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.enrolled()
+	s := r.dossier(1)
+	r.readAll(s)
+	again := func(*signing.Transaction) error {
+		return signing.FromVault(&vault.Error{Kind: vault.Mismatch, Left: 2})
+	}
+	r.signs.outcomes = append(r.signs.outcomes, again, again)
+	c := r.captured(s.ID)
+	for range 2 {
+		if _, err := r.Submit(t.Context(), r.tablet, s.ID, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := r.Session(t.Context(), r.oreste, s.ID); err != nil || s.Tries != 1 || s.State != Signing {
+		t.Errorf("%d tries, %s, %v", s.Tries, s.State, err)
+	}
+}

@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"errors"
 	"strconv"
 
 	"sigillo/audit"
@@ -24,7 +25,7 @@ func (s *Service) sign(ctx context.Context, v *session, c Captured) error {
 	}
 	switch vault.KindOf(err) {
 	case vault.Mismatch:
-		v.Tries++
+		v.Tries = tried(v.Tries, err)
 		v.data.Repeat = true
 		return s.change(ctx, v, Signing, audit.Event{Actor: v.Holder, Event: "counter.not-recognised",
 			Detail: map[string]string{"try": strconv.Itoa(v.Tries), "tablet": v.Tablet, "operator": v.Operator, "transaction": v.Transaction}}, nil)
@@ -44,6 +45,16 @@ func (s *Service) sign(ctx context.Context, v *session, c Captured) error {
 		return fromVaultOrSigning(err)
 	}
 	return s.settled(ctx, v, t)
+}
+
+// tried is how many signatures were compared, as the vault counts them: one that is sent
+// again because its answer was lost is none more.
+func tried(before int, err error) int {
+	var e *vault.Error
+	if errors.As(err, &e) && e.Left > 0 {
+		return vault.MaxAttempts - e.Left
+	}
+	return before + 1
 }
 
 func fromVaultOrSigning(err error) error {
