@@ -305,3 +305,40 @@ func TestSlowComparison(t *testing.T) {
 		t.Errorf("%d mismatches", n)
 	}
 }
+
+// TestCopyAfterRollBack: a profile is put back because somebody disputes a signature. Whoever
+// wrote that one cannot send it again with small changes, as if the vault had never seen it.
+func TestCopyAfterRollBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := newCounter(t, r)
+	c.enrolCustomer()
+	var disputed *graphometric.Sample
+	for i := 0; c.report().Attempts[0].Match < 1; i++ {
+		if i == 8 {
+			t.Fatal("the customer is not recognised")
+		}
+		disputed = c.signature()
+		if _, err := c.attempt(fmt.Sprint("tx", i), digests(1), disputed); err != nil && KindOf(err) != Mismatch {
+			t.Fatal(err)
+		}
+		c.tomorrow()
+	}
+	for n := range 2 { // putting back again does not make it forget
+		c.use(c.second)
+		err := r.c.RollBackProfile(t.Context(), RollBack{Factors: c.second.factors, Credential: c.cred.ID, Version: 1, Reason: "disputed", Request: fmt.Sprint("back", n),
+			Evidence: Evidence{Password: []byte(goodPassword), OTP: c.second.otp(), Client: "test"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.tomorrow()
+	for i := range disputed.Points {
+		disputed.Points[i].X += float64(i%3) - 1
+	}
+	_, err := c.attempt("copy", digests(1), disputed)
+	want(t, err, Unrecognised)
+	if n := c.report().Replays; n != 1 {
+		t.Errorf("%d replays", n)
+	}
+}

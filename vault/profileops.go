@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"sigillo/audit"
+	"sigillo/auth/graphometric"
 	"sigillo/store"
 )
 
@@ -69,7 +70,8 @@ func (r *RollBack) content() []byte {
 //  1. The request makes sense; there is such a version.
 //  2. The member's factors; of who has a passkey that or a recovery code. Durable: the
 //     second factor is used up, the intent.
-//  3. What the earlier version holds is encrypted anew, as the newest one.
+//  3. What the earlier version holds is encrypted anew, as the newest one, with what the
+//     present one knows of signatures that matched: their copies are none of the hand.
 //  4. Durable, in one transaction: the version in force, and the journal.
 func (v *server) rollBack(ctx context.Context, r *RollBack) error {
 	err := firstError(v.withTemplates(), checkName("the credential", r.Credential, maxName), checkName("the reason", r.Reason, maxName), // 1
@@ -107,14 +109,8 @@ func (v *server) rollBack(ctx context.Context, r *RollBack) error {
 	if err != nil {
 		return err
 	}
-	plain, err := v.openTemplate(ctx, p, &old) // 3
+	next, err := v.putBack(ctx, p, &old, reason) // 3
 	if err != nil {
-		return err
-	}
-	defer plain.release()
-	next := old
-	next.Version, next.Reason, next.Created = p.Version+1, reason, v.now().UTC()
-	if err := v.sealPlain(ctx, p, &next, plain.b); err != nil {
 		return err
 	}
 	err = v.db.Write(ctx, func(tx *store.Tx) error { // 4
@@ -131,6 +127,54 @@ func (v *server) rollBack(ctx context.Context, r *RollBack) error {
 		return v.putTemplate(tx, now, next, audit.Event{Actor: r.Factors.Holder, Event: profileRolledBack, Detail: detail})
 	})
 	return because(err, "the profile could not be written")
+}
+
+// putBack is step 3 of rollBack.
+func (v *server) putBack(ctx context.Context, p *profile, old *store.Template, reason string) (next store.Template, err error) {
+	free, err := v.turn(ctx)
+	if err != nil {
+		return next, err
+	}
+	defer free()
+	plain, of, err := v.openProfile(ctx, p, old)
+	if err != nil {
+		return next, err
+	}
+	defer plain.release()
+	defer of.Wipe()
+	secret := [secretSize]byte(plain.b[:secretSize])
+	defer clear(secret[:])
+	var t store.Template
+	err = v.db.Read(ctx, func(tx *store.Tx) (err error) { t, err = tx.Template(p.Credential, p.Version); return err })
+	if err == nil {
+		var b *locked
+		var present *graphometric.Profile
+		if b, present, err = v.openProfile(ctx, p, &t); err == nil {
+			defer b.release()
+			defer present.Wipe()
+			of = of.Remembering(present)
+			defer of.Wipe()
+		}
+	}
+	if err != nil { // it is of no use to anybody, and need not be to this
+		v.log.Warn("a profile is put back without what was known since", "credential", p.Credential, "err", err)
+	}
+	return v.sealTemplate(ctx, p, p.Version+1, of.Algorithm(), reason, &secret, of)
+}
+
+// openProfile decrypts a version and reads its profile. The caller releases the one and
+// wipes the other.
+func (v *server) openProfile(ctx context.Context, p *profile, t *store.Template) (*locked, *graphometric.Profile, error) {
+	plain, err := v.openTemplate(ctx, p, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	of, err := graphometric.ParseProfile(plain.b[secretSize:])
+	if err != nil {
+		plain.release()
+		return nil, nil, &Error{Kind: Failed, Msg: "the profile cannot be read; enrol anew", Err: err}
+	}
+	return plain, of, nil
 }
 
 // destroyProfile ends a profile and its credential.

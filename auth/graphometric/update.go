@@ -1,6 +1,9 @@
 package graphometric
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // How a profile follows its holder.
 const (
@@ -37,6 +40,43 @@ func (p *Profile) Follow(s *Sample, v Verdict, at time.Time) (next *Profile, cha
 	}
 	next, _, _ = p.with(s, at, false)
 	return next, true, false
+}
+
+// Remembering makes a profile that compares as p does, and knows the copies of what a later
+// state of it knew: a profile that is put back is not to take for the hand's what matched
+// meanwhile, be it that one who forged it sends it again with small changes.
+func (p *Profile) Remembering(later *Profile) *Profile {
+	n := &Profile{class: p.class, spread: p.spread, weak: p.weak}
+	for _, a := range p.anchors {
+		n.anchors = append(n.anchors, a.kept())
+	}
+	for _, e := range p.recent {
+		n.recent = append(n.recent, entry{e.sample.kept(), e.at})
+	}
+	for _, s := range p.past { // what is forgotten first comes first
+		n.past = append(n.past, s.kept())
+	}
+	known := append(p.current(), p.past...)
+	add := func(samples []*Sample) {
+		for _, s := range samples {
+			if !slices.ContainsFunc(known, func(k *Sample) bool { return slices.Equal(k.Points, s.Points) }) {
+				n.past = append(n.past, s.kept())
+			}
+		}
+	}
+	add(later.past)
+	for _, e := range later.recent {
+		add([]*Sample{e.sample})
+	}
+	for len(n.past) > maxPast {
+		n.past[0].Wipe()
+		n.past = n.past[1:]
+	}
+	var sc Scratch
+	defer sc.Wipe()
+	n.reference = sc.refer(n.current(), &n.spread)
+	n.tracePast(&sc)
+	return n
 }
 
 // with makes the profile that knows s, too, and where it enters compares with it.
