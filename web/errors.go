@@ -57,17 +57,18 @@ const (
 	NobodyApproves   Kind = "nobody-approves"    // nobody in office could approve it
 
 	// Of counters and their tablets; see errors_counter.go.
-	CounterSecond Kind = "counter-second" // it takes a second person
-	CounterState  Kind = "counter-state"  // the session is past this, or not there yet
-	CounterUnread Kind = "counter-unread" // not every page was shown
-	CounterStale  Kind = "counter-stale"  // what was written is too old, or of another session
-	CounterFull   Kind = "counter-full"   // too many sessions, documents, pages or tablets
-	TabletBusy    Kind = "tablet-busy"    // somebody signs on the tablet
-	TabletAway    Kind = "tablet-away"    // the tablet does not answer
-	TabletCode    Kind = "tablet-code"    // no code that a tablet is registered with
-	TabletUnknown Kind = "tablet-unknown" // the browser is no tablet
-	NoProfile     Kind = "no-profile"     // the customer has to be enrolled first
-	NoConsent     Kind = "no-consent"     // the customer has not agreed, or not any more
+	CounterSecond    Kind = "counter-second"     // it takes a second person
+	CounterSignedOut Kind = "counter-signed-out" // the second person has not signed in
+	CounterState     Kind = "counter-state"      // the session is past this, or not there yet
+	CounterUnread    Kind = "counter-unread"     // not every page was shown
+	CounterStale     Kind = "counter-stale"      // what was written is too old, or of another session
+	CounterFull      Kind = "counter-full"       // too many sessions, documents, pages or tablets
+	TabletBusy       Kind = "tablet-busy"        // somebody signs on the tablet
+	TabletAway       Kind = "tablet-away"        // the tablet does not answer
+	TabletCode       Kind = "tablet-code"        // no code that a tablet is registered with
+	TabletUnknown    Kind = "tablet-unknown"     // the browser is no tablet
+	NoProfile        Kind = "no-profile"         // the customer has to be enrolled first
+	NoConsent        Kind = "no-consent"         // the customer has not agreed, or not any more
 
 	// Of the time-stamping authority.
 	StampCredentials  Kind = "stamp-credentials"   // no account is known by the credentials
@@ -158,17 +159,18 @@ var statusOf = map[Kind]int{
 	WrongCode:        http.StatusForbidden,
 	NobodyApproves:   http.StatusConflict,
 
-	CounterSecond: http.StatusForbidden,
-	CounterState:  http.StatusConflict,
-	CounterUnread: http.StatusConflict,
-	CounterStale:  http.StatusConflict,
-	CounterFull:   http.StatusConflict,
-	TabletBusy:    http.StatusConflict,
-	TabletAway:    http.StatusConflict,
-	TabletCode:    http.StatusForbidden,
-	TabletUnknown: http.StatusUnauthorized,
-	NoProfile:     http.StatusConflict,
-	NoConsent:     http.StatusConflict,
+	CounterSecond:    http.StatusForbidden,
+	CounterSignedOut: http.StatusForbidden,
+	CounterState:     http.StatusConflict,
+	CounterUnread:    http.StatusConflict,
+	CounterStale:     http.StatusConflict,
+	CounterFull:      http.StatusConflict,
+	TabletBusy:       http.StatusConflict,
+	TabletAway:       http.StatusConflict,
+	TabletCode:       http.StatusForbidden,
+	TabletUnknown:    http.StatusUnauthorized,
+	NoProfile:        http.StatusConflict,
+	NoConsent:        http.StatusConflict,
 
 	StampCredentials:  http.StatusUnauthorized,
 	StampLocked:       http.StatusTooManyRequests,

@@ -12,6 +12,7 @@ var kindsOfCounter = map[counters.Kind]Kind{
 	counters.NotFound:     Kind(signing.NotFound),
 	counters.NotPermitted: RoleNotPermitted,
 	counters.SamePerson:   CounterSecond,
+	counters.SignedOut:    CounterSignedOut,
 	counters.Invalid:      WrongEntry,
 	counters.BadState:     CounterState,
 	counters.TabletBusy:   TabletBusy,

@@ -284,7 +284,7 @@ func TestSecondPerson(t *testing.T) {
 		"named, elsewhere":    {r.oreste, "ezio", NotPermitted, ""},
 		"no right":            {r.oreste, "sara", NotPermitted, ""},
 		"technical":           {r.tullio, "", "", staff.NotPermitted},
-		"not signed in":       {r.oreste, "ornella", NotPermitted, ""},
+		"not signed in":       {r.oreste, "ornella", SignedOut, ""},
 		"nobody":              {r.oreste, "nobody", Invalid, ""},
 	} {
 		_, err := r.FinishEnrolment(ctx, c.by, s.ID, c.second, otp("2"))

@@ -130,7 +130,7 @@ func (s *Service) signedIn(ctx context.Context, id string) error {
 		return err
 	})
 	if err == nil && !in {
-		return fail(NotPermitted, "who approves signs in first, at a page of the own", nil)
+		return fail(SignedOut, "who approves signs in first, at a page of the own", nil)
 	}
 	return fromStore(err)
 }

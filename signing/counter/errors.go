@@ -20,6 +20,7 @@ const (
 	NotFound     Kind = "not-found"     // no such session, tablet, customer or document at this centre
 	NotPermitted Kind = "not-permitted" // the member may not do this
 	SamePerson   Kind = "same-person"   // it takes a second person
+	SignedOut    Kind = "signed-out"    // the second person has not signed in anywhere
 	Invalid      Kind = "invalid"       // what was filled in makes no sense; Msg says what
 	BadState     Kind = "bad-state"     // the session is past this step, or not there yet
 	TabletBusy   Kind = "tablet-busy"   // the tablet, or the customer, has a session
