@@ -320,6 +320,36 @@ func TestCounterWaits(t *testing.T) {
 	<-answered
 }
 
+// TestCounterOutcomes: each end of a session has its own name, what a refused form leaves in
+// the browser can be loaded anew, and silence is told without a change.
+func TestCounterOutcomes(t *testing.T) {
+	t.Parallel()
+	var till *till
+	w := build(t, withTill(&till, newOffice(staff.RegistrationOperator)))
+	b := w.browser().deskSignIn()
+	w.asTablet(till).get("/tablet")
+	till.customer.Enrolled = true
+	if _, err := till.OpenEnrolment(t.Context(), staff.Member{}, counters.NewEnrolment{Tablet: "t-1", Identification: identified}); err != nil {
+		t.Fatal(err)
+	}
+	at, words := "/counter/sessions/"+till.session.ID, w.srv.locales[b.lang]
+	for why, heading := range map[string]string{counters.WhyCustomer: "declined", counters.WhyNoEnrolment: "no_profile", counters.WhyUnrecognised: "state_refused"} {
+		till.session.State, till.session.Why = counters.Refused, why
+		if body := b.get(at).body; !strings.Contains(body, `<h2 id="ended">`+template.HTMLEscapeString(words.T("counter."+heading))+"</h2>") {
+			t.Errorf("%s is not told as %s", why, heading)
+		}
+	}
+	for _, form := range []string{"/begin", "/remove", "/finish", "/cancel"} {
+		if got := b.get(at + form); got.StatusCode != 303 || got.Header.Get("Location") != at {
+			t.Errorf("%s loaded anew: %d, to %q", form, got.StatusCode, got.Header.Get("Location"))
+		}
+	}
+	till.session.State, till.session.Why, till.session.Away = counters.Reading, "", true
+	if body := b.get(at+"/state?seen=-1", forScript...).body; !strings.Contains(body, `"state":"reading","away":true`) {
+		t.Error(body)
+	}
+}
+
 // TestCounterReport: the figures as a page and as a file.
 func TestCounterReport(t *testing.T) {
 	t.Parallel()

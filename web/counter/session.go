@@ -39,6 +39,15 @@ func (s *Server) mountSession(r fiber.Router) {
 		}
 		return s.cfg.Desk.Cancel(c.UserContext(), by, c.Params("id"), reason)
 	})))
+	// A form that was refused leaves its own address in the browser. Loaded anew, or in the
+	// other language, it is the session.
+	for _, form := range []string{"/begin", "/remove", "/finish", "/cancel"} {
+		r.Get(at+form, h.Member(func(c *fiber.Ctx, _ staff.Member) error { return toSession(c) }))
+	}
+}
+
+func toSession(c *fiber.Ctx) error {
+	return c.Redirect("/counter/sessions/"+escaped(c.Params("id")), fiber.StatusSeeOther)
 }
 
 // AtSession is the data of a session's page.
@@ -133,6 +142,9 @@ func (s *Server) session(c *fiber.Ctx, by staff.Member) error {
 // changed tells the script of the page that it is to be shown anew.
 type changed struct {
 	Version int64 `json:"version"`
+	// State and Away change without a version, too: what the console ends, and silence.
+	State counter.State `json:"state"`
+	Away  bool          `json:"away"`
 }
 
 func (s *Server) sessionState(c *fiber.Ctx, by staff.Member) error {
@@ -146,7 +158,7 @@ func (s *Server) sessionState(c *fiber.Ctx, by staff.Member) error {
 	if err != nil {
 		return err
 	}
-	return s.house.Answer(c, changed{one.Version})
+	return s.house.Answer(c, changed{one.Version, one.State, one.Away})
 }
 
 // act does something with a session that a form asks for, and shows it then.
@@ -160,7 +172,7 @@ func (s *Server) act(do func(c *fiber.Ctx, by staff.Member, f posted) (counter.S
 		if _, err := do(c, by, f); err != nil {
 			return s.failed(c, by, err, "")
 		}
-		return c.Redirect("/counter/sessions/"+escaped(c.Params("id")), fiber.StatusSeeOther)
+		return toSession(c)
 	}
 }
 

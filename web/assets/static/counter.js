@@ -23,6 +23,7 @@
       return;
     }
     live().dataset.version = now.dataset.version;
+    live().dataset.away = now.dataset.away;
     now.querySelectorAll("[data-part]").forEach((part) => {
       const old = live().querySelector('[data-part="' + part.dataset.part + '"]');
       if (old && old.outerHTML !== part.outerHTML) old.replaceWith(document.adoptNode(part));
@@ -40,7 +41,7 @@
         if (!r.ok) throw new Error("status " + r.status);
         const said = await r.json();
         pause = 500;
-        if (String(said.version) !== at.version) await renew();
+        if (String(said.version) !== at.version || said.state !== at.state || String(said.away) !== at.away) await renew();
         else if (performance.now() - asked < 1000) await wait(1000); // too many wait: the answer came at once
       } catch (_) {
         await wait(pause);
