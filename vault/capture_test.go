@@ -252,7 +252,7 @@ func TestAttempts(t *testing.T) {
 		}
 		_, err = c.c.OpenCapture(t.Context(), c.opening("locked", ds))
 		var e *Error
-		if !errors.As(err, &e) || e.Kind != Locked || e.RetryAfter <= 0 || e.RetryAfter > wait {
+		if !errors.As(err, &e) || e.Kind != SignatureLocked || e.RetryAfter <= 0 || e.RetryAfter > wait {
 			t.Fatalf("after %d: %+v", n, err)
 		}
 		if wait < 24*time.Hour {

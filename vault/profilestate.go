@@ -88,7 +88,7 @@ func lockAfter(failures int) time.Duration {
 // locked says whether signatures are looked at.
 func (p *mismatches) locked(now time.Time) error {
 	if wait := time.UnixMilli(p.Until).Sub(now); p.Until > 0 && wait > 0 {
-		return &Error{Kind: Locked, Msg: "the signature was not recognised too often; wait, or go another way", RetryAfter: wait}
+		return &Error{Kind: SignatureLocked, Msg: "the signature was not recognised too often; wait, or go another way", RetryAfter: wait}
 	}
 	return nil
 }

@@ -107,6 +107,9 @@ const (
 	// Unrecognised: the handwritten signature was refused, and no other one is looked at in
 	// this capture: go another way.
 	Unrecognised Kind = "Unrecognised"
+	// SignatureLocked: handwritten signatures of this customer were not recognised too often;
+	// RetryAfter says how long none is looked at. Nothing else of the customer is locked.
+	SignatureLocked Kind = "SignatureLocked"
 	// BadSample: what the tablet sent is not a signature that could be compared; Msg says
 	// why. It is no attempt: arm and sign again.
 	BadSample Kind = "BadSample"
@@ -140,7 +143,7 @@ var kinds = map[Kind]bool{
 	WrongPassword: true, WrongOTP: true, ReusedOTP: true, WantsPasskey: true, WeakPassword: true, Locked: true, BadSAD: true, SpentSAD: true,
 	ExpiredSAD: true, Tampered: true, NotAllowed: true, TokenGone: true, Busy: true, Full: true,
 	Lost: true, Unavailable: true, BadRequest: true, Failed: true, Undelivered: true,
-	Mismatch: true, Unrecognised: true, BadSample: true, StaleCapture: true,
+	Mismatch: true, Unrecognised: true, SignatureLocked: true, BadSample: true, StaleCapture: true,
 }
 
 // Error is the error of this package. Msg tells the user what to do and holds
@@ -149,7 +152,7 @@ type Error struct {
 	Kind       Kind
 	Msg        string
 	Err        error
-	RetryAfter time.Duration // with Locked and Busy: how long to wait
+	RetryAfter time.Duration // with Locked, SignatureLocked and Busy: how long to wait
 	Left       int           // with Mismatch: attempts
 	Reason     string        // with BadSample: a graphometric.Reason, for faces
 }

@@ -89,30 +89,30 @@ func (p presenceBody) evidence(ctx context.Context) vault.Evidence {
 
 func (p presenceBody) empty() bool { return p.OTP == "" && len(p.Passkey) == 0 }
 
-// CounterIdentification is how the operator has seen who the customer is.
-type CounterIdentification struct {
+// CounterIdentity is how the operator has seen who the customer is.
+type CounterIdentity struct {
 	Kind    string `json:"kind" enum:"identity-card,passport,driving-licence,residence-permit,other-art-35" doc:"Kind of the identity document (art. 35 DPR 445/2000)"`
 	Number  string `json:"number" minLength:"1" maxLength:"40"`
 	Issuer  string `json:"issuer" minLength:"1" maxLength:"100"`
 	Expires string `json:"expires" format:"date" doc:"The document is good until the end of this day"`
 }
 
-func (i CounterIdentification) read() counters.Identification {
+func (i CounterIdentity) read() counters.Identification {
 	day, _ := time.Parse(time.DateOnly, i.Expires) // the schema has refused what is no day; the zero day has passed
 	return counters.Identification{Kind: i.Kind, Number: i.Number, Issuer: i.Issuer, Expires: day.Add(24*time.Hour - time.Second)}
 }
 
 // NewCounterSession asks for a session at a counter.
 type NewCounterSession struct {
-	Purpose        counters.Purpose      `json:"purpose" enum:"sign,enrol" doc:"sign: a dossier; enrol: the customer's signatures, to be compared with later"`
-	Holder         string                `json:"holder" maxLength:"100" doc:"Identifier of the customer"`
-	Tablet         string                `json:"tablet" maxLength:"100" doc:"Identifier of a tablet of the operator's centre"`
-	Identification CounterIdentification `json:"identification"`
-	Documents      []signing.Order       `json:"documents,omitempty" maxItems:"20" doc:"For sign: documents that were uploaded for this customer at this centre"`
-	Reference      string                `json:"reference,omitempty" maxLength:"100" doc:"Name of the dossier in the application's own books"`
-	Locale         string                `json:"locale,omitempty" enum:"it,en" doc:"Language of the tablet; the customer's unless given"`
-	Callback       string                `json:"callback,omitempty" maxLength:"100" doc:"Name of an address in the configuration that is told when the session has ended"`
-	Presence       presenceBody          `json:"presence,omitzero" doc:"Begins the session at once; without it, it waits for begin"`
+	Purpose        counters.Purpose `json:"purpose" enum:"sign,enrol" doc:"sign: a dossier; enrol: the customer's signatures, to be compared with later"`
+	Holder         string           `json:"holder" maxLength:"100" doc:"Identifier of the customer"`
+	Tablet         string           `json:"tablet" maxLength:"100" doc:"Identifier of a tablet of the operator's centre"`
+	Identification CounterIdentity  `json:"identification"`
+	Documents      []signing.Order  `json:"documents,omitempty" maxItems:"20" doc:"For sign: documents that were uploaded for this customer at this centre"`
+	Reference      string           `json:"reference,omitempty" maxLength:"100" doc:"Name of the dossier in the application's own books"`
+	Locale         string           `json:"locale,omitempty" enum:"it,en" doc:"Language of the tablet; the customer's unless given"`
+	Callback       string           `json:"callback,omitempty" maxLength:"100" doc:"Name of an address in the configuration that is told when the session has ended"`
+	Presence       presenceBody     `json:"presence,omitzero" doc:"Begins the session at once; without it, it waits for begin"`
 }
 
 type (
@@ -250,7 +250,7 @@ func (s *Server) apiOpenCounter(ctx context.Context, in *counterSessionInput) (*
 	var err error
 	if b.Purpose == counters.Enrol {
 		v, err = s.cfg.CounterDesk.OpenEnrolment(ctx, by, counters.NewEnrolment{Holder: b.Holder, Tablet: b.Tablet,
-			Identification: b.Identification.read(), Locale: b.Locale, Callback: b.Callback})
+			Identification: b.Identification.read(), Locale: b.Locale, Reference: b.Reference, Callback: b.Callback})
 	} else {
 		v, err = s.cfg.CounterDesk.OpenDossier(ctx, by, counters.NewDossier{Holder: b.Holder, Tablet: b.Tablet,
 			Identification: b.Identification.read(), Documents: b.Documents, Locale: b.Locale, Reference: b.Reference, Callback: b.Callback})

@@ -40,13 +40,13 @@ func counterCustomer(c counters.Customer) CounterCustomer {
 
 // NewCounterCustomer is somebody to be registered, after having been identified.
 type NewCounterCustomer struct {
-	Username       string                `json:"username,omitempty" maxLength:"100" doc:"The codice fiscale in small letters unless given"`
-	GivenName      string                `json:"given_name" minLength:"1" maxLength:"100"`
-	Surname        string                `json:"surname" minLength:"1" maxLength:"100"`
-	FiscalCode     string                `json:"fiscal_code" minLength:"16" maxLength:"16"`
-	Email          string                `json:"email,omitempty" maxLength:"200"`
-	Locale         string                `json:"locale,omitempty" enum:"it,en"`
-	Identification CounterIdentification `json:"identification"`
+	Username       string          `json:"username,omitempty" maxLength:"100" doc:"The codice fiscale in small letters unless given"`
+	GivenName      string          `json:"given_name" minLength:"1" maxLength:"100"`
+	Surname        string          `json:"surname" minLength:"1" maxLength:"100"`
+	FiscalCode     string          `json:"fiscal_code" minLength:"16" maxLength:"16"`
+	Email          string          `json:"email,omitempty" maxLength:"200"`
+	Locale         string          `json:"locale,omitempty" enum:"it,en"`
+	Identification CounterIdentity `json:"identification"`
 }
 
 type counterCustomerInput struct{ Body NewCounterCustomer }

@@ -61,6 +61,7 @@ const (
 	CounterSignedOut Kind = "counter-signed-out" // the second person has not signed in
 	CounterState     Kind = "counter-state"      // the session is past this, or not there yet
 	CounterUnread    Kind = "counter-unread"     // not every page was shown
+	CounterLocked    Kind = "counter-locked"     // the customer's signature was not recognised too often
 	CounterStale     Kind = "counter-stale"      // what was written is too old, or of another session
 	CounterFull      Kind = "counter-full"       // too many sessions, documents, pages or tablets
 	TabletBusy       Kind = "tablet-busy"        // somebody signs on the tablet
@@ -163,6 +164,7 @@ var statusOf = map[Kind]int{
 	CounterSignedOut: http.StatusForbidden,
 	CounterState:     http.StatusConflict,
 	CounterUnread:    http.StatusConflict,
+	CounterLocked:    http.StatusTooManyRequests,
 	CounterStale:     http.StatusConflict,
 	CounterFull:      http.StatusConflict,
 	TabletBusy:       http.StatusConflict,
@@ -207,6 +209,7 @@ func kindOfOAuth(err error) (Kind, bool) {
 // retryOf says when to try again where the error itself doesn't.
 var retryOf = map[Kind]time.Duration{
 	Kind(signing.Locked):          30 * time.Second,
+	CounterLocked:                 15 * time.Minute,
 	Kind(signing.TimeUnavailable): 30 * time.Second,
 	Kind(signing.KeyUnavailable):  5 * time.Second,
 	Kind(signing.Busy):            2 * time.Second,

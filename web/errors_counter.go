@@ -20,6 +20,7 @@ var kindsOfCounter = map[counters.Kind]Kind{
 	counters.NoProfile:    NoProfile,
 	counters.NoConsent:    NoConsent,
 	counters.Unread:       CounterUnread,
+	counters.Locked:       CounterLocked,
 	counters.Stale:        CounterStale,
 	counters.WrongCode:    TabletCode,
 	counters.Unknown:      TabletUnknown,

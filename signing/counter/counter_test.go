@@ -116,7 +116,7 @@ func TestNotRecognised(t *testing.T) {
 		"at the third": {[]func(*signing.Transaction) error{refused(vault.Mismatch), refused(vault.Mismatch)}, Done, "", 2},
 		"never":        {[]func(*signing.Transaction) error{refused(vault.Mismatch), refused(vault.Mismatch), refused(vault.Unrecognised)}, Refused, WhyUnrecognised, 3},
 		"at once":      {[]func(*signing.Transaction) error{refused(vault.Unrecognised)}, Refused, WhyUnrecognised, 1},
-		"locked":       {[]func(*signing.Transaction) error{refused(vault.Locked)}, Refused, WhyUnrecognised, 1},
+		"locked":       {[]func(*signing.Transaction) error{refused(vault.SignatureLocked)}, Refused, WhyUnrecognised, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -209,8 +209,11 @@ func TestEnrolment(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	ctx := t.Context()
-	s, err := r.OpenEnrolment(ctx, r.oreste, NewEnrolment{Holder: r.holder, Tablet: r.tablet, Identification: passport, Locale: "en"})
+	s, err := r.OpenEnrolment(ctx, r.oreste, NewEnrolment{Holder: r.holder, Tablet: r.tablet, Identification: passport, Locale: "en", Reference: "C-5"})
 	r.must(err)
+	if s.Reference != "C-5" {
+		t.Error(s.Reference)
+	}
 	s, err = r.Begin(ctx, r.oreste, s.ID, otp("1"))
 	r.must(err)
 	v := r.awake(r.tablet)
@@ -272,6 +275,9 @@ func TestSecondPerson(t *testing.T) {
 	r := newRig(t)
 	ctx := t.Context()
 	s := r.sampled(4)
+	if i := s.Identification; i == nil || i.Number != passport.Number || i.Kind != passport.Kind {
+		t.Errorf("the second person cannot check %+v", i)
+	}
 	for name, c := range map[string]struct {
 		by     member
 		second string

@@ -2,6 +2,7 @@ package counter
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -142,6 +143,11 @@ func TestNotBegun(t *testing.T) {
 		t.Error(err)
 	}
 	r.journalled(s.ID, "counter.presence-refused")
+	r.vault.fail["open"] = &vault.Error{Kind: vault.SignatureLocked, RetryAfter: time.Hour}
+	var e *Error
+	if _, err := r.Begin(t.Context(), r.oreste, s.ID, otp("1")); !errors.As(err, &e) || e.Kind != Locked || e.RetryAfter != time.Hour {
+		t.Errorf("the customer is locked, and the operator is told %v", err)
+	}
 	_, err = r.Begin(t.Context(), r.ornella, s.ID, otp("1"))
 	r.wants(NotPermitted, err)
 	c, err := r.Challenge(t.Context(), r.oreste, s.ID, "")

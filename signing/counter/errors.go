@@ -28,6 +28,7 @@ const (
 	NoProfile    Kind = "no-profile"    // the customer has to be enrolled first
 	NoConsent    Kind = "no-consent"    // the customer has not consented, or has withdrawn
 	Unread       Kind = "unread"        // not every page was shown yet, or the findings are not accepted
+	Locked       Kind = "locked"        // the customer's signature was not recognised too often; RetryAfter says for how long none is looked at
 	Stale        Kind = "stale"         // what was captured cannot be used: sign again
 	WrongCode    Kind = "wrong-code"    // no registration code that is good now
 	Unknown      Kind = "unknown"       // no tablet has this token
@@ -103,6 +104,8 @@ func fromVault(err error) error {
 	switch vault.KindOf(err) {
 	case vault.StaleCapture, vault.BadSample:
 		return fail(Stale, msg, err)
+	case vault.SignatureLocked:
+		return &Error{Kind: Locked, Msg: msg, RetryAfter: e.RetryAfter, Err: err}
 	case vault.NotAllowed, vault.BadRequest:
 		return fail(BadState, msg, err)
 	}

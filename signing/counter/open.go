@@ -202,7 +202,8 @@ func masked(number string) string {
 // OpenEnrolment puts a session together in which the customer is enrolled, or anew;
 // [Service.Begin] starts it.
 func (s *Service) OpenEnrolment(ctx context.Context, by member, n NewEnrolment) (Session, error) {
-	h, v, err := s.check(ctx, by, opening{purpose: Enrol, holder: n.Holder, tablet: n.Tablet, identification: n.Identification, locale: n.Locale, callback: n.Callback})
+	h, v, err := s.check(ctx, by, opening{purpose: Enrol, holder: n.Holder, tablet: n.Tablet, identification: n.Identification,
+		locale: n.Locale, reference: n.Reference, callback: n.Callback})
 	if err != nil {
 		return Session{}, err
 	}
@@ -260,13 +261,16 @@ func (s *Service) OpenDossier(ctx context.Context, by member, n NewDossier) (Ses
 	return s.show(ctx, v)
 }
 
+// spoken is base32 without letters that look like digits: people read the codes to each other.
+var spoken = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+
 // codeOf is a short code of what is signed: thirty-five bits, for eyes.
 func codeOf(t signing.Transaction) string {
 	h := sha256.New()
 	for _, it := range t.Items {
 		h.Write([]byte(it.Digest + "\n"))
 	}
-	code := base32.StdEncoding.EncodeToString(h.Sum(nil))[:8]
+	code := spoken.EncodeToString(h.Sum(nil))[:8]
 	return code[:4] + "-" + code[4:]
 }
 

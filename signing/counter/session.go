@@ -221,7 +221,10 @@ func (s *Service) show(ctx context.Context, v *session) (Session, error) {
 	}
 	var h store.Holder
 	err := s.cfg.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		if h, err = tx.Holder(v.Holder); err != nil || v.Credential == "" {
+		if h, err = tx.Holder(v.Holder); err != nil {
+			return err
+		}
+		if out.Identification, err = recorded(tx, v); err != nil || v.Credential == "" {
 			return err
 		}
 		c, err := tx.Credential(v.Credential)
@@ -251,6 +254,20 @@ func (s *Service) show(ctx context.Context, v *session) (Session, error) {
 		}
 	}
 	return out, err
+}
+
+// recorded is the identification of a session that is under way.
+func recorded(tx *store.Tx, v *session) (*Identification, error) {
+	if v.state().Ended() {
+		return nil, nil
+	}
+	all, err := tx.Identifications(v.Holder)
+	for _, i := range all {
+		if i.ID == v.ID {
+			return &Identification{Kind: i.Document, Number: i.Number, Issuer: i.Issuer, Expires: i.Expires}, nil
+		}
+	}
+	return nil, err
 }
 
 // awayAfter is when the operator is told that a tablet is silent.

@@ -29,7 +29,7 @@ func (s *Service) sign(ctx context.Context, v *session, c Captured) error {
 		v.data.Repeat = true
 		return s.change(ctx, v, Signing, audit.Event{Actor: v.Holder, Event: "counter.not-recognised",
 			Detail: map[string]string{"try": strconv.Itoa(v.Tries), "tablet": v.Tablet, "operator": v.Operator, "transaction": v.Transaction}}, nil)
-	case vault.Unrecognised, vault.Locked:
+	case vault.Unrecognised, vault.SignatureLocked:
 		v.Tries++
 		return s.end(ctx, v, Refused, WhyUnrecognised, v.Holder)
 	case vault.StaleCapture, vault.BadSample:

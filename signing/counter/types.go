@@ -93,6 +93,7 @@ type NewEnrolment struct {
 	Tablet         string // ID
 	Identification Identification
 	Locale         string // "it" or "en": the language of the tablet and of the consent; "": the holder's
+	Reference      string // the bank's own name for it, at most 100 bytes
 	Callback       string // name of the address that is told of the end; "": none
 }
 
@@ -123,6 +124,10 @@ type Session struct {
 	Tablet   string  `json:"tablet"`
 	Away     bool    `json:"away,omitempty" doc:"The tablet was not heard of for a while"`
 	Device   Device  `json:"device" doc:"What the tablet's pen can do, as the tablet has measured it"`
+
+	// Identification is what the operator has recorded, for the second person to check; it is
+	// there as long as the session is under way.
+	Identification *Identification `json:"identification,omitempty"`
 
 	Reference string `json:"reference,omitempty"`
 	// Code is short and made of what is signed: the tablet shows the same.
