@@ -19,7 +19,7 @@ func (a *Appliance) performAppointment(ctx context.Context, p staff.Proposal) (s
 	if err := n.check(); err != nil {
 		return "", staff.Handout{}, err
 	}
-	row := n.row("staff-"+p.ID[len("proposal-"):], a)
+	row := n.row(memberID+p.ID[len("proposal-"):], a)
 	act, code := a.newActivation(activateStaff, row.ID, terms{}, p.Approver)
 	out := staff.Handout{Subject: row.ID, Username: row.Username, Code: code, Expires: act.Expires}
 	err := a.DB.Write(ctx, func(tx *store.Tx) error {
@@ -78,7 +78,7 @@ func proposerOf(tx *store.Tx, act store.Activation) (string, error) {
 	case activateRecover:
 		id = "proposal-" + strings.TrimPrefix(act.ID, "activation-")
 	case activateStaff:
-		id = "proposal-" + strings.TrimPrefix(act.Subject, "staff-")
+		id = "proposal-" + strings.TrimPrefix(act.Subject, memberID)
 	}
 	p, err := tx.Proposal(id)
 	if store.KindOf(err) == store.NotFound {

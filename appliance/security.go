@@ -13,16 +13,17 @@ import (
 	"sigillo/vault"
 )
 
-// What a holder does about the own factors. The vault decides and makes the new
-// record; here it is stored, and shown to the vault (see vault.Client.AdoptFactors):
+// What holders, and members of the staff, do about the own factors. The vault decides and
+// makes the new record; here it is stored, and shown to the vault (see
+// vault.Client.AdoptFactors):
 //
-//  1. The holder's record is read and put into the request.
+//  1. The record is read and put into the request.
 //  2. The vault checks the factors and makes the new record, which waits there.
 //  3. Durable here, in one commit: the new record with what belongs to it, and the
 //     journal entry.
 //  4. The vault is told. If that fails, the first request with the record tells it.
 //
-// Changes of all holders go one after the other: there are few, and each has the vault
+// In what follows a holder is either of them; a member has no credentials. Changes of all go one after the other: there are few, and each has the vault
 // stretch a password.
 
 // Means lists what a holder is recognised by.
@@ -35,18 +36,38 @@ func (a *Appliance) Means(ctx context.Context, holder string) (vault.Means, erro
 	return m, signing.FromVault(err)
 }
 
-// factors reads a holder's record (1).
-func (a *Appliance) factors(ctx context.Context, holder string) (h store.Holder, f vault.Factors, err error) {
-	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		h, err = tx.Holder(holder)
+// factors reads the record (1) of a holder, or of a member in office; stored is as it stands
+// in the database.
+func (a *Appliance) factors(ctx context.Context, id string) (stored []byte, f vault.Factors, err error) {
+	err = a.DB.Read(ctx, func(tx *store.Tx) error {
+		if isMember(id) {
+			m, err := tx.Staff(id)
+			if err == nil && m.State != store.StaffActive {
+				err = &auth.Error{Kind: auth.NoSession, Msg: "you are not in office any more"}
+			}
+			stored = m.Factors
+			return err
+		}
+		h, err := tx.Holder(id)
+		stored = h.Factors
 		return err
 	})
-	if err != nil {
-		return h, f, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+	switch {
+	case auth.KindOf(err) == auth.NoSession:
+		return nil, f, passing(err)
+	case err != nil:
+		return nil, f, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
-	f, err = factorsOf(h)
-	return h, f, err
+	if err := json.Unmarshal(stored, &f); err != nil {
+		return nil, f, &signing.Error{Kind: signing.Internal, Msg: "the factors cannot be read", Err: err}
+	}
+	return stored, f, nil
 }
+
+// memberID begins the identifiers of members of the staff, and nobody else's.
+const memberID = "staff-"
+
+func isMember(id string) bool { return strings.HasPrefix(id, memberID) }
 
 // keep stores a new record in the place of the old one (3) and shows it (4). also is
 // done in the same commit.
@@ -56,9 +77,14 @@ func (a *Appliance) keep(ctx context.Context, old []byte, f vault.Factors, ev au
 		return &signing.Error{Kind: signing.Internal, Msg: "the holder's factors cannot be written", Err: err}
 	}
 	ev.Actor, ev.Subject = f.Holder, f.Holder
+	who, replace := "holder.", (*store.Tx).ReplaceFactors
+	if isMember(f.Holder) {
+		who, replace = "staff.", (*store.Tx).ReplaceStaffFactors
+	}
+	ev.Event = who + ev.Event
 	ctx = context.WithoutCancel(ctx) // what was shown once must not be lost with the line
 	err = a.DB.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.ReplaceFactors(f.Holder, old, record); err != nil {
+		if err := replace(tx, f.Holder, old, record); err != nil {
 			return err
 		}
 		if also != nil {
@@ -82,7 +108,7 @@ func (a *Appliance) AddDevice(ctx context.Context, holder string, n vault.NewDev
 	defer clear(n.Password)
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	h, f, err := a.factors(ctx, holder)
+	old, f, err := a.factors(ctx, holder)
 	if err != nil {
 		return vault.AddedDevice{}, err
 	}
@@ -91,7 +117,7 @@ func (a *Appliance) AddDevice(ctx context.Context, holder string, n vault.NewDev
 	if err != nil {
 		return added, signing.FromVault(err)
 	}
-	return added, a.keep(ctx, h.Factors, added.Factors, audit.Event{Event: "holder.device-added",
+	return added, a.keep(ctx, old, added.Factors, audit.Event{Event: "device-added",
 		Detail: map[string]string{"device": added.Device, "kind": string(n.Kind), "client": n.Client}}, nil)
 }
 
@@ -109,16 +135,16 @@ func (a *Appliance) RemoveDevice(ctx context.Context, holder string, d vault.Dev
 	defer clear(d.Password)
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	h, old, err := a.factors(ctx, holder)
+	old, factors, err := a.factors(ctx, holder)
 	if err != nil {
 		return err
 	}
-	d.Factors = old
+	d.Factors = factors
 	f, err := a.Vault.RemoveDevice(ctx, d)
 	if err != nil {
 		return signing.FromVault(err)
 	}
-	return a.keep(ctx, h.Factors, f, audit.Event{Event: "holder.device-removed", Detail: map[string]string{"device": d.Device, "client": d.Client}}, nil)
+	return a.keep(ctx, old, f, audit.Event{Event: "device-removed", Detail: map[string]string{"device": d.Device, "client": d.Client}}, nil)
 }
 
 // Resynchronise finds an authenticator again that has drifted. r.Password is wiped.
@@ -149,7 +175,7 @@ func (a *Appliance) ChangePassword(ctx context.Context, holder string, p vault.P
 	defer clear(p.New)
 	a.changing.Lock()
 	defer a.changing.Unlock()
-	h, rows, err := a.passwordChange(ctx, holder, &p)
+	old, rows, err := a.passwordChange(ctx, holder, &p)
 	if err != nil {
 		return err
 	}
@@ -161,7 +187,7 @@ func (a *Appliance) ChangePassword(ctx context.Context, holder string, p vault.P
 		return &signing.Error{Kind: signing.Internal, Msg: "the vault answered with another number of credentials"}
 	}
 	defer a.erase(context.WithoutCancel(ctx)) // the keys as they were wrapped before
-	return a.keep(ctx, h.Factors, changed.Factors, audit.Event{Event: "holder.password-changed", Detail: map[string]string{"client": p.Client}},
+	return a.keep(ctx, old, changed.Factors, audit.Event{Event: "password-changed", Detail: map[string]string{"client": p.Client}},
 		func(tx *store.Tx) error {
 			for i, c := range changed.Credentials {
 				if c.ID != rows[i].ID {
@@ -182,9 +208,9 @@ func (a *Appliance) ChangePassword(ctx context.Context, holder string, p vault.P
 // passwordChange puts the holder's record and credentials into a request. Of credentials
 // that were deleted, or destroyed by a recovery, there is a row and no key: those stay as
 // they are.
-func (a *Appliance) passwordChange(ctx context.Context, holder string, p *vault.PasswordChange) (h store.Holder, rows []store.Credential, err error) {
-	if h, p.Factors, err = a.factors(ctx, holder); err != nil {
-		return h, nil, err
+func (a *Appliance) passwordChange(ctx context.Context, holder string, p *vault.PasswordChange) (old []byte, rows []store.Credential, err error) {
+	if old, p.Factors, err = a.factors(ctx, holder); err != nil {
+		return nil, nil, err
 	}
 	var all []store.Credential
 	err = a.DB.Read(ctx, func(tx *store.Tx) (err error) {
@@ -192,19 +218,19 @@ func (a *Appliance) passwordChange(ctx context.Context, holder string, p *vault.
 		return err
 	})
 	if err != nil {
-		return h, nil, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
+		return nil, nil, &signing.Error{Kind: signing.Busy, Msg: "the database is busy; try again", Err: err}
 	}
 	p.Credentials = nil
 	for _, row := range all {
 		var c vault.Credential
 		if err := json.Unmarshal(row.Record, &c); err != nil {
-			return h, nil, &signing.Error{Kind: signing.Internal, Msg: "a credential cannot be read", Err: err}
+			return nil, nil, &signing.Error{Kind: signing.Internal, Msg: "a credential cannot be read", Err: err}
 		}
 		if len(c.Wrapped) > 0 {
 			rows, p.Credentials = append(rows, row), append(p.Credentials, c)
 		}
 	}
-	return h, rows, nil
+	return old, rows, nil
 }
 
 // PasskeyOptions is what a browser needs to make a passkey for the holder.

@@ -149,6 +149,9 @@ func endSessions(tx *store.Tx, now time.Time, holder string, why auth.Ending, wh
 // shutOut ends all that was opened with the holder's former factors: sessions, and what
 // applications were granted.
 func shutOut(tx *store.Tx, now time.Time, holder string) error {
+	if isMember(holder) {
+		return tx.DeleteStaffSessionsOf(holder)
+	}
 	if _, err := tx.DeleteOAuthGrantsOf(holder); err != nil {
 		return err
 	}

@@ -113,7 +113,7 @@ func (a *Appliance) AppointFirst(ctx context.Context, console string, n NewMembe
 	if err := n.check(); err != nil {
 		return staff.Handout{}, err
 	}
-	row := n.row("staff-"+randomPIN()[:16], a)
+	row := n.row(memberID+randomPIN()[:16], a)
 	act, code := a.newActivation(activateStaff, row.ID, terms{}, "console:"+console)
 	err := a.DB.Write(ctx, func(tx *store.Tx) error {
 		list, err := tx.StaffList(false)

@@ -67,12 +67,29 @@ func (tx *Tx) SetStaffFactors(id string, factors []byte, state StaffState, now t
 		factors, string(state), ms(now), id)
 }
 
+// ReplaceStaffFactors is ReplaceFactors for a member in office.
+func (tx *Tx) ReplaceStaffFactors(id string, old, factors []byte) error {
+	n, err := tx.exec("replace staff's factors", `UPDATE staff SET factors = ? WHERE id = ? AND factors = ? AND state = 'active'`, factors, id, old)
+	if err != nil || n == 1 {
+		return err
+	}
+	if _, err := tx.Staff(id); err != nil {
+		return err
+	}
+	return errorf(Conflict, "store: replace staff's factors: another record is stored")
+}
+
 // RemoveStaff takes a member's role away, once, and ends the sessions; NotFound if
 // there is none to take.
 func (tx *Tx) RemoveStaff(id string, now time.Time) error {
 	if err := tx.change("remove staff", `UPDATE staff SET state = 'removed', changed = ? WHERE id = ? AND state <> 'removed'`, ms(now), id); err != nil {
 		return err
 	}
+	return tx.DeleteStaffSessionsOf(id)
+}
+
+// DeleteStaffSessionsOf ends all sessions of a member.
+func (tx *Tx) DeleteStaffSessionsOf(id string) error {
 	return tx.put("end the sessions of staff", `DELETE FROM staff_sessions WHERE staff = ?`, id)
 }
 

@@ -124,8 +124,11 @@ func deskPath(next string) string {
 func (s *Server) adminSignInPage(c *fiber.Ctx) error {
 	s.ensureFormCookie(c)
 	v := s.newView(c, "admin_signin", current(c).locale.T("admin.signin"), signInData{Next: deskPath(c.Query("next"))})
-	if c.Query("ended") != "" {
+	switch {
+	case c.Query("ended") != "":
 		v.Notice = v.T("signin.ended")
+	case c.Query("changed") != "":
+		v.Notice = v.T("signin.changed")
 	}
 	return s.render(c, v)
 }

@@ -330,6 +330,10 @@ func (t *till) NewTabletCode(_ context.Context, _ staff.Member, n counters.NewTa
 	return t.tablet, tillCode, time.Now().Add(10 * time.Minute), err
 }
 
+func (t *till) ChallengeTablet(context.Context, staff.Member, string, string, string) (vault.Challenge, error) {
+	return vault.Challenge{}, nil
+}
+
 func (t *till) ConfirmTablet(_ context.Context, _ staff.Member, _, fingerprint string, e vault.Evidence) (counters.Tablet, error) {
 	err := t.change("confirm", func() error {
 		if fingerprint != t.tablet.Fingerprint || e.OTP != "123456" || string(e.Password) != testPassword {

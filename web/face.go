@@ -186,7 +186,16 @@ func (s *Server) checkedForm(c *fiber.Ctx) (form, error) {
 func evidence(c *fiber.Ctx, f form) signing.Evidence {
 	r := current(c)
 	return signing.Evidence{Password: f.secret("password"), OTP: digits(f.get("otp")), Passkey: f.secret("passkey"),
-		Client: r.client, Browser: r.server.cookie(c, browserCookie)}
+		Client: r.client, Browser: r.server.browser(c)}
+}
+
+// browser is what the vault gave this browser at the sign-in of who is signed in; of
+// nobody's, a holder's.
+func (s *Server) browser(c *fiber.Ctx) string {
+	if current(c).member != nil {
+		return s.cookie(c, deskBrowserCookie)
+	}
+	return s.cookie(c, browserCookie)
 }
 
 // digits drops the spaces that apps show inside a code.

@@ -24,7 +24,7 @@ func (s *Server) routeDelegations() {
 	s.app.Post(delegationsPath+"/new", s.signedIn(s.delegate))
 	s.app.Post(delegationsPath+"/:id/revoke", s.signedIn(s.revokeDelegation))
 	if s.cfg.Security != nil {
-		s.routeFactors(delegationsPath+"/new", s.delegationRequest)
+		s.routeFactors(s.signedIn, delegationsPath+"/new", s.delegationRequest)
 	}
 }
 

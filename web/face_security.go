@@ -14,37 +14,56 @@ import (
 	"sigillo/vault"
 )
 
-// The pages on which a holder looks after the own factors. Each change is a form with
+// The pages on which holders, and members of the staff, look after the own factors. Each change is a form with
 // the factors in it; beside each form stand two addresses for the script, of which one
 // gives what a passkey is to sign for exactly this change, and the other has a code
 // sent that is good for it alone (factors.go).
 
-const securityPath = "/security"
+// Where the pages are: of holders, and of members.
+const (
+	holderSecurity = "/security"
+	memberSecurity = "/admin/security"
+)
+
+// own is where the pages are for who is signed in.
+func own(c *fiber.Ctx) string {
+	if current(c).member != nil {
+		return memberSecurity
+	}
+	return holderSecurity
+}
 
 func (s *Server) routeSecurity() {
 	if s.cfg.Security == nil {
 		return
 	}
-	s.app.Get(securityPath, s.signedIn(s.securityPage))
-	s.app.Get(securityPath+"/devices/add", s.signedIn(s.addDevicePage))
-	s.app.Post(securityPath+"/devices/add", s.signedIn(s.addDevice))
-	s.app.Post(securityPath+"/passkeys/options", s.signedIn(s.passkeyOptions))
-	s.app.Get(securityPath+"/devices/:id/confirm", s.signedIn(s.confirmDevicePage))
-	s.app.Post(securityPath+"/devices/:id/confirm", s.signedIn(s.confirmDevice))
-	s.app.Get(securityPath+"/devices/:id/remove", s.signedIn(s.removeDevicePage))
-	s.app.Post(securityPath+"/devices/:id/remove", s.signedIn(s.removeDevice))
-	s.app.Get(securityPath+"/devices/:id/resync", s.signedIn(s.resyncPage))
-	s.app.Post(securityPath+"/devices/:id/resync", s.signedIn(s.resync))
-	s.app.Get(securityPath+"/codes", s.signedIn(s.codesPage))
-	s.app.Post(securityPath+"/codes", s.signedIn(s.makeCodes))
-	s.app.Get(securityPath+"/password", s.signedIn(s.passwordPage))
-	s.app.Post(securityPath+"/password", s.signedIn(s.changePassword))
-	s.app.Post(securityPath+"/browsers/forget", s.signedIn(s.forgetBrowsers))
-	s.routeFactors(securityPath+"/devices/add", newDevice)
-	s.routeFactors(securityPath+"/devices/:id/confirm", confirmation)
-	s.routeFactors(securityPath+"/devices/:id/remove", removal)
-	s.routeFactors(securityPath+"/codes", newCodes)
-	s.routeFactors(securityPath+"/password", passwordChange)
+	s.routeOwn(holderSecurity, s.signedIn)
+	s.app.Post(holderSecurity+"/browsers/forget", s.signedIn(s.forgetBrowsers))
+	if s.cfg.Staff != nil {
+		s.routeOwn(memberSecurity, s.atDesk)
+	}
+}
+
+func (s *Server) routeOwn(base string, in func(fiber.Handler) fiber.Handler) {
+	s.app.Get(base, in(s.securityPage))
+	s.app.Get(base+"/devices/add", in(s.addDevicePage))
+	s.app.Post(base+"/devices/add", in(s.addDevice))
+	s.app.Post(base+"/passkeys/options", in(s.passkeyOptions))
+	s.app.Get(base+"/devices/:id/confirm", in(s.confirmDevicePage))
+	s.app.Post(base+"/devices/:id/confirm", in(s.confirmDevice))
+	s.app.Get(base+"/devices/:id/remove", in(s.removeDevicePage))
+	s.app.Post(base+"/devices/:id/remove", in(s.removeDevice))
+	s.app.Get(base+"/devices/:id/resync", in(s.resyncPage))
+	s.app.Post(base+"/devices/:id/resync", in(s.resync))
+	s.app.Get(base+"/codes", in(s.codesPage))
+	s.app.Post(base+"/codes", in(s.makeCodes))
+	s.app.Get(base+"/password", in(s.passwordPage))
+	s.app.Post(base+"/password", in(s.changePassword))
+	s.routeFactors(in, base+"/devices/add", newDevice)
+	s.routeFactors(in, base+"/devices/:id/confirm", confirmation)
+	s.routeFactors(in, base+"/devices/:id/remove", removal)
+	s.routeFactors(in, base+"/codes", newCodes)
+	s.routeFactors(in, base+"/password", passwordChange)
 }
 
 // The requests that the forms stand for, with the factors that are in them: none when
@@ -63,7 +82,7 @@ func newDevice(c *fiber.Ctx, f form) any {
 
 func confirmation(c *fiber.Ctx, f form) any {
 	r := current(c)
-	return vault.DeviceConfirmation{Device: c.Params("id"), Code: digits(f.get("code")), Client: r.client, Browser: r.server.cookie(c, browserCookie)}
+	return vault.DeviceConfirmation{Device: c.Params("id"), Code: digits(f.get("code")), Client: r.client, Browser: r.server.browser(c)}
 }
 
 func removal(c *fiber.Ctx, f form) any {
@@ -91,7 +110,7 @@ type securityData struct {
 
 func (s *Server) securityPage(c *fiber.Ctx) error {
 	r := current(c)
-	m, err := s.cfg.Security.Means(c.UserContext(), r.holder.ID)
+	m, err := s.cfg.Security.Means(c.UserContext(), r.subject())
 	if err != nil {
 		return err
 	}
@@ -109,7 +128,7 @@ func (s *Server) securityPage(c *fiber.Ctx) error {
 
 // device finds one of the holder's own devices.
 func (s *Server) device(c *fiber.Ctx) (vault.DeviceStatus, error) {
-	m, err := s.cfg.Security.Means(c.UserContext(), current(c).holder.ID)
+	m, err := s.cfg.Security.Means(c.UserContext(), current(c).subject())
 	if err != nil {
 		return vault.DeviceStatus{}, err
 	}
@@ -171,15 +190,15 @@ func (s *Server) addDevice(c *fiber.Ctx) error {
 		return fail(Kind(signing.BadRequest), "no such kind of device", nil)
 	}
 	data := deviceData{Kind: n.Kind, To: n.To, Label: n.Label}
-	added, err := s.cfg.Security.AddDevice(c.UserContext(), r.holder.ID, n)
+	added, err := s.cfg.Security.AddDevice(c.UserContext(), r.subject(), n)
 	if err != nil {
 		return s.again(c, s.addView(c, data), err)
 	}
 	if n.Kind == vault.Passkey {
-		return c.Redirect(securityPath+"?done=added", fiber.StatusSeeOther)
+		return c.Redirect(own(c)+"?done=added", fiber.StatusSeeOther)
 	}
 	if n.Kind == vault.Phone {
-		return c.Redirect(securityPath+"/devices/"+added.Device+"/confirm", fiber.StatusSeeOther)
+		return c.Redirect(own(c)+"/devices/"+added.Device+"/confirm", fiber.StatusSeeOther)
 	}
 	data.Device, data.URI = vault.DeviceStatus{ID: added.Device, Kind: n.Kind, Label: n.Label}, added.URI
 	if data.QR, data.Secret, err = qrCode(added.URI); err != nil {
@@ -229,10 +248,10 @@ func (s *Server) confirmDevice(c *fiber.Ctx) error {
 		return err
 	}
 	request := confirmation(c, f).(vault.DeviceConfirmation)
-	if err := s.cfg.Security.ConfirmDevice(c.UserContext(), current(c).holder.ID, request); err != nil {
+	if err := s.cfg.Security.ConfirmDevice(c.UserContext(), current(c).subject(), request); err != nil {
 		return s.again(c, s.confirmView(c, deviceData{Device: d, Kind: d.Kind}), err)
 	}
-	return c.Redirect(securityPath+"?done=added", fiber.StatusSeeOther)
+	return c.Redirect(own(c)+"?done=added", fiber.StatusSeeOther)
 }
 
 // deviceForm shows the form of one device and does what it is sent for.
@@ -250,10 +269,10 @@ func (s *Server) deviceForm(c *fiber.Ctx, page, done string, do func(f form, hol
 		return err
 	}
 	defer f.wipe()
-	if err := do(f, current(c).holder.ID); err != nil {
+	if err := do(f, current(c).subject()); err != nil {
 		return s.again(c, v, err)
 	}
-	return c.Redirect(securityPath+"?done="+done, fiber.StatusSeeOther)
+	return c.Redirect(own(c)+"?done="+done, fiber.StatusSeeOther)
 }
 
 func (s *Server) removeDevicePage(c *fiber.Ctx) error { return s.deviceForm(c, "remove", "", nil) }
@@ -290,7 +309,7 @@ func (s *Server) makeCodes(c *fiber.Ctx) error {
 	}
 	defer f.wipe()
 	v := s.offered(c, s.newView(c, "codes", r.locale.T("codes.title"), codesData{}))
-	codes, err := s.cfg.Security.RecoveryCodes(c.UserContext(), r.holder.ID, newCodes(c, f).(vault.NewCodes))
+	codes, err := s.cfg.Security.RecoveryCodes(c.UserContext(), r.subject(), newCodes(c, f).(vault.NewCodes))
 	if err != nil {
 		return s.again(c, v, err)
 	}
@@ -316,12 +335,16 @@ func (s *Server) changePassword(c *fiber.Ctx) error {
 	if !bytes.Equal(request.New, f.secret("repeated")) {
 		return s.again(c, v, fail(Unequal, "the new password was typed in two ways", nil))
 	}
-	if err := checkPassword(request.New, r.holder); err != nil {
+	if err := checkPassword(request.New, r); err != nil {
 		return s.again(c, v, err)
 	}
-	if err := s.cfg.Security.ChangePassword(c.UserContext(), r.holder.ID, request); err != nil {
+	if err := s.cfg.Security.ChangePassword(c.UserContext(), r.subject(), request); err != nil {
 		return s.again(c, v, err)
 	}
-	s.setCookie(c, sessionCookie, "", -1)
-	return c.Redirect("/signin?changed=1", fiber.StatusSeeOther)
+	cookie, entrance := sessionCookie, "/signin"
+	if r.member != nil {
+		cookie, entrance = deskCookie, "/admin/signin"
+	}
+	s.setCookie(c, cookie, "", -1)
+	return c.Redirect(entrance+"?changed=1", fiber.StatusSeeOther)
 }

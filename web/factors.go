@@ -9,7 +9,6 @@ import (
 
 	"sigillo/auth"
 	"sigillo/signing"
-	"sigillo/store"
 	"sigillo/vault"
 )
 
@@ -24,15 +23,15 @@ import (
 
 // routeFactors opens the two addresses beside the form at path; change makes of the
 // form what it stands for.
-func (s *Server) routeFactors(path string, change func(*fiber.Ctx, form) any) {
-	s.app.Post(path+"/challenge", s.signedIn(func(c *fiber.Ctx) error {
+func (s *Server) routeFactors(in func(fiber.Handler) fiber.Handler, path string, change func(*fiber.Ctx, form) any) {
+	s.app.Post(path+"/challenge", in(func(c *fiber.Ctx) error {
 		return s.answerScript(c, func(f form, r *request) (any, error) {
-			return s.cfg.Security.Challenge(c.UserContext(), r.holder.ID, change(c, f))
+			return s.cfg.Security.Challenge(c.UserContext(), r.subject(), change(c, f))
 		})
 	}))
-	s.app.Post(path+"/send", s.signedIn(func(c *fiber.Ctx) error {
+	s.app.Post(path+"/send", in(func(c *fiber.Ctx) error {
 		return s.answerScript(c, func(f form, r *request) (any, error) {
-			return s.sent(s.cfg.Security.SendCode(c.UserContext(), r.holder.ID, change(c, f), s.codeRequest(c, f)))
+			return s.sent(s.cfg.Security.SendCode(c.UserContext(), r.subject(), change(c, f), s.codeRequest(c, f)))
 		})
 	}))
 }
@@ -83,7 +82,7 @@ func (s *Server) routeEntrance() {
 // passkeyOptions is what the browser needs to make a passkey.
 func (s *Server) passkeyOptions(c *fiber.Ctx) error {
 	return s.answerScript(c, func(_ form, r *request) (any, error) {
-		return s.cfg.Security.PasskeyOptions(c.UserContext(), r.holder.ID)
+		return s.cfg.Security.PasskeyOptions(c.UserContext(), r.subject())
 	})
 }
 
@@ -143,12 +142,13 @@ func (s *Server) sent(sent vault.CodeSent, err error) (any, error) {
 // offered leaves of the ways to be recognised those that the holder has. Where that
 // cannot be found out now, all are shown: the vault will say what is not right.
 func (s *Server) offered(c *fiber.Ctx, v view) view {
-	if s.cfg.Security == nil || v.Holder == nil {
+	who := current(c).subject()
+	if s.cfg.Security == nil || who == "" {
 		return v
 	}
 	ctx, cancel := context.WithTimeout(c.UserContext(), time.Second)
 	defer cancel()
-	m, err := s.cfg.Security.Means(ctx, v.Holder.ID)
+	m, err := s.cfg.Security.Means(ctx, who)
 	if err != nil {
 		return v
 	}
@@ -161,10 +161,17 @@ func (s *Server) offered(c *fiber.Ctx, v view) view {
 	return v
 }
 
-// checkPassword tells a holder why a new password is too weak, before the vault is
+// checkPassword tells who is signed in why a new password is too weak, before the vault is
 // asked, which has a longer list.
-func checkPassword(password []byte, h *store.Holder) error {
-	if err := auth.CheckPasswordBytes(password, h.Username, h.Email); err != nil {
+func checkPassword(password []byte, r *request) error {
+	var names []string
+	switch {
+	case r.member != nil:
+		names = []string{r.member.Username, r.member.Email}
+	case r.holder != nil:
+		names = []string{r.holder.Username, r.holder.Email}
+	}
+	if err := auth.CheckPasswordBytes(password, names...); err != nil {
 		return &signing.Error{Kind: signing.WeakPassword, Msg: "the new password is too weak", Err: err}
 	}
 	return nil

@@ -86,6 +86,25 @@ type view struct {
 	Delegating   bool // there are pages where holders delegate signatures
 }
 
+// Own is where who is signed in looks after the own factors.
+func (v view) Own() string {
+	if v.Member != nil {
+		return memberSecurity
+	}
+	return holderSecurity
+}
+
+// Username is the one of who is signed in.
+func (v view) Username() string {
+	switch {
+	case v.Member != nil:
+		return v.Member.Username
+	case v.Holder != nil:
+		return v.Holder.Username
+	}
+	return ""
+}
+
 // With is the view of a part of the page.
 func (v view) With(data any) view { v.Data = data; return v }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sigillo/auth"
+	"sigillo/auth/staff"
 	"sigillo/signing"
 	"sigillo/vault"
 )
@@ -22,6 +23,7 @@ type locksmith struct {
 	asked   []any // of challenges and codes
 	changed string
 	codes   int
+	who     string // asked about last
 	broken  error
 }
 
@@ -32,9 +34,10 @@ func (l *locksmith) judge(e vault.Evidence) error {
 	return nil
 }
 
-func (l *locksmith) Means(context.Context, string) (vault.Means, error) {
+func (l *locksmith) Means(_ context.Context, who string) (vault.Means, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.who = who
 	return vault.Means{Devices: append([]vault.DeviceStatus(nil), l.devices...), Codes: l.codes}, l.broken
 }
 
@@ -213,6 +216,34 @@ func TestSecurityPages(t *testing.T) {
 	}
 	if log := w.log.String(); strings.Contains(log, "QRST") || strings.Contains(log, "GEZDGNBV") || strings.Contains(log, "gatti") {
 		t.Error("the log holds a secret")
+	}
+}
+
+// TestMembersSecurity: members of the staff look after their own factors at their own address,
+// with their own session; neither session opens the pages of the others.
+func TestMembersSecurity(t *testing.T) {
+	t.Parallel()
+	l := &locksmith{}
+	w := build(t, withLocksmith(l), withOffice(newOffice(staff.Technical)))
+	holder, member := w.browser().signIn("111111"), w.browser().deskSignIn()
+	if r := holder.get(memberSecurity); r.StatusCode != 303 || r.Header.Get("Location") != "/admin/signin" {
+		t.Errorf("a holder: %d", r.StatusCode)
+	}
+	if r := member.get(holderSecurity); r.StatusCode != 303 {
+		t.Errorf("a member: %d", r.StatusCode)
+	}
+	page := member.get(memberSecurity)
+	if page.StatusCode != 200 || strings.Contains(page.body, `"/security`) || !strings.Contains(page.body, `href="/admin/security/codes"`) || !strings.HasPrefix(l.who, "staff-") {
+		t.Errorf("%d, about %q:\n%s", page.StatusCode, l.who, page.body)
+	}
+	for _, at := range []string{"/devices/add?kind=totp", "/devices/add?kind=passkey", "/codes", "/password"} {
+		if page := member.get(memberSecurity + at); page.StatusCode != 200 || strings.Contains(page.body, `"/security`) {
+			t.Errorf("%s: %d", at, page.StatusCode)
+		}
+	}
+	factors := url.Values{"token": {member.token(memberSecurity)}, "password": {testPassword}, "otp": {"123456"}, "new": {"tre gatti viola sul tetto"}, "repeated": {"tre gatti viola sul tetto"}}
+	if r := member.post(memberSecurity+"/password", factors); r.Header.Get("Location") != "/admin/signin?changed=1" || l.changed != factors.Get("new") || member.cookies[deskCookie] != "" {
+		t.Errorf("password: %d %s", r.StatusCode, r.body)
 	}
 }
 

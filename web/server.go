@@ -173,6 +173,17 @@ type request struct {
 	fault   error         // told in the log
 }
 
+// subject is the identifier of who is signed in, "" for nobody.
+func (r *request) subject() string {
+	switch {
+	case r.member != nil:
+		return r.member.ID
+	case r.holder != nil:
+		return r.holder.ID
+	}
+	return ""
+}
+
 const requestKey = "sigillo.request"
 
 func current(c *fiber.Ctx) *request {

@@ -31,19 +31,28 @@ import (
 
 // pad is a tablet at a counter: what the page in its browser does, without the browser.
 type pad struct {
-	h   *house
-	id  string
-	key *ecdsa.PrivateKey
+	h         *house
+	id, print string // identifier, and fingerprint of the key
+	token     string
+	key       *ecdsa.PrivateKey
 }
 
 const branch = "Milano 12"
 
 var identity = counters.Identification{Kind: "identity-card", Number: "CA12345AB", Issuer: "Comune di Prova", Expires: time.Now().AddDate(5, 0, 0)}
 
-// newPad registers a tablet; by the commands of the technical service where typed is set.
-func (h *house) newPad(t testing.TB, tina *clerk, typed bool) *pad {
+// pending is a tablet that waits to be confirmed.
+func (h *house) pending(t testing.TB, tina *clerk) *pad {
 	t.Helper()
-	ctx, by := t.Context(), h.named(t, tina.Username)
+	_, code, _, err := h.Counter.NewTabletCode(t.Context(), h.named(t, tina.Username), counters.NewTablet{Name: "Sportello 1", Centre: branch})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.enrolTablet(t, code)
+}
+
+func (h *house) enrolTablet(t testing.TB, code string) *pad {
+	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -52,27 +61,33 @@ func (h *house) newPad(t testing.TB, tina *clerk, typed bool) *pad {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var code string
-	if typed {
-		code = emergencyCode.FindString(h.must(t, tina.typed(), "tablet", "register-code", "--name", "Sportello 1", "--centre", branch))
-	} else if _, code, _, err = h.Counter.NewTabletCode(ctx, by, counters.NewTablet{Name: "Sportello 1", Centre: branch}); err != nil {
-		t.Fatal(err)
-	}
-	tab, token, err := h.Counter.EnrolTablet(ctx, code, "pointer", spki)
+	tab, token, err := h.Counter.EnrolTablet(t.Context(), code, "pointer", spki)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return &pad{h: h, id: tab.ID, print: tab.Fingerprint, token: token, key: k}
+}
+
+// newPad registers a tablet; by the commands of the technical service where typed is set.
+func (h *house) newPad(t testing.TB, tina *clerk, typed bool) *pad {
+	t.Helper()
+	var p *pad
 	if typed {
-		h.wont(t, "another key", tina.Username+"\nx\n000000\n", "tablet", "confirm", tab.ID, "--fingerprint", "0000")
-		h.wont(t, "wrong", "nobody\nx\n000000\n", "tablet", "confirm", tab.ID, "--fingerprint", tab.Fingerprint)
-		h.must(t, tina.typed(), "tablet", "confirm", tab.ID, "--fingerprint", tab.Fingerprint)
-	} else if _, err := h.Counter.ConfirmTablet(ctx, by, tab.ID, tab.Fingerprint, vault.Evidence{Password: []byte(tina.password), OTP: tina.otp(), Client: "test"}); err != nil {
-		t.Fatal(err)
+		p = h.enrolTablet(t, emergencyCode.FindString(h.must(t, tina.typed(), "tablet", "register-code", "--name", "Sportello 1", "--centre", branch)))
+		h.wont(t, "another key", tina.Username+"\nx\n000000\n", "tablet", "confirm", p.id, "--fingerprint", "0000")
+		h.wont(t, "wrong", "nobody\nx\n000000\n", "tablet", "confirm", p.id, "--fingerprint", p.print)
+		h.must(t, tina.typed(), "tablet", "confirm", p.id, "--fingerprint", p.print)
+	} else {
+		p = h.pending(t, tina)
+		e := vault.Evidence{Password: []byte(tina.password), OTP: tina.otp(), Client: "test"}
+		if _, err := h.Counter.ConfirmTablet(t.Context(), h.named(t, tina.Username), p.id, p.print, e); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if got, err := h.Counter.TabletOf(ctx, token); err != nil || got.State != counters.TabletActive {
+	if got, err := h.Counter.TabletOf(t.Context(), p.token); err != nil || got.State != counters.TabletActive {
 		t.Fatalf("%+v %v", got, err)
 	}
-	return &pad{h, tab.ID, k}
+	return p
 }
 
 func (p *pad) state(t testing.TB) counters.TabletView {

@@ -159,23 +159,13 @@ func fingerprint(publicKey []byte) string {
 // shows.
 func (s *Service) ConfirmTablet(ctx context.Context, by member, id, print string, e vault.Evidence) (Tablet, error) {
 	defer clear(e.Password)
-	if err := by.May(staff.CounterTablets); err != nil {
-		return Tablet{}, err
-	}
-	t, err := s.oneTablet(ctx, id)
+	t, n, err := s.confirming(ctx, by, id, e)
 	switch {
 	case err != nil:
 		return Tablet{}, err
-	case t.State != string(TabletPending):
-		return Tablet{}, fail(BadState, "the tablet is "+t.State+", it does not wait to be confirmed", nil)
 	case plain(print) != plain(fingerprint(t.PublicKey)):
 		return Tablet{}, fail(Invalid, "the tablet has another key; compare what it shows, and revoke it if it is not the same", nil)
 	}
-	n, err := s.newTablet(ctx, by, t)
-	if err != nil {
-		return Tablet{}, err
-	}
-	n.Evidence = e
 	err = s.cfg.Vault.RegisterTablet(ctx, n)
 	if vault.KindOf(err) == vault.NotAllowed && s.registered(ctx, t) { // a crash came between
 		err = nil
@@ -196,10 +186,30 @@ func (s *Service) ConfirmTablet(ctx context.Context, by member, id, print string
 	return s.tablet(t, false), fromStore(err)
 }
 
-// newTablet is what the vault is asked for, without the evidence.
-func (s *Service) newTablet(ctx context.Context, by member, t store.Tablet) (vault.NewTablet, error) {
+// ChallengeTablet makes the challenge that a member's passkey answers for ConfirmTablet, from
+// this client and browser.
+func (s *Service) ChallengeTablet(ctx context.Context, by member, id, client, browser string) (vault.Challenge, error) {
+	_, n, err := s.confirming(ctx, by, id, vault.Evidence{Client: client, Browser: browser})
+	if err != nil {
+		return vault.Challenge{}, err
+	}
+	c, err := s.cfg.Vault.Challenge(ctx, n)
+	return c, fromVault(err)
+}
+
+// confirming is a tablet that waits to be confirmed, and what the vault is asked for it.
+func (s *Service) confirming(ctx context.Context, by member, id string, e vault.Evidence) (t store.Tablet, n vault.NewTablet, err error) {
+	if err := by.May(staff.CounterTablets); err != nil {
+		return t, n, err
+	}
+	if t, err = s.oneTablet(ctx, id); err != nil {
+		return t, n, err
+	}
+	if t.State != string(TabletPending) {
+		return t, n, fail(BadState, "the tablet is "+t.State+", it does not wait to be confirmed", nil)
+	}
 	f, _, err := s.factors(ctx, by.ID)
-	return vault.NewTablet{Factors: f, ID: t.ID, Name: t.Name, Centre: t.Centre, Class: t.Class, PublicKey: t.PublicKey, Request: t.ID}, err
+	return t, vault.NewTablet{Factors: f, Evidence: e, ID: t.ID, Name: t.Name, Centre: t.Centre, Class: t.Class, PublicKey: t.PublicKey, Request: t.ID}, err
 }
 
 // registered says whether the vault knows a tablet by its key.

@@ -41,6 +41,7 @@ type Desk interface {
 	Tablets(ctx context.Context, by staff.Member) ([]counter.Tablet, error)
 	NewTabletCode(ctx context.Context, by staff.Member, n counter.NewTablet) (t counter.Tablet, code string, expires time.Time, err error)
 	ConfirmTablet(ctx context.Context, by staff.Member, id, fingerprint string, e vault.Evidence) (counter.Tablet, error)
+	ChallengeTablet(ctx context.Context, by staff.Member, id, client, browser string) (vault.Challenge, error)
 	RevokeTablet(ctx context.Context, by staff.Member, id, reason string) error
 }
 
@@ -141,6 +142,7 @@ func (s *Server) Mount(r fiber.Router, h House) {
 	r.Get("/counter/tablets", h.Member(s.tablets))
 	r.Post("/counter/tablets", h.Member(s.newTablet))
 	r.Post("/counter/tablets/:id/confirm", h.Member(s.confirmTablet))
+	r.Post("/counter/tablets/:id/confirm/challenge", h.Member(s.challengeTablet))
 	r.Post("/counter/tablets/:id/revoke", h.Member(s.revokeTablet))
 	r.Get("/counter/report", h.Member(s.report))
 	r.Get("/counter/report.csv", h.Member(s.reportFile))

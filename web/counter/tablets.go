@@ -93,6 +93,20 @@ func (s *Server) confirmTablet(c *fiber.Ctx, by staff.Member) error {
 	return c.Redirect("/counter/tablets?done=confirmed", fiber.StatusSeeOther)
 }
 
+func (s *Server) challengeTablet(c *fiber.Ctx, by staff.Member) error {
+	f, err := s.posted(c)
+	if err != nil {
+		return err
+	}
+	defer f.wipe()
+	e := s.house.Presence(c, f)
+	out, err := s.cfg.Desk.ChallengeTablet(c.UserContext(), by, c.Params("id"), e.Client, e.Browser)
+	if err != nil {
+		return err
+	}
+	return s.house.Answer(c, out)
+}
+
 func (s *Server) revokeTablet(c *fiber.Ctx, by staff.Member) error {
 	f, err := s.posted(c)
 	if err != nil {
