@@ -35,6 +35,42 @@ func TestRoundTripsStaff(t *testing.T) {
 	})
 }
 
+// The record of a member's factors gives way to the next one, and the sessions of that member
+// alone end.
+func TestReplaceStaffFactors(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Appliance)
+	write(t, db, func(tx *Tx) error { return tx.PutStaff(member("s", "sara", "A", "security")) })
+	write(t, db, func(tx *Tx) error { return tx.PutStaff(member("c", "carlo", "B", "certification")) })
+	write(t, db, func(tx *Tx) error { return tx.SetStaffFactors("s", []byte("one"), StaffActive, t0) })
+	for _, who := range []string{"s", "c"} {
+		write(t, db, func(tx *Tx) error {
+			return tx.PutStaffSession(Session{ID: []byte(who), Holder: who, Created: t0, Seen: t0, Expires: t0.Add(time.Hour), Binding: []byte("b")})
+		})
+	}
+	replace := func(id, old, next string) error {
+		return db.Write(t.Context(), func(tx *Tx) error { return tx.ReplaceStaffFactors(id, []byte(old), []byte(next)) })
+	}
+	wantKind(t, replace("s", "none", "two"), Conflict)
+	wantKind(t, replace("x", "one", "two"), NotFound)
+	if err := replace("s", "one", "two"); err != nil {
+		t.Error(err)
+	}
+	write(t, db, func(tx *Tx) error { return tx.DeleteStaffSessionsOf("s") })
+	read(t, db, func(tx *Tx) error {
+		m, err := tx.Staff("s")
+		if string(m.Factors) != "two" {
+			t.Errorf("%+v", m)
+		}
+		_, gone := tx.StaffSession([]byte("s"))
+		wantKind(t, gone, NotFound)
+		_, stays := tx.StaffSession([]byte("c"))
+		return firstOf(err, stays)
+	})
+	write(t, db, func(tx *Tx) error { return tx.RemoveStaff("s", t0) })
+	wantKind(t, replace("s", "two", "three"), Conflict) // no longer in office
+}
+
 // One person has one role, whatever the programs above think; so it is with usernames.
 func TestOneRole(t *testing.T) {
 	t.Parallel()
