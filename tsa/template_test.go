@@ -189,13 +189,6 @@ func encoding(t testing.TB, room []byte) func() {
 	}
 }
 
-// Two allocations for a token, its own octets among them.
-func TestEncodingAllocations(t *testing.T) { // not parallel: it counts allocations
-	if n := testing.AllocsPerRun(1000, encoding(t, nil)); n > 2 {
-		t.Errorf("a token takes %v allocations", n)
-	}
-}
-
 // The floor of an encoding is its two digests, in the same run. A token that is
 // given away costs its memory too, and the collection of it.
 func BenchmarkEncode(b *testing.B) {
